@@ -1,0 +1,47 @@
+"""Channels to the services of the mesh."""
+
+import json
+from typing import Final
+
+import grpc
+
+from servicekit.limits import MAX_MESSAGE_BYTES
+
+# Inference changes nothing, so an RPC that no server has begun or finished may be sent again.
+_SERVICE_CONFIG: Final = json.dumps(
+    {
+        "loadBalancingConfig": [{"round_robin": {}}],
+        "methodConfig": [
+            {
+                "name": [{}],
+                "retryPolicy": {
+                    "maxAttempts": 3,
+                    "initialBackoff": "0.05s",
+                    "maxBackoff": "0.5s",
+                    "backoffMultiplier": 2,
+                    "retryableStatusCodes": ["UNAVAILABLE"],
+                },
+            }
+        ],
+    }
+)
+
+_OPTIONS: Final = (
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.service_config", _SERVICE_CONFIG),
+    # A service that comes back must be found within a second, not after grpc's two minutes.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1_000),
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+)
+
+
+def open_channel(address: str) -> grpc.aio.Channel:
+    """Return a channel to `address` ("host:port"); it connects on first use, and again by itself.
+
+    Messages up to 11 MiB pass; an RPC that fails with UNAVAILABLE is tried three times in all, on
+    the next replica where the name has several. The caller gives every RPC its deadline.
+    """
+    return grpc.aio.insecure_channel(address, options=_OPTIONS)

@@ -1,0 +1,136 @@
+"""The one edge of every RPC: errors become statuses, each RPC leaves a log line and metrics."""
+
+import asyncio
+import uuid
+from collections.abc import Awaitable, Callable
+from time import monotonic
+from typing import Any, TypeAlias, cast
+
+import grpc
+import structlog
+
+from servicekit.errors import DeadlineExceeded, MeshError, Overloaded
+from servicekit.logs import get_logger
+from servicekit.statuses import abort
+from servicekit.telemetry import ServiceMetrics
+
+REQUEST_ID_KEY = "x-request-id"
+
+# Health and reflection have no line, limit or metric: probes must work when all is full.
+_PLUMBING = ("/grpc.health.", "/grpc.reflection.")
+
+_log = get_logger("rpc")
+
+# Requests and responses differ from method to method, hence Any wherever an RPC is handed on.
+Context = grpc.aio.ServicerContext[Any, Any]
+Handler = Callable[[Any, Context], Awaitable[Any]]
+MethodHandler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
+
+
+class RpcEdge(grpc.aio.ServerInterceptor):
+    """Wrap every unary RPC of a service.
+
+    Args:
+        metrics: where counts and times go.
+        max_concurrent_rpcs: RPCs in the process at once; one more is Overloaded.
+        default_deadline_s: deadline of a caller that set none, in seconds.
+    """
+
+    def __init__(
+        self, metrics: ServiceMetrics, *, max_concurrent_rpcs: int, default_deadline_s: float
+    ) -> None:
+        self._metrics = metrics
+        self._max_concurrent_rpcs = max_concurrent_rpcs
+        self._default_deadline_s = default_deadline_s
+        self._in_flight = 0
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[MethodHandler]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> MethodHandler:
+        """Return the handler of the RPC with the edge around it."""
+        handler = await continuation(handler_call_details)
+        path = str(handler_call_details.method)
+        if handler is None or handler.unary_unary is None or path.startswith(_PLUMBING):
+            return handler
+        # The stubs know only synchronous handlers; a grpc.aio server has coroutines here.
+        inner = cast("Handler", handler.unary_unary)
+        method = path.rsplit("/", 1)[-1]
+
+        async def outer(request: Any, context: Context) -> Any:  # Any: see Handler
+            return await self._answer(inner, request, context, method=method)
+
+        return grpc.unary_unary_rpc_method_handler(
+            outer,
+            request_deserializer=handler.request_deserializer,
+            response_serializer=handler.response_serializer,
+        )
+
+    async def _answer(
+        self,
+        inner: Handler,
+        request: Any,  # Any: see Handler
+        context: Context,
+        *,
+        method: str,
+    ) -> Any:  # Any: see Handler
+        started_s = monotonic()
+        structlog.contextvars.bind_contextvars(request_id=_request_id(context))
+        code = grpc.StatusCode.CANCELLED
+        model: dict[str, str] = {}
+        self._count(1)
+        try:
+            response = await self._run(inner, request, context)
+            code, model = grpc.StatusCode.OK, _model_of(response)
+        except MeshError as error:
+            code = grpc.StatusCode[error.status]
+            await abort(context, error)
+        except Exception:  # noqa: BLE001 - the edge: no stack may leave the process
+            code = grpc.StatusCode.INTERNAL
+            _log.exception("rpc failed", method=method)
+            await abort(context, MeshError("the service failed; report the request id"))
+        else:
+            return response
+        finally:
+            self._count(-1)
+            self._record(method, code, seconds=monotonic() - started_s, model=model)
+
+    def _count(self, change: int) -> None:
+        self._in_flight += change
+        self._metrics.rpcs_in_flight.set(self._in_flight)
+
+    def _record(
+        self, method: str, code: grpc.StatusCode, *, seconds: float, model: dict[str, str]
+    ) -> None:
+        self._metrics.rpc_seconds.labels(method, code.name).observe(seconds)
+        if model:
+            self._metrics.model_answers.labels(method=method, **model).inc()
+        _log.info("rpc", method=method, code=code.name, seconds=round(seconds, 4), **model)
+
+    async def _run(self, inner: Handler, request: Any, context: Context) -> Any:  # Any: see Handler
+        if self._in_flight > self._max_concurrent_rpcs:
+            raise Overloaded(
+                f"{self._max_concurrent_rpcs} requests are being answered already; try again later"
+            )
+        remaining_s = context.time_remaining()
+        timeout_s = self._default_deadline_s if remaining_s is None else remaining_s
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await inner(request, context)
+        except TimeoutError as error:
+            raise DeadlineExceeded(f"no answer within the deadline of {timeout_s:.1f} s") from error
+
+
+def _request_id(context: Context) -> str:
+    for key, value in context.invocation_metadata() or ():
+        if key == REQUEST_ID_KEY and isinstance(value, str):
+            return value[:64]
+    return uuid.uuid4().hex
+
+
+def _model_of(response: Any) -> dict[str, str]:  # Any: see Handler
+    model = getattr(response, "model", None)
+    if model is None or not model.name:
+        return {}
+    return {"model": model.name, "version": model.version, "device": model.device}

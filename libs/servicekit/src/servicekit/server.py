@@ -1,0 +1,159 @@
+"""Serve one gRPC service: health, reflection, metrics, a drain on SIGTERM that loses nothing."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import grpc
+import prometheus_client
+import uvloop
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from servicekit.interceptors import RpcEdge
+from servicekit.limits import MAX_MESSAGE_BYTES
+from servicekit.logs import configure_logs, get_logger
+from servicekit.settings import ServiceSettings
+from servicekit.telemetry import ServiceMetrics
+
+_SERVING = health_pb2.HealthCheckResponse.SERVING
+_NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+
+_OPTIONS: Final = (
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+    # A second process on the same port must fail, not silently share it.
+    ("grpc.so_reuseport", 0),
+    # Callers reconnect now and then, so that plain DNS round-robin finds new replicas.
+    ("grpc.max_connection_age_ms", 300_000),
+    ("grpc.max_connection_age_grace_ms", 120_000),
+    # The client pings every 30 s; the default server would take that for abuse.
+    ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+)
+
+_log = get_logger("server")
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One gRPC service, ready to be served.
+
+    Attributes:
+        name: full proto name, such as "imagemesh.vision.v1.VisionService".
+        register: adds the servicer to a server.
+        load: loads the models; health says SERVING once it is done.
+        close: frees what the service holds; called after the last RPC.
+    """
+
+    name: str
+    register: Callable[[grpc.aio.Server], None]
+    load: Callable[[], Awaitable[None]]
+    close: Callable[[], None]
+
+
+def run(service: Service, settings: ServiceSettings) -> None:
+    """Serve until SIGTERM or SIGINT, then drain."""
+    configure_logs(settings.log_level, log_format=settings.log_format)
+    uvloop.run(_run(service, settings))
+
+
+async def _run(service: Service, settings: ServiceSettings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with serving(service, settings, stop=stop):
+        await stop.wait()
+        _log.info("draining", service=service.name, grace_s=settings.drain_s)
+    _log.info("stopped", service=service.name)
+
+
+@asynccontextmanager
+async def serving(
+    service: Service, settings: ServiceSettings, *, stop: asyncio.Event | None = None
+) -> AsyncIterator[int]:
+    """Serve while the context is open and yield the bound port, once the models are loaded.
+
+    Leaving the context says NOT_SERVING, refuses new RPCs and waits for those in flight, at most
+    `settings.drain_s`. A set `stop` ends the wait for the models.
+
+    Raises:
+        RuntimeError: the port is taken.
+    """
+    metrics = ServiceMetrics()
+    health_servicer = health.aio.HealthServicer()
+    server = _build(service, settings, metrics=metrics, health_servicer=health_servicer)
+    port = server.add_insecure_port(f"{settings.host}:{settings.port}")
+    await _set_health(health_servicer, service, is_serving=False)
+    await server.start()
+    try:
+        with _metrics_served(settings, metrics):
+            await _load(service, stop)
+            await _set_health(health_servicer, service, is_serving=True)
+            _log.info("serving", service=service.name, port=port)
+            yield port
+    finally:
+        await health_servicer.enter_graceful_shutdown()
+        await server.stop(settings.drain_s)
+        service.close()
+
+
+def _build(
+    service: Service,
+    settings: ServiceSettings,
+    *,
+    metrics: ServiceMetrics,
+    health_servicer: health.aio.HealthServicer,
+) -> grpc.aio.Server:
+    edge = RpcEdge(
+        metrics,
+        max_concurrent_rpcs=settings.max_concurrent_rpcs,
+        default_deadline_s=settings.default_deadline_s,
+    )
+    server = grpc.aio.server(interceptors=(edge,), options=_OPTIONS)
+    service.register(server)
+    health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
+    names = (service.name, health.SERVICE_NAME, reflection.SERVICE_NAME)
+    reflection.enable_server_reflection(names, server)
+    return server
+
+
+async def _set_health(
+    servicer: health.aio.HealthServicer, service: Service, *, is_serving: bool
+) -> None:
+    status = _SERVING if is_serving else _NOT_SERVING
+    for name in ("", service.name):
+        await servicer.set(name, status)
+
+
+async def _load(service: Service, stop: asyncio.Event | None) -> None:
+    loading = asyncio.ensure_future(service.load())
+    if stop is None:
+        await loading
+        return
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({loading, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if loading.done():
+        await loading
+        return
+    loading.cancel()
+
+
+@contextmanager
+def _metrics_served(settings: ServiceSettings, metrics: ServiceMetrics) -> Iterator[None]:
+    if settings.metrics_port == 0:
+        yield
+        return
+    server, thread = prometheus_client.start_http_server(
+        settings.metrics_port, addr=settings.host, registry=metrics.registry
+    )
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

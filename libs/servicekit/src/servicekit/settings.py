@@ -1,0 +1,65 @@
+"""Settings of a process: read once from the environment, validated, frozen."""
+
+import sys
+from typing import Literal, TypeVar
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+SettingsT = TypeVar("SettingsT", bound=BaseSettings)
+
+
+class ProcessSettings(BaseSettings):
+    """What every process of the mesh can be told."""
+
+    model_config = SettingsConfigDict(frozen=True)
+
+    host: str = Field(
+        default="127.0.0.1",
+        description="Address to listen on; 0.0.0.0 in a container.",
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least level that is logged."
+    )
+    log_format: Literal["auto", "json", "text"] = Field(
+        default="auto", description="auto is text on a terminal, else JSON."
+    )
+    drain_s: float = Field(
+        default=20.0,
+        ge=0,
+        le=600,
+        description="Longest wait for requests in flight after SIGTERM, in seconds.",
+    )
+
+
+class ServiceSettings(ProcessSettings):
+    """What every gRPC service can be told; a service adds its own and its prefix."""
+
+    port: int = Field(ge=0, le=65535, description="gRPC port; 0 takes any free one.")
+    metrics_port: int = Field(
+        ge=0, le=65535, description="Port of the Prometheus metrics; 0 serves none."
+    )
+    default_deadline_s: float = Field(
+        default=60.0,
+        gt=0,
+        le=3600,
+        description="Deadline of a request whose caller set none, in seconds.",
+    )
+    max_concurrent_rpcs: int = Field(
+        default=64,  # 64 pictures of 10 MiB are 640 MiB
+        ge=1,
+        le=100_000,
+        description="Requests in the process at once; more are answered RESOURCE_EXHAUSTED.",
+    )
+
+
+def load_settings(cls: type[SettingsT]) -> SettingsT:
+    """Read `cls` from the environment; on faults write all of them to stderr and exit with 2."""
+    try:
+        return cls()
+    except ValidationError as error:
+        prefix = cls.model_config.get("env_prefix", "")
+        for fault in error.errors():
+            name = prefix + "_".join(str(part) for part in fault["loc"]).upper()
+            sys.stderr.write(f"setting {name}: {fault['msg']} (got {fault['input']!r})\n")
+        sys.exit(2)

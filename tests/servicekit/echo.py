@@ -1,0 +1,89 @@
+"""A hand-written service for the tests of servicekit: AnalyzeText does what its text says."""
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+import grpc
+
+from imagemesh.image.v1.image_pb2 import Model
+from imagemesh.ocr.v1 import ocr_service_pb2 as pb
+from imagemesh.ocr.v1 import ocr_service_pb2_grpc as rpc
+from servicekit.errors import ModelNotInstalled, UnreadableImage
+from servicekit.server import Service
+
+NAME = "imagemesh.ocr.v1.OcrService"
+
+FAULTS = {
+    "unreadable": UnreadableImage("image is truncated"),
+    "missing": ModelNotInstalled("model 'x' is not installed: run `imagemesh models pull x`"),
+    "bug": RuntimeError("secret path /etc"),
+}
+
+
+@dataclass
+class Echo(rpc.OcrServiceServicer):
+    """Answer, fail or wait, and remember what happened."""
+
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    release: asyncio.Event = field(default_factory=asyncio.Event)
+    cancelled: asyncio.Event = field(default_factory=asyncio.Event)
+    loaded: asyncio.Event = field(default_factory=asyncio.Event)
+    closed: bool = False
+
+    async def AnalyzeText(  # noqa: N802 - the name of the RPC
+        self,
+        request: pb.AnalyzeTextRequest,
+        context: grpc.aio.ServicerContext[pb.AnalyzeTextRequest, pb.AnalyzeTextResponse],
+    ) -> pb.AnalyzeTextResponse:
+        """Do what the text says."""
+        del context
+        fault = FAULTS.get(request.text)
+        if fault:
+            raise fault
+        if request.text == "wait":
+            await self._wait()
+        return pb.AnalyzeTextResponse(
+            model=Model(name="echo", version="1", device="cpu"), seconds=len(request.text)
+        )
+
+    async def Recognize(self, request: pb.RecognizeRequest, context: Any) -> pb.RecognizeResponse:  # noqa: N802 - as above
+        """Not used."""
+        raise NotImplementedError
+
+    async def Analyze(self, request: pb.AnalyzeRequest, context: Any) -> pb.AnalyzeResponse:  # noqa: N802 - as above
+        """Not used."""
+        raise NotImplementedError
+
+    async def ListLanguages(  # noqa: N802 - as above
+        self,
+        request: pb.ListLanguagesRequest,
+        context: Any,  # Any: not used
+    ) -> pb.ListLanguagesResponse:
+        """Not used."""
+        raise NotImplementedError
+
+    async def _wait(self) -> None:
+        self.arrived.set()
+        try:
+            await self.release.wait()
+        except asyncio.CancelledError:
+            self.cancelled.set()
+            raise
+
+    async def load(self) -> None:
+        """Be ready once `loaded` is set."""
+        await self.loaded.wait()
+
+    def close(self) -> None:
+        """Remember that the server let go."""
+        self.closed = True
+
+    def service(self) -> Service:
+        """Return this servicer as a service of servicekit."""
+        return Service(
+            name=NAME,
+            register=lambda server: rpc.add_OcrServiceServicer_to_server(self, server),
+            load=self.load,
+            close=self.close,
+        )

@@ -1,0 +1,201 @@
+"""The server as its callers and its operator meet it."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from typing import Any
+from urllib.request import urlopen
+
+import grpc
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+
+from imagemesh.ocr.v1 import ocr_service_pb2 as pb
+from imagemesh.ocr.v1 import ocr_service_pb2_grpc as rpc
+from servicekit.client import open_channel
+from servicekit.server import serving
+from servicekit.settings import ServiceSettings
+from servicekit.statuses import reason_of
+from tests.servicekit.echo import NAME, Echo
+
+
+def settings(**changes: Any) -> ServiceSettings:  # Any: the values of any field
+    return ServiceSettings(**{"port": 0, "metrics_port": 0, **changes})
+
+
+@pytest.fixture
+async def echo() -> Echo:
+    servicer = Echo()
+    servicer.loaded.set()
+    return servicer
+
+
+@pytest.fixture
+async def stub(echo: Echo) -> AsyncIterator["rpc.OcrServiceAsyncStub"]:
+    limits = settings(max_concurrent_rpcs=2, default_deadline_s=0.2)
+    async with serving(echo.service(), limits) as port, open_channel(f"localhost:{port}") as chan:
+        yield rpc.OcrServiceStub(chan)
+
+
+async def failure(call: Any) -> grpc.aio.AioRpcError:  # Any: a call of any response
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call
+    return caught.value
+
+
+async def test_answers(stub: "rpc.OcrServiceAsyncStub") -> None:
+    response = await stub.AnalyzeText(pb.AnalyzeTextRequest(text="hello"))
+
+    assert response.seconds == 5
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "reason"),
+    [
+        ("unreadable", grpc.StatusCode.INVALID_ARGUMENT, "unreadable_image"),
+        ("missing", grpc.StatusCode.FAILED_PRECONDITION, "model_not_installed"),
+        ("bug", grpc.StatusCode.INTERNAL, "internal"),
+        ("wait", grpc.StatusCode.DEADLINE_EXCEEDED, "deadline_exceeded"),
+    ],
+)
+async def test_error_becomes_its_status_and_reason(
+    stub: "rpc.OcrServiceAsyncStub", text: str, code: grpc.StatusCode, reason: str
+) -> None:
+    error = await failure(stub.AnalyzeText(pb.AnalyzeTextRequest(text=text)))
+
+    assert (error.code(), reason_of(error)) == (code, reason)
+    assert "secret" not in str(error.details())
+
+
+async def test_deadline_of_the_caller_reaches_the_handler(
+    stub: "rpc.OcrServiceAsyncStub", echo: Echo
+) -> None:
+    error = await failure(stub.AnalyzeText(pb.AnalyzeTextRequest(text="wait"), timeout=0.1))
+
+    assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+    await echo.cancelled.wait()
+
+
+async def test_full_server_refuses_at_once_but_answers_health(echo: Echo) -> None:
+    async with (
+        serving(echo.service(), settings(max_concurrent_rpcs=1)) as port,
+        open_channel(f"localhost:{port}") as channel,
+    ):
+        stub = rpc.OcrServiceStub(channel)
+        first = stub.AnalyzeText(pb.AnalyzeTextRequest(text="wait"))
+        await echo.arrived.wait()
+
+        error = await failure(stub.AnalyzeText(pb.AnalyzeTextRequest(text="hello")))
+        health = await check(channel, NAME)
+        echo.release.set()
+
+        assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert health == health_pb2.HealthCheckResponse.SERVING
+        assert (await first).seconds == 4
+
+
+async def check(channel: grpc.aio.Channel, name: str) -> int:
+    stub: Any = health_pb2_grpc.HealthStub(channel)  # Any: its stubs know no methods
+    response = await stub.Check(health_pb2.HealthCheckRequest(service=name), wait_for_ready=True)
+    return int(response.status)
+
+
+async def test_serves_only_once_the_models_are_loaded() -> None:
+    echo = Echo()
+    entered = asyncio.Event()
+    leave = asyncio.Event()
+
+    async def serve(port: int) -> None:
+        async with serving(echo.service(), settings(port=port)):
+            entered.set()
+            await leave.wait()
+
+    port = free_port()
+    server = asyncio.create_task(serve(port))
+    async with open_channel(f"localhost:{port}") as channel:
+        before = await check(channel, NAME)
+        echo.loaded.set()
+        await entered.wait()
+        after = await check(channel, NAME)
+    leave.set()
+    await server
+
+    assert before == health_pb2.HealthCheckResponse.NOT_SERVING
+    assert after == health_pb2.HealthCheckResponse.SERVING
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+async def test_stop_ends_the_wait_for_the_models() -> None:
+    echo = Echo()
+    stop = asyncio.Event()
+    stop.set()
+
+    async with serving(echo.service(), settings(), stop=stop):
+        pass
+
+    assert echo.closed
+
+
+async def test_drain_finishes_what_is_in_flight(echo: Echo) -> None:
+    context = serving(echo.service(), settings(drain_s=10))
+    port = await context.__aenter__()
+    async with open_channel(f"localhost:{port}") as channel:
+        stub = rpc.OcrServiceStub(channel)
+        answer = stub.AnalyzeText(pb.AnalyzeTextRequest(text="wait"))
+        await echo.arrived.wait()
+
+        draining = asyncio.create_task(context.__aexit__(None, None, None))
+        echo.release.set()
+
+        assert (await answer).seconds == 4
+        await draining
+        assert echo.closed
+
+
+async def test_taken_port_is_an_error(echo: Echo) -> None:
+    async with serving(echo.service(), settings()) as port:
+        with pytest.raises(RuntimeError, match="bind"):
+            async with serving(Echo().service(), settings(port=port)):
+                pass
+
+
+async def test_reflection_lists_the_service(echo: Echo) -> None:
+    async with (
+        serving(echo.service(), settings()) as port,
+        open_channel(f"localhost:{port}") as channel,
+    ):
+        stub: Any = reflection_pb2_grpc.ServerReflectionStub(channel)  # type: ignore[arg-type]  # its stubs know only the synchronous channel
+        call = stub.ServerReflectionInfo(
+            iter([reflection_pb2.ServerReflectionRequest(list_services="")])
+        )
+        names = {
+            service.name
+            async for response in call
+            for service in response.list_services_response.service
+        }
+
+    assert {NAME, "grpc.health.v1.Health"} <= names
+
+
+async def test_metrics_count_codes_and_models(echo: Echo) -> None:
+    metrics_port = free_port()
+    async with (
+        serving(echo.service(), settings(metrics_port=metrics_port)) as port,
+        open_channel(f"localhost:{port}") as channel,
+    ):
+        await rpc.OcrServiceStub(channel).AnalyzeText(pb.AnalyzeTextRequest(text="hello"))
+        page = await asyncio.to_thread(read, f"http://127.0.0.1:{metrics_port}/metrics")
+
+    assert 'imagemesh_rpc_seconds_count{code="OK",method="AnalyzeText"} 1.0' in page
+    assert 'imagemesh_model_answers_total{device="cpu",method="AnalyzeText",model="echo"' in page
+
+
+def read(url: str) -> str:
+    with urlopen(url) as response:
+        return str(response.read().decode())
