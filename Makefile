@@ -1,0 +1,56 @@
+# One command each; `make help` lists them. CI calls `make check` and nothing else.
+.DEFAULT_GOAL := help
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+MEMBERS := protos libs/servicekit libs/modelkit services/colorize services/ocr services/vision gateway
+# pip options for torch alone, such as an --index-url of CUDA or CPU builds.
+TORCH_PIP_ARGS ?=
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.PHONY: help setup run test check lint types contracts protos protos-fresh lock docs
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+setup: .venv/.packages .venv/.system ## install everything into .venv, and Tesseract's data where apt can
+
+.venv/.packages: requirements.lock $(MEMBERS:=/pyproject.toml)
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --no-deps $(TORCH_PIP_ARGS) torch==2.13.0
+	$(BIN)/pip install --quiet --no-deps --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation $(MEMBERS:%=-e %)
+	@touch $@
+
+.venv/.system: .venv/.packages services/ocr/src/ocr/languages.toml scripts/install_languages.py
+	$(BIN)/python scripts/install_languages.py
+	@touch $@
+
+run: setup ## start the mesh in the foreground on 127.0.0.1:$PORT
+	exec $(BIN)/python scripts/run_mesh.py
+
+test: setup ## run all tests
+	$(BIN)/python -m pytest --cov --cov-report=term
+
+check: setup lint types contracts protos-fresh test ## all that CI checks
+
+lint: setup ## style of the code and of the protos
+	ruff check . && ruff format --check . && buf lint
+
+types: setup ## mypy, strict
+	mypy
+
+contracts: setup ## imports point one way
+	lint-imports
+
+protos: setup ## regenerate protos/gen from the protos
+	$(BIN)/python scripts/generate_protos.py
+
+protos-fresh: protos ## fail where the generated code or the contract's history says no
+	git diff --exit-code --stat -- protos/gen
+	$(BIN)/python scripts/check_breaking.py
+
+lock: setup ## pin the newest dependencies in requirements.lock
+	$(BIN)/python scripts/lock.py
+
+docs: setup ## rewrite the generated pages of docs/
+	$(BIN)/python scripts/write_settings_page.py

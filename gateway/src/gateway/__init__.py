@@ -1,0 +1,1 @@
+"""The REST gateway: API keys, URL fetching, JSON in, gRPC out."""

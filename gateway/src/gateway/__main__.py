@@ -1,0 +1,29 @@
+"""Start the gateway: python -m gateway."""
+
+import uvicorn
+
+from gateway.app import build_app
+from gateway.settings import GatewaySettings
+from servicekit.logs import configure_logs
+from servicekit.settings import load_settings
+
+
+def main() -> None:
+    """Serve until SIGTERM or SIGINT, then finish what is in flight."""
+    settings = load_settings(GatewaySettings)
+    configure_logs(settings.log_level, log_format=settings.log_format)
+    uvicorn.run(
+        build_app(settings),
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http="httptools",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=int(settings.drain_s),
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+"""The gateway as an ASGI application."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from gateway.credits import Credits
+from gateway.edge import HttpEdge, render_http_exception, render_problem
+from gateway.endpoints import ENDPOINTS, Endpoint
+from gateway.handling import Gate
+from gateway.hosted import EXAMPLES_PATH, RESULTS_PATH
+from gateway.keys import Clock, utc_now
+from gateway.mesh import Mesh, open_mesh
+from gateway.openapi import LANGUAGES_PATH, openapi_document
+from gateway.problems import Problem
+from gateway.settings import GatewaySettings
+from servicekit.telemetry import HttpMetrics
+
+Answer = Callable[[Request], Awaitable[Response]]
+
+
+def build_app(
+    settings: GatewaySettings, *, credit: Credits | None = None, clock: Clock = utc_now
+) -> Starlette:
+    """Return the application; it opens and closes what it holds with its lifespan."""
+    metrics = HttpMetrics()
+    routes = [
+        *(Route(endpoint.path, _post(endpoint), methods=["POST"]) for endpoint in ENDPOINTS),
+        Route(LANGUAGES_PATH, _languages, methods=["GET"]),
+        Route(RESULTS_PATH + "/{name}", _result, methods=["GET"]),
+        Route(EXAMPLES_PATH + "/{name}", _example, methods=["GET"]),
+        Route("/healthz", _healthz, methods=["GET"]),
+        Route("/readyz", _readyz, methods=["GET"]),
+        Route("/metrics", _metrics_page(metrics), methods=["GET"]),
+        Route("/openapi.json", _openapi(), methods=["GET"]),
+    ]
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[Mapping[str, Any]]:  # Any: Starlette's state
+        async with open_mesh(settings, credit=credit, clock=clock) as mesh:
+            yield {"mesh": mesh, "gate": Gate(mesh)}
+
+    paths = frozenset(route.path for route in routes)
+    return Starlette(
+        routes=routes,
+        middleware=[Middleware(HttpEdge, metrics=metrics, routes=paths)],
+        exception_handlers={Problem: render_problem, HTTPException: render_http_exception},
+        lifespan=lifespan,
+    )
+
+
+def _post(endpoint: Endpoint) -> Answer:
+    async def answer(request: Request) -> Response:
+        gate: Gate = request.state.gate
+        return await gate.post(endpoint, request)
+
+    return answer
+
+
+async def _languages(request: Request) -> Response:
+    gate: Gate = request.state.gate
+    return await gate.languages(request)
+
+
+async def _result(request: Request) -> Response:
+    mesh: Mesh = request.state.mesh
+    result = await mesh.results.open(request.path_params["name"])
+    if result is None:
+        raise Problem(404, "not_found", "there is no such result, or it has expired")
+    headers = {
+        "Cache-Control": f"private, max-age={int(result.seconds_left)}",
+        "Content-Disposition": "inline",
+        "X-Content-Type-Options": "nosniff",
+    }
+    return StreamingResponse(result.content, media_type=result.media_type, headers=headers)
+
+
+async def _example(request: Request) -> Response:
+    mesh: Mesh = request.state.mesh
+    image = mesh.hosted.example(request.path_params["name"])
+    if image is None:
+        raise Problem(404, "not_found", "there is no such example")
+    return Response(image.content, media_type=image.media_type)
+
+
+async def _healthz(_: Request) -> Response:
+    return _json({"status": "ok"})
+
+
+async def _readyz(request: Request) -> Response:
+    """Ready means that keys can be checked and that at least one service can be asked.
+
+    One dead service must not take the gateway away from the callers of the others.
+    """
+    mesh: Mesh = request.state.mesh
+    services = await mesh.backends.health()
+    try:
+        await mesh.keys.ping()
+    except SQLAlchemyError:
+        return _json({"status": "no database", "services": services}, status=503)
+    if "SERVING" not in services.values():
+        return _json({"status": "no service", "services": services}, status=503)
+    return _json({"status": "ok", "services": services})
+
+
+def _metrics_page(metrics: HttpMetrics) -> Answer:
+    async def answer(_: Request) -> Response:
+        return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+    return answer
+
+
+def _openapi() -> Answer:
+    document = msgspec.json.encode(openapi_document())
+
+    async def answer(_: Request) -> Response:
+        return Response(document, media_type="application/json")
+
+    return answer
+
+
+def _json(value: object, *, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(value), status, media_type="application/json")

@@ -1,0 +1,127 @@
+"""The services behind the gateway: their channels, calls, health, and their errors as problems."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from gateway.problems import Problem
+from gateway.settings import GatewaySettings
+from imagemesh.colorize.v1 import colorize_service_pb2_grpc as colorize_rpc
+from imagemesh.ocr.v1 import ocr_service_pb2_grpc as ocr_rpc
+from imagemesh.vision.v1 import vision_service_pb2_grpc as vision_rpc
+from servicekit.client import open_channel
+from servicekit.interceptors import REQUEST_ID_KEY
+from servicekit.statuses import reason_of
+
+RequestT = TypeVar("RequestT")
+ResponseT = TypeVar("ResponseT")
+
+_HEALTH_TIMEOUT_S = 2.0  # a probe that takes longer is an answer too
+
+_NAMES: Final = {
+    "colorize": "imagemesh.colorize.v1.ColorizeService",
+    "ocr": "imagemesh.ocr.v1.OcrService",
+    "vision": "imagemesh.vision.v1.VisionService",
+}
+
+# HTTP status of each reason of servicekit.errors; the reason is the code of the REST error.
+_STATUS_OF_REASON: Final = {
+    "invalid_request": 400,
+    "unsupported_language": 400,
+    "unreadable_image": 422,
+    "overloaded": 429,
+    "model_not_installed": 503,
+    "language_not_installed": 503,
+    "not_installed": 503,
+    "unavailable": 503,
+    "deadline_exceeded": 504,
+}
+
+# What a status without a reason means: grpc itself made it, on this side or on the way.
+_PROBLEM_OF_CODE: Final = {
+    grpc.StatusCode.UNAVAILABLE: (503, "unavailable", "the service cannot be reached; try again"),
+    grpc.StatusCode.CANCELLED: (503, "unavailable", "the service is stopping; try again"),
+    grpc.StatusCode.DEADLINE_EXCEEDED: (504, "deadline_exceeded", "the service took too long"),
+}
+
+_RETRY_AFTER: Final = {"Retry-After": "1"}
+_RETRYABLE: Final = (429, 503)
+
+
+@dataclass(frozen=True, slots=True)
+class Backends:
+    """The stubs of the three services; quoted types stand only in the generated stub files."""
+
+    colorize: "colorize_rpc.ColorizeServiceAsyncStub"
+    ocr: "ocr_rpc.OcrServiceAsyncStub"
+    vision: "vision_rpc.VisionServiceAsyncStub"
+    channels: dict[str, grpc.aio.Channel]
+
+    async def health(self) -> dict[str, str]:
+        """Return "SERVING", "NOT_SERVING" or "UNREACHABLE" by the service's short name."""
+        probes = (_health(name, channel) for name, channel in self.channels.items())
+        return dict(zip(self.channels, await asyncio.gather(*probes), strict=True))
+
+
+@asynccontextmanager
+async def open_backends(settings: GatewaySettings) -> AsyncIterator[Backends]:
+    """Open one channel to each service; they connect on first use and reconnect by themselves."""
+    addresses = {
+        "colorize": settings.colorize_address,
+        "ocr": settings.ocr_address,
+        "vision": settings.vision_address,
+    }
+    async with AsyncExitStack() as stack:
+        channels = {
+            name: await stack.enter_async_context(open_channel(address))
+            for name, address in addresses.items()
+        }
+        yield Backends(
+            colorize_rpc.ColorizeServiceStub(channels["colorize"]),
+            ocr_rpc.OcrServiceStub(channels["ocr"]),
+            vision_rpc.VisionServiceStub(channels["vision"]),
+            channels,
+        )
+
+
+async def call(
+    rpc: grpc.aio.UnaryUnaryMultiCallable[RequestT, ResponseT],
+    request: RequestT,
+    *,
+    timeout_s: float,
+    request_id: str,
+) -> ResponseT:
+    """Return the answer of `rpc`.
+
+    Raises:
+        Problem: what the service or the way to it said, as a REST error.
+    """
+    try:
+        return await rpc(request, timeout=timeout_s, metadata=((REQUEST_ID_KEY, request_id),))
+    except grpc.aio.AioRpcError as error:
+        raise _problem(error) from error
+
+
+def _problem(error: grpc.aio.AioRpcError) -> Problem:
+    reason = reason_of(error)
+    status, code, message = _PROBLEM_OF_CODE.get(
+        error.code(), (500, "internal", "the service failed; report the request id")
+    )
+    if reason in _STATUS_OF_REASON:
+        status, code, message = _STATUS_OF_REASON[reason], reason, error.details() or message
+    return Problem(status, code, message, headers=_RETRY_AFTER if status in _RETRYABLE else None)
+
+
+async def _health(name: str, channel: grpc.aio.Channel) -> str:
+    stub: Any = health_pb2_grpc.HealthStub(channel)  # Any: its stubs know no methods
+    request = health_pb2.HealthCheckRequest(service=_NAMES[name])
+    try:
+        response = await stub.Check(request, timeout=_HEALTH_TIMEOUT_S)
+    except grpc.aio.AioRpcError:
+        return "UNREACHABLE"
+    return str(health_pb2.HealthCheckResponse.ServingStatus.Name(response.status))

@@ -1,0 +1,266 @@
+"""The JSON of the REST API, as the seed's reference has it; `details` is the one addition.
+
+Requests and answers are msgspec Structs: they parse, check and print the JSON, and the OpenAPI
+document is made of them. A field that is None in an answer is left out.
+"""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+Confidence = Annotated[float, Meta(ge=0, le=1)]
+Url = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=2048,
+        description="http or https URL of the picture, 10 MiB at most.",
+        examples=["https://example.com/image.jpg"],
+    ),
+]
+Details = Annotated[
+    bool, Meta(description="True adds `details`: the model, its version, its device, the time.")
+]
+
+
+class Request(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Every request that names a picture."""
+
+    url: Url
+    details: Details = False
+
+
+class ColorizeRequest(Request, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The black-and-white photo to colour."""
+
+
+class OcrRequest(Request, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The picture to read."""
+
+    lang: Annotated[
+        str, Meta(max_length=20, description="Language code; GET /api/v1/languages lists them.")
+    ] = "eng"
+
+
+class AnalyzedOcrRequest(Request, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The picture of English text to read and analyze."""
+
+
+class EmotionsRequest(Request, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The photo whose faces are read."""
+
+    limit: Annotated[int, Meta(ge=1, le=7, description="Emotions for each face.")] = 7
+
+
+class ClassifyRequest(Request, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The photo to classify."""
+
+    limit: Annotated[int, Meta(ge=1, le=100, description="Labels at most.")] = 5
+
+
+class NudityRequest(Request, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The photo to judge."""
+
+
+class AnalyzedTextRequest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The English text to analyze."""
+
+    text: Annotated[str, Meta(min_length=1, max_length=50_000)]
+    details: Details = False
+
+
+class Model(Struct, frozen=True):
+    """What gave an answer."""
+
+    name: str
+    version: str
+    device: str
+
+
+class TextLine(Struct, frozen=True):
+    """A line of text; corners are (x, y) in pixels of the upright picture, clockwise."""
+
+    text: str
+    confidence: Confidence
+    corners: list[tuple[float, float]]
+
+
+class AnswerDetails(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """What `details: true` adds; only the fields that the endpoint has."""
+
+    model: Model
+    seconds: Annotated[float, Meta(ge=0, description="Time in the service, in seconds.")]
+    face_model: Model | None = None
+    analysis_model: Model | None = None
+    width: int | None = None
+    height: int | None = None
+    already_coloured: bool | None = None
+    lang: str | None = None
+    confidence: Confidence | None = None
+    rotation_degrees: int | None = None
+    lines: list[TextLine] | None = None
+    threshold: Confidence | None = None
+    language: str | None = None
+
+
+class Colorized(Struct, frozen=True):
+    """Where the coloured picture is hosted."""
+
+    colorized: Annotated[str, Meta(description="URL of the coloured picture, good for 30 days.")]
+
+
+class Text(Struct, frozen=True):
+    """What was read."""
+
+    url: str
+    text: str
+
+
+class AnalyzedText(Struct, frozen=True):
+    """The text and its summary."""
+
+    full_text: str
+    summary: str
+
+
+class Sentiment(Struct, frozen=True):
+    """The tone: "positive", "neutral" or "negative"; "unknown" where the text is not English."""
+
+    result: str
+    confidence: Confidence
+
+
+class Analysis(Struct, frozen=True, omit_defaults=True):
+    """What was read and found; `notice` says why a text was not analyzed."""
+
+    url: str
+    text: AnalyzedText
+    sentiment: Sentiment
+    tags: Annotated[str, Meta(description='Tags, best first, joined by ", ".')]
+    notice: str | None = None
+
+
+class TextAnalysis(Struct, frozen=True, omit_defaults=True):
+    """What was found in a text; `notice` says why it was not analyzed."""
+
+    text: AnalyzedText
+    sentiment: Sentiment
+    tags: str
+    notice: str | None = None
+
+
+class FaceCoordinates(Struct, frozen=True):
+    """A face's box in pixels of the upright picture."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+
+class Emotion(Struct, frozen=True):
+    """One visible expression; not what anyone feels."""
+
+    emotion: str
+    confidence: Confidence
+
+
+class Face(Struct, frozen=True, rename="camel"):
+    """A face: a list of one box, as in the seed, and its emotions, most confident first."""
+
+    face_coordinates: list[FaceCoordinates]
+    emotions: list[Emotion]
+
+
+class Label(Struct, frozen=True):
+    """One class of the classifier."""
+
+    tag: str
+    confidence: Confidence
+
+
+class Nudity(Struct, frozen=True, rename="camel"):
+    """The judgement of a photo."""
+
+    url: str
+    is_nude: bool
+    confidence: Confidence
+
+
+class Language(Struct, frozen=True):
+    """One language code; `packages` are the Debian packages that hold its data."""
+
+    code: str
+    name: str
+    installed: bool
+    engine: str
+    packages: list[str]
+
+
+class ColorizeAnswer(Struct, frozen=True, omit_defaults=True):
+    """Answer of POST /api/v1/colorize."""
+
+    result: Colorized
+    details: AnswerDetails | None = None
+
+
+class OcrAnswer(Struct, frozen=True, omit_defaults=True):
+    """Answer of POST /api/v1/ocr."""
+
+    result: Text
+    details: AnswerDetails | None = None
+
+
+class AnalyzedOcrAnswer(Struct, frozen=True, omit_defaults=True):
+    """Answer of POST /api/v1/analyzed-ocr."""
+
+    result: Analysis
+    details: AnswerDetails | None = None
+
+
+class AnalyzedTextAnswer(Struct, frozen=True, omit_defaults=True):
+    """Answer of POST /api/v1/analyzed-text."""
+
+    result: TextAnalysis
+    details: AnswerDetails | None = None
+
+
+class EmotionsAnswer(Struct, frozen=True, omit_defaults=True):
+    """Answer of POST /api/v1/emotions: the faces from left to right."""
+
+    result: list[Face]
+    details: AnswerDetails | None = None
+
+
+class ClassifyAnswer(Struct, frozen=True, omit_defaults=True):
+    """Answer of POST /api/v1/classify: the best labels, most confident first."""
+
+    result: list[Label]
+    details: AnswerDetails | None = None
+
+
+class NudityAnswer(Struct, frozen=True, omit_defaults=True):
+    """Answer of POST /api/v1/nudity."""
+
+    result: Nudity
+    details: AnswerDetails | None = None
+
+
+class LanguagesAnswer(Struct, frozen=True):
+    """Answer of GET /api/v1/languages, ordered by code."""
+
+    result: list[Language]
+
+
+class ErrorBody(Struct, frozen=True):
+    """What went wrong: a stable code, what to change, and the id to report."""
+
+    code: str
+    message: str
+    request_id: str
+
+
+class ErrorAnswer(Struct, frozen=True):
+    """Answer of every request that failed."""
+
+    error: ErrorBody

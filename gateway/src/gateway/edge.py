@@ -1,0 +1,134 @@
+"""The edge of every HTTP request: its id, its error shape, its log line and its metrics."""
+
+import re
+import uuid
+from http import HTTPStatus
+from time import monotonic
+
+import structlog
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway.contract import ErrorAnswer, ErrorBody
+from gateway.handling import json_response
+from gateway.problems import Problem
+from servicekit.logs import get_logger
+from servicekit.telemetry import HttpMetrics
+
+CLIENT_GONE = 499  # nginx's word for a caller that hung up; only logs and metrics see it
+
+# A request id that a caller may choose: what a log line and a header can hold safely.
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+_log = get_logger("http")
+
+
+class HttpEdge:
+    """Wrap the whole application.
+
+    Args:
+        app: what answers.
+        metrics: where counts and times go.
+        routes: paths that metrics name; every other path counts as "other".
+    """
+
+    def __init__(self, app: ASGIApp, *, metrics: HttpMetrics, routes: frozenset[str]) -> None:
+        self._app = app
+        self._metrics = metrics
+        self._routes = routes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started_s = monotonic()
+        request_id = _request_id(scope)
+        scope.setdefault("state", {})["request_id"] = request_id
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        status = 0
+
+        async def send_marked(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)["X-Request-Id"] = request_id
+            await send(message)
+
+        self._metrics.http_in_flight.inc()
+        try:
+            await self._app(scope, receive, send_marked)
+        except ClientDisconnect:
+            status = CLIENT_GONE
+        except Exception:  # noqa: BLE001 - the edge: no stack may leave the process
+            _log.exception("request failed", path=self._route(scope))
+            if status == 0:
+                await _internal(request_id)(scope, receive, send_marked)
+        finally:
+            self._metrics.http_in_flight.dec()
+            self._record(scope, status, seconds=monotonic() - started_s)
+
+    def _record(self, scope: Scope, status: int, *, seconds: float) -> None:
+        route = self._route(scope)
+        self._metrics.http_seconds.labels(route, str(status)).observe(seconds)
+        _log.info(
+            "request",
+            method=scope["method"],
+            route=route,
+            status=status,
+            seconds=round(seconds, 4),
+        )
+
+    def _route(self, scope: Scope) -> str:
+        path = str(scope["path"])
+        return path if path in self._routes else "other"
+
+
+async def render_problem(request: Request, problem: Exception) -> Response:
+    """Return a Problem as the one error shape."""
+    if not isinstance(problem, Problem):
+        raise problem
+    return _error(
+        problem.status,
+        problem.code,
+        str(problem),
+        request_id=request.state.request_id,
+        headers=problem.headers,
+    )
+
+
+async def render_http_exception(request: Request, error: Exception) -> Response:
+    """Return Starlette's own 404 and 405 as the one error shape."""
+    if not isinstance(error, HTTPException):
+        raise error
+    code = HTTPStatus(error.status_code).name.lower()
+    message = f"{request.method} {request.url.path[:100]}: {HTTPStatus(error.status_code).phrase}"
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        message = f"the method {request.method} is not allowed; use {headers.get('Allow', 'POST')}"
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        message = "there is nothing at this path; GET /openapi.json lists what there is"
+    request_id = request.state.request_id
+    return _error(error.status_code, code, message, request_id=request_id, headers=headers)
+
+
+def _internal(request_id: str) -> Response:
+    message = "the gateway failed; report the request id"
+    return _error(500, "internal", message, request_id=request_id, headers={})
+
+
+def _error(
+    status: int, code: str, message: str, *, request_id: str, headers: dict[str, str]
+) -> Response:
+    body = ErrorAnswer(ErrorBody(code, message, request_id))
+    return json_response(body, status=status, headers=headers)
+
+
+def _request_id(scope: Scope) -> str:
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and _REQUEST_ID.fullmatch(value.decode("latin-1")):
+            return str(value.decode("latin-1"))
+    return uuid.uuid4().hex

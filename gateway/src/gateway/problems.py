@@ -1,0 +1,19 @@
+"""The one error shape of the REST API and where every code is written down."""
+
+
+class Problem(Exception):
+    """An answer other than 200: a stable code and a sentence on what the caller should change.
+
+    Attributes:
+        status: HTTP status.
+        code: stable machine code; one of `CODES`.
+        headers: extra response headers, such as `Allow`.
+    """
+
+    def __init__(
+        self, status: int, code: str, message: str, *, headers: dict[str, str] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.headers = headers or {}

@@ -1,0 +1,61 @@
+"""Telling pictures by their first bytes."""
+
+import io
+
+import pytest
+from PIL import Image
+
+from gateway.media import looks_like_html, sniff
+
+
+@pytest.mark.parametrize(
+    ("saved_as", "media_type"),
+    [
+        ("JPEG", "image/jpeg"),
+        ("PNG", "image/png"),
+        ("WEBP", "image/webp"),
+        ("GIF", "image/gif"),
+        ("TIFF", "image/tiff"),
+        ("BMP", "image/bmp"),
+    ],
+)
+def test_picture_is_told_by_its_first_bytes(saved_as: str, media_type: str) -> None:
+    saved = io.BytesIO()
+    Image.new("RGB", (2, 3)).save(saved, saved_as)
+
+    assert sniff(saved.getvalue()) == media_type
+
+
+def test_big_endian_tiff_is_a_picture() -> None:
+    assert sniff(b"MM\x00*\x00\x00\x00\x08") == "image/tiff"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\xff\xd8",
+        b"GIF88a",
+        b"BM",
+        b"BMW built its first car in 1928.",
+        b"RIFF\x00\x00\x00\x00WAVEfmt ",
+        b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        b"%PDF-1.7",
+        b"\x1f\x8b\x08\x00",
+        b" \x89PNG\r\n\x1a\n",
+    ],
+)
+def test_anything_else_is_no_accepted_picture(content: bytes) -> None:
+    assert sniff(content) is None
+
+
+@pytest.mark.parametrize(
+    "content", [b"<!DOCTYPE html>", b"\n <HTML>", b"\xef\xbb\xbf<html>", b"<!-- a -->"]
+)
+def test_web_page_is_told_apart(content: bytes) -> None:
+    assert looks_like_html(content)
+
+
+@pytest.mark.parametrize("content", [b"", b"plain text", b"{}", b"<?xml version='1.0'?><svg/>"])
+def test_other_text_is_no_web_page(content: bytes) -> None:
+    assert not looks_like_html(content)
