@@ -1,4 +1,4 @@
-"""Generate the Python binding of the protos into protos/gen."""
+"""Generate the Python binding of the protos into protos/gen, or into a folder that is named."""
 
 import shutil
 import sys
@@ -12,8 +12,8 @@ PROTOS = ROOT / "protos"
 
 
 def main() -> int:
-    """Replace protos/gen/imagemesh by what the protos say; return the exit code."""
-    target = PROTOS / "gen"
+    """Replace the binding in the folder of the first argument; return the exit code."""
+    target = Path(sys.argv[1]) if len(sys.argv) > 1 else PROTOS / "gen"
     shutil.rmtree(target / "imagemesh", ignore_errors=True)
     protos = sorted(str(path) for path in (PROTOS / "imagemesh").rglob("*.proto"))
     services = [path for path in protos if path.endswith("_service.proto")]

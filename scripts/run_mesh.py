@@ -16,7 +16,6 @@ from gateway.keys import KeyStore
 from gateway.problems import Problem
 
 ROOT = Path(__file__).parents[1]
-RUN_DIR = ROOT / ".run"
 SERVICES = {"colorize": 50051, "ocr": 50052, "vision": 50053}
 
 READY_WITHIN_S = 300.0  # a cold disk and two busy cores
@@ -27,9 +26,17 @@ STOP_WITHIN_S = 30.0  # longer than the 20 s that each process drains
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is started: the environment of every process and where the gateway answers."""
+    """What is started.
+
+    Attributes:
+        url: where the gateway answers.
+        run_dir: folder of the demo key, the logs, the database and the results.
+        database_url: of the gateway's keys.
+        environment: of every process.
+    """
 
     url: str
+    run_dir: Path
     database_url: str
     environment: dict[str, str]
 
@@ -38,24 +45,25 @@ def make_plan(environment: dict[str, str]) -> Plan:
     """Return the plan for this environment; what the caller has set wins over the defaults."""
     port = environment.get("PORT", "8080")
     url = f"http://127.0.0.1:{port}"
+    run_dir = Path(environment.get("IMAGEMESH_RUN_DIR", ROOT / ".run"))
+    run_dir.mkdir(exist_ok=True)
     defaults = {
         "GATEWAY_PORT": port,
         "GATEWAY_PUBLIC_URL": url,
-        "GATEWAY_DATABASE_URL": f"sqlite+aiosqlite:///{RUN_DIR / 'imagemesh.db'}",
-        "GATEWAY_RESULTS_DIR": str(RUN_DIR / "results"),
+        "GATEWAY_DATABASE_URL": f"sqlite+aiosqlite:///{run_dir / 'imagemesh.db'}",
+        "GATEWAY_RESULTS_DIR": str(run_dir / "results"),
     }
     for name, service_port in SERVICES.items():
         own_port = environment.get(f"{name.upper()}_PORT", str(service_port))
         defaults[f"GATEWAY_{name.upper()}_ADDRESS"] = f"127.0.0.1:{own_port}"
     merged = {**defaults, **environment, "GATEWAY_PORT": port}
-    return Plan(url, merged["GATEWAY_DATABASE_URL"], merged)
+    return Plan(url, run_dir, merged["GATEWAY_DATABASE_URL"], merged)
 
 
 async def main() -> int:
     """Run until SIGINT or SIGTERM; return 0 after a clean stop, 1 when the mesh cannot start."""
     plan = make_plan(dict(os.environ))  # noqa: TID251 - it is handed on to the processes
-    RUN_DIR.mkdir(exist_ok=True)
-    key = await _demo_key(plan.database_url)
+    key = await _demo_key(plan)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -68,10 +76,10 @@ async def main() -> int:
     return code
 
 
-async def _demo_key(database_url: str) -> str:
+async def _demo_key(plan: Plan) -> str:
     """Return the key in .run/api-key, a new one where it is missing or no longer good."""
-    path = RUN_DIR / "api-key"
-    engine = await open_database(database_url)
+    path = plan.run_dir / "api-key"
+    engine = await open_database(plan.database_url)
     try:
         keys = KeyStore(engine)
         key = path.read_text().strip() if path.exists() else ""
@@ -102,7 +110,7 @@ async def _keep_running(name: str, plan: Plan, stop: asyncio.Event) -> None:
 
 
 async def _run_once(name: str, plan: Plan, stop: asyncio.Event) -> int:
-    with (RUN_DIR / f"{name}.log").open("ab") as log:
+    with (plan.run_dir / f"{name}.log").open("ab") as log:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",

@@ -1,0 +1,83 @@
+"""Write docs/settings.md from the Settings classes: the one table of all settings."""
+
+import sys
+from pathlib import Path
+
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+from pydantic_settings import BaseSettings
+
+from colorize.settings import ColorizeSettings
+from gateway.settings import GatewaySettings
+from modelkit.settings import ModelCommandSettings
+from ocr.settings import OcrSettings
+from vision.settings import VisionSettings
+
+PAGE = Path(__file__).parents[1] / "docs" / "settings.md"
+
+HEAD = """# Settings
+
+Every setting is an environment variable, read once when its process starts.
+All faults are reported at once, and the process ends with exit code 2.
+This page is written by `make docs` from the Settings classes; do not edit it.
+"""
+
+RUN = """
+## `make run` and the Makefile
+
+| variable | default | meaning |
+| --- | --- | --- |
+| `PORT` | `8080` | HTTP port of the gateway that `make run` starts. |
+| `IMAGEMESH_RUN_DIR` | `.run` | Folder of the demo key, the logs, the database and the results. |
+| `PYTHON` | `python3.11` or `python3` | Python that makes the virtual environment. |
+| `TORCH_PIP_ARGS` | | pip options for torch alone, such as an index of CUDA builds. |
+"""
+
+PARTS: dict[str, type[BaseSettings]] = {
+    "The gateway (`python -m gateway`)": GatewaySettings,
+    "The colorize service (`python -m colorize`)": ColorizeSettings,
+    "The ocr service (`python -m ocr`)": OcrSettings,
+    "The vision service (`python -m vision`)": VisionSettings,
+    "`imagemesh models`": ModelCommandSettings,
+}
+
+
+def settings_page() -> str:
+    """Return the page."""
+    return HEAD + RUN + "".join(_part(title, cls) for title, cls in PARTS.items())
+
+
+def _part(title: str, cls: type[BaseSettings]) -> str:
+    prefix = cls.model_config.get("env_prefix", "")
+    rows = [
+        f"| `{prefix}{name.upper()}` | {_default(field)} | {_meaning(field)} |"
+        for name, field in cls.model_fields.items()
+    ]
+    return "\n".join(
+        ["", f"## {title}", "", "| variable | default | meaning |", "| --- | --- | --- |", *rows, ""]
+    )
+
+
+def _default(field: FieldInfo) -> str:
+    value = field.get_default(call_default_factory=True, validated_data={})
+    if value in (PydanticUndefined, "", ()) or value is None:
+        return ""
+    return f"`{str(value).replace(str(Path.home()), '~')}`"
+
+
+def _meaning(field: FieldInfo) -> str:
+    signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
+    bounds = [
+        f"{sign} {getattr(rule, name)}"
+        for rule in field.metadata
+        for name, sign in signs.items()
+        if hasattr(rule, name)
+    ]
+    text = (field.description or "").replace("|", "\\|")
+    return f"{text} Range: {', '.join(bounds)}." if bounds else text
+
+
+if __name__ == "__main__":
+    PAGE.parent.mkdir(exist_ok=True)
+    PAGE.write_text(settings_page())
+    sys.exit(0)

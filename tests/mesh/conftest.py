@@ -1,0 +1,123 @@
+"""The whole mesh as real processes on free ports, started once for all tests here."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import grpc
+import pytest
+
+from servicekit.client import open_channel
+from tests.mesh.pictures import PictureServer, letter, portrait
+
+ROOT = Path(__file__).parents[2]
+SERVICES = ("colorize", "ocr", "vision")
+
+
+@dataclass(frozen=True)
+class RunningMesh:
+    """What `make run` started.
+
+    Attributes:
+        url: of the gateway.
+        key: the demo key.
+        ports: of the services, by name.
+        folder: logs and the key.
+        process: the runner.
+    """
+
+    url: str
+    key: str
+    ports: dict[str, int]
+    folder: Path
+    process: subprocess.Popen[str]
+
+    def process_id(self, name: str) -> int:
+        """Return the id of the process `python -m name` that the runner started."""
+        children = subprocess.run(
+            ["ps", "-o", "pid=,args=", "--ppid", str(self.process.pid)],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        line = re.search(rf"^\s*(\d+) .* -m {name}$", children, re.MULTILINE)
+        assert line, children
+        return int(line[1])
+
+
+@pytest.fixture(scope="session")
+def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningMesh]:
+    """Start the mesh as `make run` does, and stop it with SIGTERM."""
+    folder = tmp_path_factory.mktemp("mesh")
+    names = ("PORT", *(f"{name.upper()}_PORT" for name in SERVICES))
+    metrics = tuple(f"{name.upper()}_METRICS_PORT" for name in SERVICES)
+    ports = dict(zip(names + metrics, free_ports(len(names + metrics)), strict=True))
+    environment = {
+        **os.environ,  # noqa: TID251 - the processes need the machine's
+        **{name: str(port) for name, port in ports.items()},
+        "IMAGEMESH_RUN_DIR": str(folder),
+        "GATEWAY_FETCH_ALLOW": "127.0.0.0/8",
+    }
+    process = subprocess.Popen(
+        [sys.executable, ROOT / "scripts" / "run_mesh.py"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    ready = process.stdout.readline()
+    curl = process.stdout.readline()
+    assert "imagemesh is ready at" in ready, (ready, _logs(folder))
+    assert curl.startswith("curl ")
+    services = {name: ports[f"{name.upper()}_PORT"] for name in SERVICES}
+    key = (folder / "api-key").read_text().strip()
+    yield RunningMesh(f"http://127.0.0.1:{ports['PORT']}", key, services, folder, process)
+    process.send_signal(signal.SIGTERM)
+    code = process.wait(timeout=60)
+    process.stdout.close()
+    assert code == 0
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports that are free now."""
+    sockets = [socket.socket() for _ in range(count)]
+    for listener in sockets:
+        listener.bind(("127.0.0.1", 0))
+    ports = [int(listener.getsockname()[1]) for listener in sockets]
+    for listener in sockets:
+        listener.close()
+    return ports
+
+
+def _logs(folder: Path) -> str:
+    return "\n".join(path.read_text()[-2000:] for path in sorted(folder.glob("*.log")))
+
+
+@pytest.fixture(scope="session")
+async def channels(mesh: RunningMesh) -> AsyncIterator[dict[str, grpc.aio.Channel]]:
+    """Open a channel to each service."""
+    opened = {name: open_channel(f"127.0.0.1:{port}") for name, port in mesh.ports.items()}
+    yield opened
+    for channel in opened.values():
+        await channel.close()
+
+
+@pytest.fixture(scope="session")
+async def rest(mesh: RunningMesh) -> AsyncIterator[aiohttp.ClientSession]:
+    """Open a session that sends the demo key."""
+    async with aiohttp.ClientSession(mesh.url, headers={"X-API-Key": mesh.key}) as session:
+        yield session
+
+
+@pytest.fixture(scope="session")
+def pictures() -> Iterator[PictureServer]:
+    """Serve pictures on loopback."""
+    with PictureServer({"letter.png": letter(), "portrait.jpg": portrait()}) as server:
+        yield server

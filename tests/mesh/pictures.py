@@ -1,0 +1,81 @@
+"""Pictures for the tests of the whole mesh, and a plain HTTP server that hosts them."""
+
+import io
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from types import TracebackType
+from typing import Self
+
+from PIL import Image, ImageDraw, ImageFont
+
+LETTER = "Dear Ms. Alder,\nI enjoyed your workshop very much.\nIt was a wonderful day.\nRowan"
+
+
+def letter() -> bytes:
+    """Return a PNG of a short letter, black on white."""
+    picture = Image.new("L", (900, 320), 255)
+    font = ImageFont.load_default(size=36)
+    ImageDraw.Draw(picture).multiline_text((40, 40), LETTER, fill=0, font=font, spacing=18)
+    return _encoded(picture, "PNG")
+
+
+def portrait() -> bytes:
+    """Return a grey JPEG of a drawn face under a light sky."""
+    picture = Image.linear_gradient("L").resize((320, 320)).transpose(Image.Transpose.ROTATE_180)
+    draw = ImageDraw.Draw(picture)
+    draw.ellipse((90, 60, 230, 250), fill=200)
+    for x in (125, 180):
+        draw.ellipse((x, 120, x + 18, 132), fill=30)
+    draw.rectangle((118, 105, 148, 110), fill=60)
+    draw.rectangle((174, 105, 204, 110), fill=60)
+    draw.polygon((160, 135, 150, 175, 170, 175), fill=150)
+    draw.ellipse((130, 195, 190, 210), fill=90)
+    return _encoded(picture, "JPEG")
+
+
+def _encoded(picture: Image.Image, kind: str) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, kind)
+    return file.getvalue()
+
+
+class PictureServer:
+    """Hosts pictures on loopback while its context is open; more may be added."""
+
+    def __init__(self, pictures: dict[str, bytes]) -> None:
+        self.pictures = pictures
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(pictures))
+        self._thread = Thread(target=self._server.serve_forever)
+
+    def url(self, name: str) -> str:
+        """Return the URL of the picture of that name."""
+        return f"http://127.0.0.1:{self._server.server_address[1]}/{name}"
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+def _handler(pictures: dict[str, bytes]) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            content = pictures.get(self.path.removeprefix("/"))
+            self.send_response(404 if content is None else 200)
+            self.send_header("Content-Length", str(len(content or b"")))
+            self.end_headers()
+            self.wfile.write(content or b"")
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
+            """Write nothing."""
+
+    return Handler

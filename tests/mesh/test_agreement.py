@@ -1,0 +1,160 @@
+"""The same picture over REST and over gRPC gives the same answer, for every RPC."""
+
+from typing import Any
+
+import aiohttp
+import grpc
+import pytest
+
+from imagemesh.colorize.v1 import colorize_service_pb2 as colorize
+from imagemesh.colorize.v1.colorize_service_pb2_grpc import ColorizeServiceStub
+from imagemesh.ocr.v1 import ocr_service_pb2 as ocr
+from imagemesh.ocr.v1.ocr_service_pb2_grpc import OcrServiceStub
+from imagemesh.vision.v1 import vision_service_pb2 as vision
+from imagemesh.vision.v1.vision_service_pb2_grpc import VisionServiceStub
+from tests.mesh.pictures import LETTER, PictureServer
+
+Channels = dict[str, grpc.aio.Channel]
+Json = Any  # Any: JSON of every shape
+
+
+async def post(rest: aiohttp.ClientSession, endpoint: str, **body: Json) -> Json:
+    async with rest.post(f"/api/v1/{endpoint}", json={**body, "details": True}) as response:
+        assert response.status == 200, await response.text()
+        return await response.json()
+
+
+def details_of(response: Json) -> Json:
+    model = response.model
+    return {"name": model.name, "version": model.version, "device": model.device}
+
+
+async def test_colorize(
+    rest: aiohttp.ClientSession, channels: Channels, pictures: PictureServer
+) -> None:
+    native = await ColorizeServiceStub(channels["colorize"]).Colorize(
+        colorize.ColorizeRequest(image=pictures.pictures["portrait.jpg"])
+    )
+    answer = await post(rest, "colorize", url=pictures.url("portrait.jpg"))
+    async with rest.get(answer["result"]["colorized"]) as response:
+        hosted = await response.read()
+
+    assert hosted == native.image
+    assert response.content_type == native.media_type == "image/jpeg"
+    assert answer["details"]["already_coloured"] is native.already_coloured is False
+    assert answer["details"]["model"] == details_of(native)
+
+
+async def test_ocr(
+    rest: aiohttp.ClientSession, channels: Channels, pictures: PictureServer
+) -> None:
+    native = await OcrServiceStub(channels["ocr"]).Recognize(
+        ocr.RecognizeRequest(image=pictures.pictures["letter.png"], language="eng")
+    )
+    answer = await post(rest, "ocr", url=pictures.url("letter.png"), lang="eng")
+
+    assert answer["result"]["text"] == native.text == LETTER
+    assert [line["text"] for line in answer["details"]["lines"]] == LETTER.splitlines()
+    assert answer["details"]["confidence"] == pytest.approx(native.confidence)
+    assert answer["details"]["model"] == details_of(native)
+
+
+async def test_analyzed_ocr(
+    rest: aiohttp.ClientSession, channels: Channels, pictures: PictureServer
+) -> None:
+    native = await OcrServiceStub(channels["ocr"]).Analyze(
+        ocr.AnalyzeRequest(image=pictures.pictures["letter.png"])
+    )
+    answer = await post(rest, "analyzed-ocr", url=pictures.url("letter.png"))
+
+    result = answer["result"]
+    assert result["text"] == {"full_text": native.text, "summary": native.analysis.summary}
+    assert result["sentiment"]["result"] == "positive"
+    assert result["sentiment"]["confidence"] == pytest.approx(native.analysis.sentiment.confidence)
+    assert result["tags"] == ", ".join(native.analysis.tags)
+    assert answer["details"]["model"] == details_of(native)
+
+
+async def test_analyzed_text(rest: aiohttp.ClientSession, channels: Channels) -> None:
+    native = await OcrServiceStub(channels["ocr"]).AnalyzeText(ocr.AnalyzeTextRequest(text=LETTER))
+    answer = await post(rest, "analyzed-text", text=LETTER)
+
+    assert answer["result"]["text"]["summary"] == native.analysis.summary
+    assert answer["result"]["tags"] == ", ".join(native.analysis.tags)
+    assert answer["details"]["model"] == details_of(native)
+
+
+async def test_languages(rest: aiohttp.ClientSession, channels: Channels) -> None:
+    native = await OcrServiceStub(channels["ocr"]).ListLanguages(ocr.ListLanguagesRequest())
+    async with rest.get("/api/v1/languages") as response:
+        answer = await response.json()
+
+    assert len(answer["result"]) == len(native.languages) == 102
+    assert answer["result"] == [
+        {
+            "code": language.code,
+            "name": language.name,
+            "installed": language.installed,
+            "engine": language.engine,
+            "packages": list(language.packages),
+        }
+        for language in native.languages
+    ]
+
+
+async def test_emotions(
+    rest: aiohttp.ClientSession, channels: Channels, pictures: PictureServer
+) -> None:
+    native = await VisionServiceStub(channels["vision"]).DetectEmotions(
+        vision.DetectEmotionsRequest(image=pictures.pictures["portrait.jpg"], limit=5)
+    )
+    answer = await post(rest, "emotions", url=pictures.url("portrait.jpg"), limit=5)
+
+    assert answer["result"] == [
+        {
+            "faceCoordinates": [
+                {
+                    "top": face.box.top,
+                    "bottom": face.box.bottom,
+                    "left": face.box.left,
+                    "right": face.box.right,
+                }
+            ],
+            "emotions": [
+                {"emotion": emotion.name, "confidence": pytest.approx(emotion.confidence)}
+                for emotion in face.emotions
+            ],
+        }
+        for face in native.faces
+    ]
+    assert answer["details"]["model"] == details_of(native)
+
+
+async def test_classify(
+    rest: aiohttp.ClientSession, channels: Channels, pictures: PictureServer
+) -> None:
+    native = await VisionServiceStub(channels["vision"]).Classify(
+        vision.ClassifyRequest(image=pictures.pictures["portrait.jpg"])
+    )
+    answer = await post(rest, "classify", url=pictures.url("portrait.jpg"))
+
+    assert len(native.labels) == 5
+    assert answer["result"] == [
+        {"tag": label.tag, "confidence": pytest.approx(label.confidence)} for label in native.labels
+    ]
+    assert answer["details"]["model"] == details_of(native)
+
+
+async def test_nudity(
+    rest: aiohttp.ClientSession, channels: Channels, pictures: PictureServer
+) -> None:
+    native = await VisionServiceStub(channels["vision"]).DetectNudity(
+        vision.DetectNudityRequest(image=pictures.pictures["portrait.jpg"])
+    )
+    url = pictures.url("portrait.jpg")
+    answer = await post(rest, "nudity", url=url)
+
+    assert answer["result"]["url"] == url
+    assert answer["result"]["isNude"] is native.is_nude is False
+    assert answer["result"]["confidence"] == pytest.approx(native.confidence)
+    assert answer["details"]["model"] == details_of(native)

@@ -1,0 +1,15 @@
+"""The `imagemesh` command offers what is installed."""
+
+import pytest
+
+from servicekit.cli import main
+
+
+@pytest.mark.parametrize("arguments", [[], ["paint"]])
+def test_unknown_command_lists_the_known_ones(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = main(arguments)
+
+    assert code == 2
+    assert "imagemesh keys|models" in capsys.readouterr().err
