@@ -50,11 +50,20 @@ def settings_page() -> str:
 def _part(title: str, cls: type[BaseSettings]) -> str:
     prefix = cls.model_config.get("env_prefix", "")
     rows = [
-        f"| `{prefix}{name.upper()}` | {_default(field)} | {_meaning(field)} |"
+        f"| `{field.validation_alias or prefix + name.upper()}` "
+        f"| {_default(field)} | {_meaning(field)} |"
         for name, field in cls.model_fields.items()
     ]
     return "\n".join(
-        ["", f"## {title}", "", "| variable | default | meaning |", "| --- | --- | --- |", *rows, ""]
+        [
+            "",
+            f"## {title}",
+            "",
+            "| variable | default | meaning |",
+            "| --- | --- | --- |",
+            *rows,
+            "",
+        ]
     )
 
 

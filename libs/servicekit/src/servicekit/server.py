@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -57,6 +58,8 @@ class Service:
 def run(service: Service, settings: ServiceSettings) -> None:
     """Serve until SIGTERM or SIGINT, then drain."""
     configure_logs(settings.log_level, log_format=settings.log_format)
+    # Pillow warns of damaged metadata, and Python keeps each new text for ever.
+    warnings.simplefilter("ignore")
     uvloop.run(_run(service, settings))
 
 

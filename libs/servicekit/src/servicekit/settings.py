@@ -12,7 +12,7 @@ SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 class ProcessSettings(BaseSettings):
     """What every process of the mesh can be told."""
 
-    model_config = SettingsConfigDict(frozen=True)
+    model_config = SettingsConfigDict(frozen=True, populate_by_name=True)
 
     host: str = Field(
         default="127.0.0.1",

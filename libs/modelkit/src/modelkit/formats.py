@@ -1,0 +1,142 @@
+"""The six file formats of pictures: how each is recognised, sized and opened, but not decoded.
+
+Pillow's own `Image.open` is not used: it tries all formats and has one global limit of pixels.
+"""
+
+import io
+import math
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeAlias
+
+from PIL import (
+    BmpImagePlugin,
+    GifImagePlugin,
+    ImageFile,
+    JpegImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
+
+from servicekit.errors import UnreadableImage
+
+MAX_JPEG_SCANS = 200  # encoders write about 10; each one costs a pass over all pixels
+MAX_TIFF_STRIPS = 100_000  # 25 MP in tiles of 16 x 16 px; Pillow holds 350 bytes for each
+BIG_TIFF_VERSION = 43
+TIFF_INTEGER_TYPES = {3, 4, 16}  # SHORT, LONG and BigTIFF's LONG8
+# Tags of TIFF 6.0, sections 8 and 15.
+TIFF_WIDTH, TIFF_LENGTH, TIFF_STRIP_OFFSETS = 256, 257, 273
+TIFF_TILE_WIDTH, TIFF_TILE_LENGTH, TIFF_TILE_OFFSETS = 322, 323, 324
+
+Plugin: TypeAlias = Callable[[io.BytesIO], ImageFile.ImageFile]
+
+
+@dataclass(frozen=True, slots=True)
+class PictureFormat:
+    """One file format.
+
+    Attributes:
+        media_type: Its name on the web.
+        signatures: The (offset, bytes) pairs that all stand in such a file.
+        read_size: Returns the (width, height) in pixels that decoding makes room for, without
+            making it, and refuses files that are costly whatever their size.
+        open: Returns Pillow's lazy image of a file.
+    """
+
+    media_type: str
+    signatures: tuple[tuple[int, bytes], ...]
+    read_size: Callable[[bytes], tuple[int, int]]
+    open: Plugin
+
+
+def recognise(content: bytes) -> PictureFormat:
+    """Return the format that the first bytes of a file tell.
+
+    Raises:
+        UnreadableImage: It is none of the six.
+    """
+    for picture_format in _FORMATS:
+        if all(content.startswith(mark, offset) for offset, mark in picture_format.signatures):
+            return picture_format
+    raise UnreadableImage(
+        "image is in no format that can be read; send JPEG, PNG, WebP, GIF, TIFF or BMP"
+    )
+
+
+def _opened_size(plugin: Plugin, content: bytes) -> tuple[int, int]:
+    with plugin(io.BytesIO(content)) as image:
+        return image.size
+
+
+def _jpeg_size(content: bytes) -> tuple[int, int]:
+    # The marker cannot occur in compressed data; a thumbnail within the metadata adds a few.
+    scans = content.count(b"\xff\xda")
+    if scans > MAX_JPEG_SCANS:
+        raise UnreadableImage(f"image has {scans} JPEG scans; the limit is {MAX_JPEG_SCANS}")
+    return _opened_size(JpegImagePlugin.JpegImageFile, content)
+
+
+def _webp_size(content: bytes) -> tuple[int, int]:
+    # Pillow's decoder allocates the canvas when it opens the file.
+    # Source: RFC 9649, sections 2.5, 2.6, 2.7.
+    chunk = content[12:16]
+    if chunk == b"VP8X":
+        width, height = (int.from_bytes(content[i : i + 3], "little") for i in (24, 27))
+        return width + 1, height + 1
+    if chunk == b"VP8L":
+        (bits,) = struct.unpack_from("<I", content, 21)
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    width, height = struct.unpack_from("<HH", content, 26)
+    return width & 0x3FFF, height & 0x3FFF
+
+
+def _tiff_size(content: bytes) -> tuple[int, int]:
+    file = io.BytesIO(content)
+    is_big = BIG_TIFF_VERSION in content[2:4]
+    tags = TiffImagePlugin.ImageFileDirectory_v2(content[: 16 if is_big else 8])
+    file.seek(tags.next)
+    tags.load(file)
+    for tag in (TIFF_STRIP_OFFSETS, TIFF_TILE_OFFSETS):
+        if tags.tagtype.get(tag, 4) not in TIFF_INTEGER_TYPES:
+            raise UnreadableImage("image is a damaged TIFF file: its strips have no offsets")
+        # Opening would list all strips: 1.6 GB and 20 s for a hostile file of 10 MB.
+        strips = len(tags.get(tag, ()))
+        if strips > MAX_TIFF_STRIPS:
+            raise UnreadableImage(f"image has {strips} TIFF strips; the limit is {MAX_TIFF_STRIPS}")
+    size = int(tags[TIFF_WIDTH]), int(tags[TIFF_LENGTH])
+    tile = int(tags.get(TIFF_TILE_WIDTH, 0)), int(tags.get(TIFF_TILE_LENGTH, 0))
+    # A tile may be larger than its picture, and the decoder makes room for all of it.
+    return max(size, tile, key=math.prod)
+
+
+_FORMATS = (
+    PictureFormat("image/jpeg", ((0, b"\xff\xd8\xff"),), _jpeg_size, JpegImagePlugin.JpegImageFile),
+    PictureFormat(
+        "image/png",
+        ((0, b"\x89PNG\r\n\x1a\n"),),
+        partial(_opened_size, PngImagePlugin.PngImageFile),
+        PngImagePlugin.PngImageFile,
+    ),
+    PictureFormat(
+        "image/webp", ((0, b"RIFF"), (8, b"WEBP")), _webp_size, WebPImagePlugin.WebPImageFile
+    ),
+    PictureFormat(
+        "image/gif",
+        ((0, b"GIF8"),),
+        partial(_opened_size, GifImagePlugin.GifImageFile),
+        GifImagePlugin.GifImageFile,
+    ),
+    PictureFormat("image/tiff", ((0, b"II*\0"),), _tiff_size, TiffImagePlugin.TiffImageFile),
+    PictureFormat("image/tiff", ((0, b"MM\0*"),), _tiff_size, TiffImagePlugin.TiffImageFile),
+    PictureFormat("image/tiff", ((0, b"II+\0"),), _tiff_size, TiffImagePlugin.TiffImageFile),
+    PictureFormat("image/tiff", ((0, b"MM\0+"),), _tiff_size, TiffImagePlugin.TiffImageFile),
+    PictureFormat(
+        "image/bmp",
+        ((0, b"BM"),),
+        partial(_opened_size, BmpImagePlugin.BmpImageFile),
+        BmpImagePlugin.BmpImageFile,
+    ),
+)

@@ -1,0 +1,118 @@
+"""Bytes of a picture to upright sRGB pixels and back, within limits that hold for hostile files.
+
+Every picture of a caller goes through `decode_image`. What it refuses, it refuses with
+`UnreadableImage` and nothing else, before memory is spent on pixels where the header tells enough.
+"""
+
+import io
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from modelkit import formats, srgb
+from servicekit.errors import UnreadableImage
+
+RgbImage: TypeAlias = NDArray[np.uint8]
+"""Pixels as the mesh passes them on: (height, width, 3) uint8, sRGB, upright, origin top left."""
+
+PIXELS_PER_MP = 1_000_000
+MAX_SIDE_PX = 65_535  # what JPEG and GIF can say; a longer side is a trap, not a picture
+JPEG_QUALITY = 95
+
+
+@dataclass(frozen=True, slots=True)
+class ImageLimits:
+    """What a picture may cost.
+
+    Attributes:
+        max_bytes: Size of the file, in bytes.
+        max_pixels: Width times height, judged from the header before anything is decoded.
+    """
+
+    max_bytes: int = 10 * 1024 * 1024
+    max_pixels: int = 25_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedImage:
+    """A picture that was read.
+
+    Attributes:
+        pixels: (height, width, 3) uint8, sRGB, upright; read-only.
+        media_type: What the file was, such as "image/jpeg".
+    """
+
+    pixels: RgbImage
+    media_type: str
+
+
+def decode_image(content: bytes, limits: ImageLimits) -> DecodedImage:
+    """Read a JPEG, PNG, WebP, GIF (first frame), TIFF (first page) or BMP file.
+
+    EXIF orientation is applied, transparency lies over white, and every colour mode ends as
+    sRGB: palettes, grey of 1 to 32 bits, CMYK, Lab, and whatever an embedded ICC profile says.
+
+    Raises:
+        UnreadableImage: The file is none of the six formats, damaged, truncated or over a limit.
+    """
+    if len(content) > limits.max_bytes:
+        raise UnreadableImage(f"image is {len(content)} bytes; the limit is {limits.max_bytes}")
+    picture_format = formats.recognise(content)
+    try:
+        _check_size(picture_format.read_size(content), limits)
+        pixels = np.asarray(srgb.upright_srgb(_load(content, picture_format, limits)))
+    except UnreadableImage:
+        raise
+    # The edge of the codecs: on hostile bytes Pillow raises any class, from struct.error to
+    # MemoryError, and to the caller each of them means the same.
+    except Exception as error:
+        raise UnreadableImage("image is damaged or truncated; send a whole file") from error
+    return DecodedImage(pixels, picture_format.media_type)
+
+
+def encode_image(pixels: RgbImage, media_type: str) -> bytes:
+    """Write pixels as a file without any metadata.
+
+    Args:
+        pixels: (height, width, 3) uint8, sRGB.
+        media_type: "image/jpeg" (quality 95, no chroma subsampling) or "image/png".
+
+    Raises:
+        ValueError: The media type is neither of the two.
+    """
+    output = io.BytesIO()
+    image = Image.fromarray(pixels)
+    if media_type == "image/jpeg":
+        image.save(output, "JPEG", quality=JPEG_QUALITY, subsampling="4:4:4")
+    elif media_type == "image/png":
+        image.save(output, "PNG")
+    else:
+        raise ValueError(f"media type is {media_type!r}; it must be image/jpeg or image/png")
+    return output.getvalue()
+
+
+def _load(
+    content: bytes, picture_format: formats.PictureFormat, limits: ImageLimits
+) -> Image.Image:
+    with picture_format.open(io.BytesIO(content)) as image:
+        # Asked again: the frame of a GIF may be larger than the screen its header announces.
+        _check_size(image.size, limits)
+        image.load()
+        # Not the image itself, which holds on to its decoder: 200 MB for 25 MP of WebP.
+        return image.copy()
+
+
+def _check_size(size_px: tuple[int, int], limits: ImageLimits) -> None:
+    width, height = size_px
+    if width * height > limits.max_pixels:
+        raise UnreadableImage(
+            f"image is {width * height / PIXELS_PER_MP:.1f} MP; "
+            f"the limit is {limits.max_pixels / PIXELS_PER_MP:.1f} MP"
+        )
+    if max(size_px) > MAX_SIDE_PX:
+        raise UnreadableImage(
+            f"image is {width} x {height} px; the limit is {MAX_SIDE_PX} px a side"
+        )

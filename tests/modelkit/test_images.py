@@ -1,0 +1,143 @@
+"""What pictures of every kind decode to, compared with the colours they were made of."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from modelkit.images import ImageLimits, RgbImage, decode_image, encode_image
+from servicekit.errors import UnreadableImage
+from tests.pictures import GREY_QUARTERS, QUARTERS, odd_pictures
+
+LIMITS = ImageLimits()
+PICTURES = odd_pictures()
+TRANSPARENT = {name for name in PICTURES if "alpha" in name or "key" in name}
+PLAIN = {name for name in PICTURES if name.startswith(("plain", "black"))}
+GREY = {
+    name for name in PICTURES if name.startswith("grey-") and "profile" not in name
+} - TRANSPARENT
+COLOURED = set(PICTURES) - TRANSPARENT - PLAIN - GREY
+
+# Pillow warns of metadata that it skips; tests turn warnings into errors, services do not.
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")
+
+
+def quarters(pixels: RgbImage) -> list[list[int]]:
+    assert pixels.shape == (48, 64, 3)
+    assert pixels.dtype == np.uint8
+    return [pixels[row, column].tolist() for row in (12, 36) for column in (16, 48)]
+
+
+def saved(image: Image.Image, file_format: str) -> bytes:
+    output = io.BytesIO()
+    image.save(output, file_format)
+    return output.getvalue()
+
+
+@pytest.mark.parametrize("name", sorted(COLOURED))
+def test_colours_of_every_kind_become_srgb(name: str) -> None:
+    decoded = decode_image(PICTURES[name], LIMITS)
+
+    # 8: Lab of 8 bits is coarse in the blues.
+    np.testing.assert_allclose(quarters(decoded.pixels), QUARTERS, atol=8)
+
+
+@pytest.mark.parametrize("name", sorted(GREY))
+def test_grey_of_every_depth_fills_eight_bits(name: str) -> None:
+    decoded = decode_image(PICTURES[name], LIMITS)
+
+    expected = [[level] * 3 for level in GREY_QUARTERS]
+    np.testing.assert_allclose(quarters(decoded.pixels), expected, atol=1)
+
+
+@pytest.mark.parametrize("name", sorted(TRANSPARENT))
+def test_transparency_lies_over_white(name: str) -> None:
+    decoded = decode_image(PICTURES[name], LIMITS)
+
+    opaque = [[level] * 3 for level in GREY_QUARTERS] if "grey" in name else QUARTERS
+    np.testing.assert_allclose(quarters(decoded.pixels)[:3], opaque[:3], atol=1)
+    assert quarters(decoded.pixels)[3] == [255, 255, 255]
+
+
+def test_half_transparent_black_is_mid_grey() -> None:
+    content = saved(Image.new("RGBA", (2, 2), (0, 0, 0, 128)), "PNG")
+
+    decoded = decode_image(content, LIMITS)
+
+    assert decoded.pixels[0, 0].tolist() == [127, 127, 127]
+
+
+@pytest.mark.parametrize("name", sorted(name for name in PLAIN if name.startswith("plain")))
+def test_tiny_and_thin_pictures_keep_their_size_and_colour(name: str) -> None:
+    decoded = decode_image(PICTURES[name], LIMITS)
+
+    width, height = name.removeprefix("plain-").split(".")[0].split("x")
+    assert decoded.pixels.shape == (int(height), int(width), 3)
+    np.testing.assert_allclose(decoded.pixels.mean(axis=(0, 1)), QUARTERS[0], atol=5)
+
+
+@pytest.mark.parametrize("name", sorted(name for name in PLAIN if name.startswith("black")))
+def test_one_bit_pictures_are_black(name: str) -> None:
+    decoded = decode_image(PICTURES[name], LIMITS)
+
+    assert decoded.pixels.shape == (7, 9, 3)
+    assert not decoded.pixels.any()
+
+
+@pytest.mark.parametrize("name", sorted(PICTURES))
+def test_media_type_is_told_by_content(name: str) -> None:
+    decoded = decode_image(PICTURES[name], LIMITS)
+
+    assert decoded.media_type == f"image/{name.rpartition('.')[2]}"
+
+
+def test_too_many_bytes_are_refused_with_both_numbers() -> None:
+    with pytest.raises(UnreadableImage, match=r"^image is 101 bytes; the limit is 100$"):
+        decode_image(bytes(101), ImageLimits(max_bytes=100))
+
+
+def test_too_many_pixels_are_refused_with_both_numbers() -> None:
+    content = saved(Image.new("L", (2000, 1500)), "PNG")
+
+    with pytest.raises(UnreadableImage, match=r"^image is 3.0 MP; the limit is 2.5 MP$"):
+        decode_image(content, ImageLimits(max_pixels=2_500_000))
+
+
+def test_picture_at_the_limit_of_pixels_is_read() -> None:
+    content = saved(Image.new("L", (200, 100)), "PNG")
+
+    assert decode_image(content, ImageLimits(max_pixels=20_000)).pixels.shape == (100, 200, 3)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"<svg/>", b"%PDF-1.7", b"\0\0\0\x18ftypheic", b"<!doctype html>"]
+)
+def test_other_files_are_refused_with_the_formats_that_are_read(content: bytes) -> None:
+    with pytest.raises(UnreadableImage, match="send JPEG, PNG, WebP, GIF, TIFF or BMP"):
+        decode_image(content, LIMITS)
+
+
+def test_png_survives_encoding_unchanged() -> None:
+    pixels = np.random.default_rng(3).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+
+    decoded = decode_image(encode_image(pixels, "image/png"), LIMITS)
+
+    assert decoded.media_type == "image/png"
+    np.testing.assert_array_equal(decoded.pixels, pixels)
+
+
+def test_jpeg_keeps_full_resolution_of_colour() -> None:
+    pixels = np.zeros((16, 16, 3), np.uint8)
+    pixels[:, ::2] = (255, 0, 0)
+    pixels[:, 1::2] = (0, 0, 255)
+
+    decoded = decode_image(encode_image(pixels, "image/jpeg"), LIMITS)
+
+    assert decoded.media_type == "image/jpeg"
+    np.testing.assert_allclose(decoded.pixels, pixels.astype(int), atol=25)
+
+
+def test_other_media_types_are_not_written() -> None:
+    with pytest.raises(ValueError, match="must be image/jpeg or image/png"):
+        encode_image(np.zeros((1, 1, 3), np.uint8), "image/webp")

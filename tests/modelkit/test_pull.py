@@ -1,0 +1,213 @@
+"""Pulling a model: from its home, a mirror, over broken connections; and what is refused."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from modelkit.manifest import ModelEntry
+from modelkit.pull import PullError, pull_model
+from tests.modelkit.file_server import FileServer, serving_file
+
+# Pulls from the folder argv[1] into argv[2], as on a disk with room for 1,000 bytes.
+PULL_ON_A_FULL_DISK = """
+import resource, sys, pathlib
+from modelkit.manifest import ModelEntry
+from modelkit.pull import PullError, pull_model
+entry = ModelEntry("net", "1.0", "classify", "standard", "net.onnx", sys.argv[3], 3000, "a", "b",
+                   url="https://example.com/net.onnx")
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+try:
+    pull_model(entry, models_dir=pathlib.Path(sys.argv[2]), mirror=sys.argv[1], progress=int)
+except PullError as error:
+    print(error)
+"""
+
+
+@pytest.fixture
+def server(content: bytes) -> Iterator[FileServer]:
+    with serving_file(FileServer(content)) as running:
+        yield running
+
+
+@pytest.fixture
+def served(entry: ModelEntry, server: FileServer) -> ModelEntry:
+    return replace(entry, url=f"{server.url}/home/net.onnx")
+
+
+def pull(entry: ModelEntry, models_dir: Path, mirror: str = "") -> Path:
+    return pull_model(entry, models_dir=models_dir, mirror=mirror, progress=lambda _: None)
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def test_model_is_pulled_into_its_folder(
+    served: ModelEntry, server: FileServer, content: bytes, tmp_path: Path
+) -> None:
+    path = pull(served, tmp_path)
+
+    assert path == tmp_path / "net-1.0" / "net.onnx"
+    assert path.read_bytes() == content
+    assert files(tmp_path) == ["net-1.0/net.onnx"]
+    assert server.requests == [("/home/net.onnx", "bytes=0-")]
+
+
+def test_whole_model_is_not_pulled_again(
+    served: ModelEntry, server: FileServer, tmp_path: Path
+) -> None:
+    pull(served, tmp_path)
+
+    pull(served, tmp_path)
+
+    assert len(server.requests) == 1
+
+
+def test_damaged_model_is_pulled_again(served: ModelEntry, content: bytes, tmp_path: Path) -> None:
+    pull(served, tmp_path).write_bytes(b"?" * 3000)
+
+    assert pull(served, tmp_path).read_bytes() == content
+
+
+def test_progress_tells_the_bytes_so_far(served: ModelEntry, tmp_path: Path) -> None:
+    seen: list[int] = []
+
+    pull_model(served, models_dir=tmp_path, mirror="", progress=seen.append)
+
+    assert seen[-1] == 3000
+
+
+def test_broken_connection_is_resumed_where_it_broke(
+    served: ModelEntry, server: FileServer, content: bytes, tmp_path: Path
+) -> None:
+    server.cuts = [1000, 500]
+
+    path = pull(served, tmp_path)
+
+    assert path.read_bytes() == content
+    assert [asked for _, asked in server.requests] == ["bytes=0-", "bytes=1000-", "bytes=1500-"]
+
+
+def test_later_command_goes_on_where_the_last_one_gave_up(
+    served: ModelEntry, server: FileServer, content: bytes, tmp_path: Path
+) -> None:
+    server.cuts = [1000, 0, 0, 0, 0]
+    with pytest.raises(PullError, match="1000 of 3000 bytes came"):
+        pull(served, tmp_path)
+    assert files(tmp_path) == ["net-1.0/net.onnx.part"]
+
+    path = pull(served, tmp_path)
+
+    assert path.read_bytes() == content
+    assert server.requests[-1] == ("/home/net.onnx", "bytes=1000-")
+    assert files(tmp_path) == ["net-1.0/net.onnx"]
+
+
+def test_server_without_ranges_sends_all_again(
+    served: ModelEntry, server: FileServer, content: bytes, tmp_path: Path
+) -> None:
+    server.has_ranges = False
+    server.cuts = [1000]
+
+    assert pull(served, tmp_path).read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (b"?" * 3000, "has the sha256 [0-9a-f]{64}; its manifest says [0-9a-f]{64}"),
+        (b"?" * 3001, "has more than the 3000 bytes of its manifest"),
+    ],
+)
+def test_wrong_file_is_refused_and_removed(
+    wrong: bytes, message: str, served: ModelEntry, server: FileServer, tmp_path: Path
+) -> None:
+    server.content = wrong
+
+    with pytest.raises(PullError, match=message):
+        pull(served, tmp_path)
+
+    assert files(tmp_path) == []
+
+
+def test_missing_file_is_told_by_its_status(
+    served: ModelEntry, server: FileServer, tmp_path: Path
+) -> None:
+    server.status = 404
+
+    with pytest.raises(PullError, match="its home answers HTTP 404"):
+        pull(served, tmp_path)
+
+    assert len(server.requests) == 1
+
+
+def test_home_that_does_not_answer_is_told(entry: ModelEntry, tmp_path: Path) -> None:
+    with pytest.raises(PullError, match=r"0 of 3000 bytes came \(.*refused"):
+        pull(entry, tmp_path)
+
+
+def test_mirror_url_stands_in_for_the_home(
+    entry: ModelEntry, server: FileServer, content: bytes, tmp_path: Path
+) -> None:
+    path = pull(entry, tmp_path, mirror=f"{server.url}/mirror/")
+
+    assert path.read_bytes() == content
+    assert server.requests == [("/mirror/net.onnx", "bytes=0-")]
+
+
+def test_mirror_folder_stands_in_for_the_home(
+    entry: ModelEntry, content: bytes, tmp_path: Path
+) -> None:
+    mirror = tmp_path / "a mirror"
+    mirror.mkdir()
+    (mirror / "net.onnx").write_bytes(content)
+
+    assert pull(entry, tmp_path / "models", mirror=str(mirror)).read_bytes() == content
+
+
+def test_mirror_folder_without_the_file_is_told(entry: ModelEntry, tmp_path: Path) -> None:
+    with pytest.raises(PullError, match="No such file"):
+        pull(entry, tmp_path / "models", mirror=str(tmp_path))
+
+
+def test_full_disk_leaves_nothing_half_written(
+    entry: ModelEntry, content: bytes, tmp_path: Path
+) -> None:
+    (tmp_path / "net.onnx").write_bytes(content)
+    models = tmp_path / "models"
+    arguments = (str(tmp_path), str(models), entry.sha256)
+
+    done = subprocess.run(
+        [sys.executable, "-c", PULL_ON_A_FULL_DISK, *arguments],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+
+    assert "net needs 3000 bytes and the disk of the models folder has no room" in done.stdout
+    assert files(models) == []
+
+
+def test_model_larger_than_the_disk_is_refused_before_it_is_asked_for(
+    served: ModelEntry, server: FileServer, tmp_path: Path
+) -> None:
+    with pytest.raises(PullError, match="has no room"):
+        pull(replace(served, bytes=10**15), tmp_path)
+
+    assert server.requests == []
+
+
+def test_folder_that_cannot_be_written_is_told(entry: ModelEntry, tmp_path: Path) -> None:
+    (tmp_path / "models").write_text("a file")
+
+    with pytest.raises(PullError, match="cannot be written: Not a directory"):
+        pull(entry, tmp_path / "models")
+
+
+def test_model_of_a_package_is_not_pulled(entry: ModelEntry, tmp_path: Path) -> None:
+    with pytest.raises(PullError, match="comes with a Python package"):
+        pull(replace(entry, url=None, package="vision"), tmp_path)
