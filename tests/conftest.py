@@ -4,6 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from servicekit.logs import configure_logs
+
+
+@pytest.fixture(autouse=True)
+def _logs() -> None:
+    """Log as a process of the mesh does; structlog's own default prints variables."""
+    configure_logs("info", log_format="json")
+
 
 @pytest.fixture(scope="session")
 def shared_dir() -> Path:

@@ -1,9 +1,9 @@
 """Log lines as a collector reads them."""
 
 import json
+from typing import Literal
 
 import pytest
-import structlog
 
 from servicekit.logs import configure_logs, get_logger
 
@@ -20,7 +20,6 @@ def test_lines_are_json_where_there_is_no_terminal(capsys: pytest.CaptureFixture
         "x",
         "info",
     )
-    structlog.reset_defaults()
 
 
 def test_text_is_a_choice(capsys: pytest.CaptureFixture[str]) -> None:
@@ -29,7 +28,6 @@ def test_text_is_a_choice(capsys: pytest.CaptureFixture[str]) -> None:
     get_logger("test").info("model loaded")
 
     assert "model loaded" in capsys.readouterr().out
-    structlog.reset_defaults()
 
 
 def test_lower_levels_are_left_out(capsys: pytest.CaptureFixture[str]) -> None:
@@ -38,4 +36,20 @@ def test_lower_levels_are_left_out(capsys: pytest.CaptureFixture[str]) -> None:
     get_logger("test").info("chatter")
 
     assert capsys.readouterr().out == ""
-    structlog.reset_defaults()
+
+
+@pytest.mark.parametrize("log_format", ["json", "text"])
+def test_traces_show_no_variables(
+    log_format: Literal["json", "text"], capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_logs("info", log_format=log_format)
+    picture = "canary-pixels"
+
+    try:
+        picture.index("z")
+    except ValueError:
+        get_logger("test").exception("rpc failed")
+
+    out = capsys.readouterr().out
+    assert "ValueError: substring not found" in out
+    assert picture not in out.replace('picture = "canary-pixels"', "")

@@ -13,17 +13,18 @@ def configure_logs(level: str, *, log_format: Literal["auto", "json", "text"]) -
     as_text = log_format == "text" or (log_format == "auto" and sys.stdout.isatty())
     renderer: structlog.typing.Processor = structlog.processors.JSONRenderer()
     if as_text:
-        renderer = structlog.dev.ConsoleRenderer()
+        # The default shows the values of variables, and pictures are among them.
+        renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
+            *([] if as_text else [structlog.processors.format_exc_info]),
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stdout),
+        logger_factory=structlog.WriteLoggerFactory(),
         cache_logger_on_first_use=False,
     )
     # Libraries log through the standard module: their warnings are worth a line, no more.
