@@ -52,7 +52,9 @@ class ColorizeResponse(_message.Message):
     MODEL_FIELD_NUMBER: _builtins.int
     SECONDS_FIELD_NUMBER: _builtins.int
     image: _builtins.bytes
-    """The encoded coloured picture: PNG when a PNG came in, else JPEG. It has no EXIF data and no GPS place."""
+    """The encoded coloured picture, at most 10 MiB: PNG when a PNG came in and the result fits, else JPEG.
+    It has no EXIF data and no GPS place.
+    """
     media_type: _builtins.str
     """Media type of `image`: "image/jpeg" or "image/png"."""
     already_coloured: _builtins.bool

@@ -1,0 +1,12 @@
+"""The allocator is told what the services need."""
+
+import sys
+
+import pytest
+
+from servicekit.memory import use_one_arena
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc only")
+def test_glibc_takes_the_setting() -> None:
+    assert use_one_arena()
