@@ -1,0 +1,1 @@
+"""Colours black-and-white photos."""

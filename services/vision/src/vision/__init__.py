@@ -1,0 +1,1 @@
+"""Classifies photos, reads facial expressions and detects nudity."""

@@ -1,0 +1,110 @@
+"""Say which of two hundred things a photo shows."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from modelkit.images import RgbImage
+from vision.network import ResidualNetwork, load_network
+
+CLASSES = 200
+PICTURE_SIZE_PX = 64  # the size of the Tiny ImageNet pictures
+# A photo longer than this in relation to its short side is seen in three squares, not one.
+_LONG_SHAPE = 1.2
+_MEAN = 0.45  # of all channels of Tiny ImageNet, near enough that the first layer does the rest
+_SPREAD = 0.27
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """One thing with its probability in [0, 1]."""
+
+    tag: str
+    confidence: float
+
+
+class Classifier:
+    """The classification network with its weights and tags; owned by one thread.
+
+    Args:
+        weights: The safetensors file; the tags of its classes are in the .tags.json file beside it.
+        device: A torch device, "cpu" or "cuda".
+    """
+
+    def __init__(self, weights: Path, *, device: str) -> None:
+        self._device = torch.device(device)
+        self._network = load_network(classification_network(), weights, device=device)
+        tags = json.loads(weights.with_suffix(".tags.json").read_text(encoding="utf-8"))
+        self._tags: list[str] = tags
+
+    def classify(self, image: RgbImage) -> list[Label]:
+        """Return all labels, the likeliest first; their confidences add up to 1.
+
+        Args:
+            image: (height, width, 3) uint8, sRGB, upright.
+        """
+        squares = torch.from_numpy(cut_squares(image)).permute(0, 3, 1, 2).to(self._device)
+        both = normalise_pictures(torch.cat([squares, squares.flip(-1)]))
+        with torch.inference_mode():
+            logits = self._network(both)
+        # The mean over squares and their mirror images: measured better than one look.
+        confidences = logits.softmax(dim=1).mean(dim=0).tolist()
+        labels = [Label(*pair) for pair in zip(self._tags, confidences, strict=True)]
+        return sorted(labels, key=lambda label: -label.confidence)
+
+
+def classification_network() -> ResidualNetwork:
+    """Return the untrained network for (count, 3, 64, 64) pictures and two hundred classes."""
+    return ResidualNetwork(
+        in_channels=3,
+        stem_channels=48,
+        stem_stride=2,
+        widths=(48, 96, 192, 320),
+        depths=(1, 2, 2, 1),
+        strides=(1, 2, 2, 2),
+        classes=CLASSES,
+    )
+
+
+def cut_squares(image: RgbImage) -> NDArray[np.uint8]:
+    """Return the middle square of a photo, or both ends and the middle of a long one.
+
+    Args:
+        image: (height, width, 3) uint8, sRGB.
+
+    Returns:
+        (1 or 3, 64, 64, 3) uint8; downscaled with antialiasing.
+    """
+    height, width = image.shape[:2]
+    side = min(height, width)
+    room = max(height, width) - side
+    starts = [room // 2]
+    if max(height, width) > _LONG_SHAPE * side:
+        starts = [0, room // 2, room]
+    picture = Image.fromarray(image)
+    return np.stack([_square(picture, start, side) for start in starts])
+
+
+def _square(picture: Image.Image, start: int, side: int) -> NDArray[np.uint8]:
+    left, top = (start, 0) if picture.width > picture.height else (0, start)
+    small = picture.resize(
+        (PICTURE_SIZE_PX, PICTURE_SIZE_PX),
+        Image.Resampling.BICUBIC,
+        box=(left, top, left + side, top + side),
+    )
+    return np.asarray(small)
+
+
+def normalise_pictures(pictures: Tensor) -> Tensor:
+    """Return pictures as the network takes them, about mean 0 and spread 1.
+
+    Args:
+        pictures: (count, 3, height, width), uint8 or float in [0, 255].
+    """
+    return (pictures.float() / 255 - _MEAN) / _SPREAD

@@ -1,0 +1,102 @@
+"""Tell which of seven emotions a face shows."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+
+from modelkit.images import RgbImage
+from vision.geometry import Box
+from vision.network import ResidualNetwork, load_network
+
+EMOTIONS = ("Neutral", "Happy", "Fear", "Disgust", "Sad", "Angry", "Surprise")
+FACE_SIZE_PX = 48  # the size of the FER2013 faces
+# Added on each side as a share of the box: FER2013 shows the face with hairline and chin, detectors
+# box it from brow to chin.
+FACE_MARGIN = 0.1
+_LEAST_SPREAD = 1e-2  # keeps a face of one flat grey from being divided by nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Emotion:
+    """One emotion with its probability in [0, 1]."""
+
+    name: str
+    confidence: float
+
+
+class EmotionClassifier:
+    """The emotion network with its weights; owned by one thread.
+
+    Args:
+        weights: The safetensors file.
+        device: A torch device, "cpu" or "cuda".
+    """
+
+    def __init__(self, weights: Path, *, device: str) -> None:
+        self._device = torch.device(device)
+        self._network = load_network(emotion_network(), weights, device=device)
+
+    def classify_face(self, image: RgbImage, box: Box) -> list[Emotion]:
+        """Return all seven emotions of the face in the box, the likeliest first.
+
+        Args:
+            image: (height, width, 3) uint8, sRGB, upright.
+            box: The face as the detector found it, without margin; it may leave the picture.
+        """
+        face = torch.from_numpy(cut_face(image, box)).to(self._device)
+        both = torch.stack([face, face.flip(-1)])[:, None]
+        with torch.inference_mode():
+            logits = self._network(normalise_faces(both))
+        # The mean over the face and its mirror image: measured better than the face alone.
+        confidences = logits.softmax(dim=1).mean(dim=0).tolist()
+        emotions = [Emotion(*pair) for pair in zip(EMOTIONS, confidences, strict=True)]
+        return sorted(emotions, key=lambda emotion: -emotion.confidence)
+
+
+def emotion_network() -> ResidualNetwork:
+    """Return the untrained network for (count, 1, 48, 48) faces and the seven emotions."""
+    return ResidualNetwork(
+        in_channels=1,
+        stem_channels=32,
+        stem_stride=1,
+        widths=(48, 96, 192),
+        depths=(2, 2, 2),
+        strides=(2, 2, 2),
+        classes=len(EMOTIONS),
+    )
+
+
+def cut_face(image: RgbImage, box: Box) -> NDArray[np.uint8]:
+    """Return the face as the network saw faces in training: (48, 48) uint8, grey.
+
+    A square around the middle of the box, with margin; what lies outside the picture repeats its
+    edge.
+
+    Args:
+        image: (height, width, 3) uint8, sRGB.
+        box: The face without margin.
+    """
+    side = max(1, round(max(box.width, box.height) * (1 + 2 * FACE_MARGIN)))
+    left = (box.left + box.right - side) // 2
+    top = (box.top + box.bottom - side) // 2
+    height, width = image.shape[:2]
+    rows = np.arange(top, top + side).clip(0, height - 1)
+    columns = np.arange(left, left + side).clip(0, width - 1)
+    face = Image.fromarray(image[rows[:, None], columns]).convert("L")
+    return np.array(face.resize((FACE_SIZE_PX, FACE_SIZE_PX), Image.Resampling.BICUBIC))
+
+
+def normalise_faces(faces: Tensor) -> Tensor:
+    """Return faces with mean 0 and spread 1 each, so that the light of the photo matters less.
+
+    Args:
+        faces: (count, 1, height, width), uint8 or float in [0, 255].
+    """
+    values = faces.float() / 255
+    spread, mean = torch.std_mean(values, dim=(1, 2, 3), keepdim=True)
+    return (values - mean) / spread.clamp_min(_LEAST_SPREAD)

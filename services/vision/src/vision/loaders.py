@@ -1,0 +1,99 @@
+"""Load the models of the service as its settings choose them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import torch
+
+from modelkit.devices import pick_device
+from modelkit.images import RgbImage
+from modelkit.loading import LoadedModel
+from modelkit.manifest import InstalledModel, ModelEntry, find_model
+from vision.classifier import Classifier
+from vision.emotions import Emotion, EmotionClassifier
+from vision.faces import CascadeDetector, FaceDetector, YunetDetector
+from vision.geometry import Box
+from vision.nudity import NudityScorer
+from vision.settings import VisionSettings
+
+
+@dataclass(frozen=True, slots=True)
+class FaceReader:
+    """What finds faces together with what reads their expressions; owned by one thread."""
+
+    faces: LoadedModel[FaceDetector]
+    emotions: EmotionClassifier
+
+    def read(self, image: RgbImage) -> list[tuple[Box, list[Emotion]]]:
+        """Return each face, from left to right, with all seven emotions, the likeliest first.
+
+        Args:
+            image: (height, width, 3) uint8, sRGB, upright.
+        """
+        boxes = self.faces.model.find(image)
+        return [(box, self.emotions.classify_face(image, box)) for box in boxes]
+
+
+def use_threads(threads: int) -> None:
+    """Let each model compute with so many processor threads; 0 leaves it all cores.
+
+    The nudity model is told when it is loaded.
+    """
+    if threads > 0:
+        torch.set_num_threads(threads)
+        cv2.setNumThreads(threads)
+
+
+def load_classifier(
+    settings: VisionSettings, entries: Sequence[ModelEntry]
+) -> LoadedModel[Classifier]:
+    """Load the classifier.
+
+    Raises:
+        NotInstalled: Its file, or the device that it is to run on, is not there.
+    """
+    found = _find("classify", settings, entries)
+    device = pick_device(settings.device)
+    return LoadedModel(Classifier(found.path, device=device), found.entry, device)
+
+
+def load_face_reader(
+    settings: VisionSettings, entries: Sequence[ModelEntry]
+) -> LoadedModel[FaceReader]:
+    """Load the emotion model and the face detector.
+
+    Raises:
+        NotInstalled: A file, or the device that the emotion model is to run on, is not there.
+    """
+    found = _find("emotions", settings, entries)
+    device = pick_device(settings.device)
+    emotions = EmotionClassifier(found.path, device=device)
+    return LoadedModel(
+        FaceReader(_load_face_detector(settings, entries), emotions), found.entry, device
+    )
+
+
+def load_nudity_scorer(
+    settings: VisionSettings, entries: Sequence[ModelEntry]
+) -> LoadedModel[NudityScorer]:
+    """Load the nudity model.
+
+    Raises:
+        NotInstalled: Its file is not there.
+    """
+    found = _find("nudity", settings, entries)
+    return LoadedModel(NudityScorer(found.path, threads=settings.threads), found.entry, "cpu")
+
+
+def _load_face_detector(
+    settings: VisionSettings, entries: Sequence[ModelEntry]
+) -> LoadedModel[FaceDetector]:
+    found = _find("faces", settings, entries)
+    is_network = found.path.suffix == ".onnx"
+    detector = YunetDetector(found.path) if is_network else CascadeDetector(found.path)
+    return LoadedModel(detector, found.entry, "cpu")
+
+
+def _find(task: str, settings: VisionSettings, entries: Sequence[ModelEntry]) -> InstalledModel:
+    return find_model(entries, task, models_dir=settings.models_dir, profile=settings.profile)

@@ -1,0 +1,69 @@
+"""Score how likely a photo holds nudity, with the open_nsfw network."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import onnxruntime  # type: ignore[import-untyped]  # it ships no types
+from numpy.typing import NDArray
+from PIL import Image
+
+from modelkit.images import RgbImage
+
+RESIZED_PX = 256
+CROPPED_PX = 224
+# Blue, green, red: what the authors subtract ("set_mean" of classify_nsfw.py).
+CHANNEL_MEANS_BGR = (104.0, 117.0, 123.0)
+JPEG_QUALITY = 75  # Pillow's default, which the authors used
+_NUDE = 1  # column of the output; column 0 is its complement
+
+
+class NudityScorer:
+    """The open_nsfw network; owned by one thread, always on the CPU."""
+
+    def __init__(self, network: Path, *, threads: int) -> None:
+        """Load the network.
+
+        Args:
+            network: The ONNX file.
+            threads: Processor threads to use; 0 uses all cores.
+        """
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        self._session = onnxruntime.InferenceSession(
+            str(network), options, providers=["CPUExecutionProvider"]
+        )
+        self._input_name = self._session.get_inputs()[0].name
+
+    def score(self, image: RgbImage) -> float:
+        """Return the score that the photo holds nudity, in [0, 1].
+
+        Args:
+            image: (height, width, 3) uint8, sRGB, upright.
+        """
+        (scores,) = self._session.run(None, {self._input_name: prepare(image)})
+        return float(scores[0][_NUDE])
+
+
+def prepare(image: RgbImage) -> NDArray[np.float32]:
+    """Return the photo as the network saw photos in training: (1, 224, 224, 3) float32, BGR.
+
+    Squeezed to a square with antialiasing, through a JPEG file, less its margin. The authors ask
+    for this way of resizing, JPEG included, because their training pictures went through it.
+
+    Args:
+        image: (height, width, 3) uint8, sRGB.
+
+    Source:
+        yahoo/open_nsfw, classify_nsfw.py (BSD-2-Clause), at commit a4e13931465f.
+    """
+    small = Image.fromarray(image).resize((RESIZED_PX, RESIZED_PX), Image.Resampling.BILINEAR)
+    margin = (RESIZED_PX - CROPPED_PX) // 2
+    # Cut before it is compressed, unlike the authors: the margin is a whole number of JPEG blocks,
+    # so that the blocks inside come out the same.
+    middle = small.crop((margin, margin, margin + CROPPED_PX, margin + CROPPED_PX))
+    with io.BytesIO() as file:
+        middle.save(file, "JPEG", quality=JPEG_QUALITY)
+        rgb = np.asarray(Image.open(file), dtype=np.float32)
+    bgr = rgb[:, :, ::-1] - np.array(CHANNEL_MEANS_BGR, dtype=np.float32)
+    return bgr[np.newaxis]

@@ -1,0 +1,26 @@
+"""Settings of the vision service, read from VISION_* variables."""
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from modelkit.settings import ModelServiceSettings
+
+
+class VisionSettings(ModelServiceSettings):
+    """What the vision service can be told."""
+
+    model_config = SettingsConfigDict(env_prefix="VISION_", frozen=True)
+
+    port: int = Field(default=50053, ge=0, le=65535, description="gRPC port; 0 takes any free one.")
+    metrics_port: int = Field(
+        default=9103,
+        ge=0,
+        le=65535,
+        description="Port of the Prometheus metrics; 0 serves none.",
+    )
+    nudity_threshold: float = Field(
+        default=0.8,
+        ge=0,
+        le=1,
+        description="Least score of a photo that is called nude; lower finds more and errs more.",
+    )

@@ -1,0 +1,144 @@
+"""The colorizer: what it keeps, how chroma follows edges, what its weights answer."""
+
+from importlib.resources import files
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from colorize.model import Colorizer, is_coloured, lightness_of, merge_chroma, resize
+from modelkit.images import RgbImage
+
+WEIGHTS = Path(str(files("colorize") / "weights" / "colorize.safetensors"))
+
+
+@pytest.fixture(scope="module")
+def colorizer() -> Colorizer:
+    return Colorizer(WEIGHTS, device="cpu")
+
+
+def landscape(height: int = 240, width: int = 320) -> RgbImage:
+    """Draw a grey landscape: light sky, a hill, rough dark ground."""
+    rows, columns = np.mgrid[0:height, 0:width]
+    grey = 225 - 40.0 * rows / height
+    hill = rows > height * (0.6 - 0.15 * np.sin(columns / width * np.pi))
+    noise = np.random.default_rng(5).normal(0, 12, (height, width))
+    grey = np.where(hill, 90 + noise, grey)
+    return np.repeat(grey.clip(0, 255).astype(np.uint8)[..., None], 3, axis=2)
+
+
+def lab(image: RgbImage) -> NDArray[np.float32]:
+    shares = image.astype(np.float32) / np.float32(255)
+    return np.asarray(cv2.cvtColor(shares, cv2.COLOR_RGB2LAB), dtype=np.float32)
+
+
+def test_lightness_of_known_colours() -> None:
+    """Source: the sRGB primaries in CIELAB under D65 (IEC 61966-2-1)."""
+    colours = np.array([[[0, 0, 0], [255, 255, 255], [255, 0, 0], [119, 119, 119]]], dtype=np.uint8)
+
+    assert lightness_of(colours)[0] == pytest.approx([0, 100, 53.24, 50.03], abs=0.2)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 700), (37, 53), (600, 40), (520, 640)])
+def test_answer_has_the_shape_of_the_picture(colorizer: Colorizer, shape: tuple[int, int]) -> None:
+    coloured = colorizer.colorize(landscape(*shape))
+
+    assert coloured.shape == (*shape, 3)
+    assert coloured.dtype == np.uint8
+
+
+def test_lightness_is_kept(colorizer: Colorizer) -> None:
+    image = landscape()
+
+    shift = np.abs(lightness_of(colorizer.colorize(image)) - lightness_of(image))
+
+    assert shift.mean() < 0.5
+    assert np.percentile(shift, 99) < 2
+
+
+def test_read_only_pixels_are_accepted_and_left_alone(colorizer: Colorizer) -> None:
+    image = landscape()
+    image.setflags(write=False)
+
+    colorizer.colorize(image)
+
+    assert np.array_equal(image, landscape())
+
+
+def test_one_chroma_for_all_is_given_to_all() -> None:
+    image = np.full((700, 300, 3), 128, dtype=np.uint8)
+    chroma = np.full((20, 10, 2), (20, -30), dtype=np.float32)
+
+    merged = lab(merge_chroma(image, chroma))
+
+    assert merged[..., 1] == pytest.approx(np.full((700, 300), 20.0), abs=0.6)
+    assert merged[..., 2] == pytest.approx(np.full((700, 300), -30.0), abs=0.6)
+
+
+def test_chroma_follows_the_edge_of_the_lightness() -> None:
+    """The small chroma has its step 24 px beside the edge; the picture's edge wins."""
+    image = np.full((512, 512, 3), 70, dtype=np.uint8)
+    image[:, 256:] = 190
+    chroma = np.zeros((32, 32, 2), dtype=np.float32)
+    chroma[:, 16:] = (0, 40)
+
+    merged = lab(merge_chroma(image, chroma))[256, :, 2]
+
+    assert merged[[100, 246]] == pytest.approx([0, 0], abs=8)
+    assert merged[[265, 400]] == pytest.approx([40, 40], abs=8)
+
+
+def test_bands_meet_without_a_seam() -> None:
+    image = np.repeat(np.linspace(60, 200, 900).astype(np.uint8)[:, None, None], 3, axis=2)
+    image = np.ascontiguousarray(np.repeat(image, 40, axis=1))
+    chroma = np.zeros((45, 2, 2), dtype=np.float32)
+    chroma[..., 1] = np.linspace(-30, 30, 45)[:, None]
+
+    merged = lab(merge_chroma(image, chroma))[:, 20, 2]
+
+    assert np.abs(np.diff(merged)).max() < 1.5
+
+
+def test_chroma_is_not_mirrored_or_turned() -> None:
+    image = np.full((64, 128, 3), 128, dtype=np.uint8)
+    chroma = np.zeros((8, 16, 2), dtype=np.float32)
+    chroma[:4, 8:, 0] = 40
+
+    merged = lab(merge_chroma(image, chroma))[..., 1]
+
+    assert merged[8, 120] > 25
+    assert np.abs(merged[[8, 56, 56], [8, 8, 120]]).max() < 10
+
+
+def test_reduction_is_antialiased() -> None:
+    stripes = np.zeros((256, 256, 3), dtype=np.uint8)
+    stripes[:, ::2] = 255
+
+    assert resize(stripes, 64, 64).astype(float) == pytest.approx(np.full((64, 64, 3), 128), abs=1)
+
+
+def test_grey_and_sepia_are_not_coloured() -> None:
+    image = landscape()
+    sepia = np.rint(image * np.array([1.0, 0.87, 0.68])).astype(np.uint8)
+
+    assert not is_coloured(image)
+    assert not is_coloured(sepia)
+
+
+def test_blue_sky_over_green_ground_is_coloured() -> None:
+    image = landscape()
+    image[:120] = (120, 170, 230)
+    image[120:] = (80, 130, 60)
+
+    assert is_coloured(image)
+
+
+def test_shipped_weights_answer_as_they_did(colorizer: Colorizer) -> None:
+    """Numbers of the weights of the card; only new weights may change them."""
+    coloured = lab(colorizer.colorize(landscape()))
+
+    sky, ground = coloured[20:60, 40:280, 1:], coloured[180:220, 40:280, 1:]
+    assert sky.mean(axis=(0, 1)) == pytest.approx([0, 0], abs=0.5)
+    assert ground.mean(axis=(0, 1)) == pytest.approx([0, 0], abs=0.5)

@@ -1,0 +1,193 @@
+"""The colorize service over real gRPC."""
+
+import asyncio
+import io
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc
+import numpy as np
+import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from PIL import ExifTags, Image
+
+from colorize.service import NAME, build_service
+from colorize.settings import ColorizeSettings
+from imagemesh.colorize.v1 import colorize_service_pb2 as pb
+from imagemesh.colorize.v1 import colorize_service_pb2_grpc as rpc
+from modelkit.images import RgbImage, encode_image
+from servicekit.client import open_channel
+from servicekit.server import serving
+from servicekit.statuses import reason_of
+
+
+def grey_ramp(width: int, height: int) -> RgbImage:
+    """Return a grey picture, dark at the left."""
+    row = np.linspace(0, 255, width, dtype=np.uint8)
+    return np.broadcast_to(row[np.newaxis, :, np.newaxis], (height, width, 3)).copy()
+
+
+def colours(width: int, height: int) -> RgbImage:
+    """Return a picture whose left half is red and whose right half is blue."""
+    image = np.zeros((height, width, 3), dtype=np.uint8)
+    image[:, : width // 2] = (200, 40, 30)
+    image[:, width // 2 :] = (30, 60, 200)
+    return image
+
+
+GREY = grey_ramp(320, 200)
+
+
+@asynccontextmanager
+async def running(**changes: Any) -> AsyncIterator["rpc.ColorizeServiceAsyncStub"]:
+    """Serve with settings of a test; Any: the values of any field."""
+    fixed = {"port": 0, "metrics_port": 0, "models_dir": Path("unused"), "threads": 1}
+    settings = ColorizeSettings(**{**fixed, **changes})
+    async with (
+        serving(build_service(settings), settings) as port,
+        open_channel(f"localhost:{port}") as channel,
+    ):
+        yield rpc.ColorizeServiceStub(channel)
+
+
+@pytest.fixture(scope="module")
+async def stub() -> AsyncIterator["rpc.ColorizeServiceAsyncStub"]:
+    async with running() as stub:
+        yield stub
+
+
+def encoded(pixels: RgbImage, kind: str, **options: Any) -> bytes:  # Any: what Pillow takes
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, kind, **options)
+    return file.getvalue()
+
+
+async def failure(call: Any) -> tuple[grpc.StatusCode, str | None]:  # Any: a call
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call
+    return caught.value.code(), reason_of(caught.value)
+
+
+async def test_service_is_healthy_once_its_model_is_loaded() -> None:
+    settings = ColorizeSettings(port=0, metrics_port=0, threads=1)
+    async with (
+        serving(build_service(settings), settings) as port,
+        open_channel(f"localhost:{port}") as channel,
+    ):
+        health: Any = health_pb2_grpc.HealthStub(channel)  # Any: it ships no types
+        answer = await health.Check(health_pb2.HealthCheckRequest(service=NAME))
+
+    assert answer.status == health_pb2.HealthCheckResponse.SERVING
+
+
+async def test_grey_picture_gets_colours_and_keeps_its_lightness(
+    stub: "rpc.ColorizeServiceAsyncStub",
+) -> None:
+    answer = await stub.Colorize(pb.ColorizeRequest(image=encode_image(GREY, "image/png")))
+
+    coloured = Image.open(io.BytesIO(answer.image)).convert("RGB")
+    assert not answer.already_coloured
+    assert np.ptp(np.asarray(coloured).astype(int), axis=2).max() > 3
+    luma_error = np.asarray(coloured.convert("L")).astype(int) - GREY[..., 0]
+    assert np.abs(luma_error).mean() < 6  # luma is not quite the lightness that is kept
+    assert (answer.size.width, answer.size.height) == (320, 200)
+
+
+@pytest.mark.parametrize(
+    ("kind", "media_type"),
+    [
+        ("PNG", "image/png"),
+        ("JPEG", "image/jpeg"),
+        ("WEBP", "image/jpeg"),
+        ("GIF", "image/jpeg"),
+        ("TIFF", "image/jpeg"),
+        ("BMP", "image/jpeg"),
+    ],
+)
+async def test_png_stays_png_and_the_rest_becomes_jpeg(
+    stub: "rpc.ColorizeServiceAsyncStub", kind: str, media_type: str
+) -> None:
+    answer = await stub.Colorize(pb.ColorizeRequest(image=encoded(GREY, kind)))
+
+    assert answer.media_type == media_type
+    assert Image.open(io.BytesIO(answer.image)).get_format_mimetype() == media_type
+
+
+async def test_coloured_picture_keeps_its_colours(stub: "rpc.ColorizeServiceAsyncStub") -> None:
+    picture = colours(300, 200)
+
+    answer = await stub.Colorize(pb.ColorizeRequest(image=encode_image(picture, "image/png")))
+
+    assert answer.already_coloured
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(answer.image))), picture)
+    assert answer.model.name == "tiny-colorizer"
+
+
+async def test_orientation_is_applied_and_metadata_dropped(
+    stub: "rpc.ColorizeServiceAsyncStub",
+) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    exif[ExifTags.Base.Artist] = "someone"
+    exif.get_ifd(ExifTags.IFD.GPSInfo)[ExifTags.GPS.GPSLatitudeRef] = "N"
+
+    answer = await stub.Colorize(pb.ColorizeRequest(image=encoded(GREY, "JPEG", exif=exif)))
+
+    coloured = Image.open(io.BytesIO(answer.image))
+    assert (answer.size.width, answer.size.height) == coloured.size == (200, 320)
+    assert dict(coloured.getexif()) == {}
+    # A quarter turn clockwise brings the dark left side to the top.
+    rows = np.asarray(coloured.convert("L")).mean(axis=1)
+    assert rows[0] < 20
+    assert rows[-1] > 230
+
+
+async def test_answer_names_its_model_and_time(stub: "rpc.ColorizeServiceAsyncStub") -> None:
+    answer = await stub.Colorize(pb.ColorizeRequest(image=encode_image(GREY, "image/png")))
+
+    assert (answer.model.name, answer.model.version, answer.model.device) == (
+        "tiny-colorizer",
+        "1.0.0",
+        "cpu",
+    )
+    assert answer.seconds > 0
+
+
+@pytest.mark.parametrize("content", [b"", b"no picture", encode_image(GREY, "image/jpeg")[:-400]])
+async def test_unreadable_picture_is_refused(
+    stub: "rpc.ColorizeServiceAsyncStub", content: bytes
+) -> None:
+    code, reason = await failure(stub.Colorize(pb.ColorizeRequest(image=content)))
+
+    assert (code, reason) == (grpc.StatusCode.INVALID_ARGUMENT, "unreadable_image")
+
+
+async def test_largest_picture_is_a_setting() -> None:
+    async with running(max_image_pixels=1000) as stub:
+        call = stub.Colorize(pb.ColorizeRequest(image=encode_image(GREY, "image/png")))
+        code, reason = await failure(call)
+
+    assert (code, reason) == (grpc.StatusCode.INVALID_ARGUMENT, "unreadable_image")
+
+
+async def test_missing_model_is_said() -> None:
+    async with running(profile="full") as stub:
+        call = stub.Colorize(pb.ColorizeRequest(image=encode_image(GREY, "image/png")))
+        code, reason = await failure(call)
+
+    assert (code, reason) == (grpc.StatusCode.FAILED_PRECONDITION, "model_not_installed")
+
+
+async def test_full_line_is_refused_and_the_rest_answered() -> None:
+    content = encode_image(grey_ramp(2000, 2000), "image/png")
+    async with running(max_waiting=1) as stub:
+        calls = [stub.Colorize(pb.ColorizeRequest(image=content)) for _ in range(6)]
+        answers = await asyncio.gather(*calls, return_exceptions=True)
+
+    errors = [answer for answer in answers if isinstance(answer, grpc.aio.AioRpcError)]
+    assert {(error.code(), reason_of(error)) for error in errors} == {
+        (grpc.StatusCode.RESOURCE_EXHAUSTED, "overloaded")
+    }
+    assert 2 <= len(answers) - len(errors) < 6

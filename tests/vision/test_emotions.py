@@ -1,0 +1,103 @@
+"""The emotion classifier: how a face is cut and numbered, what its weights answer."""
+
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from modelkit.images import RgbImage
+from vision.emotions import EMOTIONS, EmotionClassifier, cut_face, normalise_faces
+from vision.geometry import Box
+
+WEIGHTS = Path(str(files("vision") / "weights" / "emotions.safetensors"))
+
+
+@pytest.fixture(scope="module")
+def classifier() -> EmotionClassifier:
+    return EmotionClassifier(WEIGHTS, device="cpu")
+
+
+def steps(height: int, width: int) -> RgbImage:
+    """Draw grey that is the number of its column."""
+    return np.broadcast_to(
+        np.arange(width, dtype=np.uint8)[None, :, None], (height, width, 3)
+    ).copy()
+
+
+def smile() -> RgbImage:
+    """Draw a light disc with two eyes and an open, upturned mouth."""
+    rows, columns = np.mgrid[0:120, 0:120] - 60
+    image = np.full((120, 120, 3), 60, dtype=np.uint8)
+    image[rows**2 + columns**2 < 50**2] = 200
+    image[(rows + 16) ** 2 + (np.abs(columns) - 18) ** 2 < 36] = 30
+    mouth = (rows**2 + columns**2 < 34**2) & (rows > 10)
+    image[mouth] = (235, 235, 235)
+    image[mouth & (rows**2 + columns**2 > 30**2)] = 40
+    return image
+
+
+def test_face_of_the_training_size_is_cut_unchanged() -> None:
+    face = cut_face(steps(48, 48), Box(4, 4, 44, 44))
+
+    assert np.array_equal(face, steps(48, 48)[..., 0])
+
+
+def test_margin_is_a_tenth_on_each_side_of_the_longer_side() -> None:
+    face = cut_face(steps(200, 200), Box(60, 50, 120, 130))
+
+    # The square is 96 px wide around column 90: columns 42 to 137, two of them to a pixel.
+    assert face[24, [0, 24, 47]].tolist() == pytest.approx([42, 90, 137], abs=1)
+
+
+def test_what_lies_outside_the_picture_repeats_its_edge() -> None:
+    face = cut_face(steps(48, 48), Box(-40, 4, 0, 44))
+
+    assert face.max() <= 4
+
+
+def test_colour_becomes_grey_by_the_weights_of_the_eye() -> None:
+    green = np.zeros((48, 48, 3), dtype=np.uint8)
+    green[..., 1] = 255
+
+    assert cut_face(green, Box(4, 4, 44, 44)).mean() == pytest.approx(150, abs=1)
+
+
+def test_faces_are_numbered_about_their_own_mean() -> None:
+    faces = torch.tensor([[10, 20], [30, 40]], dtype=torch.uint8).view(1, 1, 2, 2)
+
+    numbers = normalise_faces(faces).flatten().tolist()
+
+    assert numbers == pytest.approx([-1.1619, -0.3873, 0.3873, 1.1619], abs=1e-4)
+
+
+def test_flat_face_is_all_zero() -> None:
+    assert normalise_faces(torch.full((1, 1, 48, 48), 77.0)).abs().max().item() == 0
+
+
+@pytest.mark.parametrize(
+    "box", [Box(0, 0, 120, 120), Box(20, 30, 21, 31), Box(-50, -50, 300, 200), Box(5, 5, 5, 5)]
+)
+def test_any_box_gets_all_seven_emotions_sorted(classifier: EmotionClassifier, box: Box) -> None:
+    emotions = classifier.classify_face(smile(), box)
+
+    confidences = [emotion.confidence for emotion in emotions]
+    assert {emotion.name for emotion in emotions} == set(EMOTIONS)
+    assert confidences == sorted(confidences, reverse=True)
+    assert sum(confidences) == pytest.approx(1, abs=1e-5)
+
+
+def test_read_only_pixels_are_accepted(classifier: EmotionClassifier) -> None:
+    image = smile()
+    image.setflags(write=False)
+
+    assert len(classifier.classify_face(image, Box(10, 10, 110, 110))) == 7
+
+
+def test_shipped_weights_answer_as_they_did(classifier: EmotionClassifier) -> None:
+    """Numbers of the weights of the card; only new weights may change them."""
+    emotions = classifier.classify_face(smile(), Box(15, 15, 105, 105))
+
+    best = [(emotion.name, round(emotion.confidence, 2)) for emotion in emotions[:3]]
+    assert best == []

@@ -1,0 +1,258 @@
+"""The vision service over real gRPC."""
+
+import asyncio
+import io
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import grpc
+import numpy as np
+import pytest
+import torch
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from PIL import ExifTags, Image
+
+from imagemesh.image.v1.image_pb2 import Model
+from imagemesh.vision.v1 import vision_service_pb2 as pb
+from imagemesh.vision.v1 import vision_service_pb2_grpc as rpc
+from modelkit.images import encode_image
+from servicekit.client import open_channel
+from servicekit.server import serving
+from servicekit.statuses import reason_of
+from tests.vision.drawn import draw_face, draw_flat, draw_ramp
+from vision.service import NAME, build_service
+from vision.settings import VisionSettings
+
+RPCS = ("Classify", "DetectEmotions", "DetectNudity")
+REQUESTS = {
+    "Classify": pb.ClassifyRequest,
+    "DetectEmotions": pb.DetectEmotionsRequest,
+    "DetectNudity": pb.DetectNudityRequest,
+}
+RAMP = encode_image(draw_ramp(320, 240), "image/png")
+FACE = encode_image(draw_face(400), "image/jpeg")
+LARGE = encode_image(draw_flat(4000, 4000, (90, 110, 140)), "image/png")
+
+
+@asynccontextmanager
+async def running(models_dir: Path, **changes: Any) -> AsyncIterator[grpc.aio.Channel]:
+    """Serve with settings of a test; Any: the values of any field."""
+    fixed = {"port": 0, "metrics_port": 0, "models_dir": models_dir, "threads": 1}
+    settings = VisionSettings(**{**fixed, **changes})
+    async with (
+        serving(build_service(settings), settings) as port,
+        open_channel(f"localhost:{port}") as channel,
+    ):
+        yield channel
+
+
+@pytest.fixture(scope="module")
+async def channel(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[grpc.aio.Channel]:
+    async with running(tmp_path_factory.mktemp("models")) as channel:
+        yield channel
+
+
+@pytest.fixture(scope="module")
+def stub(channel: grpc.aio.Channel) -> "rpc.VisionServiceAsyncStub":
+    return rpc.VisionServiceStub(channel)
+
+
+def call(channel: grpc.aio.Channel, method: str, image: bytes) -> Any:  # Any: a call of any RPC
+    return getattr(rpc.VisionServiceStub(channel), method)(REQUESTS[method](image=image))
+
+
+async def failure(call: Any) -> tuple[grpc.StatusCode, str | None, str]:  # Any: as above
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await call
+    return caught.value.code(), reason_of(caught.value), str(caught.value.details())
+
+
+async def test_service_is_healthy_once_its_models_are_loaded(channel: grpc.aio.Channel) -> None:
+    health: Any = health_pb2_grpc.HealthStub(channel)  # Any: it ships no types
+
+    answer = await health.Check(health_pb2.HealthCheckRequest(service=NAME))
+
+    assert answer.status == health_pb2.HealthCheckResponse.SERVING
+
+
+@pytest.mark.parametrize(
+    ("method", "name"),
+    [
+        ("Classify", "tiny-classifier"),
+        ("DetectEmotions", "tiny-emotions"),
+        ("DetectNudity", "open-nsfw"),
+    ],
+)
+async def test_answer_names_its_model_and_time(
+    channel: grpc.aio.Channel, method: str, name: str
+) -> None:
+    answer = await call(channel, method, RAMP)
+
+    assert (answer.model.name, answer.model.device) == (name, "cpu")
+    assert answer.model.version
+    assert answer.seconds > 0
+
+
+@pytest.mark.parametrize(("limit", "count"), [(0, 5), (1, 1), (200, 200)])
+async def test_classify_returns_the_best_labels(
+    stub: "rpc.VisionServiceAsyncStub", limit: int, count: int
+) -> None:
+    answer = await stub.Classify(pb.ClassifyRequest(image=RAMP, limit=limit))
+
+    confidences = [label.confidence for label in answer.labels]
+    assert len(confidences) == count
+    assert confidences == sorted(confidences, reverse=True)
+    assert 0 < sum(confidences) < 1.0001
+    assert all(label.tag for label in answer.labels)
+
+
+@pytest.mark.parametrize("limit", [-1, 201])
+async def test_classify_refuses_a_limit_beyond_its_classes(
+    stub: "rpc.VisionServiceAsyncStub", limit: int
+) -> None:
+    code, reason, message = await failure(
+        stub.Classify(pb.ClassifyRequest(image=RAMP, limit=limit))
+    )
+
+    assert (code, reason) == (grpc.StatusCode.INVALID_ARGUMENT, "invalid_request")
+    assert message == f"limit is {limit}; it must be from 1 to 200, or 0 for 5"
+
+
+@pytest.mark.parametrize(("limit", "count"), [(0, 7), (3, 3)])
+async def test_emotions_of_a_face_come_with_its_box(
+    stub: "rpc.VisionServiceAsyncStub", limit: int, count: int
+) -> None:
+    answer = await stub.DetectEmotions(pb.DetectEmotionsRequest(image=FACE, limit=limit))
+
+    (face,) = answer.faces
+    corners = [face.box.left, face.box.top, face.box.right, face.box.bottom]
+    assert corners == pytest.approx([90, 94, 312, 316], abs=20)
+    assert len({emotion.name for emotion in face.emotions}) == count
+    confidences = [emotion.confidence for emotion in face.emotions]
+    assert confidences == sorted(confidences, reverse=True)
+
+
+async def test_no_face_is_an_empty_answer(stub: "rpc.VisionServiceAsyncStub") -> None:
+    answer = await stub.DetectEmotions(pb.DetectEmotionsRequest(image=RAMP))
+
+    assert list(answer.faces) == []
+    assert answer.face_model == Model(name="haar-frontalface-alt2", version="4", device="cpu")
+
+
+@pytest.mark.parametrize("limit", [-1, 8])
+async def test_emotions_refuse_a_limit_beyond_seven(
+    stub: "rpc.VisionServiceAsyncStub", limit: int
+) -> None:
+    code, reason, message = await failure(
+        stub.DetectEmotions(pb.DetectEmotionsRequest(image=RAMP, limit=limit))
+    )
+
+    assert (code, reason) == (grpc.StatusCode.INVALID_ARGUMENT, "invalid_request")
+    assert message == f"limit is {limit}; it must be from 1 to 7, or 0 for 7"
+
+
+async def test_harmless_photo_is_not_nude(stub: "rpc.VisionServiceAsyncStub") -> None:
+    answer = await stub.DetectNudity(pb.DetectNudityRequest(image=FACE))
+
+    assert (answer.is_nude, answer.threshold) == (False, 0.8)
+    assert 0 <= answer.confidence < 0.1
+
+
+async def test_nudity_threshold_is_a_setting(tmp_path: Path) -> None:
+    async with running(tmp_path, nudity_threshold=0.0) as channel:
+        answer = await call(channel, "DetectNudity", FACE)
+
+    assert (answer.is_nude, answer.threshold) == (True, 0.0)
+
+
+@pytest.mark.parametrize("method", RPCS)
+@pytest.mark.parametrize("content", [b"", b"no picture", RAMP[:-30]])
+async def test_unreadable_picture_is_refused(
+    channel: grpc.aio.Channel, method: str, content: bytes
+) -> None:
+    code, reason, _ = await failure(call(channel, method, content))
+
+    assert (code, reason) == (grpc.StatusCode.INVALID_ARGUMENT, "unreadable_image")
+
+
+@pytest.mark.parametrize("method", RPCS)
+async def test_largest_picture_is_a_setting(tmp_path: Path, method: str) -> None:
+    async with running(tmp_path, max_image_pixels=1000) as channel:
+        code, reason, _ = await failure(call(channel, method, RAMP))
+
+    assert (code, reason) == (grpc.StatusCode.INVALID_ARGUMENT, "unreadable_image")
+
+
+async def test_missing_models_fail_their_calls_and_not_the_service(tmp_path: Path) -> None:
+    async with running(tmp_path, profile="full") as channel:
+        health: Any = health_pb2_grpc.HealthStub(channel)  # Any: it ships no types
+        health_answer = await health.Check(health_pb2.HealthCheckRequest(service=NAME))
+        failures = [await failure(call(channel, method, RAMP)) for method in RPCS]
+
+    assert health_answer.status == health_pb2.HealthCheckResponse.SERVING
+    expected = (grpc.StatusCode.FAILED_PRECONDITION, "model_not_installed")
+    assert [(code, reason) for code, reason, _ in failures] == [expected] * 3
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="every model has its device here")
+async def test_one_missing_model_leaves_the_others(tmp_path: Path) -> None:
+    """Told to use a device that is not there, the models of torch are missing, the other is not."""
+    async with running(tmp_path, device="cuda") as channel:
+        nudity = await call(channel, "DetectNudity", RAMP)
+        code, reason, message = await failure(call(channel, "Classify", RAMP))
+
+    assert nudity.model == Model(name="open-nsfw", version="0.0.6", device="cpu")
+    assert (code, reason) == (grpc.StatusCode.FAILED_PRECONDITION, "not_installed")
+    assert "no CUDA device" in message
+
+
+async def test_installed_yunet_finds_the_faces(tmp_path: Path, shared_dir: Path) -> None:
+    folder = tmp_path / "yunet-0047ac24afb1"
+    folder.mkdir()
+    content = (shared_dir / "models" / "yunet_n_640_640.onnx").read_bytes()
+    (folder / "yunet_n_640_640.onnx").write_bytes(content)
+
+    async with running(tmp_path) as channel:
+        answer = await call(channel, "DetectEmotions", FACE)
+
+    assert answer.face_model == Model(name="yunet", version="0047ac24afb1", device="cpu")
+    assert len(answer.faces) == 1
+
+
+async def test_full_line_is_refused_and_the_rest_answered(tmp_path: Path) -> None:
+    async with running(tmp_path, max_waiting=1) as channel:
+        calls = [call(channel, "DetectNudity", LARGE) for _ in range(6)]
+        answers = await asyncio.gather(*calls, return_exceptions=True)
+
+    errors = [answer for answer in answers if isinstance(answer, grpc.aio.AioRpcError)]
+    assert {(error.code(), reason_of(error)) for error in errors} == {
+        (grpc.StatusCode.RESOURCE_EXHAUSTED, "overloaded")
+    }
+    assert 2 <= len(answers) - len(errors) < 6
+
+
+async def test_deadline_of_the_caller_ends_the_call(stub: "rpc.VisionServiceAsyncStub") -> None:
+    code, _, _ = await failure(stub.DetectNudity(pb.DetectNudityRequest(image=LARGE), timeout=0.01))
+
+    assert code is grpc.StatusCode.DEADLINE_EXCEEDED
+    # The service is not held up by it.
+    assert (await stub.DetectNudity(pb.DetectNudityRequest(image=RAMP))).model.name == "open-nsfw"
+
+
+async def test_rotated_photo_has_the_box_of_the_upright_one(
+    stub: "rpc.VisionServiceAsyncStub",
+) -> None:
+    """The file lies on its side; its EXIF orientation says so."""
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6  # turn it a quarter clockwise to see it
+    lying = Image.fromarray(np.rot90(draw_face(400)[:, 50:]))
+    file = io.BytesIO()
+    lying.save(file, "JPEG", exif=exif)
+
+    answer = await stub.DetectEmotions(pb.DetectEmotionsRequest(image=file.getvalue()))
+
+    (face,) = answer.faces
+    assert (face.box.left + face.box.right) / 2 == pytest.approx(150, abs=20)
+    assert (face.box.top + face.box.bottom) / 2 == pytest.approx(200, abs=20)
