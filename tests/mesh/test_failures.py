@@ -60,6 +60,7 @@ async def test_killed_service_turns_only_its_endpoints_into_503(
         for endpoint in endpoints
     }
     await back(channels[killed], NAMES[killed])
+    await seen_by_gateway(rest)
     later = [await status(rest, endpoint, url) for endpoint in ENDPOINTS[killed]]
 
     assert {name for name, code in statuses.items() if code == 503} == set(ENDPOINTS[killed])
@@ -83,3 +84,12 @@ async def back(channel: grpc.aio.Channel, name: str) -> None:
             if answer.status == health_pb2.HealthCheckResponse.SERVING:
                 watch.cancel()
                 return
+
+
+async def seen_by_gateway(rest: aiohttp.ClientSession) -> None:
+    """Wait until the gateway has connected again, which it tries once a second."""
+    services: dict[str, str] = {}
+    async with asyncio.timeout(10):
+        while set(services.values()) != {"SERVING"}:
+            async with rest.get("/readyz") as response:
+                services = (await response.json())["services"]

@@ -1,5 +1,8 @@
 """Start the gateway: python -m gateway."""
 
+import signal
+import sys
+
 import uvicorn
 
 from gateway.app import build_app
@@ -11,6 +14,8 @@ from servicekit.settings import load_settings
 def main() -> None:
     """Serve until SIGTERM or SIGINT, then finish what is in flight."""
     settings = load_settings(GatewaySettings)
+    # uvicorn drains on SIGTERM and then raises it again; a clean stop shall end with 0.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     configure_logs(settings.log_level, log_format=settings.log_format)
     uvicorn.run(
         build_app(settings),

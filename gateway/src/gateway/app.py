@@ -50,13 +50,15 @@ def build_app(
         async with open_mesh(settings, credit=credit, clock=clock) as mesh:
             yield {"mesh": mesh, "gate": Gate(mesh)}
 
-    paths = frozenset(route.path for route in routes)
-    return Starlette(
+    app = Starlette(
         routes=routes,
-        middleware=[Middleware(HttpEdge, metrics=metrics, routes=paths)],
+        middleware=[Middleware(HttpEdge, metrics=metrics)],
         exception_handlers={Problem: render_problem, HTTPException: render_http_exception},
         lifespan=lifespan,
     )
+    # A path with a slash too many is no path of the contract: 404, not a redirect.
+    app.router.redirect_slashes = False
+    return app
 
 
 def _post(endpoint: Endpoint) -> Answer:

@@ -49,9 +49,6 @@ _PROBLEM_OF_CODE: Final = {
     grpc.StatusCode.DEADLINE_EXCEEDED: (504, "deadline_exceeded", "the service took too long"),
 }
 
-_RETRY_AFTER: Final = {"Retry-After": "1"}
-_RETRYABLE: Final = (429, 503)
-
 
 @dataclass(frozen=True, slots=True)
 class Backends:
@@ -114,7 +111,7 @@ def _problem(error: grpc.aio.AioRpcError) -> Problem:
     )
     if reason in _STATUS_OF_REASON:
         status, code, message = _STATUS_OF_REASON[reason], reason, error.details() or message
-    return Problem(status, code, message, headers=_RETRY_AFTER if status in _RETRYABLE else None)
+    return Problem(status, code, message)
 
 
 async def _health(name: str, channel: grpc.aio.Channel) -> str:

@@ -8,10 +8,12 @@ from datetime import timedelta
 
 import msgspec
 
-from gateway.database import open_database
+from gateway.database import MAX_ACCOUNT_CHARACTERS, open_database
 from gateway.keys import ApiKey, KeyStore, utc_now
 from gateway.settings import GatewaySettings
 from servicekit.settings import load_settings
+
+_MAX_DAYS = 36_500  # a century: dates stay in the range that every database has
 
 
 def main(argv: Sequence[str]) -> int:
@@ -25,13 +27,26 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="imagemesh keys", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     create = commands.add_parser("create", help="make a key and print it, this once")
-    create.add_argument("account", help="who pays for the key's requests")
-    create.add_argument("--days", type=float, help="the key expires after so many days")
+    create.add_argument("account", type=_account, help="who pays for the key's requests")
+    create.add_argument("--days", type=_lifetime, help="the key expires after so many days")
     listing = commands.add_parser("list", help="print what is known about every key")
     listing.add_argument("--json", action="store_true", help="print JSON")
     revoke = commands.add_parser("revoke", help="refuse a key from now on")
     revoke.add_argument("id", help="the key's id, its third part: im_live_<id>_...")
     return parser
+
+
+def _account(text: str) -> str:
+    if not 0 < len(text) <= MAX_ACCOUNT_CHARACTERS:
+        raise argparse.ArgumentTypeError(f"must have 1 to {MAX_ACCOUNT_CHARACTERS} characters")
+    return text
+
+
+def _lifetime(text: str) -> timedelta:
+    days = float(text)
+    if not 0 < days <= _MAX_DAYS:
+        raise argparse.ArgumentTypeError(f"{text} is not above 0 and at most {_MAX_DAYS}")
+    return timedelta(days=days)
 
 
 async def _run(arguments: argparse.Namespace, settings: GatewaySettings) -> int:
@@ -48,11 +63,7 @@ async def _run(arguments: argparse.Namespace, settings: GatewaySettings) -> int:
 
 
 async def _create(keys: KeyStore, arguments: argparse.Namespace) -> int:
-    if arguments.days is not None and arguments.days <= 0:
-        sys.stderr.write("--days must be more than 0\n")
-        return 2
-    expires_in = timedelta(days=arguments.days) if arguments.days else None
-    sys.stdout.write(await keys.create(arguments.account, expires_in=expires_in) + "\n")
+    sys.stdout.write(await keys.create(arguments.account, expires_in=arguments.days) + "\n")
     return 0
 
 

@@ -8,12 +8,14 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
+from gateway.urls import MAX_URL_CHARACTERS
+
 Confidence = Annotated[float, Meta(ge=0, le=1)]
 Url = Annotated[
     str,
     Meta(
         min_length=1,
-        max_length=2048,
+        max_length=MAX_URL_CHARACTERS,
         description="http or https URL of the picture, 10 MiB at most.",
         examples=["https://example.com/image.jpg"],
     ),

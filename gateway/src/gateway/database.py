@@ -4,6 +4,9 @@ from sqlalchemy import Column, DateTime, MetaData, String, Table, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+MAX_ACCOUNT_CHARACTERS = 100
 
 METADATA = MetaData()
 
@@ -11,7 +14,7 @@ KEYS = Table(
     "api_keys",
     METADATA,
     Column("id", String(8), primary_key=True),
-    Column("account", String(100), nullable=False, index=True),
+    Column("account", String(MAX_ACCOUNT_CHARACTERS), nullable=False, index=True),
     Column("digest", String(64), nullable=False),
     Column("created_at", DateTime, nullable=False),
     Column("expires_at", DateTime),
@@ -22,7 +25,7 @@ RESULTS = Table(
     "results",
     METADATA,
     Column("name", String(200), primary_key=True),
-    Column("account", String(100), nullable=False, index=True),
+    Column("account", String(MAX_ACCOUNT_CHARACTERS), nullable=False, index=True),
     Column("media_type", String(50), nullable=False),
     Column("expires_at", DateTime, nullable=False, index=True),
 )
@@ -37,7 +40,11 @@ async def open_database(url: str) -> AsyncEngine:
     if engine.dialect.name == "sqlite":
         event.listen(engine.sync_engine, "connect", _tune_sqlite)
     async with engine.begin() as connection:
-        await connection.run_sync(METADATA.create_all)
+        # Not create_all: it looks first, and two processes that start at once both see nothing.
+        for table in METADATA.sorted_tables:
+            await connection.execute(CreateTable(table, if_not_exists=True))
+            for index in table.indexes:
+                await connection.execute(CreateIndex(index, if_not_exists=True))
     return engine
 
 

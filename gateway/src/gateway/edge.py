@@ -10,6 +10,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.contract import ErrorAnswer, ErrorBody
@@ -23,6 +24,9 @@ CLIENT_GONE = 499  # nginx's word for a caller that hung up; only logs and metri
 # A request id that a caller may choose: what a log line and a header can hold safely.
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
+# Codes of faults that pass by themselves; a model that is not installed stays so.
+_PASSING = frozenset({"overloaded", "unavailable"})
+
 _log = get_logger("http")
 
 
@@ -32,13 +36,11 @@ class HttpEdge:
     Args:
         app: what answers.
         metrics: where counts and times go.
-        routes: paths that metrics name; every other path counts as "other".
     """
 
-    def __init__(self, app: ASGIApp, *, metrics: HttpMetrics, routes: frozenset[str]) -> None:
+    def __init__(self, app: ASGIApp, *, metrics: HttpMetrics) -> None:
         self._app = app
         self._metrics = metrics
-        self._routes = routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -64,7 +66,7 @@ class HttpEdge:
         except ClientDisconnect:
             status = CLIENT_GONE
         except Exception:  # noqa: BLE001 - the edge: no stack may leave the process
-            _log.exception("request failed", path=self._route(scope))
+            _log.exception("request failed", route=_route(scope))
             if status == 0:
                 await _internal(request_id)(scope, receive, send_marked)
         finally:
@@ -72,7 +74,7 @@ class HttpEdge:
             self._record(scope, status, seconds=monotonic() - started_s)
 
     def _record(self, scope: Scope, status: int, *, seconds: float) -> None:
-        route = self._route(scope)
+        route = _route(scope)
         self._metrics.http_seconds.labels(route, str(status)).observe(seconds)
         _log.info(
             "request",
@@ -82,9 +84,11 @@ class HttpEdge:
             seconds=round(seconds, 4),
         )
 
-    def _route(self, scope: Scope) -> str:
-        path = str(scope["path"])
-        return path if path in self._routes else "other"
+
+def _route(scope: Scope) -> str:
+    """Return the path as its route has it, so that metrics and logs hold no name of a result."""
+    route = scope.get("route")
+    return str(route.path) if isinstance(route, Route) else "other"
 
 
 async def render_problem(request: Request, problem: Exception) -> Response:
@@ -124,7 +128,8 @@ def _error(
     status: int, code: str, message: str, *, request_id: str, headers: dict[str, str]
 ) -> Response:
     body = ErrorAnswer(ErrorBody(code, message, request_id))
-    return json_response(body, status=status, headers=headers)
+    retry = {"Retry-After": "1"} if code in _PASSING else {}
+    return json_response(body, status=status, headers={**retry, **headers})
 
 
 def _request_id(scope: Scope) -> str:

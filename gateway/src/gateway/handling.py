@@ -74,9 +74,8 @@ class Gate:
     async def _answer(self, endpoint: Endpoint, job: Job[Any]) -> Struct:  # Any: every request
         limit = self._mesh.settings.max_in_flight
         if self._in_flight >= limit:
-            headers = {"Retry-After": "1"}
             message = f"{limit} requests are being answered already; try again later"
-            raise Problem(429, "overloaded", message, headers=headers)
+            raise Problem(429, "overloaded", message)
         self._in_flight += 1
         try:
             fetched = await self._fetch(job)
@@ -150,3 +149,5 @@ async def _while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
     finally:
         gone.cancel()
         task.cancel()
+        # What the work holds (an RPC, a charge) is given back before the request counts as over.
+        await asyncio.gather(task, gone, return_exceptions=True)

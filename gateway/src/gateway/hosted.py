@@ -33,6 +33,8 @@ class HostedPictures:
 
     async def read(self, url: str, *, base_url: str) -> FetchedImage | None:
         """Return the picture at `url`, None where the gateway at `base_url` hosts none."""
+        if not url.startswith(base_url):
+            return None
         folder, _, name = url.removeprefix(base_url).rpartition("/")
         if folder == EXAMPLES_PATH:
             return self.example(name)

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
+from obstore.exceptions import BaseError as ObstoreError
 from sqlalchemy.exc import SQLAlchemyError
 
 from gateway.backends import Backends, open_backends
@@ -75,7 +76,7 @@ async def _sweep_for_ever(results: ResultStore) -> None:
     while True:
         try:
             count = await results.sweep()
-        except (SQLAlchemyError, OSError):
+        except (SQLAlchemyError, OSError, ObstoreError):
             _log.exception("sweep failed")
         else:
             _log.info("swept", expired=count)

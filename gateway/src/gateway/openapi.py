@@ -79,7 +79,9 @@ def _other_paths() -> Json:
                         "description": "The languages.",
                         "content": _content(contract.LanguagesAnswer),
                     },
-                    **{str(status): _error(_ERRORS[status]) for status in (401, 500, 503, 504)},
+                    **{
+                        str(status): _error(_ERRORS[status]) for status in (401, 429, 500, 503, 504)
+                    },
                 },
             }
         },

@@ -1,4 +1,4 @@
-"""The one error shape of the REST API and where every code is written down."""
+"""What every check of the gateway raises; the edge makes the one error shape of it."""
 
 
 class Problem(Exception):
@@ -6,7 +6,7 @@ class Problem(Exception):
 
     Attributes:
         status: HTTP status.
-        code: stable machine code; one of `CODES`.
+        code: stable machine code, such as "invalid_url".
         headers: extra response headers, such as `Allow`.
     """
 

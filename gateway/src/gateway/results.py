@@ -89,16 +89,21 @@ class ResultStore:
 
     async def sweep(self) -> int:
         """Delete what has expired and return how many pictures that were."""
+        count = 0
+        while names := await self._expired_names():
+            for name in names:
+                await self._delete_file(name)
+            async with self._engine.begin() as connection:
+                await connection.execute(delete(RESULTS).where(RESULTS.c.name.in_(names)))
+            count += len(names)
+        return count
+
+    async def _expired_names(self) -> list[str]:
         async with self._engine.connect() as connection:
             found = await connection.execute(
                 select(RESULTS.c.name).where(RESULTS.c.expires_at <= self._clock()).limit(_SWEEP)
             )
-        names = [row.name for row in found]
-        for name in names:
-            await self._delete_file(name)
-        async with self._engine.begin() as connection:
-            await connection.execute(delete(RESULTS).where(RESULTS.c.name.in_(names)))
-        return len(names)
+        return [row.name for row in found]
 
     async def _delete_file(self, name: str) -> None:
         try:
@@ -108,7 +113,8 @@ class ResultStore:
 
 
 def _stem(original_name: str) -> str:
-    stem = original_name.rpartition("/")[2].rpartition(".")[0] or original_name
+    file_name = original_name.rpartition("/")[2]
+    stem = file_name.rpartition(".")[0] or file_name
     return _UNSAFE.sub("-", stem)[:_MAX_STEM].strip("-.") or "image"
 
 

@@ -18,6 +18,7 @@ class GatewaySettings(ProcessSettings):
     port: int = Field(default=8080, ge=0, le=65535, description="HTTP port; 0 takes any free one.")
     public_url: str = Field(
         default="",
+        pattern=r"^(https?://\S+)?$",  # empty, or an absolute URL
         description="Base of the URLs of hosted results, such as https://images.example.org; "
         "empty takes the address that the caller used.",
     )

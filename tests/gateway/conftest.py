@@ -1,0 +1,32 @@
+"""Fixtures of the gateway's tests: three hand-written services and a gateway before them."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.gateway.running import Gateway, gateway_settings, running
+from tests.gateway.services import serving_all
+from tests.gateway.stage import Stage
+
+
+@pytest.fixture(scope="session")
+async def stage() -> Stage:
+    """Return what the services of `gateway` saw; tests that wait on it take one of their own."""
+    return Stage()
+
+
+@pytest.fixture(scope="session")
+async def addresses(stage: Stage) -> AsyncIterator[dict[str, str]]:
+    """Return where the services are, as settings of a gateway."""
+    async with serving_all(stage) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+async def gateway(
+    addresses: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Gateway]:
+    """Return a gateway that all tests share."""
+    settings = gateway_settings(tmp_path_factory.mktemp("gateway"), **addresses)
+    async with running(settings) as found:
+        yield found

@@ -1,0 +1,28 @@
+"""Credits written by hand: an account has so many coins, and every request costs one."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from gateway.problems import Problem
+
+
+@dataclass(slots=True)
+class Purse:
+    """What is left, and who was asked to pay for what."""
+
+    coins: int
+    asked: list[tuple[str, str]] = field(default_factory=list)
+
+    @asynccontextmanager
+    async def charge(self, account: str, *, endpoint: str) -> AsyncIterator[None]:
+        """Take a coin; give it back when the context does not end well."""
+        self.asked.append((account, endpoint))
+        if self.coins == 0:
+            raise Problem(406, "insufficient_balance", "the balance is 0; the price is 1")
+        self.coins -= 1
+        try:
+            yield
+        except BaseException:
+            self.coins += 1
+            raise

@@ -1,0 +1,146 @@
+"""A gateway for tests: the real application on a real server, a real database and a real client."""
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import uvicorn
+from multidict import CIMultiDictProxy
+from yarl import URL
+
+from gateway.app import build_app
+from gateway.credits import Credits
+from gateway.database import open_database
+from gateway.keys import Clock, KeyStore, utc_now
+from gateway.settings import GatewaySettings
+from tests.gateway.origin import PICTURE, Answer, listening, picture
+
+_CLIENT_TIMEOUT = aiohttp.ClientTimeout(total=30)  # far more than any test; none may hang
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What the gateway answered."""
+
+    status: int
+    headers: "CIMultiDictProxy[str]"
+    body: bytes
+
+    @property
+    def json(self) -> Any:  # Any: a JSON document
+        """The body as JSON values."""
+        return json.loads(self.body)
+
+    @property
+    def refusal(self) -> tuple[int, str]:
+        """Status and code of an error."""
+        return self.status, self.json["error"]["code"]
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """A gateway that listens.
+
+    Attributes:
+        url: its base, without a slash at the end.
+        key: a good API key of the account "tests".
+        settings: what it was started with.
+        http: a client.
+    """
+
+    url: str
+    key: str
+    settings: GatewaySettings
+    http: aiohttp.ClientSession
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Any = None,  # Any: bytes, an iterator of bytes, or a form
+        headers: dict[str, str] | None = None,
+    ) -> Reply:
+        """Send exactly this, the key only if it is among the headers."""
+        url = URL(self.url + path, encoded=True)
+        request = self.http.request(method, url, data=body, headers=headers, allow_redirects=False)
+        async with request as response:
+            return Reply(response.status, response.headers, await response.read())
+
+    async def get(self, path: str) -> Reply:
+        """GET a path with the key."""
+        return await self.send("GET", path, headers={"X-API-Key": self.key})
+
+    async def post(self, endpoint: str, body: object, **headers: str) -> Reply:
+        """POST to /api/v1/`endpoint` with the key; a body that is no bytes is sent as JSON."""
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        sent = {"X-API-Key": self.key, "Content-Type": "application/json"}
+        sent |= {name.replace("_", "-"): value for name, value in headers.items()}
+        return await self.send("POST", f"/api/v1/{endpoint}", body=content, headers=sent)
+
+    async def look(self, endpoint: str, word: bytes = b"", **fields: object) -> Reply:
+        """POST the URL of a picture that tells the services `word`."""
+        return await self.look_at(endpoint, picture(PICTURE + word), **fields)
+
+    async def look_at(self, endpoint: str, answer: Answer, **fields: object) -> Reply:
+        """POST the URL of an origin that gives this answer."""
+        async with listening(answer) as origin:
+            return await self.post(endpoint, {"url": origin.url(), **fields})
+
+
+def gateway_settings(folder: Path, **changes: Any) -> GatewaySettings:  # Any: values of any field
+    """Return settings whose files are in `folder` and whose fetcher may reach loopback."""
+    defaults = {
+        "database_url": database_url(folder),
+        "results_dir": folder / "results",
+        "fetch_allow": "127.0.0.0/8",
+    }
+    return GatewaySettings(**{**defaults, **changes})
+
+
+def database_url(folder: Path) -> str:
+    """Return the URL of a SQLite file in `folder`."""
+    return f"sqlite+aiosqlite:///{folder / 'gateway.db'}"
+
+
+@asynccontextmanager
+async def running(
+    settings: GatewaySettings, *, credit: Credits | None = None, clock: Clock = utc_now
+) -> AsyncIterator[Gateway]:
+    """Run a gateway in this event loop, ready when yielded; the first request waited for that."""
+    key = await create_key(settings)
+    config = uvicorn.Config(
+        build_app(settings, credit=credit, clock=clock),
+        http="httptools",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=5,
+    )
+    server = uvicorn.Server(config)
+    listener = socket.create_server(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    async with aiohttp.ClientSession(timeout=_CLIENT_TIMEOUT) as http:
+        gateway = Gateway(url, key, settings, http)
+        try:
+            await gateway.get("/healthz")
+            yield gateway
+        finally:
+            server.should_exit = True
+            await task
+
+
+async def create_key(settings: GatewaySettings) -> str:
+    """Return a new key of the account "tests"."""
+    engine = await open_database(settings.database_url)
+    key = await KeyStore(engine).create("tests")
+    await engine.dispose()
+    return key

@@ -1,0 +1,139 @@
+"""Services that go and come back, and what the health pages say of them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from servicekit.server import serving
+from tests.gateway.running import Gateway, gateway_settings, running
+from tests.gateway.services import service_settings, services_of, serving_all
+from tests.gateway.stage import Stage
+
+ENOUGH_S = 20  # the channel tries again every second
+NOBODY = "127.0.0.1:1"  # a reserved port: refused at once
+NO_SERVICE = {"colorize_address": NOBODY, "ocr_address": NOBODY, "vision_address": NOBODY}
+
+
+@asynccontextmanager
+async def vision(port: int = 0) -> AsyncIterator[int]:
+    """Serve vision alone and yield its port."""
+    settings = service_settings(port=port)
+    async with serving(services_of(Stage())["vision"], settings) as bound:
+        yield bound
+
+
+async def until_answered(gateway: Gateway) -> None:
+    async with asyncio.timeout(ENOUGH_S):
+        while (await gateway.look("classify")).status != 200:
+            pass
+
+
+async def test_dead_service_is_503_for_its_endpoints_alone_and_comes_back(
+    addresses: dict[str, str], tmp_path: Path
+) -> None:
+    async with vision() as port:
+        pass
+    settings = gateway_settings(tmp_path, **{**addresses, "vision_address": f"127.0.0.1:{port}"})
+    async with running(settings) as gateway:
+        async with vision(port):
+            await until_answered(gateway)
+
+        dead = await gateway.look("classify")
+        alive = await gateway.look("ocr")
+        async with vision(port):
+            await until_answered(gateway)
+
+    assert dead.refusal == (503, "unavailable")
+    assert dead.headers["Retry-After"] == "1"
+    assert alive.status == 200
+    assert b"127.0.0.1" not in dead.body
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["colorize", "ocr", "analyzed-ocr", "emotions", "classify", "nudity"]
+)
+async def test_service_that_was_never_there_is_503(tmp_path: Path, endpoint: str) -> None:
+    async with running(gateway_settings(tmp_path, **NO_SERVICE)) as gateway:
+        reply = await gateway.look(endpoint)
+
+    assert reply.refusal == (503, "unavailable")
+
+
+async def test_languages_of_a_dead_service_are_503(tmp_path: Path) -> None:
+    async with running(gateway_settings(tmp_path, **NO_SERVICE)) as gateway:
+        reply = await gateway.get("/api/v1/languages")
+
+    assert reply.refusal == (503, "unavailable")
+
+
+async def test_service_that_stops_in_the_middle_of_a_call_is_503(tmp_path: Path) -> None:
+    stage = Stage()
+    async with serving_all(stage) as addresses:
+        context = serving(services_of(stage)["vision"], service_settings())
+        port = await context.__aenter__()
+        changed = {**addresses, "vision_address": f"127.0.0.1:{port}"}
+        async with running(gateway_settings(tmp_path, **changed)) as gateway:
+            reply = asyncio.create_task(gateway.look("classify", b"wait"))
+            await stage.waiting.wait()
+            await context.__aexit__(None, None, None)
+
+            assert (await reply).refusal == (503, "unavailable")
+
+
+async def test_address_of_another_service_is_500_without_its_words(
+    addresses: dict[str, str], tmp_path: Path
+) -> None:
+    settings = gateway_settings(
+        tmp_path, **{**addresses, "vision_address": addresses["ocr_address"]}
+    )
+    async with running(settings) as gateway:
+        reply = await gateway.look("classify")
+
+    assert reply.refusal == (500, "internal")
+    assert reply.json["error"]["message"] == "the service failed; report the request id"
+
+
+async def test_live_gateway_says_so(gateway: Gateway) -> None:
+    reply = await gateway.send("GET", "/healthz")
+
+    assert (reply.status, reply.json) == (200, {"status": "ok"})
+
+
+async def test_ready_gateway_names_its_services(gateway: Gateway) -> None:
+    reply = await gateway.send("GET", "/readyz")
+
+    serving_names = {"colorize": "SERVING", "ocr": "SERVING", "vision": "SERVING"}
+    assert (reply.status, reply.json) == (200, {"status": "ok", "services": serving_names})
+
+
+async def test_one_dead_service_leaves_the_gateway_ready(
+    addresses: dict[str, str], tmp_path: Path
+) -> None:
+    settings = gateway_settings(tmp_path, **{**addresses, "ocr_address": NOBODY})
+    async with running(settings) as gateway:
+        reply = await gateway.send("GET", "/readyz")
+
+    assert reply.status == 200
+    assert reply.json["services"]["ocr"] == "UNREACHABLE"
+
+
+async def test_gateway_without_any_service_is_live_but_not_ready(tmp_path: Path) -> None:
+    async with running(gateway_settings(tmp_path, **NO_SERVICE)) as gateway:
+        live = await gateway.send("GET", "/healthz")
+        ready = await gateway.send("GET", "/readyz")
+
+    assert live.status == 200
+    assert (ready.status, ready.json["status"]) == (503, "no service")
+
+
+async def test_gateway_without_its_database_is_not_ready(
+    addresses: dict[str, str], tmp_path: Path
+) -> None:
+    async with running(gateway_settings(tmp_path, **addresses)) as gateway:
+        (tmp_path / "gateway.db").write_bytes(b"no database any more" * 1000)
+        reply = await gateway.send("GET", "/readyz")
+
+    assert (reply.status, reply.json["status"]) == (503, "no database")

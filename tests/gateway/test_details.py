@@ -1,0 +1,73 @@
+"""The one addition to the seed's answers: `details`."""
+
+from typing import Any
+
+import pytest
+
+from tests.gateway.running import Gateway, Reply
+from tests.gateway.services import NOT_ENGLISH
+
+MODEL = {"name": "by-hand", "version": "1.2.3", "device": "cpu"}
+TIMED = {"model": MODEL, "seconds": 0.25}
+SIZED = {**TIMED, "width": 640, "height": 480}
+LINE = {
+    "text": "Extracted text will appear here.",
+    "confidence": 0.75,
+    "corners": [[1.0, 2.0], [9.0, 2.0], [9.0, 4.0], [1.0, 4.5]],
+}
+
+
+async def answer(gateway: Gateway, endpoint: str, *, details: bool) -> Reply:
+    if endpoint == "analyzed-text":
+        return await gateway.post(endpoint, {"text": "hello", "details": details})
+    return await gateway.look(endpoint, details=details)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "details"),
+    [
+        ("colorize", {**SIZED, "already_coloured": True}),
+        (
+            "ocr",
+            {**SIZED, "lang": "eng", "confidence": 0.75, "rotation_degrees": 90, "lines": [LINE]},
+        ),
+        ("analyzed-ocr", {**TIMED, "analysis_model": MODEL, "language": "en"}),
+        ("analyzed-text", {**TIMED, "language": "en"}),
+        ("emotions", {**TIMED, "face_model": MODEL}),
+        ("classify", TIMED),
+        ("nudity", {**TIMED, "threshold": 0.8}),
+    ],
+)
+async def test_details_are_added_beside_the_result(
+    gateway: Gateway,
+    endpoint: str,
+    details: dict[str, Any],  # Any: JSON
+) -> None:
+    reply = await answer(gateway, endpoint, details=True)
+
+    assert reply.status == 200
+    assert reply.json.keys() == {"result", "details"}
+    assert reply.json["details"] == details
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["ocr", "analyzed-ocr", "analyzed-text", "emotions", "classify", "nudity"]
+)
+async def test_details_change_nothing_else(gateway: Gateway, endpoint: str) -> None:
+    plain = await answer(gateway, endpoint, details=False)
+    detailed = await answer(gateway, endpoint, details=True)
+
+    assert plain.json.keys() == {"result"}
+    assert without_url(plain) == without_url(detailed)
+
+
+def without_url(reply: Reply) -> object:
+    """Return the result without the URL, whose port differs from picture to picture."""
+    result = reply.json["result"]
+    return result if isinstance(result, list) else {**result, "url": ""}
+
+
+async def test_language_of_a_text_that_was_not_analyzed_is_told(gateway: Gateway) -> None:
+    reply = await gateway.look("analyzed-ocr", NOT_ENGLISH, details=True)
+
+    assert reply.json["details"]["language"] == "de"

@@ -1,0 +1,200 @@
+"""The edge of every request: its id, its log line, its metrics, and hosts and bodies that lie."""
+
+import asyncio
+import json
+import re
+from pathlib import Path
+
+import pytest
+from structlog.contextvars import merge_contextvars
+from structlog.testing import capture_logs
+
+from tests.gateway.origin import PICTURE, listening, picture
+from tests.gateway.running import Gateway, gateway_settings, running
+from tests.gateway.stage import Stage
+
+ENOUGH_S = 20  # far beyond what the wait below takes
+
+
+async def test_own_request_id_is_made(gateway: Gateway, stage: Stage) -> None:
+    first, second = await gateway.look("classify"), await gateway.look("classify")
+
+    ids = [reply.headers["X-Request-Id"] for reply in (first, second)]
+    assert [call.request_id for call in stage.calls[-2:]] == ids
+    assert all(re.fullmatch("[0-9a-f]{32}", request_id) for request_id in ids)
+    assert ids[0] != ids[1]
+
+
+@pytest.mark.parametrize("request_id", ["a", "job-17.retry_2", "x" * 64])
+async def test_request_id_of_the_caller_is_kept_and_reaches_the_service(
+    gateway: Gateway, stage: Stage, request_id: str
+) -> None:
+    async with listening(picture()) as origin:
+        reply = await gateway.post("classify", {"url": origin.url()}, X_Request_Id=request_id)
+
+    assert reply.headers.getall("X-Request-Id") == [request_id]
+    assert stage.calls[-1].request_id == request_id
+
+
+async def test_request_id_of_the_caller_is_in_its_error(gateway: Gateway) -> None:
+    reply = await gateway.post("classify", {}, X_Request_Id="job-17")
+
+    assert reply.json["error"]["request_id"] == "job-17"
+    assert reply.headers["X-Request-Id"] == "job-17"
+
+
+@pytest.mark.parametrize("request_id", ["", "a b", "x" * 65, 'a"b', "a\tb", "\xe9", "${jndi:x}"])
+async def test_request_id_that_a_log_cannot_hold_is_replaced(
+    gateway: Gateway, request_id: str
+) -> None:
+    reply = await gateway.post("classify", {}, X_Request_Id=request_id)
+
+    assert re.fullmatch("[0-9a-f]{32}", reply.headers["X-Request-Id"])
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/openapi.json", "/nothing"])
+async def test_every_answer_carries_its_request_id(gateway: Gateway, path: str) -> None:
+    reply = await gateway.send("GET", path)
+
+    assert re.fullmatch("[0-9a-f]{32}", reply.headers["X-Request-Id"])
+
+
+async def test_request_leaves_one_line_without_key_url_or_picture(gateway: Gateway) -> None:
+    with capture_logs(processors=[merge_contextvars]) as lines:
+        async with listening(picture(PICTURE + b"no face")) as origin:
+            body = {"url": origin.url("/private-name.gif")}
+            await gateway.post("classify", body, X_Request_Id="job-17")
+
+    written = [line for line in lines if line["part"] == "http"]
+    assert [{**line, "seconds": 0.1} for line in written] == [
+        {
+            "event": "request",
+            "log_level": "info",
+            "part": "http",
+            "method": "POST",
+            "route": "/api/v1/classify",
+            "status": 200,
+            "seconds": 0.1,
+            "request_id": "job-17",
+        }
+    ]
+    assert 0 < written[0]["seconds"] < ENOUGH_S
+    everything = repr(lines)
+    for secret in (gateway.key, gateway.key[-20:], "private-name", origin.url(), "GIF89a"):
+        assert secret not in everything
+
+
+async def test_line_of_the_service_has_the_same_request_id(gateway: Gateway) -> None:
+    with capture_logs(processors=[merge_contextvars]) as lines:
+        async with listening(picture()) as origin:
+            await gateway.post("classify", {"url": origin.url()}, X_Request_Id="job-18")
+
+    assert {line["part"]: line["request_id"] for line in lines} == {
+        "rpc": "job-18",
+        "http": "job-18",
+    }
+
+
+async def test_line_of_a_result_holds_no_name(gateway: Gateway) -> None:
+    reply = await gateway.look("colorize")
+    path = reply.json["result"]["colorized"].removeprefix(gateway.url)
+
+    with capture_logs() as lines:
+        await gateway.send("GET", path)
+
+    assert [line["route"] for line in lines] == ["/content/colorized/{name}"]
+
+
+async def test_fault_of_the_gateway_is_logged_with_its_trace(
+    addresses: dict[str, str], tmp_path: Path
+) -> None:
+    async with running(gateway_settings(tmp_path, **addresses)) as gateway:
+        (tmp_path / "gateway.db").write_bytes(b"no database any more" * 1000)
+        with capture_logs() as lines:
+            await gateway.post("classify", {"url": "http://a.example/"})
+
+    faults = [line for line in lines if line["log_level"] == "error"]
+    assert [line["event"] for line in faults] == ["request failed"]
+    assert faults[0]["exc_info"]
+    assert gateway.key not in repr(lines)
+
+
+async def test_metrics_count_by_route_and_status(addresses: dict[str, str], tmp_path: Path) -> None:
+    async with running(gateway_settings(tmp_path, **addresses)) as gateway:
+        await gateway.look("classify")
+        await gateway.post("classify", {})
+        for path in ("/nothing", "/api/v1/ocr/", "/content/colorized/x", "/wp-login.php"):
+            await gateway.send("GET", path)
+        page = (await gateway.send("GET", "/metrics")).body.decode()
+
+    counts = dict(re.findall(r"^imagemesh_http_seconds_count(\{.*\}) (.*)$", page, re.MULTILINE))
+    assert counts == {
+        '{route="/healthz",status="200"}': "1.0",
+        '{route="/api/v1/classify",status="200"}': "1.0",
+        '{route="/api/v1/classify",status="404"}': "1.0",
+        '{route="/content/colorized/{name}",status="404"}': "1.0",
+        '{route="other",status="404"}': "3.0",
+    }
+    assert "imagemesh_http_in_flight 1.0" in page  # the page itself
+
+
+async def test_caller_that_hangs_up_amid_the_body_is_counted_and_no_fault(
+    addresses: dict[str, str], tmp_path: Path
+) -> None:
+    async with running(gateway_settings(tmp_path, **addresses)) as gateway:
+        with capture_logs() as lines:
+            head = f"POST /api/v1/ocr HTTP/1.1\r\nHost: x\r\nX-API-Key: {gateway.key}\r\n"
+            await say(gateway, f"{head}Content-Length: 999\r\n\r\n{{".encode())
+            async with asyncio.timeout(ENOUGH_S):
+                while b'route="/api/v1/ocr",status="499"' not in await metrics(gateway):
+                    pass
+
+    assert {line["log_level"] for line in lines} == {"info"}
+
+
+async def metrics(gateway: Gateway) -> bytes:
+    return (await gateway.send("GET", "/metrics")).body
+
+
+async def say(gateway: Gateway, content: bytes, *, answer_bytes: int = 0) -> bytes:
+    """Write raw bytes, return the beginning of the answer and hang up."""
+    host, _, port = gateway.url.removeprefix("http://").partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(content)
+    await writer.drain()
+    answer = await reader.read(answer_bytes) if answer_bytes else b""
+    writer.close()
+    await writer.wait_closed()
+    return answer
+
+
+@pytest.mark.parametrize(
+    "host", [b"[", b"[::1", b"a b", b"x:99999", b"x:y", b"\xff", b"a/b", b"a@b", b""]
+)
+async def test_host_that_is_none_is_no_fault(gateway: Gateway, host: bytes) -> None:
+    head = b"POST /nothing HTTP/1.1\r\nHost: %s\r\nContent-Length: 0\r\n\r\n" % host
+
+    answer = await say(gateway, head, answer_bytes=100)
+
+    assert answer.split()[1] == b"404"
+
+
+async def test_connection_is_used_again_after_a_refusal(gateway: Gateway) -> None:
+    """What is refused before its body is read must not be taken for the next request."""
+    body = json.dumps({"text": "hello"}).encode()
+    first = b"POST /api/v1/ocr HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body)
+    second = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    host, _, port = gateway.url.removeprefix("http://").partition(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+
+    writer.write(first + body + second)
+    answers = await reader.read()
+    writer.close()
+
+    assert re.findall(rb"HTTP/1\.1 (\d+)", answers) == [b"401", b"200"]
+
+
+async def test_unread_body_ends_the_connection(gateway: Gateway) -> None:
+    reply = await gateway.post("ocr", b" " * 70_000)
+
+    assert reply.headers["Connection"] == "close"

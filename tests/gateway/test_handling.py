@@ -1,0 +1,256 @@
+"""The order of checks, credits, deadlines, the bound on requests at once, callers that hang up."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+from structlog.typing import EventDict
+
+from tests.gateway.origin import PICTURE, listening, picture, says
+from tests.gateway.purse import Purse
+from tests.gateway.running import Gateway, gateway_settings, running
+from tests.gateway.services import serving_all
+from tests.gateway.stage import WAIT, Stage
+
+ENOUGH_S = 20  # far beyond what any of the waits below takes
+TOO_LARGE = b"x" * (64 * 1024 + 1)
+NO_ORIGIN = says(b"HTTP/1.1 404 Not Found\r\n\r\n")
+
+
+@asynccontextmanager
+async def alone(
+    folder: Path, purse: Purse | None = None, **changes: object
+) -> AsyncIterator[tuple[Gateway, Stage]]:
+    """Run a gateway before services of its own."""
+    stage = Stage()
+    async with serving_all(stage) as addresses:
+        settings = gateway_settings(folder, **addresses, **changes)
+        async with running(settings, credit=purse) as gateway:
+            yield gateway, stage
+
+
+@pytest.mark.parametrize(
+    ("method", "with_key", "media_type", "body", "refusal"),
+    [
+        ("GET", False, "application/json", None, (405, "method_not_allowed")),
+        ("PUT", False, "image/png", TOO_LARGE, (405, "method_not_allowed")),
+        ("POST", False, "application/json", b"{bad", (401, "missing_api_key")),
+        ("POST", False, "application/json", TOO_LARGE, (401, "missing_api_key")),
+        ("POST", False, "image/png", b"{bad", (401, "missing_api_key")),
+        ("POST", True, "image/png", TOO_LARGE, (415, "unsupported_media_type")),
+        ("POST", True, "application/json", TOO_LARGE, (413, "body_too_large")),
+        ("POST", True, "application/json", b'{"limit": "x",', (400, "malformed_json")),
+        ("POST", True, "application/json", b'{"x": 1}', (400, "unknown_parameter")),
+        ("POST", True, "application/json", b'{"limit": "x"}', (404, "missing_parameter")),
+        ("POST", True, "application/json", b'{"url": "x", "limit": 0}', (400, "invalid_parameter")),
+        ("POST", True, "application/json", b'{"url": "x"}', (400, "invalid_url")),
+    ],
+)
+async def test_first_check_that_fails_answers(  # noqa: PLR0917 - the columns of the table
+    gateway: Gateway,
+    method: str,
+    with_key: bool,  # noqa: FBT001 - a column of the table
+    media_type: str,
+    body: bytes | None,
+    refusal: tuple[int, str],
+) -> None:
+    key = {"X-API-Key": gateway.key} if with_key else {}
+
+    reply = await gateway.send(
+        method, "/api/v1/classify", body=body, headers={"Content-Type": media_type, **key}
+    )
+
+    assert reply.refusal == refusal
+
+
+async def test_unknown_path_is_404_before_the_key_is_asked(gateway: Gateway) -> None:
+    reply = await gateway.send("POST", "/api/v1/nothing")
+
+    assert reply.refusal == (404, "not_found")
+
+
+async def test_empty_purse_is_406_after_the_fetch_and_before_the_call(tmp_path: Path) -> None:
+    async with (
+        alone(tmp_path, Purse(coins=0)) as (gateway, stage),
+        listening(picture()) as origin,
+    ):
+        reply = await gateway.post("classify", {"url": origin.url()})
+
+    assert reply.refusal == (406, "insufficient_balance")
+    assert "the price is 1" in reply.json["error"]["message"]
+    assert len(origin.requests) == 1
+    assert stage.calls == []
+
+
+async def test_url_that_cannot_be_fetched_is_never_charged(tmp_path: Path) -> None:
+    purse = Purse(coins=0)
+    async with alone(tmp_path, purse) as (gateway, _):
+        reply = await gateway.look_at("classify", NO_ORIGIN)
+
+    assert reply.refusal == (502, "fetch_failed")
+    assert purse.asked == []
+
+
+async def test_answer_costs_its_account_once(tmp_path: Path) -> None:
+    purse = Purse(coins=5)
+    async with alone(tmp_path, purse) as (gateway, _):
+        await gateway.look("nudity")
+        await gateway.post("analyzed-text", {"text": "hello"})
+
+    assert purse.coins == 3
+    assert purse.asked == [("tests", "/api/v1/nudity"), ("tests", "/api/v1/analyzed-text")]
+
+
+@pytest.mark.parametrize("word", [b"unreadable", b"full", b"no model", b"bug"])
+async def test_failed_call_costs_nothing(tmp_path: Path, word: bytes) -> None:
+    purse = Purse(coins=5)
+    async with alone(tmp_path, purse) as (gateway, _):
+        await gateway.look("nudity", word)
+
+    assert purse.coins == 5
+
+
+async def test_deadline_travels_to_the_service(tmp_path: Path) -> None:
+    async with alone(tmp_path, request_timeout_s=7) as (gateway, stage):
+        await gateway.look("classify")
+        await gateway.get("/api/v1/languages")
+
+    # grpc rounds a deadline up when it writes it down, by less than a tenth of it.
+    assert [0 < call.remaining_s < 7.7 for call in stage.calls] == [True, True]
+
+
+async def test_time_of_the_fetch_is_taken_from_the_service(tmp_path: Path) -> None:
+    whole = picture()
+
+    async def late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(reader.read(1), 0.5)
+        await whole(reader, writer)
+
+    async with alone(tmp_path, request_timeout_s=30) as (gateway, stage):
+        reply = await gateway.look_at("classify", late)
+
+    assert reply.status == 200
+    assert stage.calls[0].remaining_s < 29.5
+
+
+async def test_fetch_that_takes_the_whole_time_is_504(tmp_path: Path) -> None:
+    async def silent(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async with alone(tmp_path, request_timeout_s=0.3) as (gateway, stage):
+        reply = await gateway.look_at("classify", silent)
+
+    assert reply.refusal == (504, "fetch_timeout")
+    assert "within 0." in reply.json["error"]["message"]
+    assert stage.calls == []
+
+
+async def test_one_request_too_many_is_429_until_a_place_is_free(tmp_path: Path) -> None:
+    async with alone(tmp_path, max_in_flight=1) as (gateway, stage):
+        first = asyncio.create_task(gateway.look("classify", WAIT))
+        await stage.waiting.wait()
+
+        refused = await gateway.look("classify")
+        stage.release.set()
+        answered = await first
+        accepted = await gateway.look("classify")
+
+    assert refused.refusal == (429, "overloaded")
+    assert refused.headers["Retry-After"] == "1"
+    assert "1 requests" in refused.json["error"]["message"]
+    assert (answered.status, accepted.status) == (200, 200)
+
+
+async def test_failed_request_frees_its_place(tmp_path: Path) -> None:
+    async with alone(tmp_path, max_in_flight=1) as (gateway, _):
+        await gateway.look("classify", b"bug")
+        await gateway.look_at("classify", NO_ORIGIN)
+        reply = await gateway.look("classify")
+
+    assert reply.status == 200
+
+
+@asynccontextmanager
+async def asking(gateway: Gateway, url: str) -> AsyncIterator[None]:
+    """Send a request for a picture at `url`, and hang up at the end without reading an answer."""
+    host, _, port = gateway.url.removeprefix("http://").partition(":")
+    body = json.dumps({"url": url}).encode()
+    head = f"POST /api/v1/classify HTTP/1.1\r\nHost: {host}\r\nX-API-Key: {gateway.key}\r\n"
+    _, writer = await asyncio.open_connection(host, int(port))
+    writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+    yield
+    writer.close()
+    await writer.wait_closed()
+
+
+async def test_caller_that_hangs_up_cancels_the_call_and_frees_its_place(tmp_path: Path) -> None:
+    purse = Purse(coins=5)
+    async with (
+        alone(tmp_path, purse, max_in_flight=1) as (gateway, stage),
+        listening(picture(PICTURE + WAIT)) as origin,
+        asyncio.timeout(ENOUGH_S),
+    ):
+        async with asking(gateway, origin.url()):
+            await stage.waiting.wait()
+        await stage.cancelled.wait()
+
+        assert purse.coins == 5
+        assert (await gateway.look("classify")).status == 200
+
+
+async def test_request_of_a_caller_that_hung_up_is_over_only_when_it_is_refunded(
+    tmp_path: Path,
+) -> None:
+    """Else a stop of the gateway could close the database under a refund."""
+    purse = Purse(coins=5)
+
+    def note_coins(_: object, __: str, line: EventDict) -> EventDict:
+        return {**line, "coins": purse.coins}
+
+    async with (
+        alone(tmp_path, purse) as (gateway, stage),
+        listening(picture(PICTURE + WAIT)) as origin,
+        asyncio.timeout(ENOUGH_S),
+    ):
+        with capture_logs(processors=[note_coins]) as lines:
+            async with asking(gateway, origin.url()):
+                await stage.waiting.wait()
+            await stage.cancelled.wait()
+
+    assert [line["coins"] for line in lines if line.get("status") == 499] == [5]
+
+
+async def test_caller_that_hangs_up_ends_the_fetch(tmp_path: Path) -> None:
+    asked, ended = asyncio.Event(), asyncio.Event()
+
+    async def silent(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        asked.set()
+        await reader.read()
+        ended.set()
+
+    async with (
+        alone(tmp_path) as (gateway, stage),
+        listening(silent) as origin,
+        asyncio.timeout(ENOUGH_S),
+    ):
+        async with asking(gateway, origin.url()):
+            await asked.wait()
+        await ended.wait()
+
+    assert stage.calls == []
+
+
+async def test_stop_waits_for_the_request_in_flight(tmp_path: Path) -> None:
+    stage = Stage()
+    async with serving_all(stage) as addresses, listening(picture(PICTURE + WAIT)) as origin:
+        async with running(gateway_settings(tmp_path, **addresses)) as gateway:
+            reply = asyncio.create_task(gateway.post("nudity", {"url": origin.url()}))
+            await stage.waiting.wait()
+            asyncio.get_running_loop().call_later(0.2, stage.release.set)
+
+        assert (await reply).status == 200

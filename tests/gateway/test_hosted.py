@@ -1,0 +1,129 @@
+"""What the gateway hosts itself can be sent to its endpoints, and is read without the network."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.gateway.clocks import Hands
+from tests.gateway.origin import listening, picture
+from tests.gateway.running import Gateway, Reply, gateway_settings, running
+from tests.gateway.services import COLOURED
+from tests.gateway.stage import Stage
+
+EXAMPLE = "/content/examples/letter.png"
+
+
+@pytest.fixture
+async def offline(addresses: dict[str, str], tmp_path: Path) -> AsyncIterator[Gateway]:
+    """Return a gateway that may fetch nothing on loopback, itself included."""
+    async with running(gateway_settings(tmp_path, **addresses, fetch_allow="")) as found:
+        yield found
+
+
+async def test_example_is_served(gateway: Gateway) -> None:
+    reply = await gateway.send("GET", EXAMPLE)
+
+    assert (reply.status, reply.headers["Content-Type"]) == (200, "image/png")
+    assert reply.body.startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("name", ["x.png", "..", "__init__.py", "..%2fapp.py", ""])
+async def test_unknown_example_is_404(gateway: Gateway, name: str) -> None:
+    reply = await gateway.send("GET", f"/content/examples/{name}")
+
+    assert reply.refusal == (404, "not_found")
+
+
+async def test_example_is_read_without_the_network(offline: Gateway, stage: Stage) -> None:
+    reply = await offline.post("ocr", {"url": offline.url + EXAMPLE})
+
+    assert reply.status == 200
+    assert reply.json["result"]["url"] == offline.url + EXAMPLE
+    assert stage.calls[-1].request.image.startswith(b"\x89PNG")
+
+
+async def colour_example(gateway: Gateway) -> str:
+    reply = await gateway.post("colorize", {"url": gateway.url + EXAMPLE})
+    return str(reply.json["result"]["colorized"])
+
+
+async def test_result_is_read_without_the_network(offline: Gateway, stage: Stage) -> None:
+    url = await colour_example(offline)
+
+    reply = await offline.post("classify", {"url": url})
+
+    assert reply.status == 200
+    assert stage.calls[-1].request.image == COLOURED
+
+
+async def test_result_of_a_result_keeps_the_name_short(offline: Gateway) -> None:
+    url = await colour_example(offline)
+    for _ in range(5):
+        reply = await offline.post("colorize", {"url": url})
+        url = str(reply.json["result"]["colorized"])
+
+    assert len(url.rpartition("/")[2]) <= 32 + 1 + 60 + len(".jpeg")
+
+
+async def test_example_keeps_its_name_in_the_result(offline: Gateway) -> None:
+    assert (await colour_example(offline)).endswith("-letter.jpeg")
+
+
+async def refused(gateway: Gateway, url: str) -> Reply:
+    reply = await gateway.post("classify", {"url": url})
+    assert reply.status == 400
+    return reply
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/healthz", "/content/examples/x.png", "/content/colorized/x.jpeg", EXAMPLE + "?a"],
+)
+async def test_other_path_of_the_gateway_is_judged_like_any_url(
+    offline: Gateway, path: str
+) -> None:
+    reply = await refused(offline, offline.url + path)
+
+    assert reply.refusal == (400, "forbidden_url")
+
+
+@pytest.mark.parametrize("url", [EXAMPLE, "x" + EXAMPLE, "http://" + EXAMPLE])
+async def test_path_alone_is_no_url(offline: Gateway, url: str) -> None:
+    assert (await refused(offline, url)).refusal == (400, "invalid_url")
+
+
+async def test_expired_result_is_not_read(addresses: dict[str, str], tmp_path: Path) -> None:
+    clock = Hands()
+    settings = gateway_settings(tmp_path, **addresses, fetch_allow="", result_days=1)
+    async with running(settings, clock=clock) as gateway:
+        url = await colour_example(gateway)
+        clock.now = clock.now.replace(day=2)
+        reply = await gateway.post("classify", {"url": url})
+
+    assert reply.refusal == (400, "forbidden_url")
+
+
+async def test_public_url_begins_the_urls_of_results_and_is_read_without_the_network(
+    addresses: dict[str, str], tmp_path: Path
+) -> None:
+    settings = gateway_settings(
+        tmp_path, **addresses, fetch_allow="", public_url="https://images.example.org/mesh/"
+    )
+    async with running(settings) as gateway:
+        reply = await gateway.post("colorize", {"url": "https://images.example.org/mesh" + EXAMPLE})
+        url = reply.json["result"]["colorized"]
+        again = await gateway.post("classify", {"url": url})
+        path = url.removeprefix("https://images.example.org/mesh")
+        served = await gateway.send("GET", path)
+
+    assert url.startswith("https://images.example.org/mesh/content/colorized/")
+    assert again.status == 200
+    assert served.body == COLOURED
+
+
+async def test_result_is_named_by_the_host_that_the_caller_used(gateway: Gateway) -> None:
+    async with listening(picture()) as origin:
+        reply = await gateway.post("colorize", {"url": origin.url()}, Host="mesh.example:8080")
+
+    assert reply.json["result"]["colorized"].startswith("http://mesh.example:8080/content/")

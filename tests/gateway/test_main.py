@@ -1,0 +1,79 @@
+"""`python -m gateway` as a real process."""
+
+import asyncio
+import json
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from tests.gateway.running import database_url
+
+ENOUGH_S = 30  # far beyond a start of Python
+
+
+@asynccontextmanager
+async def started(folder: Path, **environment: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "gateway",
+        cwd=folder,
+        env={"GATEWAY_DATABASE_URL": database_url(folder), **environment},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with asyncio.timeout(ENOUGH_S):
+            yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.communicate()
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+async def get(url: str) -> int:
+    """Return the status of a page, asked for until somebody answers."""
+    async with aiohttp.ClientSession() as http:
+        while True:
+            try:
+                async with http.get(url) as response:
+                    return response.status
+            except aiohttp.ClientConnectionError:
+                continue
+
+
+async def test_process_answers_until_it_is_told_to_end(tmp_path: Path, port: int) -> None:
+    async with started(tmp_path, GATEWAY_PORT=str(port)) as process:
+        assert process.stdout is not None
+        first = await process.stdout.readline()  # written while it starts
+        status = await get(f"http://127.0.0.1:{port}/healthz")
+        process.send_signal(signal.SIGTERM)
+        out, err = await process.communicate()
+
+    lines = [json.loads(line) for line in (first + out).splitlines()]
+    assert status == 200
+    assert process.returncode == 0
+    assert ("request", "/healthz") in [(line["event"], line.get("route")) for line in lines]
+    assert err == b""
+
+
+async def test_process_with_bad_settings_names_them_and_ends_with_2(tmp_path: Path) -> None:
+    async with started(tmp_path, GATEWAY_PORT="x", GATEWAY_MAX_IN_FLIGHT="0") as process:
+        _, err = await process.communicate()
+
+    assert process.returncode == 2
+    assert b"GATEWAY_PORT" in err
+    assert b"GATEWAY_MAX_IN_FLIGHT" in err
+    assert b"Traceback" not in err

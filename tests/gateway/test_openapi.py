@@ -1,0 +1,170 @@
+"""The OpenAPI document: valid, complete, and true of real requests and answers."""
+
+from typing import Any
+
+import pytest
+from jsonschema import (  # type: ignore[import-untyped]  # it ships no stubs
+    Draft202012Validator,
+    ValidationError,
+)
+
+from gateway.openapi import openapi_document
+from tests.gateway.origin import listening, picture
+from tests.gateway.running import Gateway
+from tests.gateway.services import NO_FACE, NOT_ENGLISH
+
+Json = dict[str, Any]  # Any: a JSON document
+
+DOCUMENT = openapi_document()
+POSTS = ["analyzed-ocr", "analyzed-text", "classify", "colorize", "emotions", "nudity", "ocr"]
+ANSWERS = [str(s) for s in (200, 400, 401, 404, 406, 413, 415, 422, 429, 500, 502, 503, 504)]
+
+
+def operation(path: str) -> Json:
+    (found,) = DOCUMENT["paths"][path].values()
+    return dict(found)
+
+
+def validator(content: Json) -> Draft202012Validator:
+    """Return a validator for the JSON of a request or an answer of the document."""
+    schema = {
+        **content["content"]["application/json"]["schema"],
+        "components": DOCUMENT["components"],
+    }
+    return Draft202012Validator(schema)
+
+
+def request_validator(endpoint: str) -> Draft202012Validator:
+    return validator(operation(f"/api/v1/{endpoint}")["requestBody"])
+
+
+def answer_validator(path: str, status: str = "200") -> Draft202012Validator:
+    return validator(operation(path)["responses"][status])
+
+
+async def test_document_is_served_without_a_key(gateway: Gateway) -> None:
+    reply = await gateway.send("GET", "/openapi.json")
+
+    assert (reply.status, reply.headers["Content-Type"]) == (200, "application/json")
+    assert reply.json == DOCUMENT
+
+
+def test_document_is_openapi_3_1() -> None:
+    assert DOCUMENT["openapi"] == "3.1.0"
+    assert DOCUMENT["info"].keys() >= {"title", "version"}
+    assert DOCUMENT["components"]["securitySchemes"]["ApiKey"] == {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-API-Key",
+    }
+    assert DOCUMENT["security"] == [{"ApiKey": []}]
+
+
+@pytest.mark.parametrize("name", sorted(DOCUMENT["components"]["schemas"]))
+def test_schema_is_valid(name: str) -> None:
+    Draft202012Validator.check_schema(DOCUMENT["components"]["schemas"][name])
+
+
+def test_every_endpoint_is_there() -> None:
+    assert set(DOCUMENT["paths"]) == {
+        *(f"/api/v1/{endpoint}" for endpoint in POSTS),
+        "/api/v1/languages",
+        "/content/colorized/{name}",
+    }
+
+
+def test_every_operation_has_its_own_name() -> None:
+    names = [operation(path)["operationId"] for path in DOCUMENT["paths"]]
+
+    assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("endpoint", POSTS)
+def test_every_status_of_an_endpoint_is_there(endpoint: str) -> None:
+    responses = operation(f"/api/v1/{endpoint}")["responses"]
+
+    assert list(responses) == ANSWERS
+    assert all(response["description"] for response in responses.values())
+
+
+@pytest.mark.parametrize("endpoint", POSTS)
+def test_request_schema_refuses_what_the_gateway_refuses(endpoint: str) -> None:
+    field = "text" if endpoint == "analyzed-text" else "url"
+    request = request_validator(endpoint)
+
+    request.validate({field: "x"})
+    request.validate({field: "x", "details": True})
+    more: list[object] = [{field: "x", "unknown": 1}, {field: "x", "details": 1}]
+    for wrong in [{}, [], {field: 5}, {field: ""}, *more]:
+        with pytest.raises(ValidationError):
+            request.validate(wrong)
+
+
+@pytest.mark.parametrize(("endpoint", "most"), [("emotions", 7), ("classify", 100)])
+def test_limit_is_bounded_and_has_its_default(endpoint: str, most: int) -> None:
+    request = request_validator(endpoint)
+    name = operation(f"/api/v1/{endpoint}")["requestBody"]["content"]["application/json"]["schema"]
+    schema = DOCUMENT["components"]["schemas"][name["$ref"].rpartition("/")[2]]
+
+    assert schema["properties"]["limit"]["default"] == {"emotions": 7, "classify": 5}[endpoint]
+    request.validate({"url": "x", "limit": most})
+    for wrong in (0, most + 1, "5", 1.5):
+        with pytest.raises(ValidationError):
+            request.validate({"url": "x", "limit": wrong})
+
+
+@pytest.mark.parametrize("details", [False, True])
+@pytest.mark.parametrize("word", [b"", NO_FACE, NOT_ENGLISH])
+@pytest.mark.parametrize("endpoint", [name for name in POSTS if name != "analyzed-text"])
+async def test_real_answer_is_as_documented(
+    gateway: Gateway,
+    endpoint: str,
+    word: bytes,
+    details: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    reply = await gateway.look(endpoint, word, details=details)
+
+    assert reply.status == 200
+    answer_validator(f"/api/v1/{endpoint}").validate(reply.json)
+
+
+@pytest.mark.parametrize("text", ["hello", NOT_ENGLISH.decode()])
+async def test_real_analysis_of_a_text_is_as_documented(gateway: Gateway, text: str) -> None:
+    reply = await gateway.post("analyzed-text", {"text": text, "details": True})
+
+    answer_validator("/api/v1/analyzed-text").validate(reply.json)
+
+
+async def test_real_list_of_languages_is_as_documented(gateway: Gateway) -> None:
+    reply = await gateway.get("/api/v1/languages")
+
+    answer_validator("/api/v1/languages").validate(reply.json)
+
+
+@pytest.mark.parametrize("word", [b"invalid", b"unreadable", b"full", b"no model", b"bug"])
+async def test_real_error_is_as_documented(gateway: Gateway, word: bytes) -> None:
+    reply = await gateway.look("classify", word)
+
+    answer_validator("/api/v1/classify", str(reply.status)).validate(reply.json)
+
+
+def test_answer_schema_is_no_rubber_stamp() -> None:
+    """A field of another name, type or range is found."""
+    nudity = answer_validator("/api/v1/nudity")
+    good = {"url": "x", "isNude": True, "confidence": 0.5}
+
+    nudity.validate({"result": good})
+    for change in ({"confidence": 1.5}, {"isNude": "yes"}, {"url": None}):
+        with pytest.raises(ValidationError):
+            nudity.validate({"result": {**good, **change}})
+    with pytest.raises(ValidationError):
+        nudity.validate({"result": {"url": "x", "is_nude": True, "confidence": 0.5}})
+
+
+async def test_real_request_is_as_documented(gateway: Gateway) -> None:
+    async with listening(picture()) as origin:
+        body = {"url": origin.url(), "lang": "eng", "details": True}
+        reply = await gateway.post("ocr", body)
+
+    request_validator("ocr").validate(body)
+    assert reply.status == 200

@@ -1,0 +1,256 @@
+"""Every row of the table of errors, each with its one shape."""
+
+import re
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from tests.gateway.origin import PICTURE, Answer, drip, listening, picture, says
+from tests.gateway.running import Gateway, Reply, gateway_settings, running
+from tests.gateway.stage import WORDS_OF_BUG, Stage
+
+MIB = 2**20
+
+
+def assert_error(reply: Reply, status: int, code: str) -> str:
+    """Check the one error shape and return its message."""
+    error = reply.json["error"]
+    assert (reply.status, error["code"]) == (status, code)
+    assert reply.json.keys() == {"error"}
+    assert list(error) == ["code", "message", "request_id"]
+    assert error["request_id"] == reply.headers["X-Request-Id"]
+    assert reply.headers["Content-Type"] == "application/json"
+    assert error["message"]
+    return str(error["message"])
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code", "says_what"),
+    [
+        (b"", 400, "malformed_json", "not valid JSON"),
+        (b'{"url": "x"', 400, "malformed_json", "not valid JSON"),
+        (b'{"url": "http://a.example/" "limit": 5}', 400, "malformed_json", "not valid JSON"),
+        (b'{"url": "\xff"}', 400, "malformed_json", "not valid JSON"),
+        (b"[" * 60_000, 400, "malformed_json", "not valid JSON"),
+        (b'["http://a.example/"]', 400, "malformed_json", "must be a JSON object"),
+        (b'"http://a.example/"', 400, "malformed_json", "must be a JSON object"),
+        (b"null", 400, "malformed_json", "must be a JSON object"),
+        (b'{"url": 5}', 400, "invalid_parameter", "'url': expected `str`, got `int`"),
+        (b'{"url": null}', 400, "invalid_parameter", "'url': expected `str`, got `null`"),
+        (b'{"url": ""}', 400, "invalid_parameter", "'url'"),
+        (b'{"url": "x", "limit": "5"}', 400, "invalid_parameter", "'limit': expected `int`"),
+        (b'{"url": "x", "limit": 8}', 400, "invalid_parameter", "'limit': expected `int` <= 7"),
+        (b'{"url": "x", "limit": 0}', 400, "invalid_parameter", "'limit': expected `int` >= 1"),
+        (b'{"url": "x", "details": 1}', 400, "invalid_parameter", "'details': expected `bool`"),
+        (b'{"url": "x", "lang": "eng"}', 400, "unknown_parameter", "'lang'; known are: url,"),
+        (b'{"url": "x", "Limit": 5}', 400, "unknown_parameter", "'Limit'"),
+        (b'{"lang": "eng"}', 400, "unknown_parameter", "'lang'"),
+        (b"{}", 404, "missing_parameter", "'url'"),
+        (b'{"limit": 5}', 404, "missing_parameter", "'url'"),
+        (b'{"url": "no url"}', 400, "invalid_url", "percent-encode"),
+        (b'{"url": "ftp://a.example/x.png"}', 400, "invalid_url", "http:// or https://"),
+        (b'{"url": "http://10.0.0.1/x.png"}', 400, "forbidden_url", "not fetched from"),
+        (b'{"url": "http://169.254.169.254/"}', 400, "forbidden_url", "not fetched from"),
+    ],
+)
+async def test_bad_request_says_what_to_change(
+    gateway: Gateway, body: bytes, status: int, code: str, says_what: str
+) -> None:
+    reply = await gateway.post("emotions", body)
+
+    assert says_what in assert_error(reply, status, code)
+
+
+async def test_missing_text_is_404_as_a_missing_url_is(gateway: Gateway) -> None:
+    reply = await gateway.post("analyzed-text", {})
+
+    assert "'text'" in assert_error(reply, 404, "missing_parameter")
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/api/v1", "/api/v1/colourize", "/api/v1/ocr/", "/api/v2/ocr", "//api/v1/ocr"]
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_unknown_path_is_404(gateway: Gateway, method: str, path: str) -> None:
+    reply = await gateway.send(method, path)
+
+    assert_error(reply, 404, "not_found")
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"])
+async def test_other_method_is_405_with_allow(gateway: Gateway, method: str) -> None:
+    reply = await gateway.send(method, "/api/v1/classify")
+
+    assert reply.status == 405
+    assert reply.headers["Allow"] == "POST"
+    if method != "HEAD":
+        assert "use POST" in assert_error(reply, 405, "method_not_allowed")
+
+
+async def test_post_of_what_is_read_is_405(gateway: Gateway) -> None:
+    reply = await gateway.send("POST", "/api/v1/languages")
+
+    assert_error(reply, 405, "method_not_allowed")
+    assert set(reply.headers["Allow"].split(", ")) == {"GET", "HEAD"}
+
+
+@pytest.mark.parametrize("length", [64 * 1024 + 1, 65 * 1024, MIB])
+@pytest.mark.parametrize("is_chunked", [False, True])
+async def test_body_beyond_64_kib_is_413(gateway: Gateway, length: int, is_chunked: bool) -> None:  # noqa: FBT001 - a parameter of the test
+    body = chunks(length) if is_chunked else b" " * length
+    headers = {"X-API-Key": gateway.key, "Content-Type": "application/json"}
+
+    reply = await gateway.send("POST", "/api/v1/classify", body=body, headers=headers)
+
+    assert "64 KiB" in assert_error(reply, 413, "body_too_large")
+
+
+async def chunks(length: int) -> AsyncIterator[bytes]:
+    for start in range(0, length, 1000):
+        yield b" " * min(1000, length - start)
+
+
+async def test_body_of_exactly_64_kib_passes(gateway: Gateway) -> None:
+    reply = await gateway.post("classify", b"{}".rjust(64 * 1024))
+
+    assert_error(reply, 404, "missing_parameter")
+
+
+async def test_picture_of_exactly_10_mib_passes(gateway: Gateway, stage: Stage) -> None:
+    content = PICTURE.ljust(10 * MIB, b"\0")
+
+    reply = await gateway.look_at("classify", picture(content))
+
+    assert reply.status == 200
+    assert stage.calls[-1].request.image == content
+
+
+async def test_picture_beyond_10_mib_is_413(gateway: Gateway) -> None:
+    reply = await gateway.look_at("classify", picture(PICTURE.ljust(10 * MIB + 1, b"\0")))
+
+    assert "10 MiB" in assert_error(reply, 413, "image_too_large")
+
+
+@pytest.mark.parametrize("media_type", ["multipart/form-data; boundary=x", "image/png", "text/csv"])
+async def test_body_that_is_not_called_json_is_415(gateway: Gateway, media_type: str) -> None:
+    reply = await gateway.post("classify", {"url": "x"}, Content_Type=media_type)
+
+    assert "send JSON" in assert_error(reply, 415, "unsupported_media_type")
+
+
+async def test_uploaded_file_is_415(gateway: Gateway) -> None:
+    form = aiohttp.FormData()
+    form.add_field("image", PICTURE, filename="x.gif", content_type="image/gif")
+
+    reply = await gateway.send(
+        "POST", "/api/v1/classify", body=form, headers={"X-API-Key": gateway.key}
+    )
+
+    assert_error(reply, 415, "unsupported_media_type")
+
+
+@pytest.mark.parametrize(
+    ("content", "says_what"), [(b"<html><img>", "HTML"), (b"just text", "no picture")]
+)
+async def test_url_that_holds_no_picture_is_415(
+    gateway: Gateway, content: bytes, says_what: str
+) -> None:
+    reply = await gateway.look_at("classify", picture(content))
+
+    assert says_what in assert_error(reply, 415, "unsupported_media_type")
+
+
+@pytest.mark.parametrize(
+    ("word", "status", "code"),
+    [
+        (b"invalid", 400, "invalid_request"),
+        (b"unreadable", 422, "unreadable_image"),
+        (b"full", 429, "overloaded"),
+        (b"no model", 503, "model_not_installed"),
+        (b"leaving", 503, "unavailable"),
+    ],
+)
+@pytest.mark.parametrize("endpoint", ["colorize", "ocr", "analyzed-ocr", "emotions", "nudity"])
+async def test_fault_of_the_service_keeps_its_code_and_its_words(
+    gateway: Gateway, endpoint: str, word: bytes, status: int, code: str
+) -> None:
+    reply = await gateway.look(endpoint, word)
+
+    assert assert_error(reply, status, code) == f"{word.decode()}, said the service"
+    assert ("Retry-After" in reply.headers) == (code in {"overloaded", "unavailable"})
+
+
+@pytest.mark.parametrize(
+    ("lang", "status", "code"),
+    [("xxx", 400, "unsupported_language"), ("tir", 503, "language_not_installed")],
+)
+async def test_language_that_cannot_be_read(
+    gateway: Gateway, lang: str, status: int, code: str
+) -> None:
+    reply = await gateway.look("ocr", lang=lang)
+
+    assert f"{lang}: apt install it" in assert_error(reply, status, code)
+
+
+async def test_bug_in_a_service_is_500_without_its_words(gateway: Gateway) -> None:
+    reply = await gateway.look("classify", b"bug")
+
+    message = assert_error(reply, 500, "internal")
+    assert message == "the service failed; report the request id"
+    assert WORDS_OF_BUG.encode() not in reply.body
+    assert not re.search(rb"Traceback|\.py|File ", reply.body)
+
+
+@pytest.mark.parametrize(
+    ("answer", "says_what"),
+    [
+        (says(b"HTTP/1.1 404 Not Found\r\n\r\n"), "HTTP status 404"),
+        (says(b"not http"), "not answered in valid HTTP"),
+        (says(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n", PICTURE), "broke off"),
+    ],
+)
+async def test_url_that_cannot_be_fetched_is_502(
+    gateway: Gateway, answer: Answer, says_what: str
+) -> None:
+    reply = await gateway.look_at("classify", answer)
+
+    assert says_what in assert_error(reply, 502, "fetch_failed")
+
+
+@asynccontextmanager
+async def changed(gateway: Gateway, folder: Path, **changes: object) -> AsyncIterator[Gateway]:
+    """Run a gateway before the same services, with other settings."""
+    names = ("colorize_address", "ocr_address", "vision_address")
+    same: Mapping[str, object] = {name: getattr(gateway.settings, name) for name in names}
+    async with running(gateway_settings(folder, **{**same, **changes})) as other:
+        yield other
+
+
+async def test_slow_origin_is_504(gateway: Gateway, tmp_path: Path) -> None:
+    slow = drip(b"HTTP/1.1 200 OK\r\n\r\n", b"G", interval_s=0.05)
+    async with changed(gateway, tmp_path, fetch_timeout_s=0.2) as hurried:
+        reply = await hurried.look_at("classify", slow)
+
+    assert "0.2 s" in assert_error(reply, 504, "fetch_timeout")
+
+
+async def test_slow_service_is_504(gateway: Gateway, tmp_path: Path) -> None:
+    async with changed(gateway, tmp_path, request_timeout_s=0.3) as hurried:
+        reply = await hurried.look("classify", b"wait")
+
+    assert_error(reply, 504, "deadline_exceeded")
+
+
+async def test_problem_of_the_gateway_itself_is_500_without_a_stack(
+    gateway: Gateway, tmp_path: Path
+) -> None:
+    """A database that went away is a fault that no check expects."""
+    async with changed(gateway, tmp_path) as broken, listening(picture()) as origin:
+        (tmp_path / "gateway.db").write_bytes(b"no database any more" * 1000)
+        reply = await broken.post("classify", {"url": origin.url()})
+
+    assert assert_error(reply, 500, "internal") == "the gateway failed; report the request id"
+    assert not re.search(rb"Traceback|sqlite|\.py|File ", reply.body)

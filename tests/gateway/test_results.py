@@ -1,0 +1,264 @@
+"""Hosted results: their names, how they are served, and when they are gone."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, insert, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from gateway.database import RESULTS, open_database
+from gateway.results import ResultStore
+from tests.gateway.clocks import Hands
+from tests.gateway.running import Gateway, database_url, gateway_settings, running
+from tests.gateway.services import COLOURED
+
+LIFETIME = timedelta(days=30)
+SECOND = timedelta(seconds=1)
+ENOUGH_S = 20  # far beyond what a sweep of one file takes
+
+
+@pytest.fixture
+async def engine(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
+    opened = await open_database(database_url(tmp_path))
+    yield opened
+    await opened.dispose()
+
+
+@pytest.fixture
+def clock() -> Hands:
+    return Hands()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "results"
+
+
+@pytest.fixture
+def results(engine: AsyncEngine, folder: Path, clock: Hands) -> ResultStore:
+    return ResultStore(engine, folder, lifetime=LIFETIME, clock=clock)
+
+
+async def save(results: ResultStore, name: str = "photo.jpg") -> str:
+    return await results.save(COLOURED, account="ada", media_type="image/jpeg", original_name=name)
+
+
+def names_in(folder: Path) -> list[str]:
+    return [file.name for file in folder.iterdir()]
+
+
+async def count_rows(engine: AsyncEngine) -> int:
+    async with engine.connect() as connection:
+        return int(
+            (await connection.execute(select(func.count()).select_from(RESULTS))).scalar_one()
+        )
+
+
+async def test_saved_picture_is_read_back(results: ResultStore) -> None:
+    result = await results.open(await save(results))
+
+    assert result is not None
+    assert (result.media_type, result.seconds_left) == ("image/jpeg", 30 * 86_400)
+    assert b"".join([piece async for piece in result.content]) == COLOURED
+
+
+async def test_names_cannot_be_guessed_from_one_another(results: ResultStore) -> None:
+    names = [await save(results) for _ in range(20)]
+
+    tokens = [re.fullmatch("([0-9a-f]{32})-photo.jpeg", name) for name in names]
+    assert len({token[1] for token in tokens if token}) == 20
+
+
+@pytest.mark.parametrize(
+    ("original", "kept"),
+    [
+        ("photo.jpg", "photo"),
+        ("Grandma 1950.final.PNG", "Grandma-1950.final"),
+        ("../../etc/passwd", "passwd"),
+        ("..", "image"),
+        ("...jpg", "image"),
+        (".htaccess", "htaccess"),
+        ("", "image"),
+        ("/", "image"),
+        ("фото.jpg", "image"),
+        ("été.jpg", "t"),
+        ("a\x00b\r\nSet-Cookie: x.jpg", "a-b-Set-Cookie-x"),
+        ("x" * 300 + ".jpg", "x" * 60),
+        ('"><script>.svg', "script"),
+    ],
+)
+async def test_name_keeps_what_is_safe_of_the_original(
+    results: ResultStore, folder: Path, original: str, kept: str
+) -> None:
+    name = await save(results, original)
+
+    assert name[32:] == f"-{kept}.jpeg"
+    assert names_in(folder) == [name]
+
+
+async def test_png_keeps_its_extension(results: ResultStore) -> None:
+    name = await results.save(
+        b"\x89PNG", account="ada", media_type="image/png", original_name="x.jpg"
+    )
+
+    assert name.endswith("-x.png")
+
+
+async def test_picture_is_gone_when_its_time_is_over_though_its_file_is_there(
+    results: ResultStore, folder: Path, clock: Hands
+) -> None:
+    name = await save(results)
+
+    clock.now += LIFETIME - SECOND
+    last = await results.open(name)
+    clock.now += SECOND
+    gone = await results.open(name)
+
+    assert last is not None
+    assert last.seconds_left == 1
+    assert gone is None
+    assert (folder / name).exists()
+
+
+async def test_picture_whose_file_is_gone_is_none(results: ResultStore, folder: Path) -> None:
+    name = await save(results)
+    (folder / name).unlink()
+
+    assert await results.open(name) is None
+
+
+@pytest.mark.parametrize("name", ["", "x", "../gateway.db", "a\x00b", "x" * 5000])
+async def test_unknown_name_is_none(results: ResultStore, name: str) -> None:
+    assert await results.open(name) is None
+
+
+async def test_file_without_a_row_is_not_served(results: ResultStore, folder: Path) -> None:
+    (folder / "secret.txt").write_bytes(b"secret")
+
+    assert await results.open("secret.txt") is None
+
+
+async def test_sweep_deletes_file_and_row_of_what_has_expired(
+    results: ResultStore, engine: AsyncEngine, folder: Path, clock: Hands
+) -> None:
+    await save(results, "old.jpg")
+    clock.now += SECOND
+    young = await save(results, "young.jpg")
+    clock.now += LIFETIME - SECOND
+
+    count = await results.sweep()
+
+    assert count == 1
+    assert names_in(folder) == [young]
+    assert await count_rows(engine) == 1
+
+
+async def test_sweep_goes_on_where_a_file_is_gone_already(
+    results: ResultStore, engine: AsyncEngine, folder: Path, clock: Hands
+) -> None:
+    name = await save(results)
+    await save(results)
+    (folder / name).unlink()
+    clock.now += LIFETIME
+
+    assert await results.sweep() == 2
+    assert await count_rows(engine) == 0
+
+
+async def test_sweep_leaves_nothing_behind_however_much_has_expired(
+    results: ResultStore, engine: AsyncEngine, clock: Hands
+) -> None:
+    """A mesh that makes more in an hour than one step of the sweep deletes must not fill up."""
+    row = {"account": "ada", "media_type": "image/jpeg", "expires_at": clock.now}
+    async with engine.begin() as connection:
+        await connection.execute(insert(RESULTS), [{**row, "name": str(n)} for n in range(2500)])
+
+    assert await results.sweep() == 2500
+    assert await count_rows(engine) == 0
+
+
+async def colorized(gateway: Gateway) -> str:
+    """Colour a picture and return the path of the result."""
+    reply = await gateway.look("colorize")
+    return str(reply.json["result"]["colorized"].removeprefix(gateway.url))
+
+
+async def test_result_is_served_to_whoever_knows_its_url(gateway: Gateway) -> None:
+    path = await colorized(gateway)
+
+    reply = await gateway.send("GET", path)
+
+    assert (reply.status, reply.body) == (200, COLOURED)
+    assert reply.headers["Content-Type"] == "image/jpeg"
+    assert reply.headers["X-Content-Type-Options"] == "nosniff"
+    assert reply.headers["Content-Disposition"] == "inline"
+    kept = re.fullmatch(r"private, max-age=(\d+)", reply.headers["Cache-Control"])
+    assert kept is not None
+    assert 30 * 86_400 - 60 < int(kept[1]) <= 30 * 86_400
+
+
+async def test_head_of_a_result_has_no_body(gateway: Gateway) -> None:
+    reply = await gateway.send("HEAD", await colorized(gateway))
+
+    assert (reply.status, reply.headers["Content-Type"], reply.body) == (200, "image/jpeg", b"")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "x",
+        "..",
+        "../gateway.db",
+        "..%2fgateway.db",
+        "..%2f..%2f..%2f..%2fetc%2fpasswd",
+        "%2e%2e/gateway.db",
+        "..%5cgateway.db",
+        "%00",
+        "%ff",
+        "%2fetc%2fpasswd",
+        "x" * 5000,
+    ],
+)
+async def test_name_that_is_none_or_a_path_is_404(gateway: Gateway, name: str) -> None:
+    reply = await gateway.send("GET", f"/content/colorized/{name}")
+
+    assert reply.refusal == (404, "not_found")
+
+
+async def test_expired_result_is_404(addresses: dict[str, str], tmp_path: Path) -> None:
+    clock = Hands()
+    async with running(gateway_settings(tmp_path, **addresses), clock=clock) as gateway:
+        path = await colorized(gateway)
+        clock.now += LIFETIME
+        reply = await gateway.send("GET", path)
+
+    assert reply.refusal == (404, "not_found")
+    assert "expired" in reply.json["error"]["message"]
+    assert len(names_in(tmp_path / "results")) == 1
+
+
+async def test_start_sweeps_what_expired_while_nothing_ran(
+    addresses: dict[str, str], tmp_path: Path
+) -> None:
+    clock = Hands()
+    settings = gateway_settings(tmp_path, **addresses)
+    async with running(settings, clock=clock) as gateway:
+        await colorized(gateway)
+    clock.now += LIFETIME
+
+    async with running(settings, clock=clock) as gateway, asyncio.timeout(ENOUGH_S):
+        while names_in(tmp_path / "results"):
+            await gateway.send("GET", "/healthz")
+
+
+async def test_days_of_hosting_are_a_setting(addresses: dict[str, str], tmp_path: Path) -> None:
+    settings = gateway_settings(tmp_path, **addresses, result_days=1)
+    async with running(settings) as gateway:
+        reply = await gateway.send("GET", await colorized(gateway))
+
+    assert int(reply.headers["Cache-Control"].rpartition("=")[2]) <= 86_400
