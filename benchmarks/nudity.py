@@ -1,4 +1,4 @@
-"""Report the share of harmless photos called nude: python benchmarks/nudity.py FOLDER_OR_ZIP ..."""
+"""Report the share of harmless photos called nude: python -m benchmarks.nudity FOLDER_OR_ZIP ..."""
 
 import argparse
 import zipfile

@@ -26,8 +26,9 @@ def test_picture_is_told_by_its_first_bytes(saved_as: str, media_type: str) -> N
     assert sniff(saved.getvalue()) == media_type
 
 
-def test_big_endian_tiff_is_a_picture() -> None:
-    assert sniff(b"MM\x00*\x00\x00\x00\x08") == "image/tiff"
+@pytest.mark.parametrize("start", [b"MM\x00*", b"II+\x00", b"MM\x00+"])
+def test_other_kinds_of_tiff_are_pictures(start: bytes) -> None:
+    assert sniff(start + b"\x00\x00\x00\x08") == "image/tiff"
 
 
 @pytest.mark.parametrize(

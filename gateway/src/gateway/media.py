@@ -9,6 +9,8 @@ _SIGNATURES = (
     (b"GIF89a", "image/gif"),
     (b"II*\x00", "image/tiff"),
     (b"MM\x00*", "image/tiff"),
+    (b"II+\x00", "image/tiff"),  # BigTIFF, as its mirror below
+    (b"MM\x00+", "image/tiff"),
 )
 
 # "BM" alone also begins plain text. Byte 14 holds the size of the second header, whose versions

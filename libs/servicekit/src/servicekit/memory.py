@@ -3,17 +3,29 @@
 import ctypes
 import sys
 
-_M_ARENA_MAX = -8  # glibc, malloc.h
+# Numbers of glibc's mallopt, from malloc.h.
+_M_TRIM_THRESHOLD = -1
+_M_MMAP_THRESHOLD = -3
+_M_ARENA_MAX = -8
+_LARGE_BYTES = 1 << 20
 
 
-def use_one_arena() -> bool:
-    """Make glibc serve all threads from one heap; return whether it does.
+def return_freed_memory() -> bool:
+    """Make glibc give back what pictures took; return whether it does.
 
     By default each thread gets a heap of its own, and what it frees there is lost to the others:
-    under pictures of 25 MP the vision service then held 1.4 GB instead of 0.9 GB. The variable
-    MALLOC_ARENA_MAX=1 does the same from outside. Other C libraries have neither switch nor heaps.
+    under pictures of 25 MP the vision service held 1.4 GB instead of 0.9 GB. And glibc raises the
+    size of the blocks that it returns at once, up to 32 MiB: the ocr service kept 861 MB after odd
+    pictures instead of 532 MB. Other C libraries have neither these switches nor these habits.
     """
     if not sys.platform.startswith("linux"):
         return False
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    return mallopt is not None and bool(mallopt(_M_ARENA_MAX, 1))
+    if mallopt is None:
+        return False
+    options = {
+        _M_ARENA_MAX: 1,
+        _M_MMAP_THRESHOLD: _LARGE_BYTES,
+        _M_TRIM_THRESHOLD: _LARGE_BYTES,
+    }
+    return all(mallopt(option, value) for option, value in options.items())

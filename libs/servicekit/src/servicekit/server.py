@@ -17,7 +17,7 @@ from grpc_reflection.v1alpha import reflection
 from servicekit.interceptors import RpcEdge
 from servicekit.limits import MAX_MESSAGE_BYTES
 from servicekit.logs import configure_logs, get_logger
-from servicekit.memory import use_one_arena
+from servicekit.memory import return_freed_memory
 from servicekit.settings import ServiceSettings
 from servicekit.telemetry import ServiceMetrics
 
@@ -59,7 +59,7 @@ class Service:
 def run(service: Service, settings: ServiceSettings) -> None:
     """Serve until SIGTERM or SIGINT, then drain."""
     configure_logs(settings.log_level, log_format=settings.log_format)
-    use_one_arena()
+    return_freed_memory()
     # Pillow warns of damaged metadata, and Python keeps each new text for ever.
     warnings.simplefilter("ignore")
     uvloop.run(_run(service, settings))

@@ -1,0 +1,1 @@
+"""Training code of the project's own small models."""

@@ -1,0 +1,101 @@
+"""Score the colorizer on colour photos: python -m models.colorize.evaluate --photos PATH."""
+
+import argparse
+import io
+import json
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from colorize.model import Colorizer
+from modelkit.images import RgbImage
+
+_WEIGHTS = Path("services/colorize/src/colorize/weights/colorize.safetensors")
+
+_LEAST_COLOURFULNESS = 1e-3  # some photos are grey: a share of nothing
+
+
+def main() -> None:
+    """Print the scores over all photos of a zip, each turned grey at full size."""
+    parser = argparse.ArgumentParser(description="Score the colorizer on colour photos.")
+    parser.add_argument("--photos", type=Path, required=True, help="a zip of JPEG files")
+    parser.add_argument("--weights", type=Path, default=_WEIGHTS)
+    arguments = parser.parse_args()
+    colorizer = Colorizer(arguments.weights, device="cpu")
+    rows = [
+        _compare(photo, colorizer.colorize(grey_copy(photo)))
+        for photo in read_photos(arguments.photos)
+    ]
+    errors, greys, shares, shifts = np.array(rows).T
+    scores = {
+        "photos": len(rows),
+        "ab_error": errors.mean(),
+        "ab_error_of_grey": greys.mean(),
+        "ab_error_share_of_grey": errors.mean() / greys.mean(),
+        "colourfulness_share_median": np.median(shares),
+        "lightness_shift_mean": shifts.mean(),
+    }
+    print(json.dumps({name: round(float(score), 4) for name, score in scores.items()}))
+
+
+def read_photos(archive: Path) -> Iterator[RgbImage]:
+    """Yield the JPEG files of a zip, (height, width, 3) uint8, by name."""
+    with zipfile.ZipFile(archive) as opened:
+        for name in sorted(opened.namelist()):
+            if name.endswith(".jpg"):
+                yield np.array(Image.open(io.BytesIO(opened.read(name))).convert("RGB"))
+
+
+def grey_copy(photo: RgbImage) -> RgbImage:
+    """Return the photo with its lightness and no chroma.
+
+    Args:
+        photo: (height, width, 3) uint8, sRGB.
+    """
+    lab = to_lab(photo)
+    lab[..., 1:] = 0
+    grey = np.asarray(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB))
+    return np.rint(grey * 255).clip(0, 255).astype(np.uint8)
+
+
+def to_lab(photo: RgbImage) -> NDArray[np.float32]:
+    """Return CIELAB, (height, width, 3) float32, L in [0, 100].
+
+    Args:
+        photo: (height, width, 3) uint8, sRGB.
+    """
+    shares = photo.astype(np.float32) / np.float32(255)
+    return np.asarray(cv2.cvtColor(shares, cv2.COLOR_RGB2LAB), dtype=np.float32)
+
+
+def _compare(truth: RgbImage, guess: RgbImage) -> tuple[float, float, float, float]:
+    """Return the ab error, that of grey, the share of colourfulness, the shift of lightness."""
+    true_lab, guessed_lab = to_lab(truth), to_lab(guess)
+    return (
+        float(np.abs(true_lab - guessed_lab)[..., 1:].mean()),
+        float(np.abs(true_lab)[..., 1:].mean()),
+        colourfulness(guess) / max(colourfulness(truth), _LEAST_COLOURFULNESS),
+        float(np.abs(true_lab - guessed_lab)[..., 0].mean()),
+    )
+
+
+def colourfulness(photo: RgbImage) -> float:
+    """Return the colourfulness M3 of Hasler and Suesstrunk 2003, section 4.
+
+    Args:
+        photo: (height, width, 3) uint8, sRGB.
+    """
+    red, green, blue = np.moveaxis(photo.astype(np.float64), 2, 0)
+    red_green, yellow_blue = red - green, (red + green) / 2 - blue
+    spread = np.hypot(red_green.std(), yellow_blue.std())
+    mean = np.hypot(red_green.mean(), yellow_blue.mean())
+    return float(spread + 0.3 * mean)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What every training run shares: data, schedule, averaging, checkpoints, scores."""

@@ -1,0 +1,73 @@
+"""Read the zipped picture sets once into arrays."""
+
+import io
+import zipfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+
+@dataclass(frozen=True, slots=True)
+class PictureSet:
+    """Pictures of one size with their classes.
+
+    Attributes:
+        pictures: (count, height, width, channels) uint8, sRGB or grey.
+        labels: (count,) index into the classes.
+    """
+
+    pictures: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+
+
+def load_pictures(
+    archives: Sequence[Path], classes: Sequence[str], *, mode: str, cache: Path
+) -> PictureSet:
+    """Return the pictures of zip archives that hold CLASS/NAME files, all of one size.
+
+    Args:
+        archives: The zip files.
+        classes: The folder names in the order of the labels.
+        mode: "RGB" or "L".
+        cache: The decoded arrays go to this .npy file and its neighbour, and come from there
+            the next time.
+    """
+    labels_file = cache.with_suffix(".labels.npy")
+    if not cache.exists():
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        pictures, labels = _decode(archives, classes, mode=mode)
+        np.save(labels_file, labels)
+        np.save(cache, pictures)
+    # Copy-on-write: torch wants arrays that may be written.
+    return PictureSet(np.load(cache, mmap_mode="c"), np.load(labels_file))
+
+
+def read_archive(archive: Path, *, mode: str) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+    """Yield the folder and the pixels of each picture of a zip, in the zip's order."""
+    with zipfile.ZipFile(archive) as opened:
+        for name in opened.namelist():
+            picture = Image.open(io.BytesIO(opened.read(name))).convert(mode)
+            yield name.split("/")[0], np.array(picture)
+
+
+def read_classes(table: Path) -> dict[str, str]:
+    """Return the name of each class by its folder, from lines of FOLDER, tab, NAME."""
+    lines = table.read_text(encoding="utf-8").splitlines()
+    return dict(line.split("\t", maxsplit=1) for line in lines)
+
+
+def _decode(
+    archives: Sequence[Path], classes: Sequence[str], *, mode: str
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    index = {name: position for position, name in enumerate(classes)}
+    pictures: list[NDArray[np.uint8]] = []
+    labels: list[int] = []
+    for archive in archives:
+        for label, picture in read_archive(archive, mode=mode):
+            pictures.append(np.atleast_3d(picture))
+            labels.append(index[label])
+    return np.stack(pictures), np.array(labels, dtype=np.int64)

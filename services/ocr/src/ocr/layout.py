@@ -1,0 +1,159 @@
+"""Puts detected pieces of lines into rows, and rows into reading order.
+
+Pieces beside each other form one row, as in a receipt, unless a gutter between two columns of prose
+parts them. Rows are then ordered as a person reads: down a column, then down the next one.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ocr.pictures import Corners
+
+Row = list[int]  # indices of the pieces of one row, in reading order
+
+_SAME_ROW = 0.5  # least overlap of two pieces of a row, in heights of the lower one
+_NEIGHBOUR_ROWS = 4.5  # how far above and below a column is looked at, in heights
+_LEAST_COLUMN_ROWS = 3
+_PROSE_ASPECT = 6.0  # a line of prose is wider than this many heights; a price or a label is not
+_CROSSING = 1.5  # a piece that reaches this many heights beyond both sides of a gap closes it
+_MOST_CROSSING = 0.5  # the detector itself joins some lines across a narrow gutter
+_LEVEL_ASPECT = 3.0  # pieces wider than this many heights tell the skew of the page
+_TOUCHING = 0.75  # boxes that overlap by fewer heights only touch
+_MOST_ORDERED_ROWS = (
+    400  # ordering takes memory with the cube of the rows; beyond it, top to bottom
+)
+
+
+def order_rows(pieces: Sequence[Corners], *, right_to_left: bool = False) -> list[Row]:
+    """Return the pieces as rows in reading order.
+
+    Args:
+        pieces: the corners of each piece of a line, clockwise from its top left.
+        right_to_left: the script runs from right to left.
+    """
+    if not pieces:
+        return []
+    boxes = _boxes(pieces, mirrored=right_to_left)
+    rows = _merge_into_rows(boxes)
+    hulls = np.array(
+        [[*boxes[row, :2].min(axis=0), *boxes[row, 2:].max(axis=0)] for row in rows], np.float64
+    )
+    return [rows[index] for index in _reading_order(hulls)]
+
+
+def row_corners(pieces: Sequence[Corners], row: Row) -> Corners:
+    """Return the corners of a whole row: from its leftmost to its rightmost piece."""
+    first = min(row, key=lambda index: float(pieces[index][:, 0].min()))
+    last = max(row, key=lambda index: float(pieces[index][:, 0].max()))
+    return np.stack([pieces[first][0], pieces[last][1], pieces[last][2], pieces[first][3]])
+
+
+def _boxes(pieces: Sequence[Corners], *, mirrored: bool) -> NDArray[np.float64]:
+    """Return (n, 4) boxes (x0, y0, x1, y1) with the skew of the page undone."""
+    corners = np.stack(pieces)
+    along = corners[:, 1] - corners[:, 0]
+    height = np.hypot(*(corners[:, 3] - corners[:, 0]).T)
+    level = np.hypot(*along.T) > _LEVEL_ASPECT * height
+    angle = float(np.median(np.arctan2(along[level, 1], along[level, 0]))) if level.any() else 0.0
+    cosine, sine = np.cos(-angle), np.sin(-angle)
+    turned = corners @ np.array([[cosine, sine], [-sine, cosine]])
+    if mirrored:
+        turned[:, :, 0] *= -1
+    return np.concatenate([turned.min(axis=1), turned.max(axis=1)], axis=1)
+
+
+def _merge_into_rows(boxes: NDArray[np.float64]) -> list[Row]:
+    rows: list[Row] = []
+    for index in np.argsort(boxes[:, 0], kind="stable"):
+        mates = [row for row in rows if _same_row(boxes[row[-1]], boxes[index])]
+        nearest = max(mates, key=lambda row: float(boxes[row[-1], 2]), default=None)
+        if nearest is None or _gutter(boxes, nearest[-1], int(index)):
+            rows.append([int(index)])
+        else:
+            nearest.append(int(index))
+    return rows
+
+
+def _same_row(left: NDArray[np.float64], right: NDArray[np.float64]) -> bool:
+    overlap = min(left[3], right[3]) - max(left[1], right[1])
+    lower = min(left[3] - left[1], right[3] - right[1])
+    inside = left[2] - right[0]  # how far the right one reaches into the left one
+    narrow = min(left[2] - left[0], right[2] - right[0])
+    return bool(overlap >= _SAME_ROW * lower and inside <= _SAME_ROW * narrow)
+
+
+def _gutter(boxes: NDArray[np.float64], left: int, right: int) -> bool:
+    """Tell whether two pieces beside each other belong to two columns of prose."""
+    height = float(np.median(boxes[[left, right], 3] - boxes[[left, right], 1]))
+    middle = (boxes[:, 1] + boxes[:, 3]) / 2
+    near = np.abs(middle - middle[left]) <= _NEIGHBOUR_ROWS * height
+    sides = [near & _overlaps(boxes, side) for side in (left, right)]
+    # Where the two columns end and begin, not these pieces: a paragraph's last line is short.
+    gap = float(np.median(boxes[sides[0], 2]) + np.median(boxes[sides[1], 0])) / 2
+    margin = _CROSSING * height
+    # Only what reaches into both pieces joins them; a third column between them does not.
+    start, end = min(gap, boxes[left, 2]) - margin, max(gap, boxes[right, 0]) + margin
+    crossing = near & (boxes[:, 0] < start) & (boxes[:, 2] > end)
+    columns = [side & ~crossing for side in sides]
+    if crossing.sum() > _MOST_CROSSING * min(column.sum() for column in columns):
+        return False
+    return all(_is_prose(boxes[column]) for column in columns)
+
+
+def _overlaps(boxes: NDArray[np.float64], index: int) -> NDArray[np.bool_]:
+    box = boxes[index]
+    overlap = np.minimum(boxes[:, 2], box[2]) - np.maximum(boxes[:, 0], box[0])
+    result: NDArray[np.bool_] = overlap > _SAME_ROW * np.minimum(
+        boxes[:, 2] - boxes[:, 0], box[2] - box[0]
+    )
+    return result
+
+
+def _is_prose(column: NDArray[np.float64]) -> bool:
+    aspects = (column[:, 2] - column[:, 0]) / np.maximum(1.0, column[:, 3] - column[:, 1])
+    return len(column) >= _LEAST_COLUMN_ROWS and float(np.median(aspects)) >= _PROSE_ASPECT
+
+
+def _reading_order(boxes: NDArray[np.float64]) -> list[int]:
+    """Order boxes (x0, y0, x1, y1) down the columns.
+
+    A box comes before another when it is above it and they overlap in x, or when it is left of it
+    and no box between them in y overlaps both.
+
+    Source: Breuel, "High Performance Document Layout Analysis" (2003).
+    """
+    x0, x1 = boxes[:, 0], boxes[:, 2]
+    middle = (boxes[:, 1] + boxes[:, 3]) / 2
+    top_down = [int(index) for index in np.lexsort((x0, middle))]
+    if len(boxes) > _MOST_ORDERED_ROWS:
+        return top_down
+    # Detected boxes are a little wider than their text: columns may touch without being one.
+    slack = _TOUCHING * float(np.median(boxes[:, 3] - boxes[:, 1]))
+    overlaps = np.minimum.outer(x1, x1) - np.maximum.outer(x0, x0) > slack
+    above = middle[:, None] < middle[None, :]
+    left_of = ~overlaps & (x0[:, None] < x0[None, :])
+    blocked = np.zeros_like(above)
+    for third in range(len(boxes)):
+        spans = overlaps[third][:, None] & overlaps[third][None, :]
+        between = (above[:, third][:, None] & above[third][None, :]) | (
+            above[third][:, None] & above[:, third][None, :]
+        )
+        blocked |= spans & between
+    before = (overlaps & above) | (left_of & ~blocked)
+    np.fill_diagonal(before, val=False)
+    return _topological(before, top_down)
+
+
+def _topological(before: NDArray[np.bool_], top_down: Sequence[int]) -> list[int]:
+    """Take the topmost box that no box left comes before, until none is left."""
+    waiting = list(top_down)
+    order: list[int] = []
+    blockers = before.sum(axis=0).astype(int)
+    while waiting:
+        chosen = next((index for index in waiting if blockers[index] == 0), waiting[0])
+        waiting.remove(chosen)
+        order.append(chosen)
+        blockers -= before[chosen]
+    return order

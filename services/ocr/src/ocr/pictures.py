@@ -1,0 +1,142 @@
+"""What the engines do to a picture before they read it: fit, turn, crop and flatten the light."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from modelkit.images import RgbImage
+
+# Corners of a line in pixels, (4, 2) float64, clockwise from the corner where reading starts.
+Corners = NDArray[np.float64]
+GreyImage = NDArray[np.uint8]
+
+# An A4 page at 250 dpi; more detail helps no engine and costs memory.
+MAX_SIDE_PX = 3000
+# Below this there is no room for a letter; PP-OCR's detector needs 32 pixels.
+MIN_SIDE_PX = 32
+# Wider pictures than this are padded above and below: the detector misses text that fills them.
+MAX_ASPECT = 8.0
+
+_BACKGROUND_PX = 41  # wider than a pen stroke, smaller than a shadow
+
+
+@dataclass(frozen=True, slots=True)
+class FittedImage:
+    """A picture made fit for the engines.
+
+    Attributes:
+        pixels: (height, width, 3) uint8, sRGB.
+        scale: how many fitted pixels one pixel of the original became.
+        top_px: rows added above, in fitted pixels.
+        original_height: height of the original in pixels.
+        original_width: width of the original in pixels.
+    """
+
+    pixels: RgbImage
+    scale: float
+    top_px: int
+    original_height: int
+    original_width: int
+
+    def to_original(self, corners: Corners) -> Corners:
+        """Return corners of the fitted picture in pixels of the original, within its edges."""
+        moved = (corners - (0.0, float(self.top_px))) / self.scale
+        return np.clip(moved, (0.0, 0.0), (float(self.original_width), float(self.original_height)))
+
+
+def fit(pixels: RgbImage) -> FittedImage:
+    """Bring a picture to a size that the engines read well and within their memory."""
+    height, width = original = pixels.shape[:2]
+    scale = min(MAX_SIDE_PX / max(height, width), max(1.0, MIN_SIDE_PX / min(height, width)))
+    if scale != 1.0:
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+        pixels = np.asarray(cv2.resize(pixels, size, interpolation=method), np.uint8)
+    height, width = pixels.shape[:2]
+    wanted = max(MIN_SIDE_PX, round(width / MAX_ASPECT))
+    top_px = max(0, (wanted - height + 1) // 2)
+    if top_px:
+        edge = np.concatenate([pixels[0], pixels[-1]])
+        colour = [float(value) for value in np.median(edge, axis=0)]
+        padded = cv2.copyMakeBorder(pixels, top_px, top_px, 0, 0, cv2.BORDER_CONSTANT, value=colour)
+        pixels = np.asarray(padded, np.uint8)
+    return FittedImage(pixels, scale, top_px, *original)
+
+
+def turn(pixels: RgbImage, degrees: int) -> RgbImage:
+    """Turn a picture clockwise by 0, 90, 180 or 270 degrees."""
+    return np.ascontiguousarray(np.rot90(pixels, k=-degrees // 90))
+
+
+def turn_back(corners: Corners, degrees: int, *, height: int, width: int) -> Corners:
+    """Return corners of a turned picture in the frame of the picture before `turn`.
+
+    Args:
+        corners: (4, 2), in pixels of the turned picture.
+        degrees: how far it was turned clockwise: 0, 90, 180 or 270.
+        height: height before the turn, in pixels.
+        width: width before the turn, in pixels.
+    """
+    x, y = corners[:, 0], corners[:, 1]
+    places = {
+        0: (x, y),
+        90: (y, height - x),
+        180: (width - x, height - y),
+        270: (width - y, x),
+    }
+    return np.stack(places[degrees], axis=1)
+
+
+def crop(pixels: NDArray[np.uint8], corners: Corners, *, max_aspect: float) -> NDArray[np.uint8]:
+    """Cut a line out of a picture and lay it level.
+
+    Args:
+        pixels: (height, width, 3) or (height, width) uint8.
+        corners: (4, 2), in pixels of `pixels`.
+        max_aspect: the widest crop in heights; longer ones are squeezed, which bounds memory.
+    """
+    top_left, top_right, bottom_right, bottom_left = corners
+    width = max(np.hypot(*(top_right - top_left)), np.hypot(*(bottom_right - bottom_left)), 1.0)
+    height = max(np.hypot(*(bottom_left - top_left)), np.hypot(*(bottom_right - top_right)), 1.0)
+    width = min(width, height * max_aspect)
+    target = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+    matrix = cv2.getPerspectiveTransform(corners.astype(np.float32), target)
+    cut = cv2.warpPerspective(
+        pixels,
+        matrix,
+        (max(1, round(width)), max(1, round(height))),
+        flags=cv2.INTER_CUBIC,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    return np.asarray(cut, np.uint8)
+
+
+def grow(corners: Corners, share: float) -> Corners:
+    """Push the corners of a line outwards by a share of its height."""
+    top_left, top_right, bottom_right, bottom_left = corners
+    along = _unit(top_right + bottom_right - top_left - bottom_left)
+    down = _unit(bottom_left + bottom_right - top_left - top_right)
+    height = float(np.hypot(*(bottom_left - top_left)) + np.hypot(*(bottom_right - top_right))) / 2
+    step = share * height
+    signs = ((-1, -1), (1, -1), (1, 1), (-1, 1))
+    moves = np.array([along * right + down * below for right, below in signs])
+    grown: Corners = corners + moves * step
+    return grown
+
+
+def flatten_light(pixels: RgbImage) -> GreyImage:
+    """Return a grey picture without shadows: each pixel divided by its background."""
+    grey = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_BACKGROUND_PX, _BACKGROUND_PX))
+    # The background varies slowly: a quarter of the size finds it at a sixteenth of the cost.
+    small = cv2.resize(grey, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
+    closed = cv2.medianBlur(cv2.morphologyEx(small, cv2.MORPH_CLOSE, kernel), 21)
+    background = cv2.resize(closed, (grey.shape[1], grey.shape[0]), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(cv2.divide(grey, background, scale=255), np.uint8)
+
+
+def _unit(vector: NDArray[np.float64]) -> NDArray[np.float64]:
+    length = float(np.hypot(*vector))
+    return vector / length if length else vector

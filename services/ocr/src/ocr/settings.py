@@ -1,0 +1,30 @@
+"""Settings of the OCR service, read from OCR_* variables."""
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from modelkit.settings import ModelServiceSettings
+
+
+class OcrSettings(ModelServiceSettings):
+    """What the OCR service can be told."""
+
+    model_config = SettingsConfigDict(env_prefix="OCR_", frozen=True)
+
+    port: int = Field(default=50052, ge=0, le=65535, description="gRPC port; 0 takes any free one.")
+    metrics_port: int = Field(
+        default=9102,
+        ge=0,
+        le=65535,
+        description="Port of the Prometheus metrics; 0 serves none.",
+    )
+    tessdata_dir: str = Field(
+        default="",
+        description="Folder of Tesseract's language data; empty looks in the usual places.",
+    )
+    loaded_languages: int = Field(
+        default=16,
+        ge=2,
+        le=128,
+        description="Most Tesseract languages in memory at once, about 20 MB each.",
+    )

@@ -1,0 +1,83 @@
+"""What is done to a picture before it is read."""
+
+import numpy as np
+import pytest
+
+from ocr.pictures import MAX_SIDE_PX, crop, fit, flatten_light, grow, turn, turn_back
+
+BOX = np.array([[10.0, 20.0], [50.0, 20.0], [50.0, 30.0], [10.0, 30.0]])
+
+
+def flat(height: int, width: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    return np.full((height, width, 3), 255, np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("height", "width"), [(1, 1), (1, 25_000), (25_000, 1), (5000, 5000), (30, 9000), (600, 800)]
+)
+def test_fitted_picture_is_bounded(height: int, width: int) -> None:
+    fitted = fit(flat(height, width)).pixels
+
+    assert max(fitted.shape[:2]) <= MAX_SIDE_PX
+    assert min(fitted.shape[:2]) >= 1
+
+
+def test_page_stays_as_it_is() -> None:
+    fitted = fit(flat(600, 800))
+
+    assert fitted.pixels.shape == (600, 800, 3)
+    assert (fitted.scale, fitted.top_px) == (1.0, 0)
+
+
+def test_fitted_corners_return_to_the_original() -> None:
+    fitted = fit(flat(100, 6000))
+
+    returned = fitted.to_original(np.array([[3000.0, fitted.top_px + 50.0]]))
+
+    np.testing.assert_allclose(returned, [[6000.0, 100.0]])
+
+
+@pytest.mark.parametrize("degrees", [0, 90, 180, 270])
+def test_turned_corners_return_to_the_original(degrees: int) -> None:
+    pixels = flat(60, 80)
+    pixels[20, 10] = 0
+    y, x = np.argwhere(turn(pixels, degrees)[:, :, 0] == 0)[0]
+    middle = np.array([[x + 0.5, y + 0.5]])
+
+    returned = turn_back(middle, degrees, height=60, width=80)
+
+    np.testing.assert_allclose(returned, [[10.5, 20.5]])
+
+
+def test_crop_lays_a_line_level() -> None:
+    pixels = flat(100, 100)
+    pixels[20:30, 10:50] = 0
+
+    cut = crop(pixels, BOX, max_aspect=64)
+
+    assert cut.shape == (10, 40, 3)
+    assert cut.max() == 0
+
+
+def test_crop_of_a_long_line_is_squeezed() -> None:
+    line = np.array([[0.0, 0.0], [99.0, 0.0], [99.0, 2.0], [0.0, 2.0]])
+
+    cut = crop(flat(100, 100), line, max_aspect=10)
+
+    assert cut.shape == (2, 20, 3)
+
+
+def test_grown_line_keeps_its_direction() -> None:
+    np.testing.assert_allclose(
+        grow(BOX, 0.1), [[9.0, 19.0], [51.0, 19.0], [51.0, 31.0], [9.0, 31.0]]
+    )
+
+
+def test_shadow_is_flattened() -> None:
+    pixels = flat(400, 400)
+    pixels[:, :200] = 120
+
+    grey = flatten_light(pixels)
+
+    assert grey[200, 50] > 240
+    assert grey[200, 350] > 240

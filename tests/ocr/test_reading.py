@@ -1,0 +1,172 @@
+"""The choice between the engines, and pages that lie."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from modelkit.images import RgbImage
+from modelkit.manifest import load_manifest
+from ocr.languages import PP_OCR, TESSERACT, all_languages, find_language
+from ocr.loaders import load_reader
+from ocr.pictures import fit, turn
+from ocr.reading import Reader
+from ocr.settings import OcrSettings
+from ocr.tesseract import Tesseract, find_data_dir
+from servicekit.errors import LanguageNotInstalled, ModelNotInstalled
+from tests.ocr.written import PANGRAM, SLOVAK_LINES, draw_lines
+
+ENGLISH, SLOVAK = find_language("eng"), find_language("slk")
+PAGE = [PANGRAM, "Nine long lines of plain text stand here", "and say nothing but that they do"]
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
+    settings = OcrSettings(models_dir=tmp_path_factory.mktemp("models"), threads=1)
+    reader = load_reader(settings, load_manifest("ocr"))
+    yield reader
+    reader.close()
+
+
+@pytest.fixture
+def slovak(reader: Reader) -> Reader:
+    if not reader.is_installed(SLOVAK):
+        pytest.skip("Tesseract's Slovak data is not installed")
+    return reader
+
+
+@pytest.fixture
+def lone_tesseract() -> Reader:
+    """Return a reader whose PP-OCR models are missing."""
+    tesseract = Tesseract(find_data_dir(""), max_loaded=2)
+    if not tesseract.has(SLOVAK):
+        pytest.skip("Tesseract's Slovak data is not installed")
+    return Reader(ModelNotInstalled("run `pip install`"), tesseract)
+
+
+def test_lines_come_in_order_with_their_places(reader: Reader) -> None:
+    page = reader.read(fit(draw_lines(*PAGE)), ENGLISH)
+
+    assert page.text.split("\n") == PAGE
+    assert (page.engine, page.rotation_degrees) == (PP_OCR, 0)
+    tops = [float(line.corners[0, 1]) for line in page.lines]
+    assert tops == sorted(tops)
+    assert 0.9 < page.confidence <= 1
+
+
+@pytest.mark.parametrize("degrees", [90, 180, 270])
+def test_turned_page_is_read_like_the_upright_one(reader: Reader, degrees: int) -> None:
+    upright = draw_lines(*PAGE)
+    height, width = turn(upright, degrees).shape[:2]
+
+    page = reader.read(fit(turn(upright, degrees)), ENGLISH)
+
+    assert page.text.split("\n") == PAGE
+    assert page.rotation_degrees == 360 - degrees
+    corners = np.concatenate([line.corners for line in page.lines])
+    assert (corners >= 0).all()
+    assert (corners <= (width, height)).all()
+
+
+@pytest.mark.parametrize("degrees", [90, 180, 270])
+def test_page_is_turned_without_orientation_data(reader: Reader, degrees: int) -> None:
+    alone = Reader(reader._ppocr or ModelNotInstalled(""), Tesseract(None, max_loaded=2))  # noqa: SLF001 - loading it again takes seconds
+
+    page = alone.read(fit(turn(draw_lines(*PAGE), degrees)), ENGLISH)
+
+    assert page.text.split("\n") == PAGE
+    assert page.rotation_degrees == 360 - degrees
+
+
+def test_tesseract_reads_its_languages(slovak: Reader) -> None:
+    page = slovak.read(fit(draw_lines(*SLOVAK_LINES)), SLOVAK)
+
+    assert page.engine == TESSERACT
+    assert tuple(page.text.split("\n")) == SLOVAK_LINES
+
+
+def test_single_line_is_read_whole(slovak: Reader) -> None:
+    page = slovak.read(fit(draw_lines(SLOVAK_LINES[0])[25:75]), SLOVAK)
+
+    assert page.text == SLOVAK_LINES[0]
+
+
+def test_page_without_text_is_empty(reader: Reader) -> None:
+    page = reader.read(fit(np.full((300, 400, 3), 200, np.uint8)), ENGLISH)
+
+    assert (page.text, page.lines, page.confidence) == ("", (), 0.0)
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 9000), (9000, 1), (31, 3000)])
+def test_odd_sizes_are_read(slovak: Reader, height: int, width: int) -> None:
+    pixels = np.full((height, width, 3), 255, np.uint8)
+
+    assert slovak.read(fit(pixels), ENGLISH).text == ""
+    assert slovak.read(fit(pixels), SLOVAK).text == ""
+
+
+def test_tesseract_goes_on_without_ppocr(lone_tesseract: Reader) -> None:
+    page = lone_tesseract.read(fit(draw_lines(*SLOVAK_LINES)), SLOVAK)
+
+    assert tuple(page.text.split("\n")) == SLOVAK_LINES
+    with pytest.raises(ModelNotInstalled, match="pip install"):
+        lone_tesseract.read(fit(draw_lines(*PAGE)), find_language("hat"))
+
+
+def test_every_code_reads_or_names_its_package(reader: Reader, tmp_path: Path) -> None:
+    empty = Reader(reader._ppocr or ModelNotInstalled(""), Tesseract(tmp_path, max_loaded=2))  # noqa: SLF001 - loading it again takes seconds
+    pixels = draw_lines("12", width=120)
+
+    for language in all_languages().values():
+        if language.engine == PP_OCR:
+            assert empty.read(fit(pixels), language).text == "12"
+            continue
+        with pytest.raises(LanguageNotInstalled, match=language.tesseract_package):
+            empty.read(fit(pixels), language)
+
+
+def test_every_installed_code_reads(reader: Reader) -> None:
+    pixels = draw_lines("12", width=120)
+
+    for language in filter(reader.is_installed, all_languages().values()):
+        reader.read(fit(pixels), language)
+
+
+@pytest.mark.parametrize(
+    ("picture", "truth", "most"),
+    [
+        ("phototest.tif", "phototest.gold.txt", 0.01),
+        ("phototest-rotated-180.png", "phototest.gold.txt", 0.01),
+        ("phototest-rotated-L.png", "phototest.gold.txt", 0.01),
+        ("phototest-rotated-R.png", "phototest.gold.txt", 0.01),
+        ("eurotext.tif", "eurotext.txt", 0.01),
+    ],
+)
+def test_page_scan_reads(
+    reader: Reader, shared_dir: Path, picture: str, truth: str, most: float
+) -> None:
+    expected = (shared_dir / "eval/ocr" / truth).read_text("utf-8")
+
+    page = reader.read(fit(load(shared_dir / "eval/ocr" / picture)), ENGLISH)
+
+    assert letter_errors(expected, page.text) <= most * len(" ".join(expected.split()))
+
+
+def load(path: Path) -> RgbImage:
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def letter_errors(expected: str, read: str) -> int:
+    """Return the edit distance of two texts, line breaks counted as blanks."""
+    wanted, got = " ".join(expected.split()), " ".join(read.split())
+    previous = list(range(len(got) + 1))
+    for row, letter in enumerate(wanted, 1):
+        current = [row]
+        for column, other in enumerate(got, 1):
+            change = previous[column - 1] + (letter != other)
+            current.append(min(previous[column] + 1, current[-1] + 1, change))
+        previous = current
+    return previous[-1]

@@ -1,0 +1,28 @@
+"""Makers of pictures with text, drawn with the font that Pillow carries (Latin only)."""
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from modelkit.images import RgbImage, encode_image
+
+PANGRAM = "The quick brown fox jumps over the lazy dog"
+SLOVAK_LINES = (
+    "Vlk a medved stoja pri rieke",
+    "Otec vari obed a mama spieva",
+    "Deti idu domov zo skoly",
+)
+
+
+def draw_lines(*lines: str, size_px: int = 32, width: int = 900) -> RgbImage:
+    """Return black text on white, one line below the other."""
+    image = Image.new("RGB", (width, 60 + len(lines) * size_px * 2), "white")
+    pen = ImageDraw.Draw(image)
+    font = ImageFont.load_default(size=size_px)
+    for number, line in enumerate(lines):
+        pen.text((40, 30 + number * size_px * 2), line, fill="black", font=font)
+    return np.asarray(image)
+
+
+def page_png(*lines: str) -> bytes:
+    """Return `draw_lines` as a PNG file."""
+    return encode_image(draw_lines(*lines), "image/png")
