@@ -40,7 +40,8 @@ class ColorTask:
         self._pictures = everything.pictures
         self._coloured = _coloured(self._pictures)
         self._validation = _load(options, "val", ["val"]).pictures[:_EVALUATED]
-        self.colors, self._weights = _find_bins(self._pictures, self._coloured)
+        bins = _find_bins(self._pictures, self._coloured)
+        self.colors, self._weights, self._nearest = bins
         self.recipe = Recipe(
             steps_per_epoch=len(self._coloured) // _BATCH, peak_rate=0.1, weight_decay=1e-4
         )
@@ -85,9 +86,8 @@ class ColorTask:
         """Leave the network as it is: its bins are calibrated by their weights in the loss."""
 
     def _nearest_bins(self, colors: Tensor) -> Tensor:
-        count, _, height, width = colors.shape
-        flat = colors.permute(0, 2, 3, 1).reshape(-1, 2)
-        return torch.cdist(flat, self.colors).argmin(dim=1).view(count, height, width)
+        """Return the bin of each pixel, (count, height, width), for ab (count, 2, ...)."""
+        return self._nearest[_cells(colors)]
 
 
 def to_lab(pictures: Tensor) -> Tensor:
@@ -110,21 +110,26 @@ def _coloured(pictures: NDArray[np.uint8]) -> NDArray[np.int64]:
     return np.flatnonzero(torch.cat(chromas).numpy() > _GREY_CHROMA)
 
 
+def _cells(colors: Tensor) -> Tensor:
+    """Return the number of the grid cell of each pixel, (count, height, width)."""
+    row, column = ((colors / _BIN_SIDE).round().long() - _CELLS[0]).unbind(dim=1)
+    return row * len(_CELLS) + column
+
+
 def _find_bins(
-    pictures: NDArray[np.uint8],
-    coloured: NDArray[np.int64],
-) -> tuple[Tensor, Tensor]:
-    """Return the ab of each kept bin and its weight in the loss."""
+    pictures: NDArray[np.uint8], coloured: NDArray[np.int64]
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the ab of each kept bin, its weight in the loss, the nearest kept bin of each cell."""
     sample = pictures[coloured[:_SAMPLE], ::2, ::2]
     lab = to_lab(torch.from_numpy(sample).permute(0, 3, 1, 2).float() / 255)
-    cells = (lab[:, 1:].permute(0, 2, 3, 1).reshape(-1, 2) / _BIN_SIDE).round().long()
-    grid = torch.cartesian_prod(_CELLS, _CELLS)
-    counts = torch.bincount((cells[:, 0] - _CELLS[0]) * len(_CELLS) + cells[:, 1] - _CELLS[0])
+    grid = torch.cartesian_prod(_CELLS, _CELLS) * _BIN_SIDE
+    counts = torch.bincount(_cells(lab[:, 1:]).flatten(), minlength=len(grid))
     kept = counts >= _LEAST_BIN_COUNT
-    colors, shares = grid[: len(counts)][kept] * _BIN_SIDE, counts[kept] / counts[kept].sum()
+    colors, shares = grid[kept], counts[kept] / counts[kept].sum()
     even = (1 - _UNIFORM_SHARE) * shares + _UNIFORM_SHARE / len(shares)
     weights = even**-_REBALANCE
-    return colors, weights / (weights * shares).sum()
+    nearest = torch.cdist(grid, colors).argmin(dim=1)
+    return colors, weights / (weights * shares).sum(), nearest
 
 
 def _load(options: Options, name: str, parts: list[str]) -> PictureSet:
