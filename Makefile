@@ -26,7 +26,7 @@ setup: .venv/.packages .venv/.system ## install everything into .venv, and Tesse
 	@touch $@
 
 run: setup ## start the mesh in the foreground on 127.0.0.1:$PORT
-	exec $(BIN)/python scripts/run_mesh.py
+	@exec $(BIN)/python scripts/run_mesh.py
 
 test: setup ## run all tests
 	$(BIN)/python -m pytest --cov --cov-report=term
