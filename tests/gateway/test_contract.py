@@ -9,109 +9,7 @@ from tests.gateway.origin import listening, picture
 from tests.gateway.running import Gateway
 from tests.gateway.services import NO_FACE, NOT_ENGLISH
 from tests.gateway.stage import Stage
-
-OCR = '{"result": {"url": "URL", "text": "Extracted text will appear here."}}'
-
-ANALYZED_OCR = """
-{
-    "result": {
-        "url": "URL",
-        "text": {
-            "full_text": "Full version of the extracted text will appear here",
-            "summary": "Summary of text will appear here"
-        },
-        "sentiment": {
-            "result": "positive",
-            "confidence": 0.87191122770309
-        },
-        "tags": "Marketing, Business, Cover Letter"
-    }
-}
-"""
-
-EMOTIONS = """
-{
-    "result": [
-        {
-            "faceCoordinates": [
-                {
-                    "top": 43,
-                    "bottom": 266,
-                    "left": 68,
-                    "right": 291
-                }
-            ],
-            "emotions": [
-                {
-                    "emotion": "Neutral",
-                    "confidence": 0.3957436
-                },
-                {
-                    "emotion": "Happy",
-                    "confidence": 0.2977428
-                },
-                {
-                    "emotion": "Fear",
-                    "confidence": 0.1349366
-                },
-                {
-                    "emotion": "Disgust",
-                    "confidence": 0.1311134
-                },
-                {
-                    "emotion": "Sad",
-                    "confidence": 0.0243831
-                }
-            ]
-        }
-    ]
-}
-"""
-
-CLASSIFY = """
-{
-    "result": [
-        {
-            "tag": "baseball",
-            "confidence": 0.98731774091721
-        },
-        {
-            "tag": "ballplayer, baseball player",
-            "confidence": 0.012508379295468
-        },
-        {
-            "tag": "partridge",
-            "confidence": 0.000022209002054296
-        },
-        {
-            "tag": "ruffed grouse, partridge, Bonasa umbellus",
-            "confidence": 0.0000041196412894351
-        },
-        {
-            "tag": "scoreboard",
-            "confidence": 0.0000029124785214663
-        }
-    ]
-}
-"""
-
-NUDITY = """
-{
-    "result": {
-        "url": "URL",
-        "isNude": true,
-        "confidence": 0.99999999
-    }
-}
-"""
-
-COLORIZE = """
-{
-    "result": {
-        "colorized": "https://neptunai.com/content/colorized/0902060620-7033-example.jpeg"
-    }
-}
-"""
+from tests.seed import ANALYZED_OCR, CLASSIFY, COLORIZE, EMOTIONS, NUDITY, OCR, shape
 
 
 # The seed's requests; its emotions example lacks the comma after the URL.
@@ -146,15 +44,6 @@ async def test_colorize_answers_one_url_of_a_hosted_picture(gateway: Gateway) ->
     form = re.escape(gateway.url) + "/content/colorized/[0-9a-f]{32}-example.jpeg"
     assert shape(reply.json) == shape(json.loads(COLORIZE))
     assert re.fullmatch(form, reply.json["result"]["colorized"])
-
-
-def shape(value: object) -> object:
-    """Return a JSON document with every leaf replaced by its type."""
-    if isinstance(value, dict):
-        return {name: shape(inner) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [shape(inner) for inner in value]
-    return type(value)
 
 
 async def test_curl_without_a_content_type_is_answered(gateway: Gateway) -> None:

@@ -7,79 +7,9 @@ import aiohttp
 import pytest
 
 from tests.mesh.pictures import LETTER, PictureServer
+from tests.seed import ANALYZED_OCR, CLASSIFY, COLORIZE, EMOTIONS, NUDITY, OCR, shape
 
 Json = Any  # Any: JSON of every shape
-
-# Quoted from the API reference that we are compatible with; lists are cut to their first entry.
-COLORIZE = """{
-    "result": {
-        "colorized": "https://neptunai.com/content/colorized/0902060620-7033-example.jpeg"
-    }
-}"""
-OCR = """{
-    "result": {
-        "url": "https://example.com/image.jpg",
-        "text": "Extracted text will appear here."
-    }
-}"""
-ANALYZED_OCR = """{
-    "result": {
-        "url": "https://www.example.com/cover-letter-template.png",
-        "text": {
-            "full_text": "Full version of the extracted text will appear here",
-            "summary": "Summary of text will appear here"
-        },
-        "sentiment": {
-            "result": "positive",
-            "confidence": 0.87191122770309
-        },
-        "tags": "Marketing, Business, Cover Letter"
-    }
-}"""
-EMOTIONS = """{
-    "result": [
-        {
-            "faceCoordinates": [
-                {
-                    "top": 43,
-                    "bottom": 266,
-                    "left": 68,
-                    "right": 291
-                }
-            ],
-            "emotions": [
-                {
-                    "emotion": "Neutral",
-                    "confidence": 0.3957436
-                }
-            ]
-        }
-    ]
-}"""
-CLASSIFY = """{
-    "result": [
-        {
-            "tag": "baseball",
-            "confidence": 0.98731774091721
-        }
-    ]
-}"""
-NUDITY = """{
-    "result": {
-        "url": "https://example.com/nude-image.jpg",
-        "isNude": true,
-        "confidence": 0.99999999
-    }
-}"""
-
-
-def shape(value: Json) -> Json:
-    """Return keys in their order and types; of a list, the shape of its first entry."""
-    if isinstance(value, dict):
-        return [(key, shape(inner)) for key, inner in value.items()]
-    if isinstance(value, list):
-        return [shape(value[0])] if value else []
-    return type(value)
 
 
 async def post(rest: aiohttp.ClientSession, endpoint: str, **body: Json) -> Json:
