@@ -3,7 +3,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 MEMBERS := protos libs/servicekit libs/modelkit services/colorize services/ocr services/vision gateway
-# pip options for torch alone, such as an --index-url of CUDA or CPU builds.
+# pip options for torch alone, such as an --index-url of CPU builds; pip's default may be CUDA's.
 TORCH_PIP_ARGS ?=
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
@@ -16,7 +16,8 @@ setup: .venv/.packages .venv/.system ## install everything into .venv, and Tesse
 
 .venv/.packages: requirements.lock $(MEMBERS:=/pyproject.toml)
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --no-deps $(TORCH_PIP_ARGS) torch==2.13.0
+	# With its dependencies: a CUDA build needs more packages than a CPU build.
+	$(BIN)/pip install --quiet $(TORCH_PIP_ARGS) torch==2.13.0
 	$(BIN)/pip install --quiet --no-deps --require-hashes -r requirements.lock
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation $(MEMBERS:%=-e %)
 	@touch $@

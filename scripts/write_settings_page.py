@@ -30,7 +30,7 @@ RUN = """
 | `PORT` | `8080` | HTTP port of the gateway that `make run` starts. |
 | `IMAGEMESH_RUN_DIR` | `.run` | Folder of the demo key, the logs, the database and the results. |
 | `PYTHON` | `python3.11` or `python3` | Python that makes the virtual environment. |
-| `TORCH_PIP_ARGS` | | pip options for torch alone, such as an index of CUDA builds. |
+| `TORCH_PIP_ARGS` | | pip options for torch alone, such as an index of CPU builds. |
 """
 
 PARTS: dict[str, type[BaseSettings]] = {

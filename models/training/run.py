@@ -53,7 +53,10 @@ class Recipe:
 class Task(Protocol):
     """What a model brings to its training."""
 
-    recipe: Recipe
+    @property
+    def recipe(self) -> Recipe:
+        """Schedule of the run."""
+        ...
 
     def batches(self, progress: float) -> Iterable[tuple[Tensor, Tensor]]:
         """Yield the inputs and targets of one epoch, by torch's seeded generator."""

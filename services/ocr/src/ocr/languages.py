@@ -76,7 +76,7 @@ def find_language(code: str) -> Language:
         shown = code if len(code) <= 20 else code[:20] + "..."  # noqa: PLR2004 - a message stays short
         raise UnsupportedLanguage(
             f"language {shown!r} is unknown; send one of the {len(all_languages())} codes "
-            'that ListLanguages lists, such as "eng"'
+            'such as "eng"; GET /api/v1/languages and ListLanguages list them'
         )
     return language
 
