@@ -3,14 +3,21 @@
 import asyncio
 from pathlib import Path
 
+import pytest
 from sqlalchemy import inspect, text
 
 from gateway.database import open_database
 from tests.gateway.running import database_url
 
 
-async def test_tables_are_made_once_however_many_open_the_file_at_once(tmp_path: Path) -> None:
-    """The gateway and `imagemesh keys` often start together on a fresh machine."""
+@pytest.mark.parametrize("_round", range(25))
+async def test_tables_are_made_once_however_many_open_the_file_at_once(
+    tmp_path: Path, _round: int
+) -> None:
+    """The gateway and `imagemesh keys` often start together on a fresh machine.
+
+    Many rounds, because the race for the switch to WAL is lost only now and then.
+    """
     url = database_url(tmp_path)
 
     engines = await asyncio.gather(*(open_database(url) for _ in range(8)))
