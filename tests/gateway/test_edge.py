@@ -89,7 +89,9 @@ async def test_line_of_the_service_has_the_same_request_id(gateway: Gateway) -> 
         async with listening(picture()) as origin:
             await gateway.post("classify", {"url": origin.url()}, X_Request_Id="job-18")
 
-    assert {line["part"]: line["request_id"] for line in lines} == {
+    # Without the lines of the gateway's own sweep, which belongs to no request.
+    answered = [line for line in lines if line["part"] != "gateway"]
+    assert {line["part"]: line["request_id"] for line in answered} == {
         "rpc": "job-18",
         "http": "job-18",
     }
@@ -102,7 +104,8 @@ async def test_line_of_a_result_holds_no_name(gateway: Gateway) -> None:
     with capture_logs() as lines:
         await gateway.send("GET", path)
 
-    assert [line["route"] for line in lines] == ["/content/colorized/{name}"]
+    routes = [line["route"] for line in lines if line["part"] == "http"]
+    assert routes == ["/content/colorized/{name}"]
 
 
 async def test_fault_of_the_gateway_is_logged_with_its_trace(
