@@ -24,6 +24,7 @@ from gateway.dialling import (
 from gateway.media import ACCEPTED, looks_like_html, sniff
 from gateway.problems import Problem
 from gateway.urls import file_name, next_hop, parse_url
+from servicekit.limits import MAX_IMAGE_BYTES
 
 _OK = 200
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -58,7 +59,7 @@ class FetchLimits:
         dns_timeout_s: of one lookup.
     """
 
-    max_bytes: int = 10 * _MIB
+    max_bytes: int = MAX_IMAGE_BYTES
     total_s: float = 15.0
     max_redirects: int = 3
     max_connections: int = 32

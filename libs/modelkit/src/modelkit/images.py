@@ -14,6 +14,7 @@ from PIL import Image
 
 from modelkit import formats, srgb
 from servicekit.errors import UnreadableImage
+from servicekit.limits import MAX_IMAGE_BYTES
 
 RgbImage: TypeAlias = NDArray[np.uint8]
 """Pixels as the mesh passes them on: (height, width, 3) uint8, sRGB, upright, origin top left."""
@@ -33,7 +34,7 @@ class ImageLimits:
         max_pixels: Width times height, judged from the header before anything is decoded.
     """
 
-    max_bytes: int = 10 * 1024 * 1024
+    max_bytes: int = MAX_IMAGE_BYTES
     max_pixels: int = 25_000_000
 
 

@@ -1,4 +1,4 @@
-"""Sizes that both sides of a gRPC call must agree on."""
+"""Sizes that every process of the mesh must agree on."""
 
 # The public limit of a picture (seed: 10 MB) in the binary reading, so that 10 MB passes in both.
 MAX_IMAGE_BYTES = 10 * 1024 * 1024
