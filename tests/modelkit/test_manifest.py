@@ -193,9 +193,33 @@ def test_missing_file_of_the_own_package_asks_to_reinstall(
         find_model((carried,), "classify", models_dir=tmp_path)
 
 
-def test_unknown_profile_of_a_task_is_not_installed(entry: ModelEntry, tmp_path: Path) -> None:
-    with pytest.raises(ModelNotInstalled, match="classify has no model of profile full"):
-        find_model((entry,), "classify", models_dir=tmp_path, profile="full")
+def test_told_profile_takes_the_best_up_to_it(
+    entry: ModelEntry, content: bytes, tmp_path: Path
+) -> None:
+    """A task whose best model is embedded keeps it when all tasks are told standard."""
+    small = replace(entry, name="small", profile="embedded")
+    installed(small, content, tmp_path)
+
+    found = find_model((small,), "classify", models_dir=tmp_path, profile="full")
+
+    assert found.entry.name == "small"
+
+
+def test_told_profile_does_not_fall_back_to_a_smaller_one(
+    entry: ModelEntry, content: bytes, tmp_path: Path
+) -> None:
+    small = replace(entry, name="small", profile="embedded")
+    installed(small, content, tmp_path)
+
+    with pytest.raises(ModelNotInstalled, match="run `imagemesh models pull net`"):
+        find_model((small, entry), "classify", models_dir=tmp_path, profile="standard")
+
+
+def test_profile_below_all_models_of_a_task_is_not_installed(
+    entry: ModelEntry, tmp_path: Path
+) -> None:
+    with pytest.raises(ModelNotInstalled, match="classify has no model of profile embedded"):
+        find_model((entry,), "classify", models_dir=tmp_path, profile="embedded")
 
 
 def test_hash_decides_not_the_name(entry: ModelEntry, tmp_path: Path) -> None:

@@ -131,6 +131,9 @@ def find_model(
 ) -> InstalledModel:
     """Return the best installed model of a task, its file checked.
 
+    A profile that is told means the best model up to it, installed or not: what one installation
+    answers, another that is told the same answers too.
+
     Args:
         entries: A manifest.
         task: The task of the wanted model.
@@ -140,12 +143,7 @@ def find_model(
     Raises:
         ModelNotInstalled: None is there and whole; the message names the command that installs it.
     """
-    candidates = [
-        entry
-        for wanted in PROFILES
-        for entry in entries
-        if entry.task == task and entry.profile == wanted and profile in ("auto", wanted)
-    ]
+    candidates = _candidates(entries, task, profile)
     if not candidates:
         raise ModelNotInstalled(f"{task} has no model of profile {profile}; choose another profile")
     for entry in candidates:
@@ -157,6 +155,19 @@ def find_model(
         log.warning("model file damaged", model=entry.name, version=entry.version)
     # The last is the smallest that would do.
     raise ModelNotInstalled(how_to_install(candidates[-1]))
+
+
+def _candidates(entries: Sequence[ModelEntry], task: str, profile: str) -> list[ModelEntry]:
+    """Return the entries that would do, best first."""
+    allowed = PROFILES if profile == "auto" else PROFILES[PROFILES.index(profile) :]
+    by_profile = [
+        [entry for entry in entries if entry.task == task and entry.profile == one]
+        for one in allowed
+    ]
+    filled = [group for group in by_profile if group]
+    if profile != "auto":
+        filled = filled[:1]
+    return [entry for group in filled for entry in group]
 
 
 def model_path(entry: ModelEntry, models_dir: Path) -> Path | None:

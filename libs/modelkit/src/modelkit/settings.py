@@ -30,7 +30,8 @@ class ModelServiceSettings(ServiceSettings):
     models_dir: Folder = _MODELS_DIR
     profile: Literal["auto", "embedded", "standard", "full"] = Field(
         default="auto",
-        description="Which models to use; auto takes the best that are installed.",
+        description="Which models to use: auto takes the best that are installed, a profile the "
+        "best up to it, which must then be installed.",
     )
     max_waiting: int = Field(
         default=64,
