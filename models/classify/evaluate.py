@@ -8,7 +8,7 @@ from pathlib import Path
 from modelkit.images import RgbImage
 from models.training.pictures import read_archive, read_classes
 from models.training.scoring import score_classifier
-from vision.classifier import Classifier
+from vision.classifier import ResidualClassifier
 
 _WEIGHTS = Path("services/vision/src/vision/weights/classify.safetensors")
 
@@ -21,7 +21,7 @@ def main() -> None:
     arguments = parser.parse_args()
     folder = arguments.data / "tiny-imagenet"
     classes = read_classes(folder / "classes.tsv")
-    classifier = Classifier(arguments.weights, device="cpu")
+    classifier = ResidualClassifier(arguments.weights, device="cpu")
 
     def classify(picture: RgbImage) -> Mapping[str, float]:
         return {label.tag: label.confidence for label in classifier.classify(picture)}

@@ -37,7 +37,7 @@ def _task(options: Options, classes: list[str]) -> ClassificationTask:
         [folder / "val.zip"], classes, mode="RGB", cache=cache / "tiny-imagenet-val.npy"
     )
     recipe = Recipe(
-        steps_per_epoch=len(training.labels) // _BATCH, peak_rate=0.2, weight_decay=2e-4
+        steps_per_epoch=len(training.labels) // _BATCH, peak_rate=0.2, weight_decay=5e-4
     )
     return ClassificationTask(
         training, validation, recipe, _BATCH, _SIZES_PX, _augment, normalise_pictures

@@ -9,14 +9,14 @@ import pytest
 import torch
 
 from modelkit.images import RgbImage
-from vision.classifier import Classifier, cut_squares, normalise_pictures
+from vision.classifier import ResidualClassifier, cut_squares, normalise_pictures
 
 WEIGHTS = Path(str(files("vision") / "weights" / "classify.safetensors"))
 
 
 @pytest.fixture(scope="module")
-def classifier() -> Classifier:
-    return Classifier(WEIGHTS, device="cpu")
+def classifier() -> ResidualClassifier:
+    return ResidualClassifier(WEIGHTS, device="cpu")
 
 
 def gradient(height: int, width: int) -> RgbImage:
@@ -74,7 +74,9 @@ def test_pixels_are_numbered_as_in_training() -> None:
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 500), (64, 64), (300, 200)])
-def test_any_shape_gets_all_labels_sorted(classifier: Classifier, shape: tuple[int, int]) -> None:
+def test_any_shape_gets_all_labels_sorted(
+    classifier: ResidualClassifier, shape: tuple[int, int]
+) -> None:
     labels = classifier.classify(gradient(*shape))
 
     confidences = [label.confidence for label in labels]
@@ -83,7 +85,7 @@ def test_any_shape_gets_all_labels_sorted(classifier: Classifier, shape: tuple[i
     assert sum(confidences) == pytest.approx(1, abs=1e-4)
 
 
-def test_read_only_pixels_are_accepted(classifier: Classifier) -> None:
+def test_read_only_pixels_are_accepted(classifier: ResidualClassifier) -> None:
     image = gradient(64, 64)
     image.setflags(write=False)
 
@@ -98,7 +100,7 @@ def test_tags_are_in_the_order_of_the_classes() -> None:
     assert len(tags) == 200
 
 
-def test_shipped_weights_answer_as_they_did(classifier: Classifier) -> None:
+def test_shipped_weights_answer_as_they_did(classifier: ResidualClassifier) -> None:
     """Numbers of the weights of the card; only new weights may change them."""
     best = classifier.classify(goldfish())[:3]
 

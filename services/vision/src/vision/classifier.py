@@ -1,7 +1,6 @@
 """Say which of two hundred things a photo shows."""
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ from PIL import Image
 from torch import Tensor
 
 from modelkit.images import RgbImage
+from vision.labels import Label, rank_labels
 from vision.network import ResidualNetwork, load_network
 
 CLASSES = 200
@@ -23,16 +23,8 @@ _MEAN = 0.45  # of all channels of Tiny ImageNet, near enough that the first lay
 _SPREAD = 0.27
 
 
-@dataclass(frozen=True, slots=True)
-class Label:
-    """One thing with its probability in [0, 1]."""
-
-    tag: str
-    confidence: float
-
-
-class Classifier:
-    """The classification network with its weights and tags; owned by one thread.
+class ResidualClassifier:
+    """The project's own classification network with its weights and tags; owned by one thread.
 
     Args:
         weights: The safetensors file; the tags of its classes are in the .tags.json file beside it.
@@ -57,8 +49,7 @@ class Classifier:
             logits = self._network(both)
         # The mean over squares and their mirror images: measured better than one look.
         confidences = logits.softmax(dim=1).mean(dim=0).tolist()
-        labels = [Label(*pair) for pair in zip(self._tags, confidences, strict=True)]
-        return sorted(labels, key=lambda label: -label.confidence)
+        return rank_labels(self._tags, confidences)
 
 
 def classification_network() -> ResidualNetwork:

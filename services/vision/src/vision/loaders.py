@@ -10,10 +10,12 @@ from modelkit.devices import pick_device
 from modelkit.images import RgbImage
 from modelkit.loading import LoadedModel
 from modelkit.manifest import InstalledModel, ModelEntry, find_model
-from vision.classifier import Classifier
+from vision.classifier import ResidualClassifier
 from vision.emotions import Emotion, EmotionClassifier
 from vision.faces import CascadeDetector, FaceDetector, YunetDetector
 from vision.geometry import Box
+from vision.labels import Classifier
+from vision.mobilenet import MobilenetClassifier
 from vision.nudity import NudityScorer
 from vision.settings import VisionSettings
 
@@ -54,8 +56,11 @@ def load_classifier(
         NotInstalled: Its file, or the device that it is to run on, is not there.
     """
     found = _find("classify", settings, entries)
+    if found.path.suffix == ".tflite":
+        mobilenet = MobilenetClassifier(found.path, threads=torch.get_num_threads())
+        return LoadedModel(mobilenet, found.entry, "cpu")
     device = pick_device(settings.device)
-    return LoadedModel(Classifier(found.path, device=device), found.entry, device)
+    return LoadedModel(ResidualClassifier(found.path, device=device), found.entry, device)
 
 
 def load_face_reader(

@@ -17,9 +17,9 @@ from modelkit.loading import LoadedModel, ModelSlot
 from modelkit.manifest import load_manifest
 from servicekit.errors import InvalidRequest
 from servicekit.server import Service
-from vision.classifier import Classifier
 from vision.emotions import EMOTIONS, Emotion
 from vision.geometry import Box
+from vision.labels import Classifier, Label
 from vision.loaders import (
     FaceReader,
     load_classifier,
@@ -82,7 +82,7 @@ class _VisionServicer(rpc.VisionServiceServicer):
     ) -> pb.ClassifyResponse:
         began_s = monotonic()
         labels = await self._classifier.run(
-            self._show, Classifier.classify, request.image, timeout_s=context.time_remaining()
+            self._show, _classify, request.image, timeout_s=context.time_remaining()
         )
         _check_limit(request.limit, most=len(labels), usual=USUAL_LABELS)
         return pb.ClassifyResponse(
@@ -141,6 +141,10 @@ class _VisionServicer(rpc.VisionServiceServicer):
             if image.nbytes > LARGE_PICTURE_BYTES:
                 return look(model, image)
         return look(model, image)
+
+
+def _classify(classifier: Classifier, image: RgbImage) -> list[Label]:
+    return classifier.classify(image)
 
 
 def _check_limit(limit: int, *, most: int, usual: int) -> None:
