@@ -67,7 +67,9 @@ class ColorTask:
     def loss(self, network: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
         """Return the rebalanced cross-entropy over the bins."""
         logits = network(inputs.contiguous(memory_format=torch.channels_last))
-        return functional.cross_entropy(logits.float(), targets, self._weights)
+        # One row per pixel: over channels in the middle the same loss costs a quarter of the step.
+        rows = logits.permute(0, 2, 3, 1).flatten(0, 2)
+        return functional.cross_entropy(rows.float(), targets.flatten(), self._weights)
 
     @torch.inference_mode()
     def evaluate(self, network: nn.Module) -> dict[str, float]:
