@@ -7,10 +7,11 @@ MEMBERS := protos libs/servicekit libs/modelkit services/colorize services/ocr s
 TORCH_PIP_ARGS ?=
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup run test check lint types contracts protos protos-fresh lock docs
+.PHONY: help setup run models test check lint types contracts protos protos-fresh lock docs \
+	train-classify train-emotions train-colorize
 
 help: ## list the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+	@grep -E '^[a-z -]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
 setup: .venv/.packages .venv/.system ## install everything into .venv, and Tesseract's data where apt can
 
@@ -27,6 +28,9 @@ setup: .venv/.packages .venv/.system ## install everything into .venv, and Tesse
 
 run: setup ## start the mesh in the foreground on 127.0.0.1:$PORT
 	@exec $(BIN)/python scripts/run_mesh.py
+
+models: setup ## pull the better models of all services, $IMAGEMESH_MODELS_MIRROR standing in
+	$(BIN)/imagemesh models pull
 
 test: setup ## run all tests
 	$(BIN)/python -m pytest --cov --cov-report=term
@@ -54,3 +58,10 @@ lock: setup ## pin the newest dependencies in requirements.lock
 
 docs: setup ## rewrite the generated pages of docs/
 	$(BIN)/python scripts/write_settings_page.py
+
+# glibc keeps what it frees: a step of a training allocates the same again.
+train-classify train-emotions train-colorize: train-%: setup ## train with DATA=folder, MINUTES= of computing
+	@test -d "$(DATA)" || { echo "name the folder of the data sets: make $@ DATA=PATH" >&2; exit 2; }
+	MALLOC_MMAP_THRESHOLD_=1073741824 MALLOC_TRIM_THRESHOLD_=4294967296 MALLOC_TOP_PAD_=67108864 \
+	$(BIN)/python -m models.$*.train --data "$(DATA)" $(if $(MINUTES),--minutes $(MINUTES) --epochs 1000)
+	$(BIN)/python scripts/pin_weights.py

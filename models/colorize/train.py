@@ -28,6 +28,7 @@ _GREY_CHROMA = 4.0  # mean chroma below it is a grey picture, of which there is 
 _REBALANCE = 0.5
 _UNIFORM_SHARE = 0.5  # lambda of Zhang et al. 2016, section 2.2
 _EVALUATED = 512
+_EVALUATION_BATCH = 64
 _TEMPERATURE = 0.4  # for the score only; the service has its own
 _WEIGHTS = Path("services/colorize/src/colorize/weights/colorize.safetensors")
 
@@ -69,14 +70,17 @@ class ColorTask:
         logits = network(inputs.contiguous(memory_format=torch.channels_last))
         # One row per pixel: over channels in the middle the same loss costs a quarter of the step.
         rows = logits.permute(0, 2, 3, 1).flatten(0, 2)
-        return functional.cross_entropy(rows.float(), targets.flatten(), self._weights)
+        weights = self._weights.to(rows.device)
+        return functional.cross_entropy(rows.float(), targets.flatten(), weights)
 
     @torch.inference_mode()
     def evaluate(self, network: nn.Module) -> dict[str, float]:
         """Return the mean absolute error of ab beside that of plain grey, and the mean chroma."""
         lab = to_lab(torch.from_numpy(self._validation).permute(0, 3, 1, 2).float() / 255)
         truth = functional.avg_pool2d(lab[:, 1:], OUTPUT_STRIDE_PX)
-        logits = torch.cat([network(part / 50 - 1) for part in torch.split(lab[:, :1], 64)])
+        device = next(network.parameters()).device
+        parts = torch.split(lab[:, :1] / 50 - 1, _EVALUATION_BATCH)
+        logits = torch.cat([network(part.to(device)).cpu() for part in parts])
         guess = annealed_mean(logits, self.colors, _TEMPERATURE)
         return {
             "ab_error": round((guess - truth).abs().mean().item(), 3),

@@ -77,6 +77,9 @@ class ClassificationTask:
     @torch.inference_mode()
     def _logits(self, network: nn.Module) -> tuple[Tensor, Tensor]:
         pictures = torch.from_numpy(self.validation.pictures).permute(0, 3, 1, 2)
-        parts = [self.normalise(part) for part in torch.split(pictures, _EVALUATION_BATCH)]
+        device = next(network.parameters()).device
+        parts = [
+            self.normalise(part.to(device)) for part in torch.split(pictures, _EVALUATION_BATCH)
+        ]
         plain = torch.cat([network(part) for part in parts])
-        return plain, torch.cat([network(part.flip(-1)) for part in parts])
+        return plain.cpu(), torch.cat([network(part.flip(-1)) for part in parts]).cpu()

@@ -35,6 +35,7 @@ class Options:
     epochs: int
     minutes: float
     threads: int
+    device: str
     score_every: int
     seed: int
 
@@ -92,6 +93,7 @@ def parse_options(task: str, *, epochs: int, weights: Path) -> Options:
     parser.add_argument("--epochs", type=int, default=epochs)
     parser.add_argument("--minutes", type=float, default=math.inf, help="of computing, in all")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--score-every", type=int, default=4, help="epochs between scores")
     parser.add_argument("--seed", type=int, default=1)
     return Options(**vars(parser.parse_args()))
@@ -125,10 +127,13 @@ class _Run:
         self._task = task
         self._options = options
         self._checkpoint = options.out / "checkpoint.pt"
-        self._network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in its stubs
+        self._device = torch.device(options.device)
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in its stubs
+        self._network = network.to(self._device)
         self.averaged = AveragedNetwork(self._network, decay=task.recipe.averaging_decay)
         self._optimizer = _optimizer(network, task.recipe)
         self._seconds = 0.0
+        self._clock = 0.0
         self._steps = 0
         self.epoch = 0
 
@@ -141,24 +146,34 @@ class _Run:
         self._network.train()
         torch.manual_seed(self._options.seed * 1_000_000 + self._steps)
         began, losses, pictures = time.monotonic(), [], 0
-        clock = time.process_time()
+        self._lap()
         for inputs, targets in self._task.batches(self.progress):
-            losses.append(self._step(inputs, targets))
+            losses.append(self._step(inputs.to(self._device), targets.to(self._device)))
             pictures += len(inputs)
-            # Computing time, not wall time: on a busy machine the schedule waits with the run.
-            self._seconds += (time.process_time() - clock) / self._options.threads
-            clock = time.process_time()
+            self._seconds += self._lap()
             if self.progress >= 1:
                 break
         self.epoch += 1
         speed = pictures / (time.monotonic() - began)
         log.info("loss %.4f at %.0f pictures/s", sum(losses) / len(losses), speed)
 
+    def _lap(self) -> float:
+        """Return the seconds of computing since the last call.
+
+        On a CPU that is processor time: on a busy machine the schedule waits with the run.
+        """
+        began = self._clock
+        if self._device.type == "cpu":
+            self._clock = time.process_time() / self._options.threads
+        else:
+            self._clock = time.monotonic()
+        return self._clock - began
+
     def _step(self, inputs: Tensor, targets: Tensor) -> float:
         for group in self._optimizer.param_groups:
             group["lr"] = one_cycle(self.progress, self._task.recipe)
         # bfloat16 convolutions: twice the speed of float32 on a CPU with avx512_bf16.
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast(self._device.type, torch.bfloat16):
             loss = self._task.loss(self._network, inputs, targets)
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]  # untyped in torch
@@ -171,7 +186,7 @@ class _Run:
     def resume(self) -> None:
         if not self._checkpoint.exists():
             return
-        state = torch.load(self._checkpoint, weights_only=True)
+        state = torch.load(self._checkpoint, map_location=self._device, weights_only=True)
         self._network.load_state_dict(state["network"])
         self.averaged.network.load_state_dict(state["averaged"])
         self.averaged.updates = state["updates"]
@@ -233,7 +248,7 @@ def save_weights(network: nn.Module, weights: Path) -> None:
     weights.parent.mkdir(parents=True, exist_ok=True)
     partial = weights.with_suffix(".partial")
     state = {
-        name: (tensor.half() if tensor.ndim > 1 else tensor).contiguous()
+        name: (tensor.half() if tensor.ndim > 1 else tensor).cpu().contiguous()
         for name, tensor in network.state_dict().items()
     }
     partial.write_bytes(save(state))

@@ -1,0 +1,85 @@
+"""Each training command, from its data to weights that the service loads, on a drawn data set."""
+
+import io
+import json
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from colorize.model import Colorizer
+from vision.classifier import ResidualClassifier
+from vision.emotions import EMOTIONS, EmotionClassifier
+from vision.geometry import Box
+
+CLASSES = [f"n{number:03}" for number in range(200)]
+RNG = np.random.default_rng(5)
+
+
+def write_archive(path: Path, folders: Iterable[str], *, size_px: int, mode: str) -> None:
+    """Write one picture of coloured noise for each folder named."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(path, "w") as opened:
+        for number, folder in enumerate(folders):
+            level = RNG.integers(0, 200, 3)
+            pixels = (level + RNG.integers(0, 55, (size_px, size_px, 3))).astype(np.uint8)
+            with io.BytesIO() as file:
+                Image.fromarray(pixels).convert(mode).save(file, "PNG")
+                opened.writestr(f"{folder}/{number}.png", file.getvalue())
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    faces = [name.lower() for name in EMOTIONS] * 10
+    for part in ("train", "val"):
+        write_archive(folder / f"fer2013/{part}.zip", faces, size_px=48, mode="L")
+    pictures = folder / "tiny-imagenet"
+    for number in range(8):
+        some = CLASSES[number * 25 :][:25]
+        write_archive(pictures / f"train-{number}.zip", some, size_px=64, mode="RGB")
+    write_archive(pictures / "val.zip", CLASSES, size_px=64, mode="RGB")
+    table = "".join(f"{name}\tthing {name}\n" for name in CLASSES)
+    (pictures / "classes.tsv").write_text(table, encoding="utf-8")
+    return folder
+
+
+def train(task: str, data: Path, out: Path) -> Path:
+    """Run one epoch of a command and return its weights."""
+    weights = out / f"{task}.safetensors"
+    options = ["--data", data, "--out", out / task, "--weights", weights, "--epochs", "1"]
+    options += ["--metrics", out / "metrics.json", "--threads", "1", "--device", "cpu"]
+    command = [sys.executable, "-m", f"models.{task}.train", *map(str, options)]
+    subprocess.run(command, check=True, cwd=Path(__file__).parents[2])
+    assert json.loads((out / "metrics.json").read_text())["epochs"] == 1
+    return weights
+
+
+def test_classify_is_trained_and_loads(data: Path, tmp_path: Path) -> None:
+    weights = train("classify", data, tmp_path)
+
+    labels = ResidualClassifier(weights, device="cpu").classify(np.zeros((64, 64, 3), np.uint8))
+
+    assert sorted(label.tag for label in labels) == [f"thing {name}" for name in CLASSES]
+
+
+def test_emotions_are_trained_and_load(data: Path, tmp_path: Path) -> None:
+    weights = train("emotions", data, tmp_path)
+
+    face = np.zeros((64, 64, 3), np.uint8)
+    emotions = EmotionClassifier(weights, device="cpu").classify_face(face, Box(8, 8, 56, 56))
+
+    assert {emotion.name for emotion in emotions} == set(EMOTIONS)
+
+
+def test_colorize_is_trained_and_loads(data: Path, tmp_path: Path) -> None:
+    weights = train("colorize", data, tmp_path)
+
+    photo = np.full((40, 60, 3), 90, np.uint8)
+
+    assert Colorizer(weights, device="cpu").colorize(photo).shape == (40, 60, 3)
