@@ -172,14 +172,6 @@ async def test_largest_picture_is_a_setting() -> None:
     assert (code, reason) == (grpc.StatusCode.INVALID_ARGUMENT, "unreadable_image")
 
 
-async def test_missing_model_is_said() -> None:
-    async with running(profile="full") as stub:
-        call = stub.Colorize(pb.ColorizeRequest(image=encode_image(GREY, "image/png")))
-        code, reason = await failure(call)
-
-    assert (code, reason) == (grpc.StatusCode.FAILED_PRECONDITION, "model_not_installed")
-
-
 async def test_full_line_is_refused_and_the_rest_answered() -> None:
     content = encode_image(grey_ramp(2000, 2000), "image/png")
     async with running(max_waiting=1) as stub:

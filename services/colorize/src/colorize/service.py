@@ -8,7 +8,8 @@ import grpc
 import torch
 
 from colorize.encoding import EncodedImage, encode_within
-from colorize.model import Colorizer, is_coloured
+from colorize.model import Colorizer
+from colorize.pixels import is_coloured
 from colorize.settings import ColorizeSettings
 from imagemesh.colorize.v1 import colorize_service_pb2 as pb
 from imagemesh.colorize.v1 import colorize_service_pb2_grpc as rpc
