@@ -1,8 +1,9 @@
 """The OCR service over real gRPC."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from imagemesh.ocr.v1 import analysis_pb2
 from imagemesh.ocr.v1 import ocr_service_pb2 as pb
 from imagemesh.ocr.v1 import ocr_service_pb2_grpc as rpc
+from modelkit.manifest import ModelEntry, load_manifest
 from ocr.languages import all_languages
 from ocr.service import MAX_TEXT_LETTERS, build_service
 from ocr.settings import OcrSettings
@@ -25,12 +27,14 @@ LETTER = page_png("Dear Ms. Smith, we are delighted", "to offer you the position
 
 
 @asynccontextmanager
-async def running(models_dir: Path, **changes: Any) -> AsyncIterator["rpc.OcrServiceAsyncStub"]:
-    """Serve with settings of a test; Any: the values of any field."""
+async def running(
+    models_dir: Path, entries: Sequence[ModelEntry] | None = None, **changes: Any
+) -> AsyncIterator["rpc.OcrServiceAsyncStub"]:
+    """Serve with settings and models of a test; Any: the values of any field."""
     fixed = {"port": 0, "metrics_port": 0, "models_dir": models_dir, "threads": 1}
     settings = OcrSettings(**{**fixed, **changes})
     async with (
-        serving(build_service(settings), settings) as port,
+        serving(build_service(settings, entries=entries), settings) as port,
         open_channel(f"localhost:{port}") as channel,
     ):
         yield rpc.OcrServiceStub(channel)
@@ -150,8 +154,8 @@ async def test_missing_language_data_names_its_package(tmp_path: Path) -> None:
 
 
 async def test_missing_models_leave_tesseract(tmp_path: Path) -> None:
-    """No model has the profile "full" yet: it stands for models not installed."""
-    async with running(tmp_path, profile="full") as stub:
+    missing_models = [replace(entry, file="no-such.file") for entry in load_manifest("ocr")]
+    async with running(tmp_path, missing_models) as stub:
         languages = (await stub.ListLanguages(pb.ListLanguagesRequest())).languages
         code, reason, _ = await failure(stub.AnalyzeText(pb.AnalyzeTextRequest(text="Hello")))
         analyzing = await failure(stub.Analyze(pb.AnalyzeRequest(image=LETTER)))

@@ -6,7 +6,6 @@ import zipfile
 from importlib.resources import files
 from pathlib import Path
 
-import grpc
 import numpy as np
 import pytest
 
@@ -105,20 +104,6 @@ async def test_embedded_profile_passes_the_pulled_classifier_by(models_dir: Path
         answer = await rpc.VisionServiceStub(channel).Classify(request)
 
     assert answer.model.name == "tiny-classifier"
-
-
-async def test_standard_profile_wants_its_classifier_and_keeps_the_only_nudity_model(
-    tmp_path: Path,
-) -> None:
-    image = _png(stripes(64, 64))
-
-    async with running(tmp_path, profile="standard") as channel:
-        stub = rpc.VisionServiceStub(channel)
-        with pytest.raises(grpc.aio.AioRpcError, match="models pull mobilenet-edgetpu"):
-            await stub.Classify(pb.ClassifyRequest(image=image))
-        answer = await stub.DetectNudity(pb.DetectNudityRequest(image=image))
-
-    assert answer.model.name == "open-nsfw"
 
 
 def _png(image: RgbImage) -> bytes:

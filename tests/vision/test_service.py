@@ -186,14 +186,20 @@ async def test_largest_picture_is_a_setting(tmp_path: Path, method: str) -> None
 
 
 async def test_missing_models_fail_their_calls_and_not_the_service(tmp_path: Path) -> None:
-    async with running(tmp_path, profile="full") as channel:
+    """Nudity has no better model than the embedded one, so that it answers."""
+    async with running(tmp_path, profile="standard") as channel:
         health: Any = health_pb2_grpc.HealthStub(channel)  # Any: it ships no types
         health_answer = await health.Check(health_pb2.HealthCheckRequest(service=NAME))
-        failures = [await failure(call(channel, method, RAMP)) for method in RPCS]
+        answer = await call(channel, "DetectNudity", RAMP)
+        failures = [
+            await failure(call(channel, method, RAMP)) for method in ("Classify", "DetectEmotions")
+        ]
 
     assert health_answer.status == health_pb2.HealthCheckResponse.SERVING
+    assert answer.model.name == "open-nsfw"
     expected = (grpc.StatusCode.FAILED_PRECONDITION, "model_not_installed")
-    assert [(code, reason) for code, reason, _ in failures] == [expected] * 3
+    assert [(code, reason) for code, reason, _ in failures] == [expected] * 2
+    assert ["mobilenet-edgetpu" in failures[0][2], "yunet" in failures[1][2]] == [True, True]
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="every model has its device here")

@@ -1,6 +1,7 @@
 """The RPC edge of the OCR service: requests in, models in their threads, answers out."""
 
 import asyncio
+from collections.abc import Sequence
 from functools import partial
 from time import monotonic
 
@@ -13,7 +14,7 @@ from imagemesh.ocr.v1 import ocr_service_pb2_grpc as rpc
 from modelkit.execution import ModelThread
 from modelkit.images import ImageLimits, decode_image
 from modelkit.loading import ModelSlot
-from modelkit.manifest import load_manifest
+from modelkit.manifest import ModelEntry, load_manifest
 from ocr.analysis import Analysis, Analyzer
 from ocr.languages import DEFAULT_LANGUAGE, TESSERACT, Language, all_languages, find_language
 from ocr.loaders import load_analyzer, load_reader
@@ -34,9 +35,14 @@ _LABELS = {
 }
 
 
-def build_service(settings: OcrSettings) -> Service:
-    """Return the OCR service; nothing is loaded yet."""
-    servicer = _OcrServicer(settings)
+def build_service(settings: OcrSettings, *, entries: Sequence[ModelEntry] | None = None) -> Service:
+    """Return the OCR service; nothing is loaded yet.
+
+    Args:
+        settings: What the service was told.
+        entries: The models it knows; those of its models.toml unless told.
+    """
+    servicer = _OcrServicer(settings, load_manifest("ocr") if entries is None else entries)
     return Service(
         name=NAME,
         register=partial(rpc.add_OcrServiceServicer_to_server, servicer),
@@ -48,9 +54,9 @@ def build_service(settings: OcrSettings) -> Service:
 class _OcrServicer(rpc.OcrServiceServicer):
     """Pictures are decoded in the reader's thread: those in line are bytes, not pixels."""
 
-    def __init__(self, settings: OcrSettings) -> None:
+    def __init__(self, settings: OcrSettings, entries: Sequence[ModelEntry]) -> None:
         self._settings = settings
-        self._entries = load_manifest("ocr")
+        self._entries = entries
         self._limits = ImageLimits(max_pixels=settings.max_image_pixels)
         # No slot: the reader lives on with whichever of its two engines is installed.
         self._reader_thread = ModelThread("reader", max_waiting=settings.max_waiting)
