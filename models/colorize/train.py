@@ -17,7 +17,10 @@ from models.training.pictures import PictureSet, load_pictures, read_classes
 from models.training.run import Options, Recipe, parse_options, train
 
 _BATCH = 96
-_SIZES_PX = (64, 64, 96)  # one of them per batch: the service shows it larger pictures
+# The side of the pictures until each share of the run is over: small ones buy steps, and the service
+# shows it larger ones.
+_SIZES_PX = ((0.45, 48), (0.8, 64), (1.0, 96))
+_STEPS_PER_EPOCH = 160  # a fifth of the pictures, so that sizes change when they should
 _BIN_SIDE = 10.0  # of ab; Zhang et al. 2016, section 2.1
 _CELLS = torch.arange(-13, 14)  # of that side: all that a and b can be
 _LEAST_BIN_COUNT = 200  # pixels of the sample; rarer colours go to the nearest kept bin
@@ -43,24 +46,17 @@ class ColorTask:
         self._validation = _load(options, "val", ["val"]).pictures[:_EVALUATED]
         bins = _find_bins(self._pictures, self._coloured)
         self.colors, self._weights, self._nearest = bins
-        self.recipe = Recipe(
-            steps_per_epoch=len(self._coloured) // _BATCH, peak_rate=0.1, weight_decay=1e-4
-        )
+        steps = min(_STEPS_PER_EPOCH, len(self._coloured) // _BATCH)
+        self.recipe = Recipe(steps_per_epoch=steps, peak_rate=0.1, weight_decay=1e-4)
 
     def batches(self, progress: float) -> Iterable[tuple[Tensor, Tensor]]:
-        """Yield aged lightness (96, 1, side, side) in [-1, 1] and the bin of each output pixel."""
-        del progress  # every epoch is alike
+        """Yield aged lightness (batch, 1, side, side) in [-1, 1] and each output pixel's bin."""
+        size_px = next(size for end, size in _SIZES_PX if progress < end)
         order = self._coloured[torch.randperm(len(self._coloured)).numpy()]
         for step in range(self.recipe.steps_per_epoch):
             chosen = np.sort(order[step * _BATCH : (step + 1) * _BATCH])
             pictures = torch.from_numpy(self._pictures[chosen]).permute(0, 3, 1, 2).float() / 255
-            moved = random_affine(
-                pictures,
-                size_px=_SIZES_PX[step % len(_SIZES_PX)],
-                degrees=5,
-                shift=0.05,
-                least_scale=0.5,
-            )
+            moved = random_affine(pictures, size_px=size_px, degrees=5, shift=0.05, least_scale=0.5)
             lab = to_lab(moved)
             targets = self._nearest_bins(functional.avg_pool2d(lab[:, 1:], OUTPUT_STRIDE_PX))
             yield age_lightness(lab[:, :1] / 100) * 2 - 1, targets
@@ -150,7 +146,7 @@ def _load(options: Options, name: str, parts: list[str]) -> PictureSet:
 
 def main() -> None:
     """Run the training."""
-    options = parse_options("colorize", epochs=10, weights=_WEIGHTS)
+    options = parse_options("colorize", epochs=50, weights=_WEIGHTS)
     torch.manual_seed(options.seed)
     task = ColorTask(options)
     train(task, ColorNetwork(task.colors), options)
