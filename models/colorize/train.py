@@ -17,8 +17,8 @@ from models.training.pictures import PictureSet, load_pictures, read_classes
 from models.training.run import Options, Recipe, parse_options, train
 
 _BATCH = 96
-# The side of the pictures until each share of the run is over: small ones buy steps, and the service
-# shows it larger ones.
+# The side of the pictures until each share of the run is over: small ones buy steps; the service
+# shows the network larger ones.
 _SIZES_PX = ((0.45, 48), (0.8, 64), (1.0, 96))
 _STEPS_PER_EPOCH = 160  # a fifth of the pictures, so that sizes change when they should
 _BIN_SIDE = 10.0  # of ab; Zhang et al. 2016, section 2.1
