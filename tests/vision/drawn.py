@@ -9,7 +9,7 @@ SKIN = (220, 180, 150)
 
 
 def draw_face(side: int) -> RgbImage:
-    """Return a square picture with one face that both detectors find, half of its width."""
+    """Return a square picture with one face that both networks find, half of its width."""
     image = Image.new("RGB", (400, 400), (90, 110, 140))
     pen = ImageDraw.Draw(image)
     pen.ellipse((110, 60, 290, 330), fill=(60, 45, 35))

@@ -1,35 +1,59 @@
-"""Face detection, on drawn faces and, where they are at hand, on photos of 1850-1916."""
+"""Face detection: how looks follow each other, and both networks on drawn and old photos."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from modelkit.images import ImageLimits, RgbImage, decode_image
 from modelkit.manifest import find_model, load_manifest
 from tests.vision.drawn import draw_face, draw_flat
-from vision.faces import CascadeDetector, FaceDetector, YunetDetector, fitting_scale, tidy_boxes
+from vision.centerface import CenterFace
+from vision.faces import MOST_FACES, Candidates, FaceDetector, Looks, keep_distinct
 from vision.geometry import Box
+from vision.yunet import Yunet
 
-SQUARE = draw_flat(100, 100, (0, 0, 0))
+LARGE = draw_flat(3000, 2000, (0, 0, 0))
+NOTHING: list[tuple[float, ...]] = []
+
+
+class ScriptedNetwork:
+    """Sees what it is told to: each look's rows of four corners and a score."""
+
+    looks = Looks(sides_px=(300, 600, 1200), doubtful=0.2, accepted=0.4, sure=0.6)
+
+    def __init__(self, *answers: Sequence[tuple[float, ...]]) -> None:
+        self.answers = list(answers)
+        self.sizes: list[tuple[int, ...]] = []
+
+    def look(self, picture: RgbImage) -> Candidates:
+        """Answer with the next rows."""
+        self.sizes.append(picture.shape[:2])
+        return candidates(self.answers.pop(0))
+
+
+def candidates(rows: Sequence[tuple[float, ...]]) -> Candidates:
+    table = np.array(rows, dtype=np.float64).reshape(-1, 5)
+    return Candidates(table[:, :4], table[:, 4])
 
 
 @pytest.fixture(scope="module")
-def cascade() -> CascadeDetector:
+def centerface() -> CenterFace:
     entries = load_manifest("vision")
     found = find_model(entries, "faces", models_dir=Path("unused"), profile="embedded")
-    return CascadeDetector(found.path)
+    return CenterFace(found.path, threads=1)
 
 
 @pytest.fixture(scope="module")
-def yunet(shared_dir: Path) -> YunetDetector:
-    return YunetDetector(shared_dir / "models" / "yunet_n_640_640.onnx")
+def yunet(shared_dir: Path) -> Yunet:
+    return Yunet(shared_dir / "models" / "yunet_n_640_640.onnx", threads=1)
 
 
-@pytest.fixture(params=["cascade", "yunet"])
+@pytest.fixture(params=["centerface", "yunet"])
 def detector(request: pytest.FixtureRequest) -> FaceDetector:
-    found: FaceDetector = request.getfixturevalue(request.param)
-    return found
+    return FaceDetector(request.getfixturevalue(request.param))
 
 
 def old_photo(shared_dir: Path, name: str) -> RgbImage:
@@ -37,13 +61,134 @@ def old_photo(shared_dir: Path, name: str) -> RgbImage:
     return decode_image(content, ImageLimits()).pixels
 
 
+def test_one_look_is_enough_for_a_sure_face() -> None:
+    network = ScriptedNetwork([(10, 20, 30, 45, 0.9)])
+
+    boxes = FaceDetector(network).find(LARGE)
+
+    assert boxes == [Box(100, 200, 300, 450)]
+    assert network.sizes == [(200, 300)]
+
+
+@pytest.mark.parametrize(
+    "first",
+    [NOTHING, [(10, 20, 30, 45, 0.9), (50, 50, 90, 90, 0.3)], [(10, 20, 30, 43, 0.8)]],
+)
+def test_nothing_doubt_or_a_small_face_asks_for_a_second_look(
+    first: list[tuple[float, ...]],
+) -> None:
+    network = ScriptedNetwork(first, [(20, 40, 60, 90, 0.9)])
+
+    boxes = FaceDetector(network).find(LARGE)
+
+    assert boxes == [Box(100, 200, 300, 450)]
+    assert network.sizes == [(200, 300), (400, 600)]
+
+
+def test_second_look_that_sees_nothing_is_the_last() -> None:
+    network = ScriptedNetwork(NOTHING, NOTHING)
+
+    assert FaceDetector(network).find(LARGE) == []
+    assert len(network.sizes) == 2
+
+
+def test_crowd_gets_a_third_look_and_every_face_of_all_looks() -> None:
+    network = ScriptedNetwork(
+        [(10, 20, 30, 45, 0.9), (50, 50, 60, 60, 0.5)],
+        [(200, 100, 220, 120, 0.5)],
+        [(40, 80, 120, 180, 0.8), (800, 100, 840, 150, 0.45), (900, 100, 940, 150, 0.39)],
+    )
+
+    boxes = FaceDetector(network).find(LARGE)
+
+    # Twice accepted is once boxed; the doubt of the first look, confirmed by none, is dropped.
+    assert boxes == [Box(100, 200, 300, 450), Box(1000, 500, 1100, 600), Box(2000, 250, 2100, 375)]
+    assert network.sizes[2] == (800, 1200)
+
+
+def test_large_thing_in_doubt_gets_no_third_look() -> None:
+    network = ScriptedNetwork(NOTHING, [(200, 100, 240, 150, 0.5)])
+
+    assert FaceDetector(network).find(LARGE) == [Box(1000, 500, 1200, 750)]
+    assert len(network.sizes) == 2
+
+
+def test_picture_with_room_for_one_look_keeps_what_it_accepts() -> None:
+    network = ScriptedNetwork([(10, 20, 30, 45, 0.5)])
+
+    assert FaceDetector(network).find(draw_flat(100, 80, (0, 0, 0))) == [Box(5, 10, 15, 22)]
+    assert network.sizes == [(160, 200)]
+
+
+@pytest.mark.parametrize(
+    "size", [(1, 1), (1, 65_535), (65_535, 1), (7, 3000), (5000, 5000), (300, 65_535)]
+)
+def test_no_look_is_larger_than_its_side(size: tuple[int, int]) -> None:
+    doubt = [(0.0, 0.0, 1.0, 1.0, 0.3)]
+    network = ScriptedNetwork(doubt, doubt, doubt)
+
+    FaceDetector(network).find(draw_flat(*size, (0, 0, 0)))
+
+    assert max(max(looked) for looked in network.sizes) <= 1200
+    assert min(min(looked) for looked in network.sizes) >= 1
+
+
+def test_boxes_are_cut_to_the_picture_and_those_outside_dropped() -> None:
+    rows = [(-10, -5, 40, 45, 0.9), (270, 160, 330, 240, 0.8), (310, 0, 350, 50, 0.7)]
+
+    boxes = FaceDetector(ScriptedNetwork(rows)).find(LARGE)
+
+    assert boxes == [Box(0, 0, 400, 450), Box(2700, 1600, 3000, 2000)]
+
+
+def test_of_two_boxes_on_one_face_the_better_stays() -> None:
+    overlapping = candidates([(15, 12, 55, 52, 0.6), (10, 10, 50, 50, 0.7)])
+    nested = candidates([(20, 20, 30, 30, 0.6), (10, 10, 50, 50, 0.7)])
+
+    assert keep_distinct(overlapping).corners.tolist() == [[10, 10, 50, 50]]
+    assert keep_distinct(nested).corners.tolist() == [[10, 10, 50, 50]]
+
+
+def test_neighbouring_faces_both_stay() -> None:
+    neighbours = candidates([(45, 10, 85, 50, 0.6), (10, 10, 50, 50, 0.7)])
+
+    assert len(keep_distinct(neighbours)) == 2
+
+
+def test_picture_papered_with_faces_is_bounded() -> None:
+    rows = [(x, y, x + 4.0, y + 4.0, 0.5) for x in range(0, 600, 5) for y in range(0, 600, 5)]
+
+    assert len(keep_distinct(candidates(rows))) == MOST_FACES
+
+
 @pytest.mark.parametrize("side", [100, 400, 2000])
 def test_drawn_face_is_found_at_its_place(detector: FaceDetector, side: int) -> None:
     (box,) = detector.find(draw_face(side))
 
-    middle = ((box.left + box.right) / 2 / side, (box.top + box.bottom) / 2 / side)
-    assert middle == pytest.approx((0.5, 0.5), abs=0.1)
-    assert 0.35 * side < box.width < 0.65 * side
+    corners = [box.left / side, box.top / side, box.right / side, box.bottom / side]
+    assert corners == pytest.approx([0.3, 0.28, 0.69, 0.79], abs=0.07)
+
+
+def test_centerface_answers_as_it_did(centerface: CenterFace) -> None:
+    seen = keep_distinct(centerface.look(draw_face(400)[:, :350]))
+
+    assert seen.corners[0].tolist() == pytest.approx([114.2, 96.4, 281.8, 315.5], abs=0.5)
+    assert seen.scores[0] == pytest.approx(0.841, abs=0.01)
+
+
+def test_yunet_answers_as_opencv_runs_it(yunet: Yunet, shared_dir: Path) -> None:
+    photo = old_photo(shared_dir, "1890BostonHospital.jpg")[:640, :640]
+    file = str(shared_dir / "models" / "yunet_n_640_640.onnx")
+    reference = cv2.FaceDetectorYN.create(file, "", (640, 640), 0.7, 1.0, 5000)
+
+    seen = yunet.look(photo)
+
+    _, rows = reference.detect(cv2.cvtColor(photo, cv2.COLOR_RGB2BGR))
+    expected = np.asarray(rows, np.float64)[np.argsort(-rows[:, 14], kind="stable")]
+    order = np.argsort(-seen.scores, kind="stable")[: len(expected)]
+    assert seen.scores[order] == pytest.approx(expected[:, 14], abs=1e-5)
+    sizes = seen.corners[order, 2:] - seen.corners[order, :2]
+    assert np.hstack([seen.corners[order, :2], sizes]) == pytest.approx(expected[:, :4], abs=1e-2)
 
 
 def test_two_faces_are_sorted_from_left_to_right(detector: FaceDetector) -> None:
@@ -57,39 +202,23 @@ def test_picture_without_a_face_has_no_box(detector: FaceDetector, size: tuple[i
     assert detector.find(draw_flat(*size, (90, 110, 140))) == []
 
 
-def test_three_girls_of_1860_are_found_once_each(detector: FaceDetector, shared_dir: Path) -> None:
-    assert len(detector.find(old_photo(shared_dir, "1860Girls.jpg"))) == 3
-
-
-def test_yunet_finds_the_faces_of_a_crowd(yunet: YunetDetector, shared_dir: Path) -> None:
-    """Of about forty; some look down or away."""
-    assert len(yunet.find(old_photo(shared_dir, "1890BostonHospital.jpg"))) >= 30
-
-
-def test_boxes_are_cut_to_the_picture_and_those_outside_dropped() -> None:
-    boxes = [Box(-10, -5, 40, 45), Box(70, 60, 130, 140), Box(100, 0, 150, 50), Box(-9, 0, 0, 9)]
-
-    assert tidy_boxes(boxes, SQUARE) == [Box(0, 0, 40, 45), Box(70, 60, 100, 100)]
-
-
-def test_of_two_boxes_on_one_face_the_first_stays() -> None:
-    overlapping = [Box(10, 10, 50, 50), Box(15, 12, 55, 52)]
-    nested = [Box(10, 10, 50, 50), Box(20, 20, 30, 30)]
-
-    assert tidy_boxes(overlapping, SQUARE) == overlapping[:1]
-    assert tidy_boxes(nested, SQUARE) == nested[:1]
-
-
-def test_neighbouring_faces_both_stay() -> None:
-    neighbours = [Box(45, 10, 85, 50), Box(10, 10, 50, 50)]
-
-    assert tidy_boxes(neighbours, SQUARE) == [neighbours[1], neighbours[0]]
-
-
 @pytest.mark.parametrize(
-    ("size", "scale"), [((2560, 100), 0.5), ((100, 2560), 0.5), ((1000, 1), 1.28), ((10, 10), 2.0)]
+    ("name", "count"),
+    [
+        ("1860Girls.jpg", 3),
+        ("1870sSphinx.jpg", 0),
+        ("1890sPingPong.jpg", 6),
+        ("1895BikeMaidens.jpg", 3),
+        ("1899SodaFountain.jpg", 4),
+        ("1916Sweeden.jpg", 2),
+    ],
 )
-def test_scale_bounds_the_longer_side_and_the_enlarging(
-    size: tuple[int, int], scale: float
+def test_centerface_finds_every_face_of_old_photos_once(
+    centerface: CenterFace, shared_dir: Path, name: str, count: int
 ) -> None:
-    assert fitting_scale(draw_flat(*size, (0, 0, 0)), most=2.0) == pytest.approx(scale)
+    assert len(FaceDetector(centerface).find(old_photo(shared_dir, name))) == count
+
+
+def test_faces_of_a_crowd_are_found(detector: FaceDetector, shared_dir: Path) -> None:
+    """Of about forty-five; some look down or away."""
+    assert len(detector.find(old_photo(shared_dir, "1890BostonHospital.jpg"))) >= 34

@@ -128,7 +128,7 @@ async def test_emotions_of_a_face_come_with_its_box(
 
     (face,) = answer.faces
     corners = [face.box.left, face.box.top, face.box.right, face.box.bottom]
-    assert corners == pytest.approx([90, 94, 312, 316], abs=20)
+    assert corners == pytest.approx([120, 100, 282, 316], abs=12)
     assert len({emotion.name for emotion in face.emotions}) == count
     confidences = [emotion.confidence for emotion in face.emotions]
     assert confidences == sorted(confidences, reverse=True)
@@ -138,7 +138,7 @@ async def test_no_face_is_an_empty_answer(stub: "rpc.VisionServiceAsyncStub") ->
     answer = await stub.DetectEmotions(pb.DetectEmotionsRequest(image=RAMP))
 
     assert list(answer.faces) == []
-    assert answer.face_model == Model(name="haar-frontalface-alt2", version="4", device="cpu")
+    assert answer.face_model == Model(name="centerface", version="1.5.0", device="cpu")
 
 
 @pytest.mark.parametrize("limit", [-1, 8])

@@ -22,7 +22,7 @@ RgbImage: TypeAlias = NDArray[np.uint8]
 PIXELS_PER_MP = 1_000_000
 MAX_SIDE_PX = 65_535  # what JPEG and GIF can say; a longer side is a trap, not a picture
 JPEG_QUALITY = 95
-BAND_ROWS = 256
+BAND_ROWS = 64  # a longer band of a large picture is memory that is mapped anew each time
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,9 @@ def _load(
         # Asked again: the frame of a GIF may be larger than the screen its header announces.
         _check_size(image.size, limits)
         image.load()
-        # Not the image itself, which holds on to its decoder: 200 MB for 25 MP of WebP.
+        if picture_format.media_type == "image/jpeg":
+            return image
+        # The image itself holds on to its decoder: 200 MB for 25 MP of WebP, next to none of JPEG.
         return image.copy()
 
 

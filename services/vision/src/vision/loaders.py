@@ -10,14 +10,18 @@ from modelkit.devices import pick_device
 from modelkit.images import RgbImage
 from modelkit.loading import LoadedModel
 from modelkit.manifest import InstalledModel, ModelEntry, find_model
+from vision.centerface import CenterFace
 from vision.classifier import ResidualClassifier
 from vision.emotions import Emotion, EmotionClassifier
-from vision.faces import CascadeDetector, FaceDetector, YunetDetector
+from vision.faces import FaceDetector
 from vision.geometry import Box
 from vision.labels import Classifier
 from vision.mobilenet import MobilenetClassifier
 from vision.nudity import NudityScorer
 from vision.settings import VisionSettings
+from vision.yunet import Yunet
+
+_FACE_NETWORKS: dict[str, type[CenterFace | Yunet]] = {"centerface": CenterFace, "yunet": Yunet}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,7 @@ class FaceReader:
 def use_threads(threads: int) -> None:
     """Let each model compute with so many processor threads; 0 leaves it all cores.
 
-    The nudity model is told when it is loaded.
+    The models that ONNX Runtime runs are told when they are loaded.
     """
     if threads > 0:
         torch.set_num_threads(threads)
@@ -95,9 +99,8 @@ def _load_face_detector(
     settings: VisionSettings, entries: Sequence[ModelEntry]
 ) -> LoadedModel[FaceDetector]:
     found = _find("faces", settings, entries)
-    is_network = found.path.suffix == ".onnx"
-    detector = YunetDetector(found.path) if is_network else CascadeDetector(found.path)
-    return LoadedModel(detector, found.entry, "cpu")
+    network = _FACE_NETWORKS[found.entry.name](found.path, threads=settings.threads)
+    return LoadedModel(FaceDetector(network), found.entry, "cpu")
 
 
 def _find(task: str, settings: VisionSettings, entries: Sequence[ModelEntry]) -> InstalledModel:
