@@ -1,10 +1,12 @@
 """Fixtures of the gateway's tests: three hand-written services and a gateway before them."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.gateway.running import Gateway, gateway_settings, running
+from tests.gateway.running import Gateway, database_url, gateway_settings, running
+from tests.gateway.servers import Server, empty_database, postgres
 from tests.gateway.services import serving_all
 from tests.gateway.stage import Stage
 
@@ -30,3 +32,19 @@ async def gateway(
     settings = gateway_settings(tmp_path_factory.mktemp("gateway"), **addresses)
     async with running(settings) as found:
         yield found
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[Server]:
+    """Return a PostgreSQL that all tests share; each empties its database first."""
+    with postgres() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return the URL of an empty database; each test that asks runs with either."""
+    if request.param == "sqlite":
+        return database_url(tmp_path)
+    server: Server = request.getfixturevalue("postgres_server")
+    return empty_database(server)

@@ -15,14 +15,25 @@ class Purse:
     asked: list[tuple[str, str]] = field(default_factory=list)
 
     @asynccontextmanager
-    async def charge(self, account: str, *, endpoint: str) -> AsyncIterator[None]:
+    async def charge(self, account: str, *, endpoint: str, units: int = 1) -> AsyncIterator[None]:
         """Take a coin; give it back when the context does not end well."""
         self.asked.append((account, endpoint))
         if self.coins == 0:
             raise Problem(406, "insufficient_balance", "the balance is 0; the price is 1")
-        self.coins -= 1
+        self.coins -= units
         try:
             yield
         except BaseException:
-            self.coins += 1
+            self.coins += units
             raise
+
+
+class BrokenCredits:
+    """Credits with a fault that no check expects."""
+
+    @asynccontextmanager
+    async def charge(self, account: str, *, endpoint: str, units: int = 1) -> AsyncIterator[None]:
+        """Fail before anything is charged."""
+        if endpoint:
+            raise RuntimeError(f"secret of {account}, {units}")
+        yield

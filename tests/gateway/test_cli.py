@@ -5,25 +5,15 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from gateway.cli import main
+from tests.gateway.ended import Ended, ended
 from tests.gateway.running import database_url
 
 COMMAND = Path(sys.executable).with_name("imagemesh")
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """How a command ended and what it wrote."""
-
-    code: int
-    out: str
-    err: str
 
 
 class Keys:
@@ -34,15 +24,7 @@ class Keys:
 
     def __call__(self, *argv: str) -> Ended:
         """Run with these arguments."""
-        code = _exit_code(argv)
-        return Ended(code, *self._capsys.readouterr())
-
-
-def _exit_code(argv: Sequence[str]) -> int:
-    try:
-        return main(argv)
-    except SystemExit as ended:  # argparse's way to end
-        return int(ended.code or 0)
+        return ended(main, argv, self._capsys)
 
 
 @pytest.fixture
@@ -54,10 +36,10 @@ def keys(
 
 
 def test_create_prints_the_key_and_nothing_else(keys: Keys) -> None:
-    ended = keys("create", "ada")
+    done = keys("create", "ada")
 
-    assert re.fullmatch(r"im_live_\w{8}_\w{32}_\w{6}\n", ended.out)
-    assert (ended.code, ended.err) == (0, "")
+    assert re.fullmatch(r"im_live_\w{8}_\w{32}_\w{6}\n", done.out)
+    assert (done.code, done.err) == (0, "")
 
 
 def test_list_shows_every_key_and_its_state(keys: Keys) -> None:
@@ -68,7 +50,16 @@ def test_list_shows_every_key_and_its_state(keys: Keys) -> None:
 
     lines = keys("list").out.splitlines()
 
-    assert lines[0].split() == ["ID", "STATE", "CREATED", "ACCOUNT"]
+    assert lines[0].split() == [
+        "ID",
+        "STATE",
+        "CREATED",
+        "EXPIRES",
+        "LAST",
+        "USED",
+        "SCOPES",
+        "ACCOUNT",
+    ]
     rows = {(fields[0], fields[1], fields[-1]) for fields in map(str.split, lines[1:])}
     assert rows == {(live, "live", "ada"), (revoked, "revoked", "bob"), (expired, "expired", "eve")}
 
@@ -76,13 +67,21 @@ def test_list_shows_every_key_and_its_state(keys: Keys) -> None:
 def test_list_as_json_shows_what_is_known_and_no_secret(keys: Keys) -> None:
     key = keys("create", "ada", "--days", "1").out.strip()
 
-    ended = keys("list", "--json")
+    done = keys("list", "--json")
 
-    (listed,) = json.loads(ended.out)
-    assert listed.keys() == {"id", "account", "created_at", "expires_at", "revoked_at"}
+    (listed,) = json.loads(done.out)
+    assert set(listed) == {
+        "id",
+        "account",
+        "created_at",
+        "expires_at",
+        "revoked_at",
+        "scopes",
+        "last_used_at",
+    }
     assert (listed["id"], listed["account"]) == (key.split("_")[2], "ada")
     assert listed["expires_at"] > listed["created_at"]
-    assert key.split("_")[3] not in ended.out
+    assert key.split("_")[3] not in done.out
 
 
 def test_list_of_no_keys_is_empty(keys: Keys) -> None:
@@ -99,28 +98,74 @@ def test_revoke_tells_what_it_revoked(keys: Keys) -> None:
 def test_revoke_of_no_live_key_ends_with_1(keys: Keys, turns: int) -> None:
     name = keys("create", "ada").out.split("_")[2] if turns == 2 else "aB3dE6gH"
     for _ in range(turns):
-        ended = keys("revoke", name)
+        done = keys("revoke", name)
 
-    assert ended == Ended(1, "", f"there is no live key with the id {name}\n")
+    assert done == Ended(1, "", f"there is no live key with the id {name}\n")
 
 
 @pytest.mark.parametrize("days", ["0", "-1", "nan", "inf", "1e12", "soon"])
 def test_impossible_lifetime_ends_with_2_and_makes_no_key(keys: Keys, days: str) -> None:
-    ended = keys("create", "ada", f"--days={days}")
+    done = keys("create", "ada", f"--days={days}")
 
-    assert (ended.code, ended.out) == (2, "")
-    assert "--days" in ended.err
+    assert (done.code, done.out) == (2, "")
+    assert "--days" in done.err
     assert json.loads(keys("list", "--json").out) == []
 
 
 @pytest.mark.parametrize(
-    "argv", [(), ("create",), ("create", ""), ("create", "x" * 101), ("revoke",), ("delete", "x")]
+    "argv",
+    [
+        (),
+        ("create",),
+        ("create", ""),
+        ("create", "x" * 101),
+        ("create", "a\nb"),
+        ("revoke",),
+        ("x",),
+    ],
 )
 def test_wrong_usage_ends_with_2(keys: Keys, argv: tuple[str, ...]) -> None:
-    ended = keys(*argv)
+    done = keys(*argv)
 
-    assert (ended.code, ended.out) == (2, "")
-    assert "usage: imagemesh keys" in ended.err
+    assert (done.code, done.out) == (2, "")
+    assert "usage: imagemesh keys" in done.err
+
+
+def test_create_limits_a_key_to_its_scopes(keys: Keys) -> None:
+    keys("create", "ada", "--scopes", "ocr, classify")
+
+    assert keys("list").out.splitlines()[1].split()[-2:] == ["ocr,classify", "ada"]
+
+
+def test_unknown_scope_ends_with_2_and_names_the_known(keys: Keys) -> None:
+    done = keys("create", "ada", "--scopes", "ocr,colour")
+
+    assert done.code == 2
+    assert "'colour' is no endpoint; known are colorize, ocr," in done.err
+
+
+def test_json_of_a_new_key_has_its_id(keys: Keys) -> None:
+    made = json.loads(keys("create", "ada", "--json").out)
+
+    assert made.keys() == {"id", "key"}
+    assert made["key"].startswith(f"im_live_{made['id']}_")
+
+
+def test_rotate_prints_a_key_like_the_old_one_which_ends_soon(keys: Keys) -> None:
+    old = json.loads(keys("create", "ada", "--scopes", "ocr", "--json").out)
+
+    new = json.loads(keys("rotate", old["id"], "--grace-days", "2", "--json").out)
+
+    listed = {key["id"]: key for key in json.loads(keys("list", "--json").out)}
+    assert listed[new["id"]]["scopes"] == ["ocr"]
+    assert listed[new["id"]]["expires_at"] is None
+    assert listed[old["id"]]["expires_at"] is not None
+
+
+def test_rotate_of_no_live_key_ends_with_1(keys: Keys) -> None:
+    done = keys("rotate", "aB3dE6gH")
+
+    assert done == Ended(1, "", "there is no live key with the id aB3dE6gH\n")
 
 
 def run(*argv: str, **environment: str) -> Ended:
@@ -149,18 +194,18 @@ def test_command_creates_lists_and_revokes(tmp_path: Path) -> None:
 
 
 def test_command_without_a_subcommand_ends_with_2_and_names_keys() -> None:
-    ended = run()
+    done = run()
 
-    assert ended.code == 2
-    assert ended.err.startswith("usage: imagemesh ")
-    assert "keys" in ended.err
+    assert done.code == 2
+    assert done.err.startswith("usage: imagemesh ")
+    assert "keys" in done.err
 
 
 def test_command_with_bad_settings_ends_with_2_and_names_them(tmp_path: Path) -> None:
-    ended = run(
+    done = run(
         "keys", "list", GATEWAY_DATABASE_URL=database_url(tmp_path), GATEWAY_MAX_IN_FLIGHT="0"
     )
 
-    assert ended.code == 2
-    assert "GATEWAY_MAX_IN_FLIGHT" in ended.err
-    assert "Traceback" not in ended.err
+    assert done.code == 2
+    assert "GATEWAY_MAX_IN_FLIGHT" in done.err
+    assert "Traceback" not in done.err

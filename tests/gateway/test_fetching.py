@@ -8,7 +8,8 @@ import subprocess
 
 import pytest
 
-from gateway.fetching import FetchedImage, FetchLimits
+from gateway.fetching import FetchLimits
+from gateway.media import EncodedImage
 from gateway.problems import Problem
 from tests.gateway.fetchers import SMALL, fetching, refusal
 from tests.gateway.origin import (
@@ -28,7 +29,7 @@ CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
 HURRIED = FetchLimits(total_s=0.2)
 
 
-async def fetched(answer: Answer, limits: FetchLimits = SMALL) -> FetchedImage:
+async def fetched(answer: Answer, limits: FetchLimits = SMALL) -> EncodedImage:
     async with listening(answer) as origin, fetching(limits) as fetcher:
         return await fetcher.fetch(origin.url(), timeout_s=5.0)
 
@@ -60,7 +61,7 @@ def own_certificate(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
 async def test_picture_is_fetched_whole() -> None:
     image = await fetched(picture())
 
-    assert image == FetchedImage(PICTURE, "image/gif", "picture.gif")
+    assert image == EncodedImage(PICTURE, "image/gif", "picture.gif")
 
 
 @pytest.mark.parametrize(

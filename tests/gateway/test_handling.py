@@ -42,7 +42,7 @@ async def alone(
         ("POST", False, "application/json", TOO_LARGE, (401, "missing_api_key")),
         ("POST", False, "image/png", b"{bad", (401, "missing_api_key")),
         ("POST", True, "image/png", TOO_LARGE, (415, "unsupported_media_type")),
-        ("POST", True, "application/json", TOO_LARGE, (413, "body_too_large")),
+        ("POST", True, "application/json", TOO_LARGE, (400, "malformed_json")),
         ("POST", True, "application/json", b'{"limit": "x",', (400, "malformed_json")),
         ("POST", True, "application/json", b'{"x": 1}', (400, "unknown_parameter")),
         ("POST", True, "application/json", b'{"limit": "x"}', (404, "missing_parameter")),
@@ -65,6 +65,12 @@ async def test_first_check_that_fails_answers(  # noqa: PLR0917 - the columns of
     )
 
     assert reply.refusal == refusal
+
+
+async def test_size_is_checked_before_json(gateway: Gateway) -> None:
+    reply = await gateway.post("analyzed-text", TOO_LARGE)
+
+    assert reply.refusal == (413, "body_too_large")
 
 
 async def test_unknown_path_is_404_before_the_key_is_asked(gateway: Gateway) -> None:

@@ -7,12 +7,17 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import delete, insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gateway.database import KEYS, open_database
-from gateway.keys import KeyStore, generate_key, key_id, utc_now
+from gateway.clock import utc_now
+from gateway.database import open_database
+from gateway.endpoints import ENDPOINTS
+from gateway.key_format import generate_key, key_id
+from gateway.keys import KeyStore
 from gateway.problems import Problem
+from gateway.scopes import ENDPOINT_NAMES, endpoint_name
+from gateway.tables import KEYS
 from tests.gateway.clocks import Hands
 from tests.gateway.running import Gateway, database_url, gateway_settings, running
 
@@ -211,20 +216,141 @@ async def test_request_with_a_bad_key_is_401(gateway: Gateway, method_and_path: 
     assert {reply.refusal for reply in replies} == {(401, "invalid_api_key")}
 
 
-async def test_key_revoked_by_another_process_is_refused_at_once(
-    gateway: Gateway,
+async def test_key_revoked_by_another_process_lives_on_only_as_long_as_the_setting_says(
+    engine: AsyncEngine, clock: Hands
 ) -> None:
-    engine = await open_database(gateway.settings.database_url)
-    keys = KeyStore(engine)
-    key = await keys.create("tests")
-    before = await gateway.send("GET", "/api/v1/languages", headers={"X-API-Key": key})
+    key = await KeyStore(engine, clock=clock).create("ada")
+    caching = KeyStore(engine, clock=clock, cache_for=timedelta(seconds=5))
+    await caching.check(key)
 
-    await keys.revoke(str(key_id(key)))
-    after = await gateway.send("GET", "/api/v1/languages", headers={"X-API-Key": key})
+    await KeyStore(engine, clock=clock).revoke(str(key_id(key)))
+    clock.now += timedelta(seconds=4.9)
+    assert (await caching.check(key)).account == "ada"
+    clock.now += timedelta(seconds=0.1)
+    assert (await refusal(caching, key))[1] == "invalid_api_key"
+
+
+async def test_key_revoked_by_this_process_is_refused_at_once(
+    engine: AsyncEngine, clock: Hands
+) -> None:
+    caching = KeyStore(engine, clock=clock, cache_for=timedelta(seconds=5))
+    key = await caching.create("ada")
+    await caching.check(key)
+
+    await caching.revoke(str(key_id(key)))
+
+    assert (await refusal(caching, key))[1] == "invalid_api_key"
+
+
+async def test_key_that_expires_while_it_is_believed_to_be_good_is_refused(
+    engine: AsyncEngine, clock: Hands
+) -> None:
+    caching = KeyStore(engine, clock=clock, cache_for=timedelta(seconds=30))
+    key = await caching.create("ada", expires_in=timedelta(seconds=10))
+    await caching.check(key)
+
+    clock.now += timedelta(seconds=10)
+
+    assert (await refusal(caching, key))[1] == "invalid_api_key"
+
+
+async def test_key_that_was_just_checked_is_not_looked_up_again(
+    engine: AsyncEngine, clock: Hands
+) -> None:
+    caching = KeyStore(engine, clock=clock, cache_for=timedelta(seconds=5))
+    key = await caching.create("ada")
+    await caching.check(key)
+    async with engine.begin() as connection:
+        await connection.execute(delete(KEYS))
+
+    assert (await caching.check(key)).account == "ada"
+
+
+async def test_old_key_lives_on_for_the_grace_period(keys: KeyStore, clock: Hands) -> None:
+    old = await keys.create("ada", scopes=["ocr"])
+    new = await keys.rotate(str(key_id(old)), grace=timedelta(hours=1))
+
+    assert (await keys.check(new)).scopes == ("ocr",)
+    clock.now += timedelta(hours=1) - timedelta(seconds=1)
+    assert (await keys.check(old)).account == "ada"
+    clock.now += timedelta(seconds=1)
+    assert (await refusal(keys, old))[1] == "invalid_api_key"
+
+
+async def test_rotation_keeps_an_earlier_end(keys: KeyStore, clock: Hands) -> None:
+    old = await keys.create("ada", expires_in=timedelta(hours=1))
+    new = await keys.rotate(str(key_id(old)), grace=timedelta(days=1))
+
+    ends = {key.id: key.expires_at for key in await keys.list_keys()}
+
+    assert ends == dict.fromkeys((key_id(old), key_id(str(new))), clock.now + timedelta(hours=1))
+
+
+async def test_key_that_is_not_live_is_not_rotated(keys: KeyStore) -> None:
+    key = str(key_id(await keys.create("ada")))
+    await keys.revoke(key)
+
+    rotated = [await keys.rotate(name, grace=timedelta(days=1)) for name in (key, "aB3dE6gH")]
+
+    assert rotated == [None, None]
+
+
+async def test_unknown_scope_makes_no_key(keys: KeyStore) -> None:
+    with pytest.raises(ValueError, match="'colour' is no endpoint"):
+        await keys.create("ada", scopes=["ocr", "colour"])
+
+    assert await keys.list_keys() == []
+
+
+async def test_last_use_is_written_at_most_once_a_minute(keys: KeyStore, clock: Hands) -> None:
+    key = await keys.create("ada")
+    first = clock.now
+    await keys.check(key)
+    await keys.write_uses()
+    for _ in range(2):
+        clock.now += timedelta(seconds=30)
+        await keys.check(key)
+        await keys.write_uses()
+        used = [listed.last_used_at for listed in await keys.list_keys()]
+        assert used == [first if clock.now < first + timedelta(minutes=1) else clock.now]
+
+
+async def test_key_asks_only_the_endpoints_of_its_scopes(gateway: Gateway) -> None:
+    engine = await open_database(gateway.settings.database_url)
+    key = await KeyStore(engine).create("tests", scopes=["ocr", "analyzed-text"])
+    await engine.dispose()
+    header = {"X-API-Key": key}
+
+    refused = await gateway.send("POST", "/api/v1/emotions", body=b"{", headers=header)
+    passed = await gateway.send("POST", "/api/v1/ocr", body=b"{", headers=header)
+    listed = await gateway.send("GET", "/api/v1/languages", headers=header)
+
+    assert refused.refusal == (403, "scope_missing")
+    message = refused.json["error"]["message"]
+    assert (
+        message
+        == "this API key has no scope 'emotions', only ocr, analyzed-text; use a key that has it"
+    )
+    assert passed.refusal == (415, "unsupported_media_type")
+    assert listed.status == 200
+
+
+async def test_gateway_writes_the_last_use_of_a_key_when_it_stops(
+    addresses: dict[str, str], tmp_path: Path
+) -> None:
+    settings = gateway_settings(tmp_path, **addresses)
+    async with running(settings) as gateway:
+        await gateway.get("/api/v1/languages")
+
+    engine = await open_database(settings.database_url)
+    (key,) = await KeyStore(engine).list_keys()
     await engine.dispose()
 
-    assert before.status == 200
-    assert after.refusal == (401, "invalid_api_key")
+    assert key.last_used_at is not None
+
+
+def test_scopes_are_the_names_of_the_endpoints() -> None:
+    assert tuple(endpoint_name(endpoint.path) for endpoint in ENDPOINTS) == ENDPOINT_NAMES
 
 
 async def test_request_with_a_key_that_expires_is_401_from_then_on(

@@ -12,12 +12,16 @@ from gateway.openapi import openapi_document
 from tests.gateway.origin import listening, picture
 from tests.gateway.running import Gateway
 from tests.gateway.services import NO_FACE, NOT_ENGLISH
+from tests.gateway.uploads import base64, defer, ended
 
 Json = dict[str, Any]  # Any: a JSON document
 
 DOCUMENT = openapi_document()
 POSTS = ["analyzed-ocr", "analyzed-text", "classify", "colorize", "emotions", "nudity", "ocr"]
-ANSWERS = [str(s) for s in (200, 400, 401, 404, 406, 413, 415, 422, 429, 500, 502, 503, 504)]
+ANSWERS = [
+    *("200", "202", "400", "401", "403", "404", "406", "408", "409", "413", "415", "422"),
+    *("429", "500", "502", "503", "504"),
+]
 
 
 def operation(path: str) -> Json:
@@ -68,13 +72,18 @@ def test_schema_is_valid(name: str) -> None:
 def test_every_endpoint_is_there() -> None:
     assert set(DOCUMENT["paths"]) == {
         *(f"/api/v1/{endpoint}" for endpoint in POSTS),
+        "/api/v1/batch",
+        "/api/v1/jobs/{id}",
         "/api/v1/languages",
+        "/api/v1/results/{name}",
+        "/api/v1/usage",
+        "/api/v1/webhook-secret",
         "/content/colorized/{name}",
     }
 
 
 def test_every_operation_has_its_own_name() -> None:
-    names = [operation(path)["operationId"] for path in DOCUMENT["paths"]]
+    names = [found["operationId"] for path in DOCUMENT["paths"].values() for found in path.values()]
 
     assert len(set(names)) == len(names)
 
@@ -95,6 +104,9 @@ def test_request_schema_refuses_what_the_gateway_refuses(endpoint: str) -> None:
     request.validate({field: "x"})
     request.validate({field: "x", "details": True})
     more: list[object] = [{field: "x", "unknown": 1}, {field: "x", "details": 1}]
+    if field == "url":
+        request.validate({"image": "x"})
+        more += [{"url": "x", "image": "x"}, {"image": 5}]
     for wrong in [{}, [], {field: 5}, {field: ""}, *more]:
         with pytest.raises(ValidationError):
             request.validate(wrong)
@@ -168,3 +180,52 @@ async def test_real_request_is_as_documented(gateway: Gateway) -> None:
 
     request_validator("ocr").validate(body)
     assert reply.status == 200
+
+
+async def test_real_batch_is_as_documented(gateway: Gateway) -> None:
+    body = {"requests": [{"endpoint": "nudity", "image": base64()}, {"endpoint": "ocr"}]}
+    reply = await gateway.post("batch", body)
+
+    request_validator("batch").validate(body)
+    answer_validator("/api/v1/batch").validate(reply.json)
+    bad: list[Json] = [{}, {"requests": []}, {"requests": [{}]}, {"requests": [{"endpoint": "x"}]}]
+    for wrong in bad:
+        with pytest.raises(ValidationError):
+            request_validator("batch").validate(wrong)
+
+
+async def test_real_job_is_as_documented(gateway: Gateway) -> None:
+    accepted = await defer(gateway, "classify", {"image": base64()})
+    job = await ended(gateway, accepted)
+    unknown = await gateway.get("/api/v1/jobs/x")
+
+    path = DOCUMENT["paths"]["/api/v1/jobs/{id}"]["get"]["responses"]
+    answer_validator("/api/v1/classify", "202").validate(accepted.json)
+    validator(path["200"]).validate(job.json)
+    validator(path["404"]).validate(unknown.json)
+    answer_validator("/api/v1/classify").validate(job.json["result"]["answer"]["body"])
+
+
+def test_form_has_the_fields_of_the_json_and_a_file() -> None:
+    bodies = operation("/api/v1/ocr")["requestBody"]["content"]
+    names = {kind: body["schema"]["$ref"].rpartition("/")[2] for kind, body in bodies.items()}
+    form, fields = (
+        DOCUMENT["components"]["schemas"][names[kind]]["properties"]
+        for kind in ("multipart/form-data", "application/json")
+    )
+
+    assert form.keys() == fields.keys()
+    assert form["image"]["contentMediaType"] == "application/octet-stream"
+    assert list(operation("/api/v1/analyzed-text")["requestBody"]["content"]) == [
+        "application/json"
+    ]
+
+
+def test_what_the_gateway_sends_is_documented() -> None:
+    (sent,) = DOCUMENT["webhooks"].values()
+
+    assert [header["name"] for header in sent["post"]["parameters"]] == [
+        "Webhook-Id",
+        "Webhook-Timestamp",
+        "Webhook-Signature",
+    ]

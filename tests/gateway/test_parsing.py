@@ -61,7 +61,8 @@ def test_unknown_parameter_is_named_with_those_that_there_are() -> None:
     problem = refusal(b'{"url": "x", "language": "eng"}')
 
     assert (problem.status, problem.code) == (400, "unknown_parameter")
-    assert str(problem) == "unknown parameter 'language'; known are: url, details, lang"
+    known = "url, image, details, webhook, lang, min_confidence"
+    assert str(problem) == f"unknown parameter 'language'; known are: {known}"
 
 
 def test_long_name_of_an_unknown_parameter_is_cut() -> None:

@@ -1,5 +1,6 @@
 """Every row of the table of errors, each with its one shape."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -8,8 +9,11 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from tests.gateway.origin import PICTURE, Answer, drip, listening, picture, says
-from tests.gateway.running import Gateway, Reply, gateway_settings, running
+from gateway.accounts import AccountStore
+from gateway.database import open_database
+from tests.gateway.origin import PICTURE, Answer, drip, picture, says
+from tests.gateway.purse import BrokenCredits
+from tests.gateway.running import Gateway, Reply, create_key, gateway_settings, running
 from tests.gateway.stage import WORDS_OF_BUG, Stage
 
 MIB = 2**20
@@ -48,6 +52,10 @@ def assert_error(reply: Reply, status: int, code: str) -> str:
         (b'{"url": "x", "lang": "eng"}', 400, "unknown_parameter", "'lang'; known are: url,"),
         (b'{"url": "x", "Limit": 5}', 400, "unknown_parameter", "'Limit'"),
         (b'{"lang": "eng"}', 400, "unknown_parameter", "'lang'"),
+        (b'{"url": "x", "image": "x"}', 400, "invalid_parameter", "not both"),
+        (b'{"image": "x"}', 400, "invalid_parameter", "'image': expected base64"),
+        (b'{"image": "eA=="}', 415, "unsupported_media_type", "'image' holds no picture"),
+        (b'{"url": "x", "min_confidence": 2}', 400, "invalid_parameter", "'min_confidence'"),
         (b"{}", 404, "missing_parameter", "'url'"),
         (b'{"limit": 5}', 404, "missing_parameter", "'url'"),
         (b'{"url": "no url"}', 400, "invalid_url", "percent-encode"),
@@ -64,6 +72,34 @@ async def test_bad_request_says_what_to_change(
     assert says_what in assert_error(reply, status, code)
 
 
+async def test_form_that_is_none_is_400(gateway: Gateway) -> None:
+    reply = await gateway.post("emotions", b"x", Content_Type="multipart/form-data; boundary=x")
+
+    assert "multipart/form-data" in assert_error(reply, 400, "malformed_form")
+
+
+async def test_unknown_job_and_result_are_404(gateway: Gateway) -> None:
+    job = await gateway.get("/api/v1/jobs/x")
+    result = await gateway.send("DELETE", "/api/v1/results/x", headers={"X-API-Key": gateway.key})
+
+    assert "no such job" in assert_error(job, 404, "not_found")
+    assert "no such result" in assert_error(result, 404, "not_found")
+
+
+async def test_body_that_does_not_end_is_408(gateway: Gateway, tmp_path: Path) -> None:
+    never = asyncio.Event()
+
+    async def silent() -> AsyncIterator[bytes]:
+        yield b"{"
+        await never.wait()
+
+    async with changed(gateway, tmp_path, body_timeout_s=0.2) as hurried:
+        key = {"X-API-Key": hurried.key, "Content-Type": "application/json"}
+        reply = await hurried.send("POST", "/api/v1/classify", body=silent(), headers=key)
+
+    assert "within 0.2 s" in assert_error(reply, 408, "body_timeout")
+
+
 async def test_missing_text_is_404_as_a_missing_url_is(gateway: Gateway) -> None:
     reply = await gateway.post("analyzed-text", {})
 
@@ -71,7 +107,7 @@ async def test_missing_text_is_404_as_a_missing_url_is(gateway: Gateway) -> None
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/api/v1", "/api/v1/colourize", "/api/v1/ocr/", "/api/v2/ocr", "//api/v1/ocr"]
+    "path", ["/api/v1", "/api/v1/colourize", "/api/v1/ocr/", "/api/v2/ocr", "//api/v1/ocr"]
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_unknown_path_is_404(gateway: Gateway, method: str, path: str) -> None:
@@ -103,7 +139,7 @@ async def test_body_beyond_64_kib_is_413(gateway: Gateway, length: int, is_chunk
     body = chunks(length) if is_chunked else b" " * length
     headers = {"X-API-Key": gateway.key, "Content-Type": "application/json"}
 
-    reply = await gateway.send("POST", "/api/v1/classify", body=body, headers=headers)
+    reply = await gateway.send("POST", "/api/v1/analyzed-text", body=body, headers=headers)
 
     assert "64 KiB" in assert_error(reply, 413, "body_too_large")
 
@@ -114,7 +150,7 @@ async def chunks(length: int) -> AsyncIterator[bytes]:
 
 
 async def test_body_of_exactly_64_kib_passes(gateway: Gateway) -> None:
-    reply = await gateway.post("classify", b"{}".rjust(64 * 1024))
+    reply = await gateway.post("analyzed-text", b"{}".rjust(64 * 1024))
 
     assert_error(reply, 404, "missing_parameter")
 
@@ -134,19 +170,19 @@ async def test_picture_beyond_10_mib_is_413(gateway: Gateway) -> None:
     assert "10 MiB" in assert_error(reply, 413, "image_too_large")
 
 
-@pytest.mark.parametrize("media_type", ["multipart/form-data; boundary=x", "image/png", "text/csv"])
+@pytest.mark.parametrize("media_type", ["multipart/mixed; boundary=x", "image/png", "text/csv"])
 async def test_body_that_is_not_called_json_is_415(gateway: Gateway, media_type: str) -> None:
     reply = await gateway.post("classify", {"url": "x"}, Content_Type=media_type)
 
     assert "send JSON" in assert_error(reply, 415, "unsupported_media_type")
 
 
-async def test_uploaded_file_is_415(gateway: Gateway) -> None:
+async def test_uploaded_file_is_415_where_no_picture_is_taken(gateway: Gateway) -> None:
     form = aiohttp.FormData()
     form.add_field("image", PICTURE, filename="x.gif", content_type="image/gif")
 
     reply = await gateway.send(
-        "POST", "/api/v1/classify", body=form, headers={"X-API-Key": gateway.key}
+        "POST", "/api/v1/analyzed-text", body=form, headers={"X-API-Key": gateway.key}
     )
 
     assert_error(reply, 415, "unsupported_media_type")
@@ -245,12 +281,64 @@ async def test_slow_service_is_504(gateway: Gateway, tmp_path: Path) -> None:
 
 
 async def test_problem_of_the_gateway_itself_is_500_without_a_stack(
-    gateway: Gateway, tmp_path: Path
+    addresses: dict[str, str], tmp_path: Path
 ) -> None:
-    """A database that went away is a fault that no check expects."""
-    async with changed(gateway, tmp_path) as broken, listening(picture()) as origin:
-        (tmp_path / "gateway.db").write_bytes(b"no database any more" * 1000)
-        reply = await broken.post("classify", {"url": origin.url()})
+    settings = gateway_settings(tmp_path, **addresses)
+    async with running(settings, credit=BrokenCredits()) as broken:
+        reply = await broken.post("analyzed-text", {"text": "hello"})
 
     assert assert_error(reply, 500, "internal") == "the gateway failed; report the request id"
+    assert not re.search(rb"Traceback|secret|\.py|File ", reply.body)
+
+
+async def test_database_that_went_away_is_503_and_says_to_try_again(
+    gateway: Gateway, tmp_path: Path
+) -> None:
+    async with changed(gateway, tmp_path) as broken:
+        (tmp_path / "gateway.db").write_bytes(b"no database any more" * 1000)
+        reply = await broken.post("analyzed-text", {"text": "hello"})
+
+    assert "database is away" in assert_error(reply, 503, "unavailable")
+    assert reply.headers["Retry-After"] == "1"
     assert not re.search(rb"Traceback|sqlite|\.py|File ", reply.body)
+
+
+async def test_key_without_the_scope_is_403(gateway: Gateway) -> None:
+    key = await create_key(gateway.settings, scopes=["ocr"])
+
+    reply = await gateway.post("emotions", {"url": "x"}, X_API_Key=key)
+
+    assert "no scope 'emotions', only ocr" in assert_error(reply, 403, "scope_missing")
+
+
+async def test_one_request_more_than_the_limit_is_429(gateway: Gateway, tmp_path: Path) -> None:
+    async with changed(gateway, tmp_path, rate_limit="1/day") as limited:
+        await limited.get("/api/v1/usage")
+        reply = await limited.post("ocr", {"url": "x"})
+
+    assert "more than 1 per 1 day for this key" in assert_error(reply, 429, "rate_limited")
+
+
+async def test_idempotency_key_for_another_request_is_422(gateway: Gateway) -> None:
+    await gateway.post("analyzed-text", {"text": "hello"}, Idempotency_Key="problems-1")
+
+    reply = await gateway.post("analyzed-text", {"text": "bye"}, Idempotency_Key="problems-1")
+
+    assert "take a new one" in assert_error(reply, 422, "idempotency_key_reused")
+
+
+async def test_idempotency_key_of_another_form_is_400(gateway: Gateway) -> None:
+    reply = await gateway.post("analyzed-text", {"text": "hello"}, Idempotency_Key="a b")
+
+    assert "1 to 255" in assert_error(reply, 400, "invalid_idempotency_key")
+
+
+async def test_empty_balance_is_406(gateway: Gateway, tmp_path: Path) -> None:
+    async with changed(gateway, tmp_path) as metered:
+        engine = await open_database(metered.settings.database_url)
+        await AccountStore(engine).credit("tests", 0)
+        await engine.dispose()
+        reply = await metered.post("analyzed-text", {"text": "hello"})
+
+    message = assert_error(reply, 406, "insufficient_balance")
+    assert message == "the balance is 0; the price is 1; ask for more credits"

@@ -10,10 +10,19 @@ import pytest
 from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gateway.database import RESULTS, open_database
-from gateway.results import ResultStore
+from gateway.database import open_database
+from gateway.problems import Problem
+from gateway.results import ResultStore, open_store
+from gateway.tables import RESULTS
 from tests.gateway.clocks import Hands
-from tests.gateway.running import Gateway, database_url, gateway_settings, running
+from tests.gateway.running import (
+    Gateway,
+    Reply,
+    create_key,
+    database_url,
+    gateway_settings,
+    running,
+)
 from tests.gateway.services import COLOURED
 
 LIFETIME = timedelta(days=30)
@@ -40,7 +49,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def results(engine: AsyncEngine, folder: Path, clock: Hands) -> ResultStore:
-    return ResultStore(engine, folder, lifetime=LIFETIME, clock=clock)
+    return ResultStore(engine, open_store("", folder=folder), lifetime=LIFETIME, clock=clock)
 
 
 async def save(results: ResultStore, name: str = "photo.jpg") -> str:
@@ -142,6 +151,67 @@ async def test_file_without_a_row_is_not_served(results: ResultStore, folder: Pa
     assert await results.open("secret.txt") is None
 
 
+async def test_picture_may_have_a_shorter_life(results: ResultStore, clock: Hands) -> None:
+    name = await results.save(
+        COLOURED, account="ada", media_type="image/png", original_name="x", lifetime=SECOND
+    )
+
+    assert await results.open(name) is not None
+    clock.now += SECOND
+    assert await results.open(name) is None
+
+
+async def test_deleted_picture_leaves_neither_file_nor_row(
+    results: ResultStore, engine: AsyncEngine, folder: Path
+) -> None:
+    name = await save(results)
+
+    assert await results.delete(name, account="ada")
+    assert not await results.delete(name, account="ada")
+    assert names_in(folder) == []
+    assert await count_rows(engine) == 0
+
+
+async def test_picture_of_another_account_is_not_deleted(results: ResultStore) -> None:
+    name = await save(results)
+
+    assert not await results.delete(name, account="bob")
+    assert await results.open(name) is not None
+
+
+async def test_expired_picture_cannot_be_deleted_any_more(
+    results: ResultStore, clock: Hands
+) -> None:
+    name = await save(results)
+    clock.now += LIFETIME
+
+    assert not await results.delete(name, account="ada")
+
+
+async def test_delete_goes_on_where_the_file_is_gone_already(
+    results: ResultStore, folder: Path
+) -> None:
+    name = await save(results)
+    (folder / name).unlink()
+
+    assert await results.delete(name, account="ada")
+
+
+def replace_by_file(folder: Path) -> None:
+    folder.rmdir()
+    folder.write_text("no folder any more")
+
+
+async def test_store_that_is_away_is_503(results: ResultStore, folder: Path) -> None:
+    replace_by_file(folder)
+
+    with pytest.raises(Problem) as caught:
+        await save(results)
+
+    assert (caught.value.status, caught.value.code) == (503, "unavailable")
+    assert str(folder) not in str(caught.value)
+
+
 async def test_sweep_deletes_file_and_row_of_what_has_expired(
     results: ResultStore, engine: AsyncEngine, folder: Path, clock: Hands
 ) -> None:
@@ -228,6 +298,47 @@ async def test_name_that_is_none_or_a_path_is_404(gateway: Gateway, name: str) -
     reply = await gateway.send("GET", f"/content/colorized/{name}")
 
     assert reply.refusal == (404, "not_found")
+
+
+async def delete(gateway: Gateway, name: str, **headers: str) -> Reply:
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    return await gateway.send("DELETE", f"/api/v1/results/{name}", headers=sent)
+
+
+async def test_result_is_deleted_by_its_owner_alone(gateway: Gateway) -> None:
+    path = await colorized(gateway)
+    name = path.rpartition("/")[2]
+    other = await create_key(gateway.settings, account="somebody else")
+
+    assert (await delete(gateway, name)).refusal == (401, "missing_api_key")
+    assert (await delete(gateway, name, X_API_Key=other)).refusal == (404, "not_found")
+    assert (await gateway.send("GET", path)).status == 200
+    assert (await delete(gateway, name, X_API_Key=gateway.key)).status == 204
+    assert (await delete(gateway, name, X_API_Key=gateway.key)).refusal == (404, "not_found")
+    assert (await gateway.send("GET", path)).refusal == (404, "not_found")
+
+
+@pytest.mark.parametrize("name", ["x", "..%2fgateway.db", "%00", "x" * 5000])
+async def test_unknown_result_cannot_be_deleted(gateway: Gateway, name: str) -> None:
+    reply = await delete(gateway, name, X_API_Key=gateway.key)
+
+    assert reply.refusal == (404, "not_found")
+
+
+async def test_request_may_ask_for_a_shorter_life(gateway: Gateway) -> None:
+    reply = await gateway.look("colorize", expires_in_s=60)
+
+    path = reply.json["result"]["colorized"].removeprefix(gateway.url)
+    served = await gateway.send("GET", path)
+    assert 0 < int(served.headers["Cache-Control"].rpartition("=")[2]) <= 60
+
+
+@pytest.mark.parametrize("seconds", [59, 0, -1, 60.5, "60", 30 * 86_400 + 1])
+async def test_life_that_is_too_short_or_too_long_is_400(gateway: Gateway, seconds: object) -> None:
+    reply = await gateway.look("colorize", expires_in_s=seconds)
+
+    assert reply.refusal == (400, "invalid_parameter")
+    assert "'expires_in_s'" in reply.json["error"]["message"]
 
 
 async def test_expired_result_is_404(addresses: dict[str, str], tmp_path: Path) -> None:

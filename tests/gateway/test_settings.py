@@ -3,7 +3,7 @@
 from ipaddress import ip_network
 
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from gateway.settings import GatewaySettings
 from servicekit.settings import load_settings
@@ -69,6 +69,42 @@ def test_public_url_is_an_http_url_or_empty(url: str) -> None:
     assert GatewaySettings(public_url=url).public_url == url
 
 
+@pytest.mark.parametrize(
+    ("text", "prices"),
+    [("", {}), ("colorize=2, ocr=0", {"colorize": 2, "ocr": 0}), ("nudity=1,", {"nudity": 1})],
+)
+def test_prices_are_pairs_with_commas_between_them(
+    monkeypatch: pytest.MonkeyPatch, text: str, prices: dict[str, int]
+) -> None:
+    monkeypatch.setenv("GATEWAY_PRICES", text)
+
+    assert load_settings(GatewaySettings).prices == prices
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("PRICES", "colour=2"),
+        ("PRICES", "ocr"),
+        ("PRICES", "ocr=-1"),
+        ("PRICES", "ocr=1.5"),
+        ("PRICES", "ocr=1000001"),
+        ("RATE_LIMIT", "60"),
+        ("ACCOUNT_RATE_LIMIT", "often"),
+        ("RATE_URL", "memcached://localhost"),
+        ("DATABASE_URL", "postgresql://localhost/imagemesh"),
+        ("KEY_CACHE_S", "31"),
+    ],
+)
+def test_bad_price_limit_or_store_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, text: str
+) -> None:
+    monkeypatch.setenv(f"GATEWAY_{name}", text)
+
+    with pytest.raises(ValidationError, match=name.lower()):
+        GatewaySettings()
+
+
 def test_settings_do_not_change_after_they_are_read() -> None:
     settings = GatewaySettings()
 
@@ -81,3 +117,22 @@ def test_every_setting_says_what_it_is_for() -> None:
     fields = GatewaySettings.model_fields
 
     assert [name for name, field in fields.items() if not field.description] == []
+
+
+def test_secret_of_webhooks_is_long_or_none_and_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEWAY_WEBHOOK_SECRET", "x" * 32)
+
+    settings = load_settings(GatewaySettings)
+
+    assert settings.webhook_secret.get_secret_value() == "x" * 32
+    assert "x" * 32 not in repr(settings)
+    for short in ("x", "x" * 31):
+        with pytest.raises(ValidationError, match="32 characters"):
+            GatewaySettings(webhook_secret=SecretStr(short))
+    assert GatewaySettings(webhook_secret=SecretStr("")).webhook_secret.get_secret_value() == ""
+
+
+@pytest.mark.parametrize("url", ["http://a.example/x", "file:///etc", "s3://", "bucket"])
+def test_results_url_is_a_bucket_or_none(url: str) -> None:
+    with pytest.raises(ValidationError, match="results_url"):
+        GatewaySettings(results_url=url)

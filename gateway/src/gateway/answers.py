@@ -1,5 +1,7 @@
 """gRPC responses as the JSON of the REST API; nothing is computed here."""
 
+from msgspec import UnsetType
+
 from gateway import contract
 from imagemesh.colorize.v1.colorize_service_pb2 import ColorizeResponse
 from imagemesh.image.v1 import image_pb2
@@ -37,8 +39,11 @@ def colorized(response: ColorizeResponse, *, url: str) -> contract.ColorizeAnswe
     return contract.ColorizeAnswer(contract.Colorized(url), details)
 
 
-def recognized(response: RecognizeResponse, *, url: str) -> contract.OcrAnswer:
+def recognized(
+    response: RecognizeResponse, *, url: str | UnsetType, min_confidence: float
+) -> contract.OcrAnswer:
     """Return the answer for the text of the picture at `url`."""
+    lines = [line for line in response.lines if line.confidence >= min_confidence]
     details = contract.AnswerDetails(
         model=_model(response.model),
         seconds=response.seconds,
@@ -47,12 +52,12 @@ def recognized(response: RecognizeResponse, *, url: str) -> contract.OcrAnswer:
         lang=response.language,
         confidence=response.confidence,
         rotation_degrees=response.rotation_degrees,
-        lines=[_line(line) for line in response.lines],
+        lines=[_line(line) for line in lines],
     )
-    return contract.OcrAnswer(contract.Text(url, response.text), details)
+    return contract.OcrAnswer(contract.Text(url=url, text=response.text), details)
 
 
-def analyzed(response: AnalyzeResponse, *, url: str) -> contract.AnalyzedOcrAnswer:
+def analyzed(response: AnalyzeResponse, *, url: str | UnsetType) -> contract.AnalyzedOcrAnswer:
     """Return the answer for the analyzed text of the picture at `url`."""
     analysis = response.analysis
     details = contract.AnswerDetails(
@@ -62,11 +67,11 @@ def analyzed(response: AnalyzeResponse, *, url: str) -> contract.AnalyzedOcrAnsw
         language=analysis.language,
     )
     result = contract.Analysis(
-        url,
-        contract.AnalyzedText(response.text, analysis.summary),
-        _sentiment(analysis.sentiment),
-        ", ".join(analysis.tags),
-        analysis.notice or None,
+        url=url,
+        text=contract.AnalyzedText(response.text, analysis.summary),
+        sentiment=_sentiment(analysis.sentiment),
+        tags=", ".join(analysis.tags),
+        notice=analysis.notice or None,
     )
     return contract.AnalyzedOcrAnswer(result, details)
 
@@ -86,29 +91,34 @@ def analyzed_text(response: AnalyzeTextResponse, *, text: str) -> contract.Analy
     return contract.AnalyzedTextAnswer(result, details)
 
 
-def emotions(response: DetectEmotionsResponse) -> contract.EmotionsAnswer:
+def emotions(response: DetectEmotionsResponse, *, min_confidence: float) -> contract.EmotionsAnswer:
     """Return the answer for the faces of a photo."""
     details = contract.AnswerDetails(
         model=_model(response.model),
         seconds=response.seconds,
         face_model=_model(response.face_model),
     )
-    return contract.EmotionsAnswer([_face(face) for face in response.faces], details)
+    faces = [_face(face, min_confidence=min_confidence) for face in response.faces]
+    return contract.EmotionsAnswer(faces, details)
 
 
-def classified(response: ClassifyResponse) -> contract.ClassifyAnswer:
+def classified(response: ClassifyResponse, *, min_confidence: float) -> contract.ClassifyAnswer:
     """Return the answer for the classes of a photo."""
-    labels = [contract.Label(label.tag, label.confidence) for label in response.labels]
+    labels = [
+        contract.Label(label.tag, label.confidence)
+        for label in response.labels
+        if label.confidence >= min_confidence
+    ]
     details = contract.AnswerDetails(model=_model(response.model), seconds=response.seconds)
     return contract.ClassifyAnswer(labels, details)
 
 
-def judged(response: DetectNudityResponse, *, url: str) -> contract.NudityAnswer:
+def judged(response: DetectNudityResponse, *, url: str | UnsetType) -> contract.NudityAnswer:
     """Return the answer for the judgement of the photo at `url`."""
     details = contract.AnswerDetails(
         model=_model(response.model), seconds=response.seconds, threshold=response.threshold
     )
-    result = contract.Nudity(url, response.is_nude, response.confidence)
+    result = contract.Nudity(url=url, is_nude=response.is_nude, confidence=response.confidence)
     return contract.NudityAnswer(result, details)
 
 
@@ -141,9 +151,13 @@ def _sentiment(sentiment: analysis_pb2.Sentiment) -> contract.Sentiment:
     return contract.Sentiment(_SENTIMENTS[sentiment.label], sentiment.confidence)
 
 
-def _face(face: vision_service_pb2.Face) -> contract.Face:
+def _face(face: vision_service_pb2.Face, *, min_confidence: float) -> contract.Face:
     box = contract.FaceCoordinates(
         top=face.box.top, bottom=face.box.bottom, left=face.box.left, right=face.box.right
     )
-    found = [contract.Emotion(emotion.name, emotion.confidence) for emotion in face.emotions]
+    found = [
+        contract.Emotion(emotion.name, emotion.confidence)
+        for emotion in face.emotions
+        if emotion.confidence >= min_confidence
+    ]
     return contract.Face([box], found)

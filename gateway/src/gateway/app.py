@@ -2,11 +2,10 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -14,19 +13,38 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
+from gateway.clock import Clock, utc_now
 from gateway.credits import Credits
+from gateway.database import DatabaseUnavailable
 from gateway.edge import HttpEdge, render_http_exception, render_problem
 from gateway.endpoints import ENDPOINTS, Endpoint
-from gateway.handling import Gate
+from gateway.handling import BATCH_PATH, Gate
 from gateway.hosted import EXAMPLES_PATH, RESULTS_PATH
-from gateway.keys import Clock, utc_now
+from gateway.job_answers import JOBS_PATH
+from gateway.lookups import Lookups
 from gateway.mesh import Mesh, open_mesh
-from gateway.openapi import LANGUAGES_PATH, openapi_document
+from gateway.openapi import openapi_document
+from gateway.openapi_lookups import (
+    LANGUAGES_PATH,
+    OWN_RESULTS_PATH,
+    USAGE_PATH,
+    WEBHOOKS_PATH,
+)
+from gateway.pages import page_routes
 from gateway.problems import Problem
 from gateway.settings import GatewaySettings
 from servicekit.telemetry import HttpMetrics
 
 Answer = Callable[[Request], Awaitable[Response]]
+LookUp = Callable[[Lookups, Request], Awaitable[Response]]
+
+_LOOKUPS: Final[Mapping[str, Mapping[str, LookUp]]] = {
+    LANGUAGES_PATH: {"GET": Lookups.languages},
+    USAGE_PATH: {"GET": Lookups.usage},
+    JOBS_PATH + "/{id}": {"GET": Lookups.job, "DELETE": Lookups.cancel_job},
+    OWN_RESULTS_PATH + "/{name}": {"DELETE": Lookups.delete_result},
+    WEBHOOKS_PATH: {"GET": Lookups.webhook_secret},
+}
 
 
 def build_app(
@@ -36,19 +54,24 @@ def build_app(
     metrics = HttpMetrics()
     routes = [
         *(Route(endpoint.path, _post(endpoint), methods=["POST"]) for endpoint in ENDPOINTS),
-        Route(LANGUAGES_PATH, _languages, methods=["GET"]),
+        Route(BATCH_PATH, _batch, methods=["POST"]),
+        *(
+            Route(path, _look_up(by_method), methods=[*by_method])
+            for path, by_method in _LOOKUPS.items()
+        ),
         Route(RESULTS_PATH + "/{name}", _result, methods=["GET"]),
         Route(EXAMPLES_PATH + "/{name}", _example, methods=["GET"]),
         Route("/healthz", _healthz, methods=["GET"]),
         Route("/readyz", _readyz, methods=["GET"]),
         Route("/metrics", _metrics_page(metrics), methods=["GET"]),
         Route("/openapi.json", _openapi(), methods=["GET"]),
+        *page_routes(),
     ]
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[Mapping[str, Any]]:  # Any: Starlette's state
         async with open_mesh(settings, credit=credit, clock=clock) as mesh:
-            yield {"mesh": mesh, "gate": Gate(mesh)}
+            yield {"mesh": mesh, "gate": Gate(mesh), "lookups": Lookups(mesh)}
 
     app = Starlette(
         routes=routes,
@@ -69,9 +92,17 @@ def _post(endpoint: Endpoint) -> Answer:
     return answer
 
 
-async def _languages(request: Request) -> Response:
+async def _batch(request: Request) -> Response:
     gate: Gate = request.state.gate
-    return await gate.languages(request)
+    return await gate.batch(request)
+
+
+def _look_up(by_method: Mapping[str, LookUp]) -> Answer:
+    async def answer(request: Request) -> Response:
+        look_up = by_method.get(request.method) or by_method["GET"]  # HEAD comes with GET
+        return await look_up(request.state.lookups, request)
+
+    return answer
 
 
 async def _result(request: Request) -> Response:
@@ -108,7 +139,7 @@ async def _readyz(request: Request) -> Response:
     services = await mesh.backends.health()
     try:
         await mesh.keys.ping()
-    except SQLAlchemyError:
+    except DatabaseUnavailable:
         return _json({"status": "no database", "services": services}, status=503)
     if "SERVING" not in services.values():
         return _json({"status": "no service", "services": services}, status=503)

@@ -1,12 +1,14 @@
-"""The JSON of the REST API, as the seed's reference has it; `details` is the one addition.
+"""The JSON of the REST API, as the seed's reference has it, and what was added to it.
 
 Requests and answers are msgspec Structs: they parse, check and print the JSON, and the OpenAPI
-document is made of them. A field that is None in an answer is left out.
+document is made of them. A field that is None or UNSET in an answer is left out; so is `url` where
+the request named none.
 """
 
+from datetime import date
 from typing import Annotated
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from gateway.urls import MAX_URL_CHARACTERS
 
@@ -23,17 +25,52 @@ Url = Annotated[
 Details = Annotated[
     bool, Meta(description="True adds `details`: the model, its version, its device, the time.")
 ]
+MinConfidence = Annotated[
+    float, Meta(ge=0, le=1, description="What is less sure than this is left out.")
+]
+Image = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        description="The picture itself instead of `url`, in base64 of the standard alphabet "
+        "without line breaks; a data: URI of it is taken too. 10 MiB at most, decoded.",
+        examples=["R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"],
+    ),
+]
+Webhook = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=MAX_URL_CHARACTERS,
+        description="http or https URL that is sent the job when it has ended; only with the "
+        "header `Prefer: respond-async`.",
+    ),
+]
 
 
 class Request(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Every request that names a picture."""
+    """Every request that holds a picture, in exactly one of `url` and `image`."""
 
-    url: Url
+    url: Url | UnsetType = UNSET
+    image: Image | UnsetType = UNSET
     details: Details = False
+    webhook: Webhook | UnsetType = UNSET
 
 
 class ColorizeRequest(Request, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The black-and-white photo to colour."""
+
+    expires_in_s: (
+        Annotated[
+            int,
+            Meta(
+                ge=60,
+                description="How long the coloured picture is hosted, in seconds; the operator's "
+                "setting, 30 days unless changed, is the default and the most.",
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
 
 
 class OcrRequest(Request, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -42,6 +79,14 @@ class OcrRequest(Request, frozen=True, forbid_unknown_fields=True, kw_only=True)
     lang: Annotated[
         str, Meta(max_length=20, description="Language code; GET /api/v1/languages lists them.")
     ] = "eng"
+    min_confidence: Annotated[
+        float,
+        Meta(
+            ge=0,
+            le=1,
+            description="Lines of `details` that are less sure are left out; the text stays whole.",
+        ),
+    ] = 0.0
 
 
 class AnalyzedOcrRequest(Request, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -52,12 +97,14 @@ class EmotionsRequest(Request, frozen=True, forbid_unknown_fields=True, kw_only=
     """The photo whose faces are read."""
 
     limit: Annotated[int, Meta(ge=1, le=7, description="Emotions for each face.")] = 7
+    min_confidence: MinConfidence = 0.0
 
 
 class ClassifyRequest(Request, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The photo to classify."""
 
     limit: Annotated[int, Meta(ge=1, le=100, description="Labels at most.")] = 5
+    min_confidence: MinConfidence = 0.0
 
 
 class NudityRequest(Request, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -69,6 +116,7 @@ class AnalyzedTextRequest(Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
     text: Annotated[str, Meta(min_length=1, max_length=50_000)]
     details: Details = False
+    webhook: Webhook | UnsetType = UNSET
 
 
 class Model(Struct, frozen=True):
@@ -111,10 +159,10 @@ class Colorized(Struct, frozen=True):
     colorized: Annotated[str, Meta(description="URL of the coloured picture, good for 30 days.")]
 
 
-class Text(Struct, frozen=True):
+class Text(Struct, frozen=True, kw_only=True):
     """What was read."""
 
-    url: str
+    url: str | UnsetType = UNSET
     text: str
 
 
@@ -132,10 +180,10 @@ class Sentiment(Struct, frozen=True):
     confidence: Confidence
 
 
-class Analysis(Struct, frozen=True, omit_defaults=True):
+class Analysis(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """What was read and found; `notice` says why a text was not analyzed."""
 
-    url: str
+    url: str | UnsetType = UNSET
     text: AnalyzedText
     sentiment: Sentiment
     tags: Annotated[str, Meta(description='Tags, best first, joined by ", ".')]
@@ -181,10 +229,10 @@ class Label(Struct, frozen=True):
     confidence: Confidence
 
 
-class Nudity(Struct, frozen=True, rename="camel"):
+class Nudity(Struct, frozen=True, rename="camel", kw_only=True):
     """The judgement of a photo."""
 
-    url: str
+    url: str | UnsetType = UNSET
     is_nude: bool
     confidence: Confidence
 
@@ -252,6 +300,34 @@ class LanguagesAnswer(Struct, frozen=True):
     """Answer of GET /api/v1/languages, ordered by code."""
 
     result: list[Language]
+
+
+class UsageOfDay(Struct, frozen=True):
+    """What an account did on a day, in UTC, at one endpoint: requests and the credits they cost."""
+
+    day: date
+    endpoint: str
+    requests: int
+    credits: int
+
+
+class Usage(Struct, frozen=True):
+    """What an account has and did; without a balance (null) it is not metered.
+
+    `held` is what calls that still run have reserved, `spent` what all calls have ever cost.
+    """
+
+    account: str
+    balance: int | None
+    held: int
+    spent: int
+    days: list[UsageOfDay]
+
+
+class UsageAnswer(Struct, frozen=True):
+    """Answer of GET /api/v1/usage: the last 31 days, newest first."""
+
+    result: Usage
 
 
 class ErrorBody(Struct, frozen=True):

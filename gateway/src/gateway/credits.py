@@ -6,10 +6,14 @@ from typing import Protocol
 
 
 class Credits(Protocol):
-    """Whoever knows what an account can pay."""
+    """Whoever knows what an account can pay; `gateway.ledger.Ledger` is the one that runs."""
 
-    def charge(self, account: str, *, endpoint: str) -> AbstractAsyncContextManager[None]:
-        """Reserve the price of `endpoint`; settle when the context ends well, else refund.
+    def charge(
+        self, account: str, *, endpoint: str, units: int = 1
+    ) -> AbstractAsyncContextManager[None]:
+        """Reserve the price of `units` of `endpoint`; settle when the context ends well.
+
+        When it does not end well, what was reserved is given back.
 
         Raises:
             Problem: 406 insufficient_balance, before the context is entered.
@@ -21,7 +25,7 @@ class Unmetered:
     """Credits of a mesh that charges nobody: every account can pay everything."""
 
     @asynccontextmanager
-    async def charge(self, account: str, *, endpoint: str) -> AsyncIterator[None]:
+    async def charge(self, account: str, *, endpoint: str, units: int = 1) -> AsyncIterator[None]:
         """Charge nothing."""
-        del account, endpoint
+        del account, endpoint, units
         yield

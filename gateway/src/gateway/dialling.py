@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from aiohttp import AddrInfoType
+from aiohttp import AddrInfoType, TCPConnector
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from gateway.addresses import Network, is_exempt, is_forbidden
@@ -91,6 +91,27 @@ class GuardedResolver(AbstractResolver):
     async def close(self) -> None:
         """Close the resolver inside."""
         await self._resolver.close()
+
+
+def guarded_connector(
+    guard: DialGuard, resolver: AbstractResolver, *, limit: int, limit_per_host: int
+) -> TCPConnector:
+    """Return a connector that dials nothing that the guard has not judged.
+
+    Args:
+        guard: judges.
+        resolver: looks names up; its answers are judged too.
+        limit: connections open at once.
+        limit_per_host: connections open at once to one host and port.
+    """
+    return TCPConnector(
+        resolver=GuardedResolver(resolver, guard),
+        socket_factory=guard.open_socket,
+        use_dns_cache=False,  # each connection is judged by the answer that it uses
+        force_close=True,  # nothing is left open for a server to answer twice
+        limit=limit,
+        limit_per_host=limit_per_host,
+    )
 
 
 def look_up(host: str, port: int, family: socket.AddressFamily) -> Sequence[AddrInfoType]:

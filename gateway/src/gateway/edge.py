@@ -14,8 +14,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.contract import ErrorAnswer, ErrorBody
-from gateway.handling import json_response
+from gateway.database import DatabaseUnavailable
 from gateway.problems import Problem
+from gateway.responses import json_response
 from servicekit.logs import get_logger
 from servicekit.telemetry import HttpMetrics
 
@@ -57,7 +58,9 @@ class HttpEdge:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)["X-Request-Id"] = request_id
+                headers = MutableHeaders(scope=message)
+                headers.update(scope["state"].get("answer_headers", {}))
+                headers["X-Request-Id"] = request_id
             await send(message)
 
         self._metrics.http_in_flight.inc()
@@ -95,6 +98,8 @@ async def render_problem(request: Request, problem: Exception) -> Response:
     """Return a Problem as the one error shape."""
     if not isinstance(problem, Problem):
         raise problem
+    if isinstance(problem, DatabaseUnavailable):
+        _log.warning("database away", reason=problem.reason)
     return _error(
         problem.status,
         problem.code,

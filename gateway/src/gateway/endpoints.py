@@ -1,12 +1,14 @@
 """The endpoints: what each asks of the services, and how its answer looks."""
 
+from base64 import b64encode
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from time import monotonic
 from typing import Any, Final, Generic, TypeVar
 
 import grpc
-from msgspec import Struct
+from msgspec import Struct, UnsetType
 
 from gateway import answers, contract
 from gateway.backends import call
@@ -32,7 +34,7 @@ ResponseT = TypeVar("ResponseT")
 
 
 @dataclass(frozen=True, slots=True)
-class Job(Generic[RequestT]):
+class Task(Generic[RequestT]):
     """One request that has passed every check.
 
     Attributes:
@@ -87,63 +89,85 @@ class Endpoint:
     summary: str
     request: type[Struct]
     answer: type[Struct]
-    run: Callable[[Mesh, Any], Awaitable[Any]]  # Any: a Job and an answer of the types above
+    run: Callable[[Mesh, Any], Awaitable[Any]]  # Any: a Task and an answer of the types above
 
 
-async def _colorize(mesh: Mesh, job: Job[contract.ColorizeRequest]) -> contract.ColorizeAnswer:
-    response = await job.ask(mesh.backends.colorize.Colorize, ColorizeRequest(image=job.image))
+async def _colorize(mesh: Mesh, task: Task[contract.ColorizeRequest]) -> contract.ColorizeAnswer:
+    lifetime = _lifetime(mesh, task.request)
+    response = await task.ask(mesh.backends.colorize.Colorize, ColorizeRequest(image=task.image))
+    if mesh.settings.zero_retention:
+        content = b64encode(response.image).decode()
+        return answers.colorized(response, url=f"data:{response.media_type};base64,{content}")
     name = await mesh.results.save(
         response.image,
-        account=job.account,
+        account=task.account,
         media_type=response.media_type,
-        original_name=job.image_name,
+        original_name=task.image_name,
+        lifetime=lifetime,
     )
-    return answers.colorized(response, url=f"{job.base_url}{RESULTS_PATH}/{name}")
+    return answers.colorized(response, url=f"{task.base_url}{RESULTS_PATH}/{name}")
 
 
-async def _ocr(mesh: Mesh, job: Job[contract.OcrRequest]) -> contract.OcrAnswer:
-    response = await job.ask(
-        mesh.backends.ocr.Recognize, RecognizeRequest(image=job.image, language=job.request.lang)
+def _lifetime(mesh: Mesh, request: contract.ColorizeRequest) -> timedelta:
+    """Return how long the result is hosted.
+
+    Raises:
+        Problem: 400, longer than the operator hosts anything.
+    """
+    longest = timedelta(days=mesh.settings.result_days)
+    if isinstance(request.expires_in_s, UnsetType):
+        return longest
+    if request.expires_in_s > longest.total_seconds():
+        message = f"parameter 'expires_in_s': expected `int` <= {longest.total_seconds():.0f}"
+        raise Problem(400, "invalid_parameter", message)
+    return timedelta(seconds=request.expires_in_s)
+
+
+async def _ocr(mesh: Mesh, task: Task[contract.OcrRequest]) -> contract.OcrAnswer:
+    response = await task.ask(
+        mesh.backends.ocr.Recognize, RecognizeRequest(image=task.image, language=task.request.lang)
     )
-    return answers.recognized(response, url=job.request.url)
+    return answers.recognized(
+        response, url=task.request.url, min_confidence=task.request.min_confidence
+    )
 
 
 async def _analyzed_ocr(
-    mesh: Mesh, job: Job[contract.AnalyzedOcrRequest]
+    mesh: Mesh, task: Task[contract.AnalyzedOcrRequest]
 ) -> contract.AnalyzedOcrAnswer:
-    response = await job.ask(mesh.backends.ocr.Analyze, AnalyzeRequest(image=job.image))
-    return answers.analyzed(response, url=job.request.url)
+    response = await task.ask(mesh.backends.ocr.Analyze, AnalyzeRequest(image=task.image))
+    return answers.analyzed(response, url=task.request.url)
 
 
 async def _analyzed_text(
-    mesh: Mesh, job: Job[contract.AnalyzedTextRequest]
+    mesh: Mesh, task: Task[contract.AnalyzedTextRequest]
 ) -> contract.AnalyzedTextAnswer:
-    response = await job.ask(
-        mesh.backends.ocr.AnalyzeText, AnalyzeTextRequest(text=job.request.text)
+    response = await task.ask(
+        mesh.backends.ocr.AnalyzeText, AnalyzeTextRequest(text=task.request.text)
     )
-    return answers.analyzed_text(response, text=job.request.text)
+    return answers.analyzed_text(response, text=task.request.text)
 
 
-async def _emotions(mesh: Mesh, job: Job[contract.EmotionsRequest]) -> contract.EmotionsAnswer:
-    response = await job.ask(
+async def _emotions(mesh: Mesh, task: Task[contract.EmotionsRequest]) -> contract.EmotionsAnswer:
+    response = await task.ask(
         mesh.backends.vision.DetectEmotions,
-        DetectEmotionsRequest(image=job.image, limit=job.request.limit),
+        DetectEmotionsRequest(image=task.image, limit=task.request.limit),
     )
-    return answers.emotions(response)
+    return answers.emotions(response, min_confidence=task.request.min_confidence)
 
 
-async def _classify(mesh: Mesh, job: Job[contract.ClassifyRequest]) -> contract.ClassifyAnswer:
-    response = await job.ask(
-        mesh.backends.vision.Classify, ClassifyRequest(image=job.image, limit=job.request.limit)
+async def _classify(mesh: Mesh, task: Task[contract.ClassifyRequest]) -> contract.ClassifyAnswer:
+    response = await task.ask(
+        mesh.backends.vision.Classify, ClassifyRequest(image=task.image, limit=task.request.limit)
     )
-    return answers.classified(response)
+    return answers.classified(response, min_confidence=task.request.min_confidence)
 
 
-async def _nudity(mesh: Mesh, job: Job[contract.NudityRequest]) -> contract.NudityAnswer:
-    response = await job.ask(
-        mesh.backends.vision.DetectNudity, DetectNudityRequest(image=job.image)
+async def _nudity(mesh: Mesh, task: Task[contract.NudityRequest]) -> contract.NudityAnswer:
+    response = await task.ask(
+        mesh.backends.vision.DetectNudity, DetectNudityRequest(image=task.image)
     )
-    return answers.judged(response, url=job.request.url)
+    return answers.judged(response, url=task.request.url)
 
 
 async def list_languages(

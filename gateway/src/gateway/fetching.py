@@ -18,10 +18,10 @@ from gateway.dialling import (
     DialGuard,
     ForbiddenAddressError,
     ForbiddenPortError,
-    GuardedResolver,
     PooledResolver,
+    guarded_connector,
 )
-from gateway.media import ACCEPTED, looks_like_html, sniff
+from gateway.media import EncodedImage, require_picture
 from gateway.problems import Problem
 from gateway.urls import file_name, next_hop, parse_url
 from servicekit.limits import MAX_IMAGE_BYTES
@@ -69,21 +69,6 @@ class FetchLimits:
     dns_timeout_s: float = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class FetchedImage:
-    """A picture as it was fetched, not decoded.
-
-    Attributes:
-        content: the whole file.
-        media_type: what its first bytes prove, whatever the server calls it.
-        name: last segment of the asked URL's path, safe in file names.
-    """
-
-    content: bytes
-    media_type: str
-    name: str
-
-
 class ImageFetcher:
     """Fetches pictures by URL; made inside the event loop that uses it.
 
@@ -109,7 +94,7 @@ class ImageFetcher:
         )
         self._session = _open_session(limits, guard, self._resolver)
 
-    async def fetch(self, url: str, *, timeout_s: float) -> FetchedImage:
+    async def fetch(self, url: str, *, timeout_s: float) -> EncodedImage:
         """Return the picture at the URL.
 
         Args:
@@ -129,7 +114,8 @@ class ImageFetcher:
         except TimeoutError as err:
             message = f"the picture did not arrive within {allowed_s:.3g} s"
             raise Problem(504, "fetch_timeout", message) from err
-        return FetchedImage(content, _media_type(content), file_name(first))
+        media_type = require_picture(content, subject="the URL leads to")
+        return EncodedImage(content, media_type, file_name(first))
 
     async def close(self) -> None:
         """Close every connection and the resolver."""
@@ -180,11 +166,9 @@ class ImageFetcher:
 def _open_session(
     limits: FetchLimits, guard: DialGuard, resolver: AbstractResolver
 ) -> aiohttp.ClientSession:
-    connector = aiohttp.TCPConnector(
-        resolver=GuardedResolver(resolver, guard),
-        socket_factory=guard.open_socket,
-        use_dns_cache=False,  # each connection is judged by the answer that it uses
-        force_close=True,  # nothing is left open for a server to answer twice
+    connector = guarded_connector(
+        guard,
+        resolver,
         limit=limits.max_connections,
         limit_per_host=limits.max_connections_per_host,
     )
@@ -196,17 +180,6 @@ def _open_session(
         auto_decompress=False,
         trust_env=False,
     )
-
-
-def _media_type(content: bytes) -> str:
-    media_type = sniff(content)
-    if media_type is not None:
-        return media_type
-    found = (
-        "a web page (HTML), not the picture itself" if looks_like_html(content) else "no picture"
-    )
-    message = f"the URL leads to {found}; accepted are {ACCEPTED}"
-    raise Problem(415, "unsupported_media_type", message)
 
 
 def _as_problem(error: aiohttp.ClientError | OSError) -> Problem:

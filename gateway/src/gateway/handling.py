@@ -1,135 +1,187 @@
-"""The order of checks of every endpoint: key, size, JSON, fields, fetch, credits, call, settle."""
+"""The order of checks: key, scope, rate, size, JSON, fields, fetch, credits, call, settle."""
 
 import asyncio
-from collections.abc import Coroutine
-from dataclasses import replace
-from time import monotonic
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from functools import partial
+from typing import Any, Final, TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import UnsetType
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from gateway import contract
-from gateway.endpoints import Endpoint, Job, list_languages
-from gateway.keys import ApiKey
+from gateway.admission import admit
+from gateway.batch import Batch, Item, parse_batch
+from gateway.bodies import BodyReader, UploadMemory
+from gateway.endpoints import ENDPOINTS, Endpoint
+from gateway.idempotency import Keep, fingerprint_of
+from gateway.inputs import Input, read_input, read_object
+from gateway.job_answers import job_answer
+from gateway.jobs import JobOrder, RunningJob
 from gateway.mesh import Mesh
-from gateway.parsing import parse_request
 from gateway.problems import Problem
+from gateway.responses import json_response
+from gateway.scopes import endpoint_name
+from gateway.working import Caller, Workshop
 
-MAX_BODY_BYTES = 64 * 1024  # a JSON body holds a URL or a text, never a picture
-
-# What curl and browsers call a JSON body when nobody tells them; anything else is no JSON.
-_JSON_TYPES = ("", "application/json", "application/x-www-form-urlencoded", "text/plain")
+BATCH_PATH: Final = "/api/v1/batch"
 
 T = TypeVar("T")
 
 
 class Gate:
-    """Lets requests through to the services, at most `max_in_flight` at once."""
+    """Lets requests through to the workshop, when they are good."""
 
     def __init__(self, mesh: Mesh) -> None:
         self._mesh = mesh
-        self._in_flight = 0
+        self._workshop = Workshop(mesh)
+        self._bodies = BodyReader(
+            UploadMemory(mesh.settings.upload_memory_mib * 2**20),
+            timeout_s=mesh.settings.body_timeout_s,
+        )
+        self._endpoints = {endpoint_name(endpoint.path): endpoint for endpoint in ENDPOINTS}
 
     async def post(self, endpoint: Endpoint, request: Request) -> Response:
         """Answer a POST to `endpoint`.
 
         Raises:
-            Problem: any answer but 200.
+            Problem: any answer but 200 and 202.
         """
-        deadline_s = monotonic() + self._mesh.settings.request_timeout_s
-        key = await self._key(request)
-        parsed = parse_request(await _read_body(request), endpoint.request)
-        job = Job(
-            parsed,
-            image=b"",
-            image_name="",
-            account=key.account,
-            request_id=request.state.request_id,
-            deadline_s=deadline_s,
-            base_url=self._mesh.settings.public_url.rstrip("/") or str(request.base_url)[:-1],
+        deadline_s = self._workshop.deadline_s()
+        caller = await self._caller(request, scope=endpoint.path)
+        given = await read_input(self._bodies, request, endpoint.request)
+        webhook = self._webhook(request, given.request)
+        task = caller.task(given, deadline_s=deadline_s)
+        order = self._order(
+            caller,
+            [given],
+            webhook=webhook,
+            work=lambda job: self._workshop.answer_late(endpoint, task, job),
         )
-        answer = await _while_connected(request, self._answer(endpoint, job))
-        return json_response(_public(parsed, answer))
+        return await self._once(
+            request,
+            caller,
+            now=partial(self._workshop.answer, endpoint, task),
+            later=order,
+            fingerprint=self._fingerprint(
+                request, lambda: msgspec.json.encode(given.request), task.image
+            ),
+        )
 
-    async def languages(self, request: Request) -> Response:
-        """Answer GET /api/v1/languages.
+    async def batch(self, request: Request) -> Response:
+        """Answer a POST to /api/v1/batch.
 
         Raises:
-            Problem: any answer but 200.
+            Problem: any answer but 200 and 202.
         """
-        await self._key(request)
-        answer = await list_languages(
-            self._mesh,
-            timeout_s=self._mesh.settings.request_timeout_s,
-            request_id=request.state.request_id,
+        deadline_s = self._workshop.deadline_s()
+        caller = await self._caller(request)
+        batch, fingerprint = await self._read_batch(request)
+        order = self._order(
+            caller,
+            [item.given for item in batch.items if isinstance(item, Item)],
+            total=len(batch.items),
+            webhook=self._webhook(request, batch),
+            work=lambda job: self._workshop.answer_batch_late(caller, batch, job),
         )
-        return json_response(answer)
+        return await self._once(
+            request,
+            caller,
+            now=partial(self._workshop.answer_batch, caller, batch, deadline_s),
+            later=order,
+            fingerprint=fingerprint,
+        )
 
-    async def _key(self, request: Request) -> ApiKey:
-        return await self._mesh.keys.check(request.headers.get("x-api-key"))
+    async def _read_batch(self, request: Request) -> tuple[Batch, str]:
+        # The fields hold the text of every picture: they must not outlive this.
+        values = await read_object(self._bodies, request)
+        batch = parse_batch(values, self._endpoints)
+        return batch, self._fingerprint(request, lambda: msgspec.json.encode(values))
 
-    async def _answer(self, endpoint: Endpoint, job: Job[Any]) -> Struct:  # Any: every request
-        limit = self._mesh.settings.max_in_flight
-        if self._in_flight >= limit:
-            message = f"{limit} requests are being answered already; try again later"
-            raise Problem(429, "overloaded", message)
-        self._in_flight += 1
+    async def _caller(self, request: Request, *, scope: str | None = None) -> Caller:
+        key = await admit(self._mesh, request, scope=scope)
+        base_url = self._mesh.settings.public_url.rstrip("/") or str(request.base_url)[:-1]
+        return Caller(key, request.state.request_id, base_url)
+
+    def _webhook(self, request: Request, given: Any) -> str | None:  # Any: all have a webhook
+        if isinstance(given.webhook, UnsetType):
+            return None
+        if not self._is_async(request):
+            message = (
+                "parameter 'webhook': this gateway keeps nothing, so it has no jobs; leave it out"
+                if self._mesh.settings.zero_retention
+                else "parameter 'webhook': needs the header 'Prefer: respond-async'"
+            )
+            raise Problem(400, "invalid_parameter", message)
+        self._mesh.webhooks.check(given.webhook)
+        return str(given.webhook)
+
+    def _is_async(self, request: Request) -> bool:
+        # A preference may be left aside (RFC 7240), and what keeps nothing has no jobs.
+        if self._mesh.settings.zero_retention:
+            return False
+        words = ",".join(request.headers.getlist("prefer")).split(",")
+        return any(word.partition(";")[0].strip().lower() == "respond-async" for word in words)
+
+    def _order(
+        self,
+        caller: Caller,
+        inputs: Sequence[Input[Any]],  # Any: requests of any endpoint
+        *,
+        total: int = 1,
+        webhook: str | None,
+        work: Callable[[RunningJob], Awaitable[object]],
+    ) -> JobOrder:
+        return JobOrder(
+            caller.key.account,
+            caller.request_id,
+            total=total,
+            held_bytes=sum(len(given.image.content) for given in inputs if given.image),
+            webhook=webhook,
+            work=work,
+        )
+
+    async def _once(
+        self,
+        request: Request,
+        caller: Caller,
+        *,
+        now: Callable[[Keep], Awaitable[Response]],
+        later: JobOrder,
+        fingerprint: str,
+    ) -> Response:
+        """Answer now or later, and a repeated request as it was answered before."""
+        answer = self._mesh.idempotent.once(
+            caller.key.account,
+            key=request.headers.get("idempotency-key"),
+            fingerprint=fingerprint,
+            work=partial(self._defer, later) if self._is_async(request) else now,
+        )
+        return await _while_connected(request, answer)
+
+    def _fingerprint(
+        self, request: Request, fields: Callable[[], bytes], image: bytes = b""
+    ) -> str:
+        """Return what an Idempotency-Key stands for; empty without one, for it takes time."""
+        if "idempotency-key" not in request.headers:
+            return ""
+        if self._mesh.settings.zero_retention:
+            message = "this gateway keeps nothing, so it knows no request again; leave the key out"
+            raise Problem(400, "invalid_idempotency_key", message)
+        path = f"{request.url.path}{' later' if self._is_async(request) else ''}"
+        return fingerprint_of(path, fields(), image)
+
+    async def _defer(self, order: JobOrder, keep: Keep) -> Response:
+        record = await self._mesh.jobs.submit(order)
+        answer = job_answer(record)
+        headers = {"Location": answer.result.url, "Preference-Applied": "respond-async"}
+        response = json_response(answer, status=202, headers=headers)
         try:
-            fetched = await self._fetch(job)
-            async with self._mesh.credits.charge(job.account, endpoint=endpoint.path):
-                return await endpoint.run(self._mesh, fetched)  # type: ignore[no-any-return]  # a Struct by Endpoint's words
-        finally:
-            self._in_flight -= 1
-
-    async def _fetch(self, job: Job[Any]) -> Job[Any]:  # Any: every request
-        if not isinstance(job.request, contract.Request):
-            return job
-        url = job.request.url
-        image = await self._mesh.hosted.read(url, base_url=job.base_url)
-        if image is None:
-            image = await self._mesh.fetcher.fetch(url, timeout_s=job.remaining_s())
-        return replace(job, image=image.content, image_name=image.name)
-
-
-def json_response(
-    answer: Struct, *, status: int = 200, headers: dict[str, str] | None = None
-) -> Response:
-    """Return `answer` as JSON."""
-    body = msgspec.json.encode(answer)
-    return Response(body, status, media_type="application/json", headers=headers)
-
-
-def _public(request: Struct, answer: Any) -> Struct:  # Any: answers differ, all have details
-    if getattr(request, "details", False):
-        return answer  # type: ignore[no-any-return]  # see above
-    return msgspec.structs.replace(answer, details=None)  # type: ignore[no-any-return]  # see above
-
-
-async def _read_body(request: Request) -> bytes:
-    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type not in _JSON_TYPES:
-        raise Problem(
-            415, "unsupported_media_type", f"send JSON (application/json), not {media_type[:50]!r}"
-        )
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > MAX_BODY_BYTES:
-        raise _too_large()
-    body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > MAX_BODY_BYTES:
-            raise _too_large()
-    return bytes(body)
-
-
-def _too_large() -> Problem:
-    limit = MAX_BODY_BYTES // 1024
-    # The rest of the body is never read, so the connection cannot be used again.
-    headers = {"Connection": "close"}
-    return Problem(413, "body_too_large", f"the body is over {limit} KiB", headers=headers)
+            await keep(response)
+        except BaseException:
+            await self._mesh.jobs.cancel(record.id, account=order.account)
+            raise
+        return response
 
 
 async def _while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:

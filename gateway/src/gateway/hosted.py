@@ -7,8 +7,7 @@ a mesh on a private address can work on its own results.
 from importlib import resources
 from typing import Final
 
-from gateway.fetching import FetchedImage
-from gateway.media import sniff
+from gateway.media import EncodedImage, sniff
 from gateway.results import ResultStore
 
 RESULTS_PATH: Final = "/content/colorized"
@@ -25,13 +24,13 @@ class HostedPictures:
             for entry in (resources.files("gateway") / "examples").iterdir()
         }
 
-    def example(self, name: str) -> FetchedImage | None:
+    def example(self, name: str) -> EncodedImage | None:
         """Return the example of that file name, None where there is none."""
         content = self._examples.get(name, b"")
         media_type = sniff(content)
-        return FetchedImage(content, media_type, name) if media_type else None
+        return EncodedImage(content, media_type, name) if media_type else None
 
-    async def read(self, url: str, *, base_url: str) -> FetchedImage | None:
+    async def read(self, url: str, *, base_url: str) -> EncodedImage | None:
         """Return the picture at `url`, None where the gateway at `base_url` hosts none."""
         if not url.startswith(base_url):
             return None
@@ -44,4 +43,4 @@ class HostedPictures:
         if result is None:
             return None
         content = b"".join([piece async for piece in result.content])
-        return FetchedImage(content, result.media_type, name)
+        return EncodedImage(content, result.media_type, name)

@@ -1,4 +1,8 @@
-"""The picture types that the mesh accepts, told by their first bytes."""
+"""Encoded pictures and the types that the mesh accepts, told by their first bytes."""
+
+from dataclasses import dataclass
+
+from gateway.problems import Problem
 
 ACCEPTED = "JPEG, PNG, WebP, GIF, TIFF and BMP"
 
@@ -18,6 +22,21 @@ _SIGNATURES = (
 _BMP_HEADER_SIZES_BYTES = frozenset({12, 40, 52, 56, 64, 108, 124})
 
 
+@dataclass(frozen=True, slots=True)
+class EncodedImage:
+    """A picture as it came, not decoded.
+
+    Attributes:
+        content: the whole file.
+        media_type: what its first bytes prove, whatever its sender calls it.
+        name: file name, safe in headers; "image" where it has none.
+    """
+
+    content: bytes
+    media_type: str
+    name: str
+
+
 def sniff(content: bytes) -> str | None:
     """Return the media type that the first bytes prove; None when they prove no accepted one."""
     for signature, media_type in _SIGNATURES:
@@ -28,6 +47,26 @@ def sniff(content: bytes) -> str | None:
     if content[:2] == b"BM" and int.from_bytes(content[14:18], "little") in _BMP_HEADER_SIZES_BYTES:
         return "image/bmp"
     return None
+
+
+def require_picture(content: bytes, *, subject: str) -> str:
+    """Return the media type of `content`.
+
+    Args:
+        content: the whole file.
+        subject: what the message begins with, such as "the URL leads to".
+
+    Raises:
+        Problem: 415, it is no accepted picture.
+    """
+    media_type = sniff(content)
+    if media_type is not None:
+        return media_type
+    found = (
+        "a web page (HTML), not the picture itself" if looks_like_html(content) else "no picture"
+    )
+    message = f"{subject} {found}; accepted are {ACCEPTED}"
+    raise Problem(415, "unsupported_media_type", message)
 
 
 def looks_like_html(content: bytes) -> bool:

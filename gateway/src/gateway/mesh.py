@@ -8,18 +8,31 @@ from datetime import timedelta
 
 from obstore.exceptions import BaseError as ObstoreError
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.backends import Backends, open_backends
-from gateway.credits import Credits, Unmetered
+from gateway.clock import Clock, utc_now
+from gateway.credits import Credits
 from gateway.database import open_database
 from gateway.fetching import FetchLimits, ImageFetcher
 from gateway.hosted import HostedPictures
-from gateway.keys import Clock, KeyStore, utc_now
-from gateway.results import ResultStore
+from gateway.housekeeping import doing
+from gateway.idempotency import IdempotentAnswers
+from gateway.job_store import JobStore
+from gateway.jobs import JobLimits, JobRunner, running_jobs
+from gateway.keys import KeyStore
+from gateway.ledger import Ledger
+from gateway.rates import RateLimits, parse_rates
+from gateway.results import ResultStore, open_store
 from gateway.settings import GatewaySettings
+from gateway.usage import UsageBook
+from gateway.webhooks import Webhooks, sending
 from servicekit.logs import get_logger
 
 _SWEEP_EVERY_S = 3600.0  # an expired picture is refused at once; its bytes go within the hour
+
+_CHORES_EVERY_S = 60.0  # expired holds come back, and counts are written, within a minute
+_SPARE_S = 60.0  # a hold outlives the longest request by this time
 
 _log = get_logger("gateway")
 
@@ -30,11 +43,16 @@ class Mesh:
 
     settings: GatewaySettings
     keys: KeyStore
+    rates: RateLimits
+    idempotent: IdempotentAnswers
     results: ResultStore
     hosted: HostedPictures
     credits: Credits
+    usage: UsageBook
     fetcher: ImageFetcher
     backends: Backends
+    jobs: JobRunner
+    webhooks: Webhooks
 
 
 @asynccontextmanager
@@ -47,7 +65,7 @@ async def open_mesh(
         stack.push_async_callback(engine.dispose)
         results = ResultStore(
             engine,
-            settings.results_dir,
+            open_store(settings.results_url, folder=settings.results_dir),
             lifetime=timedelta(days=settings.result_days),
             clock=clock,
         )
@@ -56,9 +74,78 @@ async def open_mesh(
         stack.push_async_callback(fetcher.close)
         backends = await stack.enter_async_context(open_backends(settings))
         await stack.enter_async_context(_sweeping(results))
-        keys = KeyStore(engine, clock=clock)
-        hosted = HostedPictures(results)
-        yield Mesh(settings, keys, results, hosted, credit or Unmetered(), fetcher, backends)
+        books = await stack.enter_async_context(_books(engine, settings, clock))
+        rates = RateLimits(
+            per_key=parse_rates(settings.rate_limit),
+            per_account=parse_rates(settings.account_rate_limit),
+            url=settings.rate_url,
+        )
+        stack.push_async_callback(rates.close)
+        # Opened last: jobs are stopped while all that they use is there.
+        webhooks, jobs = await stack.enter_async_context(_jobs(engine, settings, clock))
+        yield Mesh(
+            settings=settings,
+            keys=books.keys,
+            rates=rates,
+            idempotent=books.idempotent,
+            results=results,
+            hosted=HostedPictures(results),
+            credits=credit or books.ledger,
+            usage=books.usage,
+            fetcher=fetcher,
+            backends=backends,
+            jobs=jobs,
+            webhooks=webhooks,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Books:
+    keys: KeyStore
+    idempotent: IdempotentAnswers
+    usage: UsageBook
+    ledger: Ledger
+
+
+@asynccontextmanager
+async def _books(
+    engine: AsyncEngine, settings: GatewaySettings, clock: Clock
+) -> AsyncIterator[_Books]:
+    """Open what is kept of accounts, and keep it in order until the end."""
+    longest = timedelta(seconds=settings.request_timeout_s + _SPARE_S)
+    usage = UsageBook(engine, clock=clock)
+    keys = KeyStore(engine, clock=clock, cache_for=timedelta(seconds=settings.key_cache_s))
+    idempotent = IdempotentAnswers(engine, claim_for=longest, clock=clock)
+    ledger = Ledger(engine, usage, prices=settings.prices, hold_for=longest, clock=clock)
+    chores = {
+        "holds": ledger.sweep,
+        "usage": usage.flush,
+        "uses of keys": keys.write_uses,
+        "idempotent answers": idempotent.sweep,
+    }
+    async with doing(chores, every_s=_CHORES_EVERY_S):
+        yield _Books(keys, idempotent, usage, ledger)
+
+
+@asynccontextmanager
+async def _jobs(
+    engine: AsyncEngine, settings: GatewaySettings, clock: Clock
+) -> AsyncIterator[tuple[Webhooks, JobRunner]]:
+    store = JobStore(engine, lifetime=timedelta(hours=settings.job_hours), clock=clock)
+    limits = JobLimits(
+        running=settings.max_running_jobs,
+        waiting=settings.max_jobs,
+        waiting_per_account=settings.max_jobs_per_account,
+        held_bytes=settings.upload_memory_mib * 2**20,
+    )
+    webhooks = Webhooks(
+        store,
+        secret=settings.webhook_secret.get_secret_value(),
+        allow=settings.webhook_allow,
+        retry_s=settings.webhook_retry_s,
+    )
+    async with sending(webhooks), running_jobs(store, webhooks, limits) as jobs:
+        yield webhooks, jobs
 
 
 @asynccontextmanager

@@ -1,41 +1,34 @@
 """The OpenAPI 3.1 document, made of the contract's Structs and the table of endpoints."""
 
-from typing import Any, Final
-
 import msgspec
 
-from gateway import contract
+from gateway import contract, job_contract
 from gateway.endpoints import ENDPOINTS, Endpoint
-from gateway.hosted import RESULTS_PATH
+from gateway.forms import FORM_TYPE, IMAGE_FIELD
+from gateway.handling import BATCH_PATH
+from gateway.openapi_lookups import lookup_paths, webhooks
+from gateway.openapi_parts import ERRORS, IDEMPOTENCY_KEY, PREFER, REF, Json, content, errors
+from gateway.scopes import endpoint_name
 
-LANGUAGES_PATH: Final = "/api/v1/languages"
+_OTHER_KINDS = (
+    job_contract.BatchRequest,
+    job_contract.BatchAnswer,
+    job_contract.JobAnswer,
+    job_contract.WebhookSecretAnswer,
+    contract.LanguagesAnswer,
+    contract.UsageAnswer,
+    contract.ErrorAnswer,
+)
 
-_REF = "#/components/schemas/{name}"
+# What a batch as a whole is refused with; its requests have their own statuses.
+_BATCH_ERRORS = (400, 401, 404, 408, 409, 413, 415, 422, 429, 500, 503)
 
-# Every status beside 200 that an endpoint can answer, and when.
-_ERRORS: Final = {
-    400: "A parameter is unknown or has a bad value, the body is no JSON, or the URL is refused.",
-    401: "The API key is missing, wrong, expired or revoked.",
-    404: "A parameter is missing.",
-    406: "The account's balance is insufficient.",
-    413: "The body is over 64 KiB, or the picture is over 10 MiB.",
-    415: "The body is no JSON, or the URL holds no picture of an accepted type.",
-    422: "The picture cannot be read.",
-    429: "Too many requests at once; try again later.",
-    500: "The mesh failed.",
-    502: "The URL could not be fetched.",
-    503: "The service, its model or the language's data is not there now.",
-    504: "The URL or the service took too long.",
-}
-
-Json = dict[str, Any]  # Any: a JSON document
+# A request holds its picture in exactly one of its forms.
+_ONE_PICTURE = [{"required": ["url"]}, {"required": [IMAGE_FIELD]}]
 
 
 def openapi_document() -> Json:
     """Return the document as JSON values."""
-    kinds = [kind for endpoint in ENDPOINTS for kind in (endpoint.request, endpoint.answer)]
-    kinds += [contract.LanguagesAnswer, contract.ErrorAnswer]
-    _, schemas = msgspec.json.schema_components(kinds, ref_template=_REF)
     paths = {endpoint.path: {"post": _operation(endpoint)} for endpoint in ENDPOINTS}
     return {
         "openapi": "3.1.0",
@@ -46,63 +39,87 @@ def openapi_document() -> Json:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "security": [{"ApiKey": []}],
-        "paths": {**paths, **_other_paths()},
+        "paths": {**paths, BATCH_PATH: {"post": _batch()}, **lookup_paths()},
+        "webhooks": webhooks(),
         "components": {
-            "schemas": schemas,
+            "schemas": _schemas(),
             "securitySchemes": {"ApiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"}},
         },
     }
 
 
+def _schemas() -> Json:
+    kinds = [kind for endpoint in ENDPOINTS for kind in (endpoint.request, endpoint.answer)]
+    _, schemas = msgspec.json.schema_components([*kinds, *_OTHER_KINDS], ref_template=REF)
+    for endpoint in ENDPOINTS:
+        if _takes_picture(endpoint):
+            name = endpoint.request.__name__
+            schemas[name]["oneOf"] = _ONE_PICTURE
+            schemas[_form_name(endpoint)] = _form(schemas[name])
+    item = schemas[job_contract.BatchRequest.__name__]["properties"]["requests"]["items"]
+    names = [endpoint_name(endpoint.path) for endpoint in ENDPOINTS]
+    item["properties"] = {"endpoint": {"enum": names}}
+    item["required"] = ["endpoint"]
+    return schemas
+
+
+def _form(fields: Json) -> Json:
+    """Return the schema of a form with these fields, its picture a file."""
+    file = {
+        "description": "The picture as a file instead of `url`, 10 MiB at most.",
+        "contentMediaType": "application/octet-stream",
+    }
+    properties = {**fields["properties"], IMAGE_FIELD: file}
+    return {**fields, "title": fields["title"] + "Form", "properties": properties}
+
+
 def _operation(endpoint: Endpoint) -> Json:
+    bodies = content(endpoint.request)
+    if _takes_picture(endpoint):
+        bodies[FORM_TYPE] = {"schema": {"$ref": REF.format(name=_form_name(endpoint))}}
+    return _posting(
+        endpoint_name(endpoint.path),
+        endpoint.summary,
+        bodies=bodies,
+        answer=endpoint.answer,
+        error_answers=errors(ERRORS),
+    )
+
+
+def _batch() -> Json:
+    return _posting(
+        "batch",
+        "Answer up to 16 requests at once, each with its own status.",
+        bodies=content(job_contract.BatchRequest),
+        answer=job_contract.BatchAnswer,
+        error_answers=errors(_BATCH_ERRORS),
+    )
+
+
+def _posting(
+    name: str, summary: str, *, bodies: Json, answer: type[msgspec.Struct], error_answers: Json
+) -> Json:
+    later = {
+        "description": "It is answered later, by the job at `Location`.",
+        "headers": {"Location": {"schema": {"type": "string"}}},
+        "content": content(job_contract.JobAnswer),
+    }
     return {
-        "operationId": endpoint.path.rpartition("/")[2],
-        "summary": endpoint.summary,
-        "requestBody": {"required": True, "content": _content(endpoint.request)},
+        "operationId": name,
+        "summary": summary,
+        "parameters": [IDEMPOTENCY_KEY, PREFER],
+        "requestBody": {"required": True, "content": bodies},
         "responses": {
-            "200": {"description": "The answer.", "content": _content(endpoint.answer)},
-            **{str(status): _error(text) for status, text in _ERRORS.items()},
+            "200": {"description": "The answer.", "content": content(answer)},
+            "202": later,
+            **error_answers,
         },
     }
 
 
-def _other_paths() -> Json:
-    parameter = {"name": "name", "in": "path", "required": True, "schema": {"type": "string"}}
-    pictures: Json = {"image/jpeg": {}, "image/png": {}}
-    return {
-        LANGUAGES_PATH: {
-            "get": {
-                "operationId": "languages",
-                "summary": "List the language codes that /api/v1/ocr takes.",
-                "responses": {
-                    "200": {
-                        "description": "The languages.",
-                        "content": _content(contract.LanguagesAnswer),
-                    },
-                    **{
-                        str(status): _error(_ERRORS[status]) for status in (401, 429, 500, 503, 504)
-                    },
-                },
-            }
-        },
-        RESULTS_PATH + "/{name}": {
-            "get": {
-                "operationId": "result",
-                "summary": "Download a coloured picture; its name is the secret.",
-                "security": [],
-                "parameters": [parameter],
-                "responses": {
-                    "200": {"description": "The picture.", "content": pictures},
-                    "404": _error("There is no such result, or it has expired."),
-                },
-            }
-        },
-    }
+def _takes_picture(endpoint: Endpoint) -> bool:
+    return issubclass(endpoint.request, contract.Request)
 
 
-def _content(kind: type[msgspec.Struct]) -> Json:
-    return {"application/json": {"schema": {"$ref": _REF.format(name=kind.__name__)}}}
-
-
-def _error(description: str) -> Json:
-    return {"description": description, "content": _content(contract.ErrorAnswer)}
+def _form_name(endpoint: Endpoint) -> str:
+    return endpoint.request.__name__ + "Form"

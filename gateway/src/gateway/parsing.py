@@ -1,27 +1,75 @@
-"""JSON bodies to requests, with an error that says what to change.
+"""Fields of JSON bodies and forms to requests, with an error that says what to change.
 
 The one place that decides between 400 and 404: the seed's errors page gives a missing parameter
 404 and any other bad parameter 400.
 """
 
+from collections.abc import Mapping
 from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
 
+from gateway import contract
 from gateway.problems import Problem
+
+_PICTURES = ("url", "image")  # a request holds exactly one of them
+
+Json = dict[str, Any]  # Any: JSON values before they are checked
 
 RequestT = TypeVar("RequestT", bound=Struct)
 
 
-def parse_request(body: bytes, kind: type[RequestT]) -> RequestT:
-    """Return the request in `body`.
+def parse_request(body: bytes | bytearray, kind: type[RequestT]) -> RequestT:
+    """Return the request in the JSON of `body`.
 
     Raises:
-        Problem: 404 for a missing parameter; 400 for an unknown or a bad one and for what is no
-            JSON object.
+        Problem: as `decode_object` and `parse_values`.
     """
-    values = _decode_object(body)
+    return parse_values(decode_object(body), kind)
+
+
+def decode_object(body: bytes | bytearray) -> Json:
+    """Return the fields of a JSON object.
+
+    Raises:
+        Problem: 400, the body is none.
+    """
+    try:
+        values = msgspec.json.decode(body)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise Problem(400, "malformed_json", "the body is not valid JSON") from error
+    if not isinstance(values, dict):
+        raise Problem(400, "malformed_json", 'the body must be a JSON object, such as {"url": "…"}')
+    return values
+
+
+def parse_values(values: Json, kind: type[RequestT]) -> RequestT:
+    """Return the request of these fields.
+
+    Raises:
+        Problem: 404 for a missing parameter; 400 for an unknown or a bad one, and for two pictures.
+    """
+    return _parse(values, kind, given=[name for name in _PICTURES if name in values], strict=True)
+
+
+def parse_form(texts: dict[str, str], kind: type[RequestT], *, has_upload: bool) -> RequestT:
+    """Return the request of the text fields of a form; "5" is a number there, "true" a boolean.
+
+    Raises:
+        Problem: as `parse_values`.
+    """
+    given = [*(["image"] if has_upload else []), *(["url"] if "url" in texts else [])]
+    return _parse(texts, kind, given=given, strict=False)
+
+
+def _parse(
+    values: Mapping[str, Any],  # Any: see Json
+    kind: type[RequestT],
+    *,
+    given: list[str],
+    strict: bool,
+) -> RequestT:
     fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
     unknown = sorted(values.keys() - fields.keys())
     if unknown:
@@ -32,20 +80,21 @@ def parse_request(body: bytes, kind: type[RequestT]) -> RequestT:
     missing = [name for name, field in fields.items() if field.required and name not in values]
     if missing:
         raise Problem(404, "missing_parameter", f"the parameter {missing[0]!r} is missing")
+    if issubclass(kind, contract.Request):
+        _check_one_picture(given)
     try:
-        return msgspec.convert(values, kind)
+        return msgspec.convert(values, kind, strict=strict)
     except msgspec.ValidationError as error:
         raise Problem(400, "invalid_parameter", _describe(error)) from error
 
 
-def _decode_object(body: bytes) -> dict[str, Any]:  # Any: JSON values before they are checked
-    try:
-        values = msgspec.json.decode(body)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise Problem(400, "malformed_json", "the body is not valid JSON") from error
-    if not isinstance(values, dict):
-        raise Problem(400, "malformed_json", 'the body must be a JSON object, such as {"url": "…"}')
-    return values
+def _check_one_picture(given: list[str]) -> None:
+    if len(given) > 1:
+        message = "parameter 'image': send either 'url' or 'image', not both"
+        raise Problem(400, "invalid_parameter", message)
+    if not given:
+        message = "the parameter 'url' is missing; send the picture's 'url', or itself in 'image'"
+        raise Problem(404, "missing_parameter", message)
 
 
 def _describe(error: msgspec.ValidationError) -> str:

@@ -3,11 +3,15 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from gateway.addresses import Network, parse_networks
+from gateway.rates import MEMORY, parse_rates
+from gateway.scopes import check_names
 from servicekit.settings import ProcessSettings
+
+_MIN_SECRET_CHARACTERS = 32  # 128 bits, written in hex
 
 
 class GatewaySettings(ProcessSettings):
@@ -24,10 +28,49 @@ class GatewaySettings(ProcessSettings):
     )
     database_url: str = Field(
         default="sqlite+aiosqlite:///imagemesh.db",
-        description="SQLAlchemy URL of the database of keys and results.",
+        pattern=r"^(sqlite\+aiosqlite|postgresql\+asyncpg)://",
+        description="SQLAlchemy URL of the database of keys, credits and results; "
+        "postgresql+asyncpg://... where several gateways share one.",
+    )
+    key_cache_s: float = Field(
+        default=5.0,
+        ge=0,
+        le=30,
+        description="How long a key that was checked is believed to be good, in seconds; "
+        "a revoked key may live on for that time.",
+    )
+    prices: Annotated[dict[str, Annotated[int, Field(ge=0, le=1_000_000)]], NoDecode] = Field(
+        default={},
+        description="Credits for a request, such as colorize=2,ocr=1; 1 where none is named. "
+        "Only accounts with a balance pay.",
+    )
+    rate_limit: str = Field(
+        default="",
+        description="Most requests of each API key, such as 60/minute or 5/second;1000/day; "
+        "empty sets no limit.",
+    )
+    account_rate_limit: str = Field(
+        default="", description="Most requests of all keys of an account together, as above."
+    )
+    rate_url: str = Field(
+        default=MEMORY,
+        pattern=r"^(memory://|rediss?://\S+)$",
+        description="Where rate limits are counted: memory:// in each gateway for itself, "
+        "redis://host:port/0 for all of them together.",
     )
     results_dir: Path = Field(
         default=Path("results"), description="Folder of the hosted coloured pictures."
+    )
+    results_url: str = Field(
+        default="",
+        pattern=r"^(s3://\S+)?$",  # empty, or a bucket with an optional prefix
+        description="Bucket of the coloured pictures instead of the folder, such as "
+        "s3://bucket/results; keys, region and endpoint come from the usual AWS_ variables.",
+    )
+    zero_retention: bool = Field(
+        default=False,
+        description="Keep nothing of a request: coloured pictures are answered in a data: URI, "
+        "and neither jobs nor Idempotency-Keys are taken.",
     )
     result_days: float = Field(
         default=30, gt=0, le=3650, description="How long a coloured picture is hosted, in days."
@@ -58,10 +101,83 @@ class GatewaySettings(ProcessSettings):
         le=10_000,
         description="Pictures in the gateway at once, 10 MiB each at most; more get 429.",
     )
+    body_timeout_s: float = Field(
+        default=30.0,
+        gt=0,
+        le=600,
+        description="Longest time for the body of a request to arrive, in seconds.",
+    )
+    upload_memory_mib: int = Field(
+        default=256,
+        ge=16,
+        le=65_536,
+        description="Memory for uploads that arrive, and as much again for pictures of jobs that "
+        "wait, in MiB; more get 429.",
+    )
+    max_jobs: int = Field(
+        default=1000,
+        ge=1,
+        le=100_000,
+        description="Asynchronous jobs queued or running in this gateway; more get 429.",
+    )
+    max_jobs_per_account: int = Field(
+        default=100, ge=1, le=100_000, description="Of these, those of one account."
+    )
+    max_running_jobs: int = Field(
+        default=8,
+        ge=1,
+        le=10_000,
+        description="Asynchronous jobs that run at once; each takes places as a request does.",
+    )
+    job_hours: float = Field(
+        default=24,
+        gt=0,
+        le=8760,
+        description="How long an asynchronous job and its answer are kept, in hours.",
+    )
+    webhook_secret: SecretStr = Field(
+        default=SecretStr(""),
+        description="What the secrets that sign webhooks are made of, 32 characters at least; "
+        "empty switches webhooks off.",
+    )
+    webhook_allow: Annotated[tuple[Network, ...], NoDecode] = Field(
+        default=(),
+        description="Private networks that webhooks may be sent to, as comma-separated CIDRs.",
+    )
+    webhook_retry_s: float = Field(
+        default=5.0,
+        gt=0,
+        le=3600,
+        description="Wait after the first delivery of a webhook that failed, in seconds; "
+        "each of the four further waits is four times as long.",
+    )
 
-    @field_validator("fetch_allow", mode="before")
+    @field_validator("webhook_secret")
+    @classmethod
+    def _check_secret(cls, value: SecretStr) -> SecretStr:
+        if 0 < len(value.get_secret_value()) < _MIN_SECRET_CHARACTERS:
+            raise ValueError(f"must have {_MIN_SECRET_CHARACTERS} characters at least, or none")
+        return value
+
+    @field_validator("fetch_allow", "webhook_allow", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if not isinstance(value, str):
             return value
         return parse_networks(value)
+
+    @field_validator("prices", mode="before")
+    @classmethod
+    def _split_prices(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        pairs = [entry.partition("=") for entry in value.split(",") if entry.strip()]
+        prices = {name.strip(): price.strip() for name, _, price in pairs}
+        check_names(prices)
+        return prices
+
+    @field_validator("rate_limit", "account_rate_limit")
+    @classmethod
+    def _check_rates(cls, value: str) -> str:
+        parse_rates(value)
+        return value

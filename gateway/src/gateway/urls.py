@@ -69,8 +69,12 @@ def next_hop(url: URL, location: str) -> URL:
 
 def file_name(url: URL) -> str:
     """Return the last segment of the path, safe in file names and headers; `image` when empty."""
-    cleaned = _UNSAFE_IN_NAME.sub("-", url.name)[-_MAX_NAME_CHARACTERS:].strip(".-")
-    return cleaned or "image"
+    return clean_file_name(url.name)
+
+
+def clean_file_name(name: str) -> str:
+    """Return what of a file name is safe in file names and headers; `image` when nothing is."""
+    return _UNSAFE_IN_NAME.sub("-", name)[-_MAX_NAME_CHARACTERS:].strip(".-") or "image"
 
 
 def _check_characters(text: str) -> None:

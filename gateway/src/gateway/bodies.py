@@ -1,0 +1,182 @@
+"""Request bodies as they arrive: in bounded size, time and memory."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+from starlette.requests import Request
+
+from gateway.problems import Problem
+
+_KIB = 1024
+_MIB = 1024 * 1024
+
+# A body without a picture is no matter: it is read however full the memory of uploads is.
+SMALL_BODY_BYTES = 64 * _KIB
+
+# What is read of a refused body before the refusal is sent.
+_MAX_DRAINED_BYTES = 16 * _MIB
+_MAX_DRAIN_S = 2.0
+
+_CLOSE = {"Connection": "close"}
+
+
+class UploadMemory:
+    """Bytes that all uploads share; an upload for which too few are left is refused.
+
+    Args:
+        limit_bytes: of all uploads together.
+    """
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._limit_bytes = limit_bytes
+        self._used_bytes = 0
+
+    @property
+    def used_bytes(self) -> int:
+        """What is held now."""
+        return self._used_bytes
+
+    @contextmanager
+    def share(self) -> Iterator["Share"]:
+        """Yield a share that is empty now, and give it back at the end."""
+        share = Share(self)
+        try:
+            yield share
+        finally:
+            share.free()
+
+    def take(self, size_bytes: int) -> None:
+        """Hold so many bytes.
+
+        Raises:
+            Problem: 429, too few are left.
+        """
+        if self._used_bytes + size_bytes > self._limit_bytes:
+            message = "too many uploads are held at once; try again later, or send a 'url'"
+            raise Problem(429, "overloaded", message)
+        self._used_bytes += size_bytes
+
+    def give_back(self, size_bytes: int) -> None:
+        """Hold so many bytes less."""
+        self._used_bytes -= size_bytes
+
+
+class Share:
+    """What one upload holds of an `UploadMemory`."""
+
+    def __init__(self, memory: UploadMemory) -> None:
+        self._memory = memory
+        self._size_bytes = 0
+
+    def grow_to(self, size_bytes: int) -> None:
+        """Hold at least so many bytes.
+
+        Raises:
+            Problem: 429, too few are left.
+        """
+        if size_bytes > self._size_bytes:
+            self._memory.take(size_bytes - self._size_bytes)
+            self._size_bytes = size_bytes
+
+    def free(self) -> None:
+        """Hold nothing any more."""
+        self._memory.give_back(self._size_bytes)
+        self._size_bytes = 0
+
+
+class BodyReader:
+    """Reads bodies.
+
+    Args:
+        memory: what the bodies being read may hold together.
+        timeout_s: longest time from the first byte of a body to its last.
+    """
+
+    def __init__(self, memory: UploadMemory, *, timeout_s: float) -> None:
+        self._memory = memory
+        self._timeout_s = timeout_s
+
+    @asynccontextmanager
+    async def reading(self, request: Request, *, max_bytes: int) -> AsyncIterator["Pieces"]:
+        """Yield the body in pieces; its memory counts as held until the context ends.
+
+        Raises:
+            Problem: 408 too slow, 413 too large, 429 too much is held, or what the context raises.
+                Where the body was not read to its end, the connection cannot be used again and the
+                answer says so.
+        """
+        try:
+            with self._memory.share() as share:
+                if _declared_bytes(request) > max_bytes:
+                    raise too_large(max_bytes)
+                async with asyncio.timeout(self._timeout_s):
+                    yield Pieces(request, max_bytes=max_bytes, share=share)
+        except TimeoutError as error:
+            message = f"the body did not arrive within {self._timeout_s:.3g} s; send it faster"
+            raise Problem(408, "body_timeout", message, headers=dict(_CLOSE)) from error
+        except Problem as problem:
+            if not await _drain(request):
+                problem.headers.update(_CLOSE)
+            raise
+
+
+class Pieces:
+    """The pieces of one body; made by a `BodyReader`."""
+
+    def __init__(self, request: Request, *, max_bytes: int, share: Share) -> None:
+        self._request = request
+        self._max_bytes = max_bytes
+        self._share = share
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Yield what arrives."""
+        size_bytes = 0
+        async for piece in self._request.stream():
+            size_bytes += len(piece)
+            if size_bytes > self._max_bytes:
+                raise too_large(self._max_bytes)
+            if size_bytes > SMALL_BODY_BYTES:
+                self._share.grow_to(size_bytes)
+            yield piece
+
+    async def whole(self) -> bytearray:
+        """Return the whole body."""
+        body = bytearray()
+        async for piece in self:
+            body += piece
+        return body
+
+
+async def _drain(request: Request) -> bool:
+    """Read on without keeping anything, for a while, and tell whether the body has ended.
+
+    Most callers read no answer before they have sent everything, and lose it when the connection
+    is closed on what they send.
+    """
+    asks_first = request.headers.get("expect", "").lower() == "100-continue"
+    if asks_first or _declared_bytes(request) > _MAX_DRAINED_BYTES:
+        return False
+    size_bytes = 0
+    try:
+        async with asyncio.timeout(_MAX_DRAIN_S):
+            async for piece in request.stream():
+                size_bytes += len(piece)
+                if size_bytes > _MAX_DRAINED_BYTES:
+                    return False
+    except TimeoutError:
+        return False
+    except RuntimeError:  # Starlette's word for a body that was read to its end
+        return True
+    return True
+
+
+def _declared_bytes(request: Request) -> int:
+    declared = request.headers.get("content-length", "")
+    return int(declared) if declared.isdecimal() else 0
+
+
+def too_large(max_bytes: int) -> Problem:
+    """Return the refusal of a body over so many bytes."""
+    limit = f"{max_bytes // _KIB} KiB" if max_bytes < _MIB else f"{max_bytes / _MIB:.3g} MiB"
+    return Problem(413, "body_too_large", f"the body is over {limit}")

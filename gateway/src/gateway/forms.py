@@ -1,0 +1,131 @@
+"""Uploads: multipart/form-data as it arrives, with a picture in `image` and text in the rest.
+
+Source: RFC 7578 for the form, RFC 2046 section 5.1.1 for its boundary.
+"""
+
+from collections.abc import AsyncIterable
+from dataclasses import dataclass, field
+
+from multipart import (  # type: ignore[import-untyped]  # a single module without py.typed
+    MultipartError,
+    MultipartSegment,
+    PushMultipartParser,
+    parse_options_header,
+)
+
+from gateway.problems import Problem
+from servicekit.limits import MAX_IMAGE_BYTES
+
+FORM_TYPE = "multipart/form-data"
+IMAGE_FIELD = "image"
+
+_MAX_BOUNDARY_CHARACTERS = 70
+_MAX_FIELDS = 16  # no endpoint has half as many parameters
+_MAX_FIELD_BYTES = 16 * 1024  # the longest URL, with every character of four bytes
+_MAX_HEADER_BYTES = 2048  # one line; a file name may be long
+_MAX_HEADERS = 8  # of one field; RFC 7578 knows three
+
+
+@dataclass(slots=True)
+class Form:
+    """A form that was read.
+
+    Attributes:
+        texts: every field but the picture, by name.
+        image: the picture's bytes, None where there is no such field.
+        file_name: what the caller calls the picture; not to be trusted.
+    """
+
+    texts: dict[str, str] = field(default_factory=dict)
+    image: bytes | None = None
+    file_name: str = ""
+
+
+async def read_form(pieces: AsyncIterable[bytes], *, content_type: str) -> Form:
+    """Return the form whose body comes in `pieces`.
+
+    Raises:
+        Problem: 400 for a body that is no such form, or holds too much beside its picture; 413 for
+            a picture that is too large, as soon as it is.
+    """
+    reader = _FormReader()
+    try:
+        with _parser(content_type) as parser:
+            async for piece in pieces:
+                for event in parser.parse(piece):
+                    reader.take(event)
+    except MultipartError as error:
+        message = "the body is no complete multipart/form-data, or has too many or too long headers"
+        raise _malformed(message) from error
+    return reader.form
+
+
+def _parser(content_type: str) -> PushMultipartParser:
+    _, options = parse_options_header(content_type)
+    boundary = options.get("boundary", "")
+    if not 0 < len(boundary) <= _MAX_BOUNDARY_CHARACTERS:
+        raise _malformed(
+            f"the Content-Type needs a boundary of 1 to {_MAX_BOUNDARY_CHARACTERS} characters"
+        )
+    return PushMultipartParser(
+        boundary,
+        max_header_size=_MAX_HEADER_BYTES,
+        max_header_count=_MAX_HEADERS,
+        max_segment_count=_MAX_FIELDS,
+    )
+
+
+class _FormReader:
+    """Puts the parser's events together."""
+
+    def __init__(self) -> None:
+        self.form = Form()
+        self._name = ""
+        self._content = bytearray()
+
+    def take(self, event: MultipartSegment | bytes | None) -> None:
+        """Take the start of a field, a piece of its content, or None for its end."""
+        if isinstance(event, MultipartSegment):
+            self._begin(event)
+        elif event is None:
+            self._end()
+        else:
+            self._content += event
+            self._check_size()
+
+    def _begin(self, segment: MultipartSegment) -> None:
+        self._name = segment.name
+        self._content = bytearray()
+        is_second_image = self._name == IMAGE_FIELD and self.form.image is not None
+        if is_second_image or self._name in self.form.texts:
+            message = f"parameter {self._name[:50]!r}: given twice"
+            raise Problem(400, "invalid_parameter", message)
+        if self._name == IMAGE_FIELD:
+            self.form.file_name = segment.filename or ""
+
+    def _end(self) -> None:
+        if self._name == IMAGE_FIELD:
+            self.form.image = bytes(self._content)
+            return
+        try:
+            self.form.texts[self._name] = self._content.decode()
+        except UnicodeDecodeError as error:
+            raise _malformed(f"the field {self._name[:50]!r} is not UTF-8") from error
+
+    def _check_size(self) -> None:
+        if self._name == IMAGE_FIELD:
+            check_image_size(len(self._content))
+        elif len(self._content) > _MAX_FIELD_BYTES:
+            message = f"parameter {self._name[:50]!r}: over {_MAX_FIELD_BYTES // 1024} KiB"
+            raise Problem(400, "invalid_parameter", message)
+
+
+def check_image_size(size_bytes: int) -> None:
+    """Raise a Problem, 413, where a picture of so many bytes is too large."""
+    if size_bytes > MAX_IMAGE_BYTES:
+        limit = f"{MAX_IMAGE_BYTES // 2**20} MiB"
+        raise Problem(413, "image_too_large", f"the picture is larger than the limit of {limit}")
+
+
+def _malformed(message: str) -> Problem:
+    return Problem(400, "malformed_form", message)

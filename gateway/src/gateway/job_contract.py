@@ -1,0 +1,88 @@
+"""The JSON of batches and jobs, as `gateway.contract` has that of single requests."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
+
+from gateway.contract import Webhook
+
+
+class BatchRequest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Several requests in one; each is answered and charged by itself."""
+
+    requests: Annotated[
+        list[dict[str, Any]],  # Any: JSON, judged item by item
+        Meta(
+            min_length=1,
+            max_length=16,
+            description="Each has the fields of its endpoint, and `endpoint` besides: the last "
+            'part of its path, such as "classify".',
+        ),
+    ]
+    webhook: Webhook | UnsetType = UNSET
+
+
+class ItemAnswer(Struct, frozen=True):
+    """What one request was answered: an HTTP status, and the JSON that comes with it."""
+
+    status: int
+    body: Raw
+
+
+class KeptItem(Struct, frozen=True):
+    """An answer of a batch that still runs, as it is kept in the database."""
+
+    number: int
+    answer: ItemAnswer
+
+
+class BatchAnswer(Struct, frozen=True):
+    """Answer of POST /api/v1/batch: one for each request, in their order."""
+
+    result: list[ItemAnswer]
+
+
+class Progress(Struct, frozen=True):
+    """How many of a job's requests are answered; a job that is no batch has one."""
+
+    done: int
+    total: int
+
+
+class WebhookState(Struct, frozen=True):
+    """Whether the webhook was told: "pending", "delivered" or "failed"."""
+
+    status: str
+    attempts: int
+
+
+class Job(Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A request that is answered later; `answer` comes when `status` is succeeded or failed."""
+
+    id: str
+    url: Annotated[str, Meta(description="Path of the job: GET asks again, DELETE ends it.")]
+    status: Annotated[str, Meta(pattern="^(queued|running|succeeded|failed)$")]
+    progress: Progress
+    created_at: datetime
+    expires_at: datetime
+    answer: ItemAnswer | None = None
+    webhook: WebhookState | None = None
+
+
+class JobAnswer(Struct, frozen=True):
+    """Answer of a request with `Prefer: respond-async`, of GET /api/v1/jobs, and the webhook."""
+
+    result: Job
+
+
+class WebhookSecret(Struct, frozen=True):
+    """What signs the webhooks of an account, in the form of standardwebhooks.com."""
+
+    secret: str
+
+
+class WebhookSecretAnswer(Struct, frozen=True):
+    """Answer of GET /api/v1/webhook-secret."""
+
+    result: WebhookSecret

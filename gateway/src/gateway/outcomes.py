@@ -1,0 +1,45 @@
+"""How a request ended that is part of another answer: an item of a batch, or a job."""
+
+from dataclasses import dataclass
+
+import msgspec
+from starlette.responses import Response
+
+from gateway import contract, job_contract
+from gateway.problems import Problem
+
+_OK = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """An HTTP status, and the JSON of the body that goes with it."""
+
+    status: int
+    body: bytes
+
+    @property
+    def is_good(self) -> bool:
+        """True for an answer, False for an error."""
+        return self.status == _OK
+
+    def as_item(self) -> job_contract.ItemAnswer:
+        """Return it as part of another answer."""
+        return job_contract.ItemAnswer(self.status, msgspec.Raw(self.body))
+
+
+def answered(response: Response) -> Outcome:
+    """Return the outcome that is this response."""
+    return Outcome(response.status_code, bytes(response.body))
+
+
+def refused(problem: Problem, *, request_id: str) -> Outcome:
+    """Return the outcome of a request that ended with `problem`."""
+    body = contract.ErrorAnswer(contract.ErrorBody(problem.code, str(problem), request_id))
+    return Outcome(problem.status, msgspec.json.encode(body))
+
+
+def broken(*, request_id: str) -> Outcome:
+    """Return the outcome of a request that met a fault of the gateway itself."""
+    message = "the gateway failed; report the request id"
+    return refused(Problem(500, "internal", message), request_id=request_id)

@@ -1,0 +1,132 @@
+"""A real PostgreSQL and a real Redis for tests, each on a port and in a folder of its own."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+_ASKED = 2000  # times that a starting server is asked whether it answers; each takes a few ms
+_EMPTYING = (
+    (
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        "WHERE pid <> pg_backend_pid() AND datname = 'postgres'"
+    ),
+    "DROP SCHEMA public CASCADE",
+    "CREATE SCHEMA public",
+)
+_DEBIAN = Path("/usr/lib/postgresql")  # where Debian keeps PostgreSQL's programs, by version
+
+
+@dataclass(slots=True)
+class Server:
+    """A server that can be stopped and started again on the same port and data.
+
+    Attributes:
+        argv: how it is started.
+        asks: a command that succeeds when it answers.
+        port: where it listens.
+        user: who runs it; None is whoever runs the tests.
+    """
+
+    argv: list[str]
+    asks: list[str]
+    port: int
+    user: str | None = None
+    _process: "subprocess.Popen[bytes] | None" = field(default=None, init=False)
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        null = subprocess.DEVNULL
+        self._process = subprocess.Popen(
+            self.argv, stdin=null, stdout=null, stderr=null, user=self.user
+        )
+        for _ in range(_ASKED):
+            if subprocess.run(self.asks, check=False, capture_output=True).returncode == 0:
+                return
+        raise TimeoutError(self.argv[0])
+
+    def stop(self) -> None:
+        """Stop it as an operator in a hurry would, and wait for its end."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGINT)  # at once, without a wait for its callers
+            self._process.wait()
+
+
+@contextmanager
+def postgres() -> Iterator[Server]:
+    """Run a PostgreSQL; skip the test where it is not installed."""
+    folders = [str(path) for path in sorted(_DEBIAN.glob("*/bin"))]
+    initdb = shutil.which("initdb", path=os.pathsep.join([*folders, os.defpath]))
+    if initdb is None:
+        pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
+    programs = Path(initdb).parent
+    user = "postgres" if os.geteuid() == 0 else None  # it refuses to run as root
+    port = _free_port()
+    with _folder(user) as folder:
+        data = str(folder / "data")
+        made = [initdb, "-D", data, "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8"]
+        subprocess.run(made, cwd=folder, check=True, capture_output=True, user=user)
+        options = ["-c", "fsync=off", "-c", "listen_addresses=127.0.0.1"]
+        program = str(programs / "postgres")
+        argv = [program, "-D", data, "-p", str(port), "-k", str(folder), *options]
+        asks = [str(programs / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port)]
+        yield from _running(Server(argv, asks, port, user))
+
+
+def empty_database(server: Server) -> str:
+    """Empty the server's database and return its URL for a gateway.
+
+    One for all tests: each database is 300 files, and 60 of them take most of a minute to delete.
+    """
+    psql = str(Path(server.asks[0]).with_name("psql"))
+    where = ["-h", "127.0.0.1", "-p", str(server.port), "-U", "postgres"]
+    statements = [part for statement in _EMPTYING for part in ("-c", statement)]
+    subprocess.run([psql, *where, "-q", *statements], check=True, capture_output=True)
+    return f"postgresql+asyncpg://postgres@127.0.0.1:{server.port}/postgres"
+
+
+@contextmanager
+def redis() -> Iterator[Server]:
+    """Run a Redis; skip the test where it is not installed."""
+    found, asks = shutil.which("redis-server"), shutil.which("redis-cli")
+    if found is None or asks is None:
+        pytest.skip("Redis is not installed: apt-get install redis-server")
+    port = _free_port()
+    with _folder(None) as folder:
+        options = ["--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
+        argv = [found, "--port", str(port), *options]
+        yield from _running(Server(argv, [asks, "-p", str(port), "--raw", "PING"], port))
+
+
+def _running(server: Server) -> Iterator[Server]:
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@contextmanager
+def _folder(user: str | None) -> Iterator[Path]:
+    """Yield a folder that `user` may write; pytest's own is closed to other users."""
+    folder = Path(tempfile.mkdtemp(prefix="imagemesh-"))
+    try:
+        if user is not None:
+            shutil.chown(folder, user)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])

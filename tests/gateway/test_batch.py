@@ -1,0 +1,245 @@
+"""Several requests in one: each with its own fate, in order, side by side."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.batch import parse_batch
+from gateway.endpoints import ENDPOINTS
+from gateway.problems import Problem
+from gateway.scopes import endpoint_name
+from tests.gateway.origin import PICTURE
+from tests.gateway.purse import Purse
+from tests.gateway.running import Gateway, Reply, create_key, gateway_settings, running
+from tests.gateway.services import serving_all
+from tests.gateway.stage import WAIT, Stage
+from tests.gateway.uploads import base64
+
+FIELD = st.sampled_from(
+    ["requests", "webhook", "endpoint", "url", "image", "text", "limit", "details", "x"]
+)
+ENOUGH_S = 20  # far beyond what any of the waits below takes
+GOOD = {"endpoint": "nudity", "image": base64()}
+WAITING = {"endpoint": "nudity", "image": base64(PICTURE + WAIT)}
+
+
+@asynccontextmanager
+async def alone(
+    folder: Path, purse: Purse | None = None, **changes: object
+) -> AsyncIterator[tuple[Gateway, Stage]]:
+    """Run a gateway before services of its own."""
+    stage = Stage()
+    async with serving_all(stage) as addresses:
+        settings = gateway_settings(folder, **addresses, **changes)
+        async with running(settings, credit=purse) as gateway:
+            yield gateway, stage
+
+
+async def batch(gateway: Gateway, *items: object) -> Reply:
+    return await gateway.post("batch", {"requests": items})
+
+
+def statuses(reply: Reply) -> list[int]:
+    return [item["status"] for item in reply.json["result"]]
+
+
+async def test_every_endpoint_can_be_asked_in_one_batch(gateway: Gateway) -> None:
+    pictures = ["colorize", "ocr", "analyzed-ocr", "emotions", "classify", "nudity"]
+    items = [{"endpoint": endpoint, "image": base64()} for endpoint in pictures]
+
+    reply = await batch(gateway, *items, {"endpoint": "analyzed-text", "text": "hello"})
+
+    assert reply.status == 200
+    assert statuses(reply) == [200] * 7
+    bodies = [item["body"]["result"] for item in reply.json["result"]]
+    assert "colorized" in bodies[0]
+    assert bodies[1]["text"] == "Extracted text will appear here."
+    assert bodies[4][0]["tag"] == "baseball"
+    assert bodies[6]["text"]["full_text"] == "hello"
+
+
+async def test_bad_requests_touch_no_other(gateway: Gateway) -> None:
+    reply = await batch(
+        gateway,
+        GOOD,
+        {"endpoint": "nudity"},
+        {"endpoint": "nudity", "image": "no base64!"},
+        {"endpoint": "nudity", "image": base64(b"no picture")},
+        {"endpoint": "nudity", "image": base64(PICTURE + b"unreadable")},
+        {"endpoint": "nudity", "image": base64(PICTURE + b"bug")},
+        {"endpoint": "nudity", "url": "http://10.0.0.1/x.png"},
+        {"endpoint": "ocr", "image": base64(), "lang": "xxx"},
+        {"endpoint": "nothing", "image": base64()},
+        {"endpoint": 5},
+        {"image": base64()},
+        {"endpoint": "nudity", "image": base64(), "webhook": "http://a.example/"},
+        GOOD,
+    )
+
+    assert statuses(reply) == [200, 404, 400, 415, 422, 500, 400, 400, 400, 400, 404, 400, 200]
+    errors = [item["body"]["error"] for item in reply.json["result"][1:-1]]
+    assert [error["code"] for error in errors] == [
+        "missing_parameter",
+        "invalid_parameter",
+        "unsupported_media_type",
+        "unreadable_image",
+        "internal",
+        "forbidden_url",
+        "unsupported_language",
+        "invalid_parameter",
+        "invalid_parameter",
+        "missing_parameter",
+        "invalid_parameter",
+    ]
+    own_id = reply.headers["X-Request-Id"]
+    assert [error["request_id"] for error in errors] == [f"{own_id}-{n}" for n in range(1, 12)]
+
+
+@pytest.mark.parametrize(
+    ("body", "refusal"),
+    [
+        ({}, (404, "missing_parameter")),
+        ({"requests": []}, (400, "invalid_parameter")),
+        ({"requests": [GOOD] * 17}, (400, "invalid_parameter")),
+        ({"requests": {}}, (400, "invalid_parameter")),
+        ({"requests": ["x"]}, (400, "invalid_parameter")),
+        ({"requests": [GOOD], "limit": 5}, (400, "unknown_parameter")),
+        ([GOOD], (400, "malformed_json")),
+    ],
+)
+async def test_batch_that_is_none_is_refused_as_a_whole(
+    gateway: Gateway, body: object, refusal: tuple[int, str]
+) -> None:
+    assert (await gateway.post("batch", body)).refusal == refusal
+
+
+async def test_sixteen_requests_are_answered(gateway: Gateway) -> None:
+    assert statuses(await batch(gateway, *[GOOD] * 16)) == [200] * 16
+
+
+async def test_batch_is_no_form_and_needs_a_key(gateway: Gateway) -> None:
+    form = await gateway.post("batch", b"x", Content_Type="multipart/form-data; boundary=x")
+    keyless = await gateway.send("POST", "/api/v1/batch", body=b"{bad")
+
+    assert form.refusal == (415, "unsupported_media_type")
+    assert keyless.refusal == (401, "missing_api_key")
+
+
+async def until_calls(gateway: Gateway, stage: Stage, count: int) -> None:
+    async with asyncio.timeout(ENOUGH_S):
+        while len(stage.calls) < count:
+            await gateway.send("GET", "/healthz")
+
+
+async def test_requests_run_side_by_side(tmp_path: Path) -> None:
+    async with alone(tmp_path) as (gateway, stage):
+        answer = asyncio.create_task(batch(gateway, *[WAITING] * 16))
+        await until_calls(gateway, stage, 16)
+        stage.release.set()
+
+        assert statuses(await answer) == [200] * 16
+
+
+async def test_batch_takes_only_places_that_are_free(tmp_path: Path) -> None:
+    async with alone(tmp_path, max_in_flight=2) as (gateway, stage):
+        answer = asyncio.create_task(batch(gateway, *[WAITING] * 5))
+        await until_calls(gateway, stage, 2)
+        refused = await gateway.look("nudity")
+        second = await batch(gateway, GOOD)
+        count = len(stage.calls)
+        stage.release.set()
+
+        assert statuses(await answer) == [200] * 5
+        assert (await gateway.look("nudity")).status == 200
+    assert count == 2
+    assert refused.refusal == second.refusal == (429, "overloaded")
+
+
+async def test_each_request_is_charged_by_itself(tmp_path: Path) -> None:
+    purse = Purse(coins=3)
+    bad = {"endpoint": "nudity", "image": base64(PICTURE + b"unreadable")}
+    async with alone(tmp_path, purse, max_in_flight=1) as (gateway, _):
+        reply = await batch(gateway, GOOD, bad, GOOD, GOOD, GOOD)
+
+    assert statuses(reply) == [200, 422, 200, 200, 406]
+    assert purse.coins == 0
+    assert {endpoint for _, endpoint in purse.asked} == {"/api/v1/nudity"}
+
+
+SCALAR: st.SearchStrategy[Any] = st.sampled_from(  # Any: JSON
+    [None, True, 0, -1, 2**64, 0.5, 1e999, "", "\0", "é", "nudity", "ocr", base64(), [], {}, [[]]]
+)
+ITEM = st.dictionaries(FIELD, SCALAR, max_size=4)
+
+
+@given(st.dictionaries(FIELD, SCALAR | ITEM | st.lists(SCALAR | ITEM, max_size=3), max_size=3))
+def test_any_fields_are_a_batch_or_a_problem(fields: dict[str, Any]) -> None:  # Any: JSON
+    with suppress(Problem):
+        parse_batch(fields, {endpoint_name(endpoint.path): endpoint for endpoint in ENDPOINTS})
+
+
+async def test_each_request_needs_its_own_scope(gateway: Gateway) -> None:
+    key = await create_key(gateway.settings, scopes=["nudity"])
+    body = {"requests": [GOOD, {"endpoint": "ocr", "image": base64()}, GOOD]}
+
+    reply = await gateway.post("batch", body, X_API_Key=key)
+
+    assert statuses(reply) == [200, 403, 200]
+
+
+async def test_each_request_counts_against_the_rate(tmp_path: Path) -> None:
+    async with alone(tmp_path, rate_limit="3/hour") as (gateway, _):
+        first = await batch(gateway, GOOD, GOOD)
+        second = await batch(gateway, GOOD, GOOD)
+        third = await batch(gateway, GOOD)
+
+    assert statuses(first) == [200, 200]
+    assert sorted(statuses(second)) == [200, 429]
+    assert third.refusal == (429, "rate_limited")
+
+
+async def test_repeated_batch_is_answered_and_charged_once(tmp_path: Path) -> None:
+    purse = Purse(coins=5)
+    body = {"requests": [GOOD, GOOD]}
+    async with alone(tmp_path, purse) as (gateway, stage):
+        first = await gateway.post("batch", body, Idempotency_Key="b")
+        again = await gateway.post("batch", body, Idempotency_Key="b")
+        other = await gateway.post("batch", {"requests": [GOOD]}, Idempotency_Key="b")
+
+    assert again.body == first.body
+    assert (purse.coins, len(stage.calls)) == (3, 2)
+    assert other.refusal == (422, "idempotency_key_reused")
+
+
+async def test_caller_that_hangs_up_ends_the_whole_batch_and_frees_every_place(
+    tmp_path: Path,
+) -> None:
+    purse = Purse(coins=5)
+    async with alone(tmp_path, purse, max_in_flight=3) as (gateway, stage):
+        answer = asyncio.create_task(batch(gateway, *[WAITING] * 5))
+        await until_calls(gateway, stage, 3)
+        answer.cancel()
+        await stage.cancelled.wait()
+        stage.release.set()
+
+        async with asyncio.timeout(ENOUGH_S):
+            while statuses_or_none(await batch(gateway, *[GOOD] * 5)) != [200] * 5:
+                continue
+        assert purse.coins == 0
+
+
+def statuses_or_none(reply: Reply) -> list[int]:
+    return statuses(reply) if reply.status == 200 else []
+
+
+async def test_batch_has_one_deadline(tmp_path: Path) -> None:
+    async with alone(tmp_path, request_timeout_s=0.5) as (gateway, _):
+        reply = await batch(gateway, WAITING, GOOD, WAITING)
+
+    assert statuses(reply) == [504, 200, 504]

@@ -1,0 +1,121 @@
+"""Multipart forms: however they arrive, and however wrong they are."""
+
+from collections.abc import AsyncIterator
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.forms import Form, read_form
+from gateway.problems import Problem
+from tests.gateway.origin import PICTURE
+
+TYPE = "multipart/form-data; boundary=line"
+LIMIT = b'Content-Disposition: form-data; name="limit"\r\n\r\n5'
+IMAGE = (
+    b'Content-Disposition: form-data; name="image"; filename="a.gif"\r\n'
+    b"Content-Type: image/gif\r\n\r\n" + PICTURE
+)
+MIB = 2**20
+
+
+def body(*fields: bytes, end: bytes = b"--line--\r\n") -> bytes:
+    return b"".join(b"--line\r\n" + field + b"\r\n" for field in fields) + end
+
+
+async def cut(content: bytes, size: int) -> AsyncIterator[bytes]:
+    for start in range(0, len(content), size):
+        yield content[start : start + size]
+
+
+async def read(content: bytes, *, size: int = 65_536, content_type: str = TYPE) -> Form:
+    return await read_form(cut(content, size), content_type=content_type)
+
+
+async def refusal(content: bytes, content_type: str = TYPE) -> Problem:
+    with pytest.raises(Problem) as caught:
+        await read(content, content_type=content_type)
+    return caught.value
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 64, 65_536])
+async def test_form_is_read_whatever_its_pieces(size: int) -> None:
+    form = await read(body(LIMIT, IMAGE), size=size)
+
+    assert form == Form({"limit": "5"}, PICTURE, "a.gif")
+
+
+async def test_picture_may_hold_what_looks_like_a_boundary() -> None:
+    content = b"\r\n--lin\r\n--\r\nline--" * 100
+    field = b'Content-Disposition: form-data; name="image"\r\n\r\n' + content
+
+    assert (await read(body(field), size=5)).image == content
+
+
+async def test_form_without_fields_is_empty() -> None:
+    assert await read(b"--line--\r\n") == Form()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"x",
+        b'{"url": "http://a.example/"}',
+        body(LIMIT, end=b""),
+        body(IMAGE)[:-9],
+        body(b"no header at all"),
+        body(b"\r\nno disposition"),
+        body(b"Content-Disposition: attachment; name=x\r\n\r\nx"),
+        body(b'Content-Disposition: form-data; name="x"\r\n\r\n\xff'),
+        body(b'Content-Disposition: form-data; name="' + b"x" * 5000 + b'"\r\n\r\nx'),
+        body(b"X: y\r\n" * 9 + LIMIT),
+        body(*[b'Content-Disposition: form-data; name="%d"\r\n\r\nx' % n for n in range(17)]),
+    ],
+)
+async def test_what_is_no_form_is_400(content: bytes) -> None:
+    problem = await refusal(content)
+
+    assert (problem.status, problem.code) == (400, "malformed_form")
+
+
+@pytest.mark.parametrize("boundary", ["", ";", "; boundary=", "; boundary=" + "x" * 71])
+async def test_bad_boundary_is_400(boundary: str) -> None:
+    problem = await refusal(body(LIMIT), f"multipart/form-data{boundary}")
+
+    assert (problem.status, problem.code) == (400, "malformed_form")
+    assert "boundary of 1 to 70" in str(problem)
+
+
+@pytest.mark.parametrize("twice", [LIMIT, IMAGE])
+async def test_field_that_comes_twice_is_named(twice: bytes) -> None:
+    problem = await refusal(body(twice, twice))
+
+    assert (problem.status, problem.code) == (400, "invalid_parameter")
+    assert "given twice" in str(problem)
+
+
+async def test_long_text_is_named() -> None:
+    problem = await refusal(body(LIMIT + b"5" * 16 * 1024))
+
+    assert (problem.status, problem.code) == (400, "invalid_parameter")
+    assert str(problem) == "parameter 'limit': over 16 KiB"
+
+
+async def test_picture_that_is_too_large_is_refused_before_it_ends() -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        yield b'--line\r\nContent-Disposition: form-data; name="image"\r\n\r\n'
+        while True:
+            yield b"x" * MIB
+
+    with pytest.raises(Problem) as caught:
+        await read_form(endless(), content_type=TYPE)
+
+    assert (caught.value.status, caught.value.code) == (413, "image_too_large")
+
+
+@given(st.lists(st.sampled_from([b"--line", b"--", b"\r\n", IMAGE, LIMIT, b"x", b":"])))
+async def test_any_bytes_are_a_form_or_a_problem(parts: list[bytes]) -> None:
+    with suppress(Problem):
+        await read(b"".join(parts), size=11)

@@ -1,0 +1,245 @@
+"""`Idempotency-Key`: a repeated request gets the same answer and is worked and paid once."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+from starlette.responses import Response
+
+from gateway.accounts import AccountStore
+from gateway.database import open_database
+from gateway.idempotency import KEPT_FOR, IdempotentAnswers, Keep, fingerprint_of
+from gateway.problems import Problem
+from gateway.tables import IDEMPOTENT
+from tests.gateway.clocks import Hands
+from tests.gateway.origin import PICTURE, listening, picture
+from tests.gateway.running import Gateway, Reply, gateway_settings, running
+from tests.gateway.services import serving_all
+from tests.gateway.stage import WAIT, Stage
+
+CLAIM_FOR = timedelta(minutes=2)
+ASKED = fingerprint_of("/api/v1/ocr", b"{}")
+ENOUGH_S = 20  # far beyond what any of the waits below takes
+
+
+@pytest.fixture
+async def engine(url: str) -> AsyncIterator[AsyncEngine]:
+    opened = await open_database(url)
+    yield opened
+    await opened.dispose()
+
+
+@pytest.fixture
+def clock() -> Hands:
+    return Hands()
+
+
+@pytest.fixture
+def answers(engine: AsyncEngine, clock: Hands) -> IdempotentAnswers:
+    return IdempotentAnswers(engine, claim_for=CLAIM_FOR, clock=clock)
+
+
+class Work:
+    """Answers with how often it was done."""
+
+    def __init__(self) -> None:
+        self.times = 0
+
+    async def __call__(self, keep: Keep) -> Response:
+        """Answer as the class says."""
+        self.times += 1
+        response = Response(str(self.times), 202, {"Location": "/there"}, "application/json")
+        await keep(response)
+        return response
+
+
+async def ask(
+    answers: IdempotentAnswers, work: Work, *, account: str = "ada", fingerprint: str = ASKED
+) -> Response:
+    return await answers.once(account, key="k", fingerprint=fingerprint, work=work)
+
+
+async def test_second_request_gets_the_first_answer(answers: IdempotentAnswers) -> None:
+    work = Work()
+
+    first, second = await ask(answers, work), await ask(answers, work)
+
+    assert (first.status_code, first.body, work.times) == (202, b"1", 1)
+    assert (second.status_code, second.body) == (202, b"1")
+    assert "Idempotency-Replayed" not in first.headers
+    assert second.headers["Idempotency-Replayed"] == "true"
+    assert second.headers["Location"] == "/there"
+    assert second.headers["Content-Type"] == "application/json"
+
+
+async def test_without_a_key_all_is_done_again(answers: IdempotentAnswers) -> None:
+    work = Work()
+
+    for _ in range(2):
+        await answers.once("ada", key=None, fingerprint=ASKED, work=work)
+
+    assert work.times == 2
+
+
+async def test_same_key_of_another_account_is_another_key(answers: IdempotentAnswers) -> None:
+    work = Work()
+
+    await ask(answers, work)
+    await ask(answers, work, account="bob")
+
+    assert work.times == 2
+
+
+async def test_same_key_for_another_request_is_422(answers: IdempotentAnswers) -> None:
+    await ask(answers, Work())
+
+    with pytest.raises(Problem, match="take a new one") as caught:
+        await ask(answers, Work(), fingerprint=fingerprint_of("/api/v1/ocr", b"{ }"))
+
+    assert (caught.value.status, caught.value.code) == (422, "idempotency_key_reused")
+
+
+async def test_of_many_at_once_one_is_done_and_the_others_are_409(
+    answers: IdempotentAnswers,
+) -> None:
+    done, all_asked = Work(), asyncio.Event()
+
+    async def slow(keep: Keep) -> Response:
+        await all_asked.wait()
+        return await done(keep)
+
+    async def one() -> str:
+        try:
+            await answers.once("ada", key="k", fingerprint=ASKED, work=slow)
+        except Problem as problem:
+            return problem.code
+        return "done"
+
+    tasks = [asyncio.create_task(one()) for _ in range(5)]
+    async with asyncio.timeout(ENOUGH_S):
+        while sum(task.done() for task in tasks) < 4:
+            await asyncio.wait(
+                [task for task in tasks if not task.done()], return_when=asyncio.FIRST_COMPLETED
+            )
+        all_asked.set()
+        codes = await asyncio.gather(*tasks)
+
+    assert sorted(codes) == ["done"] + ["request_in_progress"] * 4
+    assert done.times == 1
+
+
+@pytest.mark.parametrize("fault", [Problem(503, "x", "y"), asyncio.CancelledError(), ValueError()])
+async def test_failed_request_may_be_repeated(
+    answers: IdempotentAnswers, fault: BaseException
+) -> None:
+    async def fail(_: Keep) -> Response:
+        raise fault
+
+    with pytest.raises(type(fault)):
+        await answers.once("ada", key="k", fingerprint=ASKED, work=fail)
+    again = await ask(answers, Work())
+
+    assert again.body == b"1"
+
+
+async def test_answer_is_forgotten_after_a_day(
+    answers: IdempotentAnswers, engine: AsyncEngine, clock: Hands
+) -> None:
+    work = Work()
+    await ask(answers, work)
+
+    clock.now += KEPT_FOR - timedelta(seconds=1)
+    await answers.sweep()
+    await ask(answers, work)
+    clock.now += timedelta(seconds=1)
+    await answers.sweep()
+    async with engine.connect() as connection:
+        left = await connection.scalar(select(func.count()).select_from(IDEMPOTENT))
+    await ask(answers, work)
+
+    assert (left, work.times) == (0, 2)
+
+
+async def test_claim_of_a_dead_process_ends(answers: IdempotentAnswers, clock: Hands) -> None:
+    """Work that has not ended stands for the process that was killed in the middle of it."""
+    work = Work()
+
+    async def killed(keep: Keep) -> Response:
+        with pytest.raises(Problem, match="still running"):
+            await ask(answers, work)
+        clock.now += CLAIM_FOR
+        again = await ask(answers, work)
+        await keep(Response("too late"))
+        return again
+
+    await answers.once("ada", key="k", fingerprint=ASKED, work=killed)
+
+    assert (await ask(answers, work)).body == b"1"
+
+
+def test_fingerprint_tells_where_one_part_ends() -> None:
+    assert fingerprint_of("/a", b"b", b"c") != fingerprint_of("/a", b"bc")
+    assert fingerprint_of("/a", b"b", b"c") != fingerprint_of("/ab", b"", b"c")
+
+
+@pytest.mark.parametrize("key", ["", "a b", "x" * 256, "\xe9"])
+async def test_key_of_another_form_is_400(gateway: Gateway, key: str) -> None:
+    reply = await gateway.post("analyzed-text", {"text": "hello"}, Idempotency_Key=key)
+
+    assert reply.refusal == (400, "invalid_idempotency_key")
+    assert "1 to 255" in reply.json["error"]["message"]
+
+
+async def test_repeated_request_is_answered_alike_and_charged_once(
+    addresses: dict[str, str], tmp_path: Path
+) -> None:
+    settings = gateway_settings(tmp_path, **addresses)
+    async with running(settings) as gateway, listening(picture()) as origin:
+        await give(gateway, 10)
+        body = {"url": origin.url(), "details": True}
+        first = await gateway.post("ocr", body, Idempotency_Key="a-1")
+        second = await gateway.post("ocr", body, Idempotency_Key="a-1")
+        other = await gateway.post("ocr", {"url": origin.url()}, Idempotency_Key="a-1")
+        elsewhere = await gateway.post("nudity", body, Idempotency_Key="a-1")
+        usage = await gateway.get("/api/v1/usage")
+
+    assert (first.status, second.status, second.body) == (200, 200, first.body)
+    assert second.headers["Idempotency-Replayed"] == "true"
+    assert len(origin.requests) == 1
+    assert other.refusal == elsewhere.refusal == (422, "idempotency_key_reused")
+    assert (usage.json["result"]["balance"], usage.json["result"]["spent"]) == (9, 1)
+
+
+async def test_repeated_request_is_409_while_the_first_runs(tmp_path: Path) -> None:
+    stage = Stage()
+    async with (
+        serving_all(stage) as addresses,
+        running(gateway_settings(tmp_path, **addresses)) as gateway,
+        listening(picture(PICTURE + WAIT)) as origin,
+        asyncio.timeout(ENOUGH_S),
+    ):
+        body = {"url": origin.url()}
+
+        async def post() -> Reply:
+            return await gateway.post("classify", body, Idempotency_Key="a-1")
+
+        first = asyncio.create_task(post())
+        await stage.waiting.wait()
+        during = await post()
+        stage.release.set()
+        answered = await first
+        after = await post()
+
+    assert during.refusal == (409, "request_in_progress")
+    assert during.headers["Retry-After"] == "1"
+    assert (answered.status, after.status, after.body) == (200, 200, answered.body)
+
+
+async def give(gateway: Gateway, amount: int) -> None:
+    engine = await open_database(gateway.settings.database_url)
+    await AccountStore(engine).credit("tests", amount)
+    await engine.dispose()

@@ -1,0 +1,243 @@
+"""The forms of a request: exactly one picture in any of them, the same answer from each."""
+
+import math
+from typing import Any
+
+import aiohttp
+import pytest
+
+from tests.gateway.origin import PICTURE, listening, picture
+from tests.gateway.running import Gateway, Reply
+from tests.gateway.stage import Stage
+from tests.gateway.uploads import FORMS, base64, form_of, send_in, upload, upload_text
+
+MIB = 2**20
+PICTURES = ["colorize", "ocr", "analyzed-ocr", "emotions", "classify", "nudity"]
+# What each endpoint is asked besides.
+FIELDS: dict[str, dict[str, object]] = {
+    "ocr": {"lang": "deu", "min_confidence": 0.5},
+    "emotions": {"limit": 3, "min_confidence": 0.1},
+    "classify": {"limit": 2},
+}
+
+
+def without_url(answer: Any) -> Any:  # Any: JSON
+    """Leave out what differs: the echoed URL, the random name and the id of an error."""
+    if isinstance(answer, dict):
+        left_out = {"url", "colorized", "request_id"}
+        return {k: without_url(v) for k, v in answer.items() if k not in left_out}
+    return answer
+
+
+@pytest.mark.parametrize("endpoint", PICTURES)
+async def test_every_form_is_answered_the_same(
+    gateway: Gateway, stage: Stage, endpoint: str
+) -> None:
+    """So is gRPC: every form asks the service with one and the same message."""
+    stage.calls.clear()
+    fields = {"details": True, **FIELDS.get(endpoint, {})}
+
+    answers = [await send_in(gateway, form, endpoint, PICTURE, **fields) for form in FORMS]
+
+    assert answers[0][0] == 200
+    assert [without_url(body) for _, body in answers] == [without_url(answers[0][1])] * len(FORMS)
+    assert [call.request for call in stage.calls] == [stage.calls[0].request] * len(FORMS)
+    assert stage.calls[0].request.image == PICTURE
+
+
+@pytest.mark.parametrize("word", [b"unreadable", b"full", b"no model", b"bug"])
+async def test_every_form_fails_the_same(gateway: Gateway, word: bytes) -> None:
+    answers = [await send_in(gateway, form, "nudity", PICTURE + word) for form in FORMS]
+
+    assert [(status, without_url(body)) for status, body in answers] == [
+        (answers[0][0], without_url(answers[0][1]))
+    ] * len(FORMS)
+    assert answers[0][0] != 200
+
+
+@pytest.mark.parametrize("endpoint", ["ocr", "analyzed-ocr", "nudity"])
+async def test_url_is_left_out_where_there_was_none(gateway: Gateway, endpoint: str) -> None:
+    reply = await gateway.post(endpoint, {"image": base64()})
+
+    assert reply.status == 200
+    assert "url" not in reply.json["result"]
+
+
+@pytest.mark.parametrize("form", FORMS)
+async def test_picture_of_exactly_10_mib_passes_in_every_form(
+    gateway: Gateway, stage: Stage, form: str
+) -> None:
+    content = PICTURE.ljust(10 * MIB, b"\0")
+
+    status, _ = await send_in(gateway, form, "classify", content)
+
+    assert status == 200
+    assert len(stage.calls[-1].request.image) == 10 * MIB
+
+
+@pytest.mark.parametrize("form", ["url", "base64", "data URI", "multipart", "batch"])
+async def test_one_byte_more_than_10_mib_is_413_in_every_form(gateway: Gateway, form: str) -> None:
+    status, body = await send_in(gateway, form, "classify", PICTURE.ljust(10 * MIB + 1, b"\0"))
+
+    assert isinstance(body, dict)
+    assert (status, body["error"]["code"]) == (413, "image_too_large")
+    assert "10 MiB" in body["error"]["message"]
+
+
+async def test_json_beyond_what_a_picture_needs_is_413(gateway: Gateway) -> None:
+    longest = math.ceil(10 * MIB / 3) * 4 + 64 * 1024
+
+    fits = await gateway.post("classify", b"{}".rjust(longest))
+    over = await gateway.post("classify", b"{}".rjust(longest + 1))
+
+    assert fits.refusal == (404, "missing_parameter")
+    assert over.refusal == (413, "body_too_large")
+
+
+async def refusal(gateway: Gateway, **fields: object) -> tuple[int, str]:
+    return (await gateway.post("classify", fields)).refusal
+
+
+async def test_two_pictures_are_400_and_none_is_404(gateway: Gateway) -> None:
+    url = "http://a.example/x.png"
+
+    assert await refusal(gateway, url=url, image=base64()) == (400, "invalid_parameter")
+    assert await refusal(gateway) == (404, "missing_parameter")
+    both = await upload(gateway, "classify", form_of(PICTURE, url=url))
+    assert both.refusal == (400, "invalid_parameter")
+    assert "not both" in both.json["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x",
+        base64().rstrip("="),
+        base64() + "=",
+        base64()[:40] + "\n" + base64()[40:],
+        " " + base64(),
+        base64(b"\xff\xfe\xfd" + PICTURE).replace("/", "_"),
+        "é" * 8,
+        f"data:image/gif,{base64()}",
+        f"data:image/gif;base64,{base64()}!",
+        "data:" + "x" * 1000 + ";base64," + base64(),
+    ],
+)
+async def test_image_that_is_no_base64_is_400(gateway: Gateway, text: str) -> None:
+    reply = await gateway.post("classify", {"image": text})
+
+    assert reply.refusal == (400, "invalid_parameter")
+    assert "'image': expected base64" in reply.json["error"]["message"]
+
+
+@pytest.mark.parametrize("image", [5, None, "", ["x"]])
+async def test_image_that_is_no_text_is_400(gateway: Gateway, image: object) -> None:
+    assert await refusal(gateway, image=image) == (400, "invalid_parameter")
+
+
+@pytest.mark.parametrize("content", [b"just text", b"<html><img>", b"\0"])
+async def test_uploaded_bytes_decide_what_they_are(gateway: Gateway, content: bytes) -> None:
+    """Not the type or the name that the caller gives them."""
+    form = aiohttp.FormData()
+    form.add_field("image", content, filename="photo.png", content_type="image/png")
+
+    uploaded = await upload(gateway, "classify", form)
+    encoded = await gateway.post("classify", {"image": f"data:image/png;base64,{base64(content)}"})
+
+    assert uploaded.refusal == encoded.refusal == (415, "unsupported_media_type")
+    assert "the parameter 'image' holds" in uploaded.json["error"]["message"]
+
+
+async def colorized_name(gateway: Gateway, file_name: str) -> str:
+    reply = await upload(gateway, "colorize", form_of(PICTURE, file_name))
+    return str(reply.json["result"]["colorized"].rpartition("/")[2][33:])
+
+
+@pytest.mark.parametrize(
+    ("file_name", "kept"),
+    [
+        ("Grandma.jpg", "Grandma.jpeg"),
+        ("../../etc/passwd", "passwd.jpeg"),
+        ("C:\\Users\\me\\x y.png", "x-y.jpeg"),
+        ("été.png", "t.jpeg"),
+        ("..", "image.jpeg"),
+    ],
+)
+async def test_uploaded_file_keeps_what_is_safe_of_its_name(
+    gateway: Gateway, file_name: str, kept: str
+) -> None:
+    assert await colorized_name(gateway, file_name) == kept
+
+
+async def test_form_without_a_file_may_hold_a_url(gateway: Gateway) -> None:
+    form = aiohttp.FormData(default_to_multipart=True)
+    async with listening(picture()) as origin:
+        form.add_field("url", origin.url())
+        form.add_field("limit", "1")
+        reply = await upload(gateway, "classify", form)
+
+    assert len(reply.json["result"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "code"),
+    [
+        ("limit", "x", "invalid_parameter"),
+        ("limit", "0", "invalid_parameter"),
+        ("limit", "1.5", "invalid_parameter"),
+        ("details", "maybe", "invalid_parameter"),
+        ("lang", "deu", "unknown_parameter"),
+        ("", "x", "unknown_parameter"),
+    ],
+)
+async def test_bad_field_of_a_form_is_named(
+    gateway: Gateway, field: str, value: str, code: str
+) -> None:
+    reply = await upload(gateway, "classify", form_of(PICTURE, **{field: value}))
+
+    assert reply.refusal == (400, code)
+    assert repr(field) in reply.json["error"]["message"]
+
+
+async def test_json_errors_of_a_form_are_those_of_json(gateway: Gateway) -> None:
+    form = await upload(gateway, "emotions", form_of(PICTURE, limit="8"))
+    plain = await gateway.post("emotions", {"image": base64(), "limit": 8})
+
+    assert form.json["error"]["message"] == plain.json["error"]["message"]
+
+
+async def test_body_that_is_no_form_is_400(gateway: Gateway) -> None:
+    reply: Reply = await upload_text(gateway, b"no form at all")
+
+    assert reply.refusal == (400, "malformed_form")
+
+
+@pytest.mark.parametrize("endpoint", ["classify", "emotions", "ocr"])
+@pytest.mark.parametrize("value", [-0.1, 1.1, "0.5", None, True])
+async def test_bad_confidence_is_named(gateway: Gateway, endpoint: str, value: object) -> None:
+    reply = await gateway.post(endpoint, {"image": base64(), "min_confidence": value})
+
+    assert reply.refusal == (400, "invalid_parameter")
+    assert "'min_confidence'" in reply.json["error"]["message"]
+
+
+async def test_what_is_less_sure_is_left_out(gateway: Gateway) -> None:
+    labels = await gateway.post("classify", {"image": base64(), "min_confidence": 0.5})
+    faces = await gateway.post("emotions", {"image": base64(), "min_confidence": 0.29})
+    fewer = await gateway.post("emotions", {"image": base64(), "min_confidence": 0.01, "limit": 4})
+
+    assert [label["tag"] for label in labels.json["result"]] == ["baseball"]
+    assert [e["emotion"] for e in faces.json["result"][0]["emotions"]] == ["Neutral", "Happy"]
+    assert len(fewer.json["result"][0]["emotions"]) == 4
+
+
+@pytest.mark.parametrize(("least", "count"), [(0.75, 1), (0.76, 0)])
+async def test_lines_that_are_less_sure_are_left_out_of_the_details_alone(
+    gateway: Gateway, least: float, count: int
+) -> None:
+    fields = {"image": base64(), "details": True, "min_confidence": least}
+
+    reply = await gateway.post("ocr", fields)
+
+    assert len(reply.json["details"]["lines"]) == count
+    assert reply.json["result"]["text"] == "Extracted text will appear here."

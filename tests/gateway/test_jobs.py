@@ -1,0 +1,323 @@
+"""Requests that are answered later: their state, their limits, and what ends them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from gateway.database import open_database
+from gateway.job_store import JobStore
+from tests.gateway.clocks import Hands
+from tests.gateway.origin import PICTURE, listening, picture
+from tests.gateway.purse import Purse
+from tests.gateway.running import Gateway, Reply, create_key, gateway_settings, running
+from tests.gateway.services import serving_all
+from tests.gateway.stage import WAIT, Stage
+from tests.gateway.uploads import base64, defer, ended
+
+ENOUGH_S = 20  # far beyond what any of the waits below takes
+GOOD = {"image": base64()}
+WAITING = {"image": base64(PICTURE + WAIT)}
+
+
+@asynccontextmanager
+async def alone(
+    folder: Path, purse: Purse | None = None, clock: Hands | None = None, **changes: object
+) -> AsyncIterator[tuple[Gateway, Stage]]:
+    """Run a gateway before services of its own."""
+    stage = Stage()
+    async with serving_all(stage) as addresses, asyncio.timeout(ENOUGH_S):
+        settings = gateway_settings(folder, **addresses, **changes)
+        hands = {"clock": clock} if clock else {}
+        async with running(settings, credit=purse, **hands) as gateway:
+            yield gateway, stage
+
+
+async def look_up(gateway: Gateway, accepted: Reply) -> Reply:
+    return await gateway.get(accepted.headers["Location"])
+
+
+async def test_job_is_accepted_and_answered_later(gateway: Gateway) -> None:
+    accepted = await defer(gateway, "classify", {**GOOD, "limit": 1})
+    now = await gateway.post("classify", {**GOOD, "limit": 1})
+    reply = await ended(gateway, accepted)
+
+    job = accepted.json["result"]
+    assert accepted.headers["Preference-Applied"] == "respond-async"
+    assert accepted.headers["Location"] == job["url"] == f"/api/v1/jobs/{job['id']}"
+    assert (job["status"], job["progress"]) == ("queued", {"done": 0, "total": 1})
+    assert "answer" not in job
+    assert reply.json["result"]["status"] == "succeeded"
+    assert reply.json["result"]["progress"] == {"done": 1, "total": 1}
+    assert reply.json["result"]["answer"] == {"status": 200, "body": now.json}
+
+
+@pytest.mark.parametrize("value", ["respond-async, wait=10", "wait=5,Respond-Async;x=1"])
+async def test_preference_may_stand_among_others(gateway: Gateway, value: str) -> None:
+    assert (await gateway.post("classify", GOOD, Prefer=value)).status == 202
+
+
+@pytest.mark.parametrize("value", ["wait=10", "respond", ""])
+async def test_other_preference_is_left_aside(gateway: Gateway, value: str) -> None:
+    assert (await gateway.post("classify", GOOD, Prefer=value)).status == 200
+
+
+async def test_bad_request_is_refused_at_once(gateway: Gateway) -> None:
+    reply = await defer(gateway, "classify", {"image": "x", "limit": 0})
+
+    assert reply.refusal == (400, "invalid_parameter")
+
+
+async def test_failure_is_the_answer_of_the_job(gateway: Gateway) -> None:
+    accepted = await defer(gateway, "classify", {"image": base64(PICTURE + b"unreadable")})
+
+    job = (await ended(gateway, accepted)).json["result"]
+
+    assert (job["status"], job["answer"]["status"]) == ("failed", 422)
+    assert job["answer"]["body"]["error"]["request_id"] == accepted.headers["X-Request-Id"]
+
+
+async def test_url_is_fetched_by_the_job(gateway: Gateway) -> None:
+    async with listening(picture()) as origin:
+        job = await ended(gateway, await defer(gateway, "ocr", {"url": origin.url()}))
+
+        assert job.json["result"]["answer"]["body"]["result"]["url"] == origin.url()
+
+
+async def test_progress_of_a_batch_is_told(tmp_path: Path) -> None:
+    items = [{"endpoint": "nudity", **GOOD}, {"endpoint": "nudity", **WAITING}]
+    async with alone(tmp_path) as (gateway, stage):
+        accepted = await defer(gateway, "batch", {"requests": items})
+        while (job := (await look_up(gateway, accepted)).json["result"])["progress"]["done"] < 1:
+            continue
+        stage.release.set()
+        last = (await ended(gateway, accepted)).json["result"]
+
+    assert (job["status"], job["progress"]) == ("running", {"done": 1, "total": 2})
+    assert (last["status"], last["progress"]) == ("succeeded", {"done": 2, "total": 2})
+
+
+async def test_other_account_finds_no_job(gateway: Gateway) -> None:
+    other = await create_key(gateway.settings, account="somebody else")
+    accepted = await defer(gateway, "classify", GOOD)
+    path = accepted.headers["Location"]
+
+    for method in ("GET", "DELETE"):
+        reply = await gateway.send(method, path, headers={"X-API-Key": other})
+        assert reply.refusal == (404, "not_found")
+    assert (await ended(gateway, accepted)).status == 200
+
+
+@pytest.mark.parametrize("name", ["x", "0" * 32, "%00", "..%2fx", "x" * 5000])
+async def test_unknown_job_is_404(gateway: Gateway, name: str) -> None:
+    assert (await gateway.get(f"/api/v1/jobs/{name}")).refusal == (404, "not_found")
+
+
+async def test_job_needs_a_key_and_a_good_method(gateway: Gateway) -> None:
+    keyless = await gateway.send("GET", "/api/v1/jobs/x")
+    wrong = await gateway.send("POST", "/api/v1/jobs/x")
+
+    assert keyless.refusal == (401, "missing_api_key")
+    assert wrong.refusal == (405, "method_not_allowed")
+    assert set(wrong.headers["Allow"].split(", ")) == {"GET", "HEAD", "DELETE"}
+
+
+async def delete(gateway: Gateway, accepted: Reply) -> Reply:
+    headers = {"X-API-Key": gateway.key}
+    return await gateway.send("DELETE", accepted.headers["Location"], headers=headers)
+
+
+async def test_deleted_job_stops_and_costs_nothing(tmp_path: Path) -> None:
+    purse = Purse(coins=5)
+    async with alone(tmp_path, purse) as (gateway, stage):
+        accepted = await defer(gateway, "nudity", WAITING)
+        await stage.waiting.wait()
+
+        deleted = await delete(gateway, accepted)
+        await stage.cancelled.wait()
+
+        assert (deleted.status, deleted.body) == (204, b"")
+        assert (await look_up(gateway, accepted)).refusal == (404, "not_found")
+        assert (await delete(gateway, accepted)).refusal == (404, "not_found")
+        assert purse.coins == 5
+
+
+async def test_job_is_charged_once_when_it_succeeds(tmp_path: Path) -> None:
+    purse = Purse(coins=5)
+    async with alone(tmp_path, purse) as (gateway, _):
+        await ended(gateway, await defer(gateway, "nudity", GOOD))
+        await ended(gateway, await defer(gateway, "nudity", {"image": base64(PICTURE + b"full")}))
+
+    assert purse.coins == 4
+
+
+async def test_jobs_beyond_the_account_s_share_are_429(tmp_path: Path) -> None:
+    async with alone(tmp_path, max_jobs_per_account=2) as (gateway, stage):
+        accepted = [await defer(gateway, "nudity", WAITING) for _ in range(2)]
+        refused = await defer(gateway, "nudity", GOOD)
+        now = await gateway.post("nudity", GOOD)
+        await delete(gateway, accepted[0])
+        again = await defer(gateway, "nudity", GOOD)
+        stage.release.set()
+        await ended(gateway, accepted[1])
+
+    assert refused.refusal == (429, "overloaded")
+    assert "2 jobs of this account" in refused.json["error"]["message"]
+    assert (now.status, again.status) == (200, 202)
+
+
+async def test_jobs_beyond_all_are_429(tmp_path: Path) -> None:
+    async with alone(tmp_path, max_jobs=1) as (gateway, _):
+        await defer(gateway, "nudity", WAITING)
+
+        assert (await defer(gateway, "nudity", GOOD)).refusal == (429, "overloaded")
+
+
+async def test_pictures_of_waiting_jobs_are_bounded(tmp_path: Path) -> None:
+    large = {"image": base64(PICTURE.ljust(9 * 2**20, b"\0"))}
+    async with alone(tmp_path, upload_memory_mib=16, max_running_jobs=1) as (gateway, stage):
+        await defer(gateway, "nudity", WAITING)
+        first = await defer(gateway, "nudity", large)
+        second = await defer(gateway, "nudity", large)
+        stage.release.set()
+        await ended(gateway, first)
+        third = await defer(gateway, "nudity", large)
+
+    assert second.refusal == (429, "overloaded")
+    assert third.status == 202
+
+
+async def test_jobs_run_in_their_order_and_wait_for_a_place(tmp_path: Path) -> None:
+    async with alone(tmp_path, max_in_flight=1, max_running_jobs=4) as (gateway, stage):
+        jobs = [await defer(gateway, "nudity", WAITING) for _ in range(3)]
+        await stage.waiting.wait()
+        count = len(stage.calls)
+        stage.release.set()
+        replies = [await ended(gateway, job) for job in jobs]
+
+    assert count == 1
+    assert [reply.json["result"]["status"] for reply in replies] == ["succeeded"] * 3
+
+
+async def test_job_s_time_begins_when_it_runs(tmp_path: Path) -> None:
+    async with alone(tmp_path, request_timeout_s=9, max_running_jobs=1) as (gateway, stage):
+        await ended(gateway, await defer(gateway, "nudity", GOOD))
+
+    assert 8 < stage.calls[0].remaining_s < 9.9
+
+
+async def test_stop_ends_jobs_with_a_clear_error_and_gives_their_credits_back(
+    tmp_path: Path,
+) -> None:
+    purse = Purse(coins=5)
+    async with alone(tmp_path, purse) as (gateway, stage):
+        accepted = await defer(gateway, "nudity", WAITING)
+        await stage.waiting.wait()
+    async with alone(tmp_path) as (later, _):
+        reply = await later.send(
+            "GET", accepted.headers["Location"], headers={"X-API-Key": gateway.key}
+        )
+
+    job = reply.json["result"]
+    assert (job["status"], job["answer"]["status"]) == ("failed", 503)
+    error = job["answer"]["body"]["error"]
+    assert error["code"] == "job_lost"
+    assert error["request_id"] == accepted.headers["X-Request-Id"]
+    assert purse.coins == 5
+
+
+@asynccontextmanager
+async def two(folder: Path, purse: Purse) -> AsyncIterator[tuple[Gateway, Gateway, Stage]]:
+    """Run two gateways before one database."""
+    async with alone(folder, purse) as (first, stage), running(first.settings) as second:
+        yield first, second, stage
+
+
+async def test_job_is_known_to_every_gateway(tmp_path: Path) -> None:
+    async with two(tmp_path, Purse(coins=5)) as (first, second, _):
+        accepted = await defer(first, "nudity", GOOD)
+
+        assert (await ended(second, accepted)).json["result"]["status"] == "succeeded"
+
+
+async def test_job_that_was_deleted_elsewhere_costs_nothing(tmp_path: Path) -> None:
+    """Its gateway learns it at the latest when it keeps the answer, which comes before the bill."""
+    purse = Purse(coins=5)
+    async with two(tmp_path, purse) as (first, second, stage):
+        accepted = await defer(first, "nudity", WAITING)
+        await stage.waiting.wait()
+        deleted = await delete(second, accepted)
+        stage.release.set()
+        while purse.coins != 5:
+            await first.send("GET", "/healthz")
+
+    assert deleted.status == 204
+
+
+async def test_lost_batch_still_gives_what_was_paid(tmp_path: Path) -> None:
+    purse = Purse(coins=5)
+    items = [{"endpoint": "nudity", **item} for item in (WAITING, GOOD, WAITING)]
+    async with alone(tmp_path, purse) as (gateway, stage):
+        accepted = await defer(gateway, "batch", {"requests": items})
+        while (await look_up(gateway, accepted)).json["result"]["progress"]["done"] < 1:
+            continue
+        await stage.waiting.wait()
+    async with alone(tmp_path) as (later, _):
+        reply = await later.send(
+            "GET", accepted.headers["Location"], headers={"X-API-Key": gateway.key}
+        )
+
+    job = reply.json["result"]
+    assert (job["status"], job["answer"]["status"], purse.coins) == ("failed", 200, 4)
+    bodies = job["answer"]["body"]["result"]
+    assert [body["status"] for body in bodies] == [503, 200, 503]
+    assert bodies[0]["body"]["error"]["code"] == "job_lost"
+    assert bodies[1]["body"]["result"]["isNude"] is True
+
+
+async def test_job_of_a_gateway_that_died_is_lost(tmp_path: Path) -> None:
+    """Nobody else says so: it was killed, and its beat stays away."""
+    clock = Hands()
+    async with alone(tmp_path, clock=clock) as (gateway, _):
+        engine = await open_database(gateway.settings.database_url)
+        dead = JobStore(engine, lifetime=timedelta(hours=24), clock=clock)
+        job = await dead.add(account="tests", request_id="r", total=1, webhook=None)
+        clock.now += timedelta(seconds=59)
+        alive = await gateway.get(f"/api/v1/jobs/{job.id}")
+        clock.now += timedelta(seconds=2)
+        lost = await gateway.get(f"/api/v1/jobs/{job.id}")
+        await engine.dispose()
+
+    assert alive.json["result"]["status"] == "queued"
+    assert lost.json["result"]["status"] == "failed"
+    assert lost.json["result"]["answer"]["body"]["error"]["code"] == "job_lost"
+
+
+async def test_job_is_forgotten_after_a_day(tmp_path: Path) -> None:
+    clock = Hands()
+    async with alone(tmp_path, clock=clock) as (gateway, _):
+        accepted = await defer(gateway, "nudity", GOOD)
+        done = await ended(gateway, accepted)
+        clock.now += timedelta(hours=24) - timedelta(seconds=1)
+        last = await look_up(gateway, accepted)
+        clock.now += timedelta(seconds=1)
+        gone = await look_up(gateway, accepted)
+
+    assert done.json["result"]["expires_at"] == "2026-01-02T00:00:00Z"
+    assert last.json["result"]["answer"]["status"] == 200
+    assert gone.refusal == (404, "not_found")
+
+
+async def test_repeated_request_is_one_job(gateway: Gateway) -> None:
+    key = {"Idempotency_Key": "job-1"}
+    first = await defer(gateway, "nudity", GOOD, **key)
+    again = await defer(gateway, "nudity", GOOD, **key)
+    now = await gateway.post("nudity", GOOD, **key)
+    other = await defer(gateway, "nudity", {"image": base64(PICTURE + b"x")}, **key)
+
+    assert again.status == 202
+    assert again.json["result"]["id"] == first.json["result"]["id"]
+    assert now.refusal == other.refusal == (422, "idempotency_key_reused")

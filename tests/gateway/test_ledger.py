@@ -1,0 +1,232 @@
+"""Credits: never more is spent than there was, and the ledger adds up, on both databases."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from gateway.accounts import MAX_CREDITS, AccountStore
+from gateway.database import open_database
+from gateway.ledger import UNMETERED_FOR, Ledger
+from gateway.problems import Problem
+from gateway.tables import ACCOUNTS, HOLDS, LEDGER, USAGE
+from gateway.usage import UsageBook
+from tests.gateway.clocks import Hands
+
+HOLD_FOR = timedelta(minutes=2)
+
+
+@pytest.fixture
+async def engine(url: str) -> AsyncIterator[AsyncEngine]:
+    opened = await open_database(url)
+    yield opened
+    await opened.dispose()
+
+
+@pytest.fixture
+def clock() -> Hands:
+    return Hands()
+
+
+@pytest.fixture
+async def accounts(engine: AsyncEngine, clock: Hands) -> AccountStore:
+    store = AccountStore(engine, clock=clock)
+    await store.create("ada")
+    return store
+
+
+@pytest.fixture
+def ledger(engine: AsyncEngine, clock: Hands) -> Ledger:
+    return open_ledger(engine, clock)
+
+
+def open_ledger(engine: AsyncEngine, clock: Hands) -> Ledger:
+    usage = UsageBook(engine, clock=clock)
+    prices = {"colorize": 3, "nudity": 0}
+    return Ledger(engine, usage, prices=prices, hold_for=HOLD_FOR, clock=clock)
+
+
+async def books(engine: AsyncEngine) -> tuple[int | None, int, int, int]:
+    """Return balance, held, the ledger's sum and what usage says was spent, of all accounts."""
+    async with engine.connect() as connection:
+        return (
+            await connection.scalar(select(func.sum(ACCOUNTS.c.balance))),
+            int(await connection.scalar(select(func.sum(HOLDS.c.amount))) or 0),
+            int(await connection.scalar(select(func.sum(LEDGER.c.amount))) or 0),
+            int(await connection.scalar(select(func.sum(USAGE.c.credits))) or 0),
+        )
+
+
+async def test_charge_takes_the_price_when_it_ends_well(
+    engine: AsyncEngine, accounts: AccountStore, ledger: Ledger
+) -> None:
+    await accounts.credit("ada", 10)
+
+    async with ledger.charge("ada", endpoint="/api/v1/colorize"):
+        during = await books(engine)
+    after = await books(engine)
+
+    assert during == (7, 3, 10, 0)
+    assert after == (7, 0, 7, 3)
+
+
+async def test_units_are_paid_at_once(
+    engine: AsyncEngine, accounts: AccountStore, ledger: Ledger
+) -> None:
+    await accounts.credit("ada", 10)
+
+    async with ledger.charge("ada", endpoint="ocr", units=4):
+        pass
+    with pytest.raises(Problem, match="the balance is 6; the price is 9"):
+        async with ledger.charge("ada", endpoint="colorize", units=3):
+            raise AssertionError
+
+    assert await books(engine) == (6, 0, 6, 4)
+
+
+@pytest.mark.parametrize("fault", [Problem(503, "x", "y"), ValueError(), asyncio.CancelledError()])
+async def test_charge_that_does_not_end_well_costs_nothing(
+    engine: AsyncEngine, accounts: AccountStore, ledger: Ledger, fault: BaseException
+) -> None:
+    await accounts.credit("ada", 10)
+
+    with pytest.raises(type(fault)):
+        async with ledger.charge("ada", endpoint="ocr"):
+            raise fault
+
+    assert await books(engine) == (10, 0, 10, 0)
+
+
+@pytest.mark.parametrize("endpoint", ["ocr", "nudity"])
+async def test_balance_of_zero_pays_only_what_is_free(
+    accounts: AccountStore, ledger: Ledger, endpoint: str
+) -> None:
+    await accounts.credit("ada", 0)
+
+    try:
+        async with ledger.charge("ada", endpoint=endpoint):
+            entered = endpoint
+    except Problem as refused:
+        entered = refused.code
+
+    assert entered == {"ocr": "insufficient_balance", "nudity": "nudity"}[endpoint]
+
+
+async def test_account_without_a_balance_is_not_metered(
+    engine: AsyncEngine, accounts: AccountStore, ledger: Ledger
+) -> None:
+    for name in ("ada", "nobody"):
+        async with ledger.charge(name, endpoint="ocr"):
+            pass
+
+    assert await books(engine) == (None, 0, 0, 0)
+    assert [account.balance for account in await accounts.list_accounts()] == [None]
+
+
+async def test_account_is_metered_soon_after_its_first_credit(
+    engine: AsyncEngine, accounts: AccountStore, ledger: Ledger, clock: Hands
+) -> None:
+    async with ledger.charge("ada", endpoint="ocr"):
+        pass
+    await accounts.credit("ada", 10)
+    clock.now += UNMETERED_FOR
+
+    async with ledger.charge("ada", endpoint="ocr"):
+        pass
+
+    assert await books(engine) == (9, 0, 9, 1)
+
+
+async def test_hold_of_a_dead_process_comes_back_when_it_expires(
+    engine: AsyncEngine, accounts: AccountStore, ledger: Ledger, clock: Hands
+) -> None:
+    """A charge that has not ended stands for the process that was killed inside it."""
+    await accounts.credit("ada", 10)
+
+    async with open_ledger(engine, clock).charge("ada", endpoint="colorize"):
+        early = await ledger.sweep()
+        held = await books(engine)
+        clock.now += HOLD_FOR
+        late = await asyncio.gather(ledger.sweep(), open_ledger(engine, clock).sweep())
+
+    assert (early, held) == (0, (7, 3, 10, 0))
+    assert sum(late) == 1
+    assert await books(engine) == (10, 0, 10, 0)
+
+
+async def test_charge_whose_hold_expired_is_free(
+    engine: AsyncEngine, accounts: AccountStore, ledger: Ledger, clock: Hands
+) -> None:
+    """It was given back, so it must not be taken a second time."""
+    await accounts.credit("ada", 10)
+
+    async with ledger.charge("ada", endpoint="ocr"):
+        clock.now += HOLD_FOR
+        await ledger.sweep()
+
+    assert await books(engine) == (10, 0, 10, 0)
+
+
+async def test_no_credit_is_spent_twice_however_many_ask_at_once(
+    engine: AsyncEngine, accounts: AccountStore, url: str, clock: Hands
+) -> None:
+    """Two engines stand for two processes."""
+    await accounts.credit("ada", 60)
+    other = await open_database(url)
+    ledgers = [open_ledger(engine, clock), open_ledger(other, clock)]
+
+    async def pay(turn: int) -> bool:
+        try:
+            async with ledgers[turn % 2].charge("ada", endpoint="ocr"):
+                return True
+        except Problem as refused:
+            return refused.code != "insufficient_balance"
+
+    paid = await asyncio.gather(*map(pay, range(100)))
+    await other.dispose()
+
+    assert sum(paid) == 60
+    assert await books(engine) == (0, 0, 0, 60)
+
+
+async def test_callers_that_hang_up_anywhere_leave_nothing_behind(
+    engine: AsyncEngine, accounts: AccountStore, ledger: Ledger, clock: Hands
+) -> None:
+    """Each charge is cancelled one turn of the event loop later than the one before."""
+    await accounts.credit("ada", 1000)
+
+    async def pay() -> None:
+        async with ledger.charge("ada", endpoint="ocr"):
+            await asyncio.sleep(0)
+
+    for turns in range(0, 80, 2):
+        task = asyncio.create_task(pay())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    clock.now += HOLD_FOR
+    await ledger.sweep()
+
+    balance, held, total, spent = await books(engine)
+    assert held == 0
+    assert balance == total == 1000 - spent
+
+
+async def test_credits_can_be_taken_back_but_not_below_zero(accounts: AccountStore) -> None:
+    given = [await accounts.credit("ada", amount) for amount in (10, -4, -7, MAX_CREDITS)]
+
+    assert given == [10, 6, None, None]
+
+
+async def test_unknown_account_gets_no_credits(engine: AsyncEngine, accounts: AccountStore) -> None:
+    assert await accounts.credit("nobody", 10) is None
+    assert await books(engine) == (None, 0, 0, 0)
+
+
+async def test_account_is_made_once(accounts: AccountStore) -> None:
+    assert [await accounts.create("bob"), await accounts.create("bob")] == [True, False]
+    assert [account.name for account in await accounts.list_accounts()] == ["ada", "bob"]
