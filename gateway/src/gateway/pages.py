@@ -1,0 +1,67 @@
+"""The pages for people: one to try the jobs, one with the reference; nothing from other hosts."""
+
+import importlib.util
+import mimetypes
+from importlib import resources
+from pathlib import Path
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from gateway.problems import Problem
+
+STATIC_PATH: Final = "/static"
+
+# Scripts and styles are files of this gateway; pictures may also be the reader's own file.
+CONTENT_SECURITY_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_HEADERS: Final = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
+# Swagger UI, as the package carries it; the package itself is never imported.
+_REFERENCE_PACKAGE: Final = "fastapi_swagger"
+_REFERENCE_FILES: Final = ("swagger-ui-bundle.js", "swagger-ui.css")
+
+
+def page_routes() -> list[Route]:
+    """Return the routes of `/`, `/docs` and what the two load."""
+    files = _own_files() | _reference_files()
+
+    async def page(request: Request) -> Response:
+        return _file(files, "index.html" if request.url.path == "/" else "docs.html")
+
+    async def static(request: Request) -> Response:
+        return _file(files, request.path_params["name"])
+
+    return [
+        Route("/", page, methods=["GET"]),
+        Route("/docs", page, methods=["GET"]),
+        Route(STATIC_PATH + "/{name}", static, methods=["GET"]),
+    ]
+
+
+def _own_files() -> dict[str, bytes]:
+    folder = resources.files("gateway") / "static"
+    return {entry.name: entry.read_bytes() for entry in folder.iterdir()}
+
+
+def _reference_files() -> dict[str, bytes]:
+    spec = importlib.util.find_spec(_REFERENCE_PACKAGE)
+    if spec is None or not spec.submodule_search_locations:
+        return {}
+    folder = Path(spec.submodule_search_locations[0]) / "resources"
+    return {name: (folder / name).read_bytes() for name in _REFERENCE_FILES}
+
+
+def _file(files: dict[str, bytes], name: str) -> Response:
+    if name not in files:
+        raise Problem(404, "not_found", "there is no such file")
+    media_type, _ = mimetypes.guess_type(name)
+    return Response(files[name], media_type=media_type, headers=dict(_HEADERS))

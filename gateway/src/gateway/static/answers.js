@@ -1,0 +1,183 @@
+// Each job's answer, drawn on the picture and written in words.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+const FEW_FACES = 3;
+
+const SHOW = {
+  colorize: showColours,
+  ocr: showText,
+  "analyzed-ocr": showAnalysis,
+  emotions: showFaces,
+  classify: showLabels,
+  nudity: showNudity,
+};
+
+let shown = null; // the object URL of the last picture, given back when the next one comes
+
+/** Fill the two places with the answer of a request. */
+export function showAnswer(request, answer, { drawing, words }) {
+  if (shown) URL.revokeObjectURL(shown);
+  shown = request.file ? URL.createObjectURL(request.file) : null;
+  const picture = { source: shown ?? ownPicture(request.url), name: pictureName(request) };
+  drawing.replaceChildren();
+  words.replaceChildren();
+  SHOW[request.job](answer, picture, { drawing, words });
+}
+
+/** Return the URL of a picture that this gateway hosts; this page loads nothing from elsewhere. */
+function ownPicture(url) {
+  return url.startsWith(`${location.origin}/`) ? url : null;
+}
+
+function pictureName(request) {
+  return request.file ? request.file.name || "pasted picture" : request.url;
+}
+
+function showColours({ result, details }, picture, { drawing, words }) {
+  const frame = make("div", { className: "picture" });
+  const after = make("img", { src: result.colorized, alt: "The picture in colour" });
+  frame.append(after);
+  drawing.append(frame);
+  if (picture.source) drawing.append(beforeAndAfter(frame, after, picture));
+  const link = make("a", { href: result.colorized, textContent: "The coloured picture", download: "" });
+  words.append(paragraph(link));
+  if (details.already_coloured) {
+    words.append(paragraph("The picture has colours already; it was left as it is."));
+  }
+}
+
+/** Put the picture under its coloured copy, and return the slider that uncovers it. */
+function beforeAndAfter(frame, after, picture) {
+  const before = make("img", { src: picture.source, alt: "The picture as it came" });
+  frame.prepend(before);
+  after.className = "after";
+  const slider = make("input", { type: "range", min: 0, max: 100, value: 50, className: "slider" });
+  slider.setAttribute("aria-label", "Share of the picture that is shown without colour");
+  const uncover = () => {
+    after.style.clipPath = `inset(0 0 0 ${slider.value}%)`;
+    slider.setAttribute("aria-valuetext", `${slider.value} percent without colour`);
+  };
+  slider.addEventListener("input", uncover);
+  uncover();
+  return slider;
+}
+
+function showText({ result, details }, picture, { drawing, words }) {
+  drawBoxes(drawing, picture, details, details.lines.map(({ corners, text }) => ({ corners, title: text })));
+  words.append(block(result.text || "No text was found."));
+}
+
+function showAnalysis({ result, details }, picture, { drawing, words }) {
+  const lines = details.lines ?? [];
+  drawBoxes(drawing, picture, details, lines.map(({ corners, text }) => ({ corners, title: text })));
+  if (result.notice) words.append(paragraph(result.notice));
+  const { sentiment } = result;
+  words.append(
+    heading("Summary"), paragraph(result.text.summary || "None."),
+    heading("Sentiment"), table("", [[sentiment.result, sentiment.confidence]]),
+    heading("Tags"), paragraph(result.tags || "None."),
+    heading("Text"), block(result.text.full_text || "No text was found."),
+  );
+}
+
+function showFaces({ result, details }, picture, { drawing, words }) {
+  const boxes = result.map(({ faceCoordinates: [box], emotions }, index) => ({
+    corners: [[box.left, box.top], [box.right, box.top], [box.right, box.bottom], [box.left, box.bottom]],
+    title: `Face ${index + 1}: ${emotions[0].emotion}`,
+  }));
+  drawBoxes(drawing, picture, details, boxes);
+  if (result.length) words.append(...tablesOfFaces(result));
+  else words.append(paragraph("No face was found."));
+  words.append(paragraph("These are visible expressions as a model reads them, not what anyone feels."));
+}
+
+/** Return a table for each of a few faces; for many, one of their likeliest and the rest folded. */
+function tablesOfFaces(faces) {
+  const tables = faces.map(({ emotions }, index) =>
+    table(`Face ${index + 1}, from the left`, emotions.map(({ emotion, confidence }) => [emotion, confidence])),
+  );
+  if (faces.length <= FEW_FACES) return tables;
+  const likeliest = faces.map(({ emotions: [first] }, index) => [`${index + 1}: ${first.emotion}`, first.confidence]);
+  const folded = make("details");
+  folded.append(make("summary", { textContent: "All seven of each face" }), ...tables);
+  return [table("Faces from the left, the likeliest of each", likeliest), folded];
+}
+
+function showLabels({ result, details }, picture, { drawing, words }) {
+  drawBoxes(drawing, picture, details, []);
+  words.append(table("What it shows", result.map(({ tag, confidence }) => [tag, confidence])));
+}
+
+function showNudity({ result, details }, picture, { words }) {
+  words.append(
+    paragraph(result.isNude ? "Nudity was found." : "No nudity was found."),
+    table(`Score; nude from ${details.threshold}`, [["nudity", result.confidence]]),
+  );
+}
+
+/** Draw the picture with boxes over it; without its picture, boxes on an empty ground. */
+function drawBoxes(drawing, picture, details, boxes) {
+  const frame = make("div", { className: "picture" });
+  drawing.append(frame);
+  const overlay = document.createElementNS(SVG, "svg");
+  overlay.setAttribute("role", "img");
+  overlay.setAttribute("aria-label", `${boxes.length} boxes on the picture`);
+  for (const { corners, title } of boxes) overlay.append(polygon(corners, title));
+  if (!picture.source) {
+    drawing.replaceChildren(paragraph("The picture is not shown: this page loads nothing from other hosts."));
+    return;
+  }
+  const image = make("img", { alt: `The picture ${picture.name}` });
+  image.addEventListener("load", () => {
+    overlay.setAttribute("viewBox", `0 0 ${image.naturalWidth} ${image.naturalHeight}`);
+    if (boxes.length) frame.append(overlay);
+  });
+  image.src = picture.source;
+  frame.append(image);
+}
+
+function polygon(corners, title) {
+  const shape = document.createElementNS(SVG, "polygon");
+  shape.setAttribute("points", corners.map((corner) => corner.join(",")).join(" "));
+  const label = document.createElementNS(SVG, "title");
+  label.textContent = title;
+  shape.append(label);
+  return shape;
+}
+
+function table(title, rows) {
+  const made = make("table");
+  if (title) made.append(make("caption", { textContent: title }));
+  for (const [name, confidence] of rows) {
+    const row = made.insertRow();
+    row.append(make("th", { scope: "row", textContent: name }));
+    const bar = make("meter", { min: 0, max: 1, value: confidence });
+    bar.setAttribute("aria-hidden", "true");
+    row.insertCell().append(bar);
+    const number = row.insertCell();
+    number.className = "number";
+    number.textContent = confidence.toFixed(3);
+  }
+  return made;
+}
+
+function heading(text) {
+  return make("h3", { textContent: text });
+}
+
+function block(text) {
+  const made = make("pre", { textContent: text, tabIndex: 0 });
+  made.setAttribute("aria-label", "Text");
+  return made;
+}
+
+function paragraph(...parts) {
+  const made = make("p");
+  made.append(...parts);
+  return made;
+}
+
+function make(name, properties = {}) {
+  return Object.assign(document.createElement(name), properties);
+}
