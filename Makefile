@@ -23,8 +23,11 @@ setup: .venv/.packages .venv/.system ## install everything into .venv, and Tesse
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation $(MEMBERS:%=-e %)
 	@touch $@
 
-.venv/.system: .venv/.packages services/ocr/src/ocr/languages.toml scripts/install_languages.py
-	@$(BIN)/python scripts/install_languages.py && touch $@ || true
+.venv/.system: .venv/.packages services/ocr/src/ocr/languages.toml scripts/install_packages.py
+	@$(BIN)/python scripts/install_packages.py languages && touch $@ || true
+
+.venv/.tested: .venv/.packages scripts/install_packages.py
+	@$(BIN)/python scripts/install_packages.py tests && touch $@ || true
 
 run: setup ## start the mesh in the foreground on 127.0.0.1:$PORT
 	@exec $(BIN)/python scripts/run_mesh.py
@@ -32,7 +35,7 @@ run: setup ## start the mesh in the foreground on 127.0.0.1:$PORT
 models: setup ## pull the better models of all services, $IMAGEMESH_MODELS_MIRROR standing in
 	$(BIN)/imagemesh models pull
 
-test: setup ## run all tests
+test: setup .venv/.tested ## run all tests
 	$(BIN)/python -m pytest --cov --cov-report=term
 
 check: setup lint types contracts protos-fresh test ## all that CI checks

@@ -1,38 +1,68 @@
-"""Install the Debian packages with Tesseract's language data, or say how to.
+"""Install the Debian packages of a purpose, or say how to: install_packages.py languages|tests.
 
-Half of the languages need none; so a machine without apt or without root still gets a mesh.
+The mesh runs without any of them, and the tests that need one skip; so a machine without apt or
+without root still gets a mesh.
 """
 
+import argparse
 import os
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 
 from ocr.languages import debian_packages
 
 
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """What some packages are for, and what happens without them."""
+
+    packages: tuple[str, ...]
+    need: str
+    without: str
+    elsewhere: str
+
+
+PURPOSES = {
+    "languages": Purpose(
+        tuple(debian_packages()),
+        need="Some languages need Tesseract's data.",
+        without="The mesh runs without it and names the package when such a language is asked for.",
+        elsewhere="macOS: brew install tesseract-lang",
+    ),
+    "tests": Purpose(
+        ("chromium", "postgresql", "redis-server"),
+        need="Some tests drive a browser and real databases.",
+        without="The tests that need a missing one are skipped.",
+        elsewhere="macOS: brew install chromium postgresql redis",
+    ),
+}
+
+
 def main() -> int:
     """Install what is missing; return 0 where nothing more can be done from here."""
-    missing = [name for name in debian_packages() if not _is_installed(name)]
+    parser = argparse.ArgumentParser(description="Install the Debian packages of a purpose.")
+    parser.add_argument("purpose", choices=PURPOSES)
+    purpose = PURPOSES[parser.parse_args().purpose]
+    missing = [name for name in purpose.packages if not _is_installed(name)]
     if not missing:
         return 0
     if shutil.which("apt-get") is None:
-        sys.stderr.write(
-            "This is no Debian or Ubuntu: some languages need Tesseract's data, which the package\n"
-            "manager has (macOS: brew install tesseract-lang). The mesh runs without it.\n"
-        )
+        _say(purpose.need, f"This is no Debian or Ubuntu ({purpose.elsewhere}).", purpose.without)
         return 0
     install = ["apt-get", "install", "--yes", "--quiet", "--no-install-recommends", *missing]
     if os.geteuid() != 0:
-        sys.stderr.write(
-            f"Some languages need Tesseract's data. To install it:\n  sudo {' '.join(install)}\n"
-            "The mesh runs without it and names the package when such a language is asked for.\n"
-        )
+        _say(purpose.need, f"To install:\n  sudo {' '.join(install)}", purpose.without)
         return 0
-    return _apt(install)
+    return _apt(install, purpose)
 
 
-def _apt(install: list[str]) -> int:
+def _say(*sentences: str) -> None:
+    sys.stderr.write("\n".join(sentences) + "\n")
+
+
+def _apt(install: list[str], purpose: Purpose) -> int:
     """Install, and return 1 with a message where that fails, as on a machine without network."""
     # `env` adds one variable and keeps the rest, which apt needs.
     quiet = ["env", "DEBIAN_FRONTEND=noninteractive"]
@@ -40,10 +70,7 @@ def _apt(install: list[str]) -> int:
         subprocess.run([*quiet, "apt-get", "update", "--quiet"], check=True)
         subprocess.run([*quiet, *install], check=True)
     except subprocess.CalledProcessError as error:
-        sys.stderr.write(
-            f"apt-get ended with {error.returncode}; the mesh runs, but without the languages\n"
-            "that need Tesseract's data. `make setup` tries again.\n"
-        )
+        _say(f"apt-get ended with {error.returncode}.", purpose.without, "Run it again to retry.")
         return 1
     return 0
 
