@@ -5,6 +5,8 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+import torch
+
 from modelkit.images import RgbImage
 from models.training.pictures import read_archive, read_classes
 from models.training.scoring import score_classifier
@@ -19,6 +21,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="the folder of the data sets")
     parser.add_argument("--weights", type=Path, default=_WEIGHTS)
     arguments = parser.parse_args()
+    torch.set_num_threads(1)
     folder = arguments.data / "tiny-imagenet"
     classes = read_classes(folder / "classes.tsv")
     classifier = ResidualClassifier(arguments.weights, device="cpu")
@@ -29,7 +32,7 @@ def main() -> None:
     pictures = (
         (classes[name], picture) for name, picture in read_archive(folder / "val.zip", mode="RGB")
     )
-    print(json.dumps(score_classifier(classify, pictures, list(classes.values()))))
+    print(json.dumps(score_classifier(classify, pictures, list(classes.values())).overall))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+import torch
+
 from modelkit.images import RgbImage
 from models.training.pictures import read_archive
 from models.training.scoring import score_classifier
@@ -22,6 +24,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="the folder of the data sets")
     parser.add_argument("--weights", type=Path, default=_WEIGHTS)
     arguments = parser.parse_args()
+    torch.set_num_threads(1)
     classifier = EmotionClassifier(arguments.weights, device="cpu")
 
     def classify(picture: RgbImage) -> Mapping[str, float]:
@@ -30,7 +33,9 @@ def main() -> None:
 
     archive = arguments.data / "fer2013" / "val.zip"
     pictures = ((name.title(), face) for name, face in read_archive(archive, mode="RGB"))
-    print(json.dumps(score_classifier(classify, pictures, EMOTIONS)))
+    scores = score_classifier(classify, pictures, EMOTIONS)
+    print(json.dumps(scores.overall))
+    print(json.dumps({"recalls": scores.recalls}))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -13,12 +14,25 @@ Classify = Callable[[NDArray[np.uint8]], Mapping[str, float]]
 """From (height, width, 3) uint8 to the confidence of each name."""
 
 
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """How good a classifier is.
+
+    Attributes:
+        overall: Scores by name, and pictures per second.
+        recalls: The share of the pictures of each class that were named right.
+    """
+
+    overall: dict[str, float]
+    recalls: dict[str, float]
+
+
 def score_classifier(
     classify: Classify,
     pictures: Iterable[tuple[str, NDArray[np.uint8]]],
     names: Sequence[str],
-) -> dict[str, float]:
-    """Return accuracy, calibration error and pictures per second.
+) -> Scores:
+    """Return accuracy, calibration error and pictures per second, and the recall of each name.
 
     Args:
         classify: The service's own call.
@@ -29,9 +43,21 @@ def score_classifier(
     rows, labels, seconds = [], [], 0.0
     for name, picture in pictures:
         began = time.perf_counter()
-        confidences = classify(picture)
+        answer = classify(picture)
         seconds += time.perf_counter() - began
-        rows.append([confidences[other] for other in names])
+        rows.append([answer[other] for other in names])
         labels.append(index[name])
-    scores = classification_scores(torch.tensor(rows), torch.tensor(labels))
-    return {"pictures": len(labels), **scores, "pictures_per_s": round(len(labels) / seconds, 1)}
+    confidences, truths = torch.tensor(rows), torch.tensor(labels)
+    speed = round(len(labels) / seconds, 1)
+    scores = {"pictures": len(labels), **classification_scores(confidences, truths)}
+    return Scores({**scores, "pictures_per_s": speed}, _recalls(confidences, truths, names))
+
+
+def _recalls(
+    confidences: torch.Tensor, truths: torch.Tensor, names: Sequence[str]
+) -> dict[str, float]:
+    right = confidences.argmax(dim=1) == truths
+    return {
+        name: round(right[truths == index].float().mean().item(), 2)
+        for index, name in enumerate(names)
+    }
