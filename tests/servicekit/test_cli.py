@@ -12,4 +12,4 @@ def test_unknown_command_lists_the_known_ones(
     code = main(arguments)
 
     assert code == 2
-    assert "imagemesh keys|models" in capsys.readouterr().err
+    assert "imagemesh accounts|keys|models" in capsys.readouterr().err
