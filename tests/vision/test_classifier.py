@@ -45,14 +45,22 @@ def test_nearly_square_photo_is_seen_in_its_middle() -> None:
     assert squares[0, 0, 0, 0] == pytest.approx(255 * 5 / 109, abs=3)
 
 
-@pytest.mark.parametrize(("shape", "channel"), [((64, 192), 0), ((192, 64), 1)])
-def test_long_photo_is_seen_at_both_ends_and_in_the_middle(
-    shape: tuple[int, int], channel: int
+@pytest.mark.parametrize(
+    ("shape", "channel", "levels"),
+    [
+        ((64, 96), 0, [85, 170]),
+        ((96, 64), 1, [85, 170]),
+        ((64, 192), 0, [42, 127.5, 213]),
+        ((192, 64), 1, [42, 127.5, 213]),
+    ],
+)
+def test_long_photo_is_seen_at_its_ends_and_a_very_long_one_in_between(
+    shape: tuple[int, int], channel: int, levels: list[float]
 ) -> None:
     squares = cut_squares(gradient(*shape))
 
     means = squares[..., channel].mean(axis=(1, 2))
-    assert means == pytest.approx([42, 127.5, 213], abs=1)
+    assert means == pytest.approx(levels, abs=1)
 
 
 def test_squares_are_reduced_with_antialiasing() -> None:
