@@ -8,6 +8,8 @@ from typing import Self
 
 from PIL import Image, ImageDraw, ImageFont
 
+from tests.vision.drawn import draw_face
+
 LETTER = "Dear Ms. Alder,\nI enjoyed your workshop very much.\nIt was a wonderful day.\nRowan"
 
 
@@ -20,17 +22,8 @@ def letter() -> bytes:
 
 
 def portrait() -> bytes:
-    """Return a grey JPEG of a drawn face under a light sky."""
-    picture = Image.linear_gradient("L").resize((320, 320)).transpose(Image.Transpose.ROTATE_180)
-    draw = ImageDraw.Draw(picture)
-    draw.ellipse((90, 60, 230, 250), fill=200)
-    for x in (125, 180):
-        draw.ellipse((x, 120, x + 18, 132), fill=30)
-    draw.rectangle((118, 105, 148, 110), fill=60)
-    draw.rectangle((174, 105, 204, 110), fill=60)
-    draw.polygon((160, 135, 150, 175, 170, 175), fill=150)
-    draw.ellipse((130, 195, 190, 210), fill=90)
-    return _encoded(picture, "JPEG")
+    """Return a grey JPEG of a drawn face."""
+    return _encoded(Image.fromarray(draw_face(320)).convert("L"), "JPEG")
 
 
 def _encoded(picture: Image.Image, kind: str) -> bytes:

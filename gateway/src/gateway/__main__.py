@@ -10,6 +10,10 @@ from gateway.settings import GatewaySettings
 from servicekit.logs import configure_logs
 from servicekit.settings import load_settings
 
+# Longer than callers and load balancers keep an idle connection (60 s is the most common), so that
+# they close it and not the gateway, at the moment when they send the next request on it.
+_KEEP_ALIVE_S = 75
+
 
 def main() -> None:
     """Serve until SIGTERM or SIGINT, then finish what is in flight."""
@@ -26,6 +30,7 @@ def main() -> None:
         log_config=None,
         access_log=False,
         server_header=False,
+        timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=int(settings.drain_s),
     )
 
