@@ -149,7 +149,7 @@ async def test_answer_names_its_model_and_time(stub: "rpc.ColorizeServiceAsyncSt
 
     assert (answer.model.name, answer.model.version, answer.model.device) == (
         "tiny-colorizer",
-        "1.0.0",
+        "1.1.0",
         "cpu",
     )
     assert answer.seconds > 0
