@@ -9,10 +9,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from colorize.model import Colorizer
+from colorize.pixels import to_lab
 from modelkit.images import RgbImage
 
 _WEIGHTS = Path("services/colorize/src/colorize/weights/colorize.safetensors")
@@ -61,16 +61,6 @@ def grey_copy(photo: RgbImage) -> RgbImage:
     lab[..., 1:] = 0
     grey = np.asarray(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB))
     return np.rint(grey * 255).clip(0, 255).astype(np.uint8)
-
-
-def to_lab(photo: RgbImage) -> NDArray[np.float32]:
-    """Return CIELAB, (height, width, 3) float32, L in [0, 100].
-
-    Args:
-        photo: (height, width, 3) uint8, sRGB.
-    """
-    shares = photo.astype(np.float32) / np.float32(255)
-    return np.asarray(cv2.cvtColor(shares, cv2.COLOR_RGB2LAB), dtype=np.float32)
 
 
 def _compare(truth: RgbImage, guess: RgbImage) -> tuple[float, float, float, float]:

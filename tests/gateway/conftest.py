@@ -4,7 +4,10 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
 
+from gateway.database import open_database
+from tests.gateway.clocks import Hands
 from tests.gateway.running import Gateway, database_url, gateway_settings, running
 from tests.gateway.servers import Server, empty_database, postgres
 from tests.gateway.services import serving_all
@@ -48,3 +51,17 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return database_url(tmp_path)
     server: Server = request.getfixturevalue("postgres_server")
     return empty_database(server)
+
+
+@pytest.fixture
+async def engine(url: str) -> AsyncIterator[AsyncEngine]:
+    """Return an open database of each kind, its tables made."""
+    opened = await open_database(url)
+    yield opened
+    await opened.dispose()
+
+
+@pytest.fixture
+def clock() -> Hands:
+    """Return a clock that the test moves."""
+    return Hands()

@@ -1,7 +1,6 @@
 """`Idempotency-Key`: a repeated request gets the same answer and is worked and paid once."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -24,18 +23,6 @@ from tests.gateway.stage import WAIT, Stage
 CLAIM_FOR = timedelta(minutes=2)
 ASKED = fingerprint_of("/api/v1/ocr", b"{}")
 ENOUGH_S = 20  # far beyond what any of the waits below takes
-
-
-@pytest.fixture
-async def engine(url: str) -> AsyncIterator[AsyncEngine]:
-    opened = await open_database(url)
-    yield opened
-    await opened.dispose()
-
-
-@pytest.fixture
-def clock() -> Hands:
-    return Hands()
 
 
 @pytest.fixture

@@ -1,12 +1,10 @@
 """Jobs in the database, as several gateways see them, on both databases."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gateway.database import open_database
 from gateway.job_store import FAILED, LOST_AFTER, RUNNING, SUCCEEDED, JobRecord, JobStore
 from tests.gateway.clocks import Hands
 
@@ -14,18 +12,6 @@ ANSWER = '{"status": 200, "body": {}}'
 SECOND = timedelta(seconds=1)
 DAY = timedelta(days=1)
 LEASE = timedelta(minutes=1)
-
-
-@pytest.fixture
-async def engine(url: str) -> AsyncIterator[AsyncEngine]:
-    opened = await open_database(url)
-    yield opened
-    await opened.dispose()
-
-
-@pytest.fixture
-def clock() -> Hands:
-    return Hands()
 
 
 @pytest.fixture

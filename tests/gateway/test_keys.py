@@ -33,11 +33,6 @@ async def engine(tmp_path: Path) -> AsyncIterator[AsyncEngine]:
 
 
 @pytest.fixture
-def clock() -> Hands:
-    return Hands()
-
-
-@pytest.fixture
 def keys(engine: AsyncEngine, clock: Hands) -> KeyStore:
     return KeyStore(engine, clock=clock)
 

@@ -1,7 +1,6 @@
 """Credits: never more is spent than there was, and the ledger adds up, on both databases."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -17,18 +16,6 @@ from gateway.usage import UsageBook
 from tests.gateway.clocks import Hands
 
 HOLD_FOR = timedelta(minutes=2)
-
-
-@pytest.fixture
-async def engine(url: str) -> AsyncIterator[AsyncEngine]:
-    opened = await open_database(url)
-    yield opened
-    await opened.dispose()
-
-
-@pytest.fixture
-def clock() -> Hands:
-    return Hands()
 
 
 @pytest.fixture

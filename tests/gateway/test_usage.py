@@ -1,6 +1,5 @@
 """What an account did: counted by day and endpoint, metered or not, and told by GET usage."""
 
-from collections.abc import AsyncIterator
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -13,18 +12,6 @@ from gateway.database import DatabaseUnavailable, open_database
 from gateway.usage import REPORTED_DAYS, UsageBook
 from tests.gateway.clocks import Hands
 from tests.gateway.running import Gateway, gateway_settings, running
-
-
-@pytest.fixture
-async def engine(url: str) -> AsyncIterator[AsyncEngine]:
-    opened = await open_database(url)
-    yield opened
-    await opened.dispose()
-
-
-@pytest.fixture
-def clock() -> Hands:
-    return Hands()
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Credits: where a request is paid, after all that the caller can get wrong and before the call."""
 
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 
@@ -19,13 +18,3 @@ class Credits(Protocol):
             Problem: 406 insufficient_balance, before the context is entered.
         """
         ...
-
-
-class Unmetered:
-    """Credits of a mesh that charges nobody: every account can pay everything."""
-
-    @asynccontextmanager
-    async def charge(self, account: str, *, endpoint: str, units: int = 1) -> AsyncIterator[None]:
-        """Charge nothing."""
-        del account, endpoint, units
-        yield

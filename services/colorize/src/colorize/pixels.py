@@ -35,7 +35,7 @@ def is_coloured(image: RgbImage) -> bool:
     Args:
         image: (height, width, 3) uint8, sRGB.
     """
-    pixels = _lab(reduce_image(image, side_px=_GLANCE_SIDE_PX).pixels).reshape(-1, 3)
+    pixels = to_lab(reduce_image(image, side_px=_GLANCE_SIDE_PX).pixels).reshape(-1, 3)
     lightness, chroma = pixels[:, 0] / 100, pixels[:, 1:]
     powers = np.stack([np.ones_like(lightness), lightness, lightness**2], axis=1)
     tone = powers @ np.linalg.lstsq(powers, chroma)[0]
@@ -54,7 +54,7 @@ def lightness_of(image: RgbImage) -> NDArray[np.float32]:
     Args:
         image: (height, width, 3) uint8, sRGB.
     """
-    return np.ascontiguousarray(_lab(image)[..., 0])
+    return np.ascontiguousarray(to_lab(image)[..., 0])
 
 
 def reduce_image(image: RgbImage, *, side_px: int) -> ReducedImage:
@@ -90,7 +90,12 @@ def resize(image: RgbImage, height: int, width: int) -> RgbImage:
     return np.asarray(cv2.resize(image, (width, height), interpolation=how), dtype=np.uint8)
 
 
-def _lab(image: RgbImage) -> NDArray[np.float32]:
+def to_lab(image: RgbImage) -> NDArray[np.float32]:
+    """Return CIELAB, (height, width, 3) float32, L in [0, 100].
+
+    Args:
+        image: (height, width, 3) uint8, sRGB.
+    """
     shares = image.astype(np.float32)
     shares /= 255
     return np.asarray(cv2.cvtColor(shares, cv2.COLOR_RGB2LAB), dtype=np.float32)
