@@ -13,9 +13,9 @@ from time import monotonic
 
 import aiohttp
 
-from gateway.accounts import AccountStore
-from gateway.database import open_database
-from gateway.keys import KeyStore
+from gateway.accounts.accounts import AccountStore
+from gateway.accounts.keys import KeyStore
+from gateway.database.engine import open_database
 from servicekit.logs import configure_logs
 from tests.gateway.fleet import Member, fleet
 from tests.gateway.servers import empty_database, postgres

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import aiohttp
 
-from gateway.database import open_database
-from gateway.keys import KeyStore
+from gateway.accounts.keys import KeyStore
+from gateway.database.engine import open_database
 from gateway.problems import Problem
 
 ROOT = Path(__file__).parents[1]

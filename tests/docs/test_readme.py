@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from gateway.openapi import openapi_document
+from gateway.openapi.document import openapi_document
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gateway.database import open_database
+from gateway.database.engine import open_database
 from tests.gateway.clocks import Hands
 from tests.gateway.running import Gateway, database_url, gateway_settings, running
 from tests.gateway.servers import Server, empty_database, postgres

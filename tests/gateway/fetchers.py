@@ -5,8 +5,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from gateway.addresses import parse_networks
-from gateway.fetching import FetchLimits, ImageFetcher
+from gateway.fetching.addresses import parse_networks
+from gateway.fetching.fetcher import FetchLimits, ImageFetcher
 from gateway.problems import Problem
 from tests.gateway.names import Names
 

@@ -15,11 +15,11 @@ import uvicorn
 from multidict import CIMultiDictProxy
 from yarl import URL
 
+from gateway.accounts.credits import Credits
+from gateway.accounts.keys import KeyStore
 from gateway.app import build_app
-from gateway.clock import Clock, utc_now
-from gateway.credits import Credits
-from gateway.database import open_database
-from gateway.keys import KeyStore
+from gateway.database.clock import Clock, utc_now
+from gateway.database.engine import open_database
 from gateway.settings import GatewaySettings
 from tests.gateway.origin import PICTURE, Answer, listening, picture
 

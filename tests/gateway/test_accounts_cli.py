@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.accounts_cli import main
+from gateway.commands.accounts import main
 from tests.gateway.ended import Ended, ended
 from tests.gateway.running import database_url
 

@@ -4,7 +4,7 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
-from gateway.addresses import FORBIDDEN_NETWORKS, is_exempt, is_forbidden, parse_networks
+from gateway.fetching.addresses import FORBIDDEN_NETWORKS, is_exempt, is_forbidden, parse_networks
 
 FORBIDDEN = [
     "0.0.0.0",

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.batch import parse_batch
-from gateway.endpoints import ENDPOINTS
+from gateway.accounts.scopes import endpoint_name
 from gateway.problems import Problem
-from gateway.scopes import endpoint_name
+from gateway.requests.batch import parse_batch
+from gateway.requests.endpoints import ENDPOINTS
 from tests.gateway.origin import PICTURE
 from tests.gateway.purse import Purse
 from tests.gateway.running import Gateway, Reply, create_key, gateway_settings, running

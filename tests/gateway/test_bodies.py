@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from gateway.bodies import UploadMemory
+from gateway.input.bodies import UploadMemory
 from gateway.problems import Problem
 from tests.gateway.origin import PICTURE
 from tests.gateway.running import Gateway, gateway_settings, running

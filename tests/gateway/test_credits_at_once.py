@@ -11,13 +11,13 @@ import aiohttp
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gateway.accounts import AccountStore
-from gateway.clock import utc_now
-from gateway.database import open_database
-from gateway.keys import KeyStore
-from gateway.ledger import Ledger
-from gateway.tables import ACCOUNTS, HOLDS, LEDGER, USAGE
-from gateway.usage import UsageBook
+from gateway.accounts.accounts import AccountStore
+from gateway.accounts.keys import KeyStore
+from gateway.accounts.ledger import Ledger
+from gateway.accounts.usage import UsageBook
+from gateway.database.clock import utc_now
+from gateway.database.engine import open_database
+from gateway.database.tables import ACCOUNTS, HOLDS, LEDGER, USAGE
 from tests.gateway.fleet import Member, fleet
 from tests.gateway.services import serving_all
 from tests.gateway.stage import WAIT, Stage

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gateway.database import open_database
+from gateway.database.engine import open_database
 from tests.gateway.running import database_url
 from tests.gateway.servers import Server, empty_database
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import pytest
 from aiohttp import AddrInfoType
 
-from gateway.addresses import parse_networks
-from gateway.dialling import (
+from gateway.fetching.addresses import parse_networks
+from gateway.fetching.dialling import (
     DialGuard,
     ForbiddenAddressError,
     ForbiddenPortError,

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from gateway.fetching import FetchLimits
+from gateway.fetching.fetcher import FetchLimits
 from gateway.media import EncodedImage
 from gateway.problems import Problem
 from tests.gateway.fetchers import SMALL, fetching, refusal

@@ -5,7 +5,7 @@ The forbidden address is 127.0.0.1, where a real listener counts; the exempt one
 
 import pytest
 
-from gateway.fetching import ImageFetcher
+from gateway.fetching.fetcher import ImageFetcher
 from tests.gateway.fetchers import SMALL, fetching, refusal
 from tests.gateway.origin import listening, picture, redirect
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.forms import Form, read_form
+from gateway.input.forms import Form, read_form
 from gateway.problems import Problem
 from tests.gateway.origin import PICTURE
 

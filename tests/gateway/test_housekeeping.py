@@ -4,7 +4,7 @@ import asyncio
 
 from structlog.testing import capture_logs
 
-from gateway.database import DatabaseUnavailable
+from gateway.database.engine import DatabaseUnavailable
 from gateway.housekeeping import doing
 
 NEVER_S = 3600.0

@@ -9,11 +9,11 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.responses import Response
 
-from gateway.accounts import AccountStore
-from gateway.database import open_database
-from gateway.idempotency import KEPT_FOR, IdempotentAnswers, Keep, fingerprint_of
+from gateway.accounts.accounts import AccountStore
+from gateway.accounts.idempotency import KEPT_FOR, IdempotentAnswers, Keep, fingerprint_of
+from gateway.database.engine import open_database
+from gateway.database.tables import IDEMPOTENT
 from gateway.problems import Problem
-from gateway.tables import IDEMPOTENT
 from tests.gateway.clocks import Hands
 from tests.gateway.origin import PICTURE, listening, picture
 from tests.gateway.running import Gateway, Reply, gateway_settings, running

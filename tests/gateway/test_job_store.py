@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gateway.job_store import FAILED, LOST_AFTER, RUNNING, SUCCEEDED, JobRecord, JobStore
+from gateway.jobs.store import FAILED, LOST_AFTER, RUNNING, SUCCEEDED, JobRecord, JobStore
 from tests.gateway.clocks import Hands
 
 ANSWER = '{"status": 200, "body": {}}'

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.database import open_database
-from gateway.job_store import JobStore
+from gateway.database.engine import open_database
+from gateway.jobs.store import JobStore
 from tests.gateway.clocks import Hands
 from tests.gateway.origin import PICTURE, listening, picture
 from tests.gateway.purse import Purse

@@ -10,14 +10,14 @@ import pytest
 from sqlalchemy import delete, insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gateway.clock import utc_now
-from gateway.database import open_database
-from gateway.endpoints import ENDPOINTS
-from gateway.key_format import generate_key, key_id
-from gateway.keys import KeyStore
+from gateway.accounts.key_format import generate_key, key_id
+from gateway.accounts.keys import KeyStore
+from gateway.accounts.scopes import ENDPOINT_NAMES, endpoint_name
+from gateway.database.clock import utc_now
+from gateway.database.engine import open_database
+from gateway.database.tables import KEYS
 from gateway.problems import Problem
-from gateway.scopes import ENDPOINT_NAMES, endpoint_name
-from gateway.tables import KEYS
+from gateway.requests.endpoints import ENDPOINTS
 from tests.gateway.clocks import Hands
 from tests.gateway.running import Gateway, database_url, gateway_settings, running
 

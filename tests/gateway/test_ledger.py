@@ -7,12 +7,12 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gateway.accounts import MAX_CREDITS, AccountStore
-from gateway.database import open_database
-from gateway.ledger import UNMETERED_FOR, Ledger
+from gateway.accounts.accounts import MAX_CREDITS, AccountStore
+from gateway.accounts.ledger import UNMETERED_FOR, Ledger
+from gateway.accounts.usage import UsageBook
+from gateway.database.engine import open_database
+from gateway.database.tables import ACCOUNTS, HOLDS, LEDGER, USAGE
 from gateway.problems import Problem
-from gateway.tables import ACCOUNTS, HOLDS, LEDGER, USAGE
-from gateway.usage import UsageBook
 from tests.gateway.clocks import Hands
 
 HOLD_FOR = timedelta(minutes=2)

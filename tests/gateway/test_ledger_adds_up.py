@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gateway.accounts import AccountStore
-from gateway.database import open_database
-from gateway.ledger import Ledger
+from gateway.accounts.accounts import AccountStore
+from gateway.accounts.ledger import Ledger
+from gateway.accounts.usage import UsageBook
+from gateway.database.engine import open_database
+from gateway.database.tables import ACCOUNTS, HOLDS, LEDGER, USAGE
 from gateway.problems import Problem
-from gateway.tables import ACCOUNTS, HOLDS, LEDGER, USAGE
-from gateway.usage import UsageBook
 from tests.gateway.clocks import Hands
 from tests.gateway.running import database_url
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from sqlalchemy import insert
 from structlog.testing import capture_logs
 
-from gateway.database import open_database
-from gateway.tables import RESULTS
+from gateway.database.engine import open_database
+from gateway.database.tables import RESULTS
 from tests.gateway.clocks import Hands
 from tests.gateway.running import gateway_settings, running
 

@@ -11,11 +11,11 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from gateway.accounts import AccountStore
-from gateway.database import open_database
-from gateway.keys import KeyStore
-from gateway.migrations import HEAD
-from gateway.tables import METADATA
+from gateway.accounts.accounts import AccountStore
+from gateway.accounts.keys import KeyStore
+from gateway.database.engine import open_database
+from gateway.database.migrations import HEAD
+from gateway.database.tables import METADATA
 
 KEY = "im_live_aB3dE6gH_0123456789abcdefghijABCDEFGHIJKL_b3KwDn"
 DIGEST = "ed7ba1bee3583734095bace87e98ce5443c03ecd138c1785dcdead079633aa81"
@@ -61,7 +61,7 @@ async def test_steps_make_the_tables_that_the_code_knows(url: str) -> None:
 
 def test_head_is_the_newest_step() -> None:
     config = Config()
-    config.set_main_option("script_location", "gateway:migrations")
+    config.set_main_option("script_location", "gateway.database:migrations")
 
     assert ScriptDirectory.from_config(config).get_heads() == [HEAD]
 

@@ -8,7 +8,7 @@ from jsonschema import (  # type: ignore[import-untyped]  # it ships no stubs
     ValidationError,
 )
 
-from gateway.openapi import openapi_document
+from gateway.openapi.document import openapi_document
 from tests.gateway.origin import listening, picture
 from tests.gateway.running import Gateway
 from tests.gateway.services import NO_FACE, NOT_ENGLISH

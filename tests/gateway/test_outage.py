@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import func, select
 from structlog.testing import capture_logs
 
-from gateway.accounts import AccountStore
-from gateway.database import open_database
-from gateway.tables import ACCOUNTS, HOLDS, LEDGER
+from gateway.accounts.accounts import AccountStore
+from gateway.database.engine import open_database
+from gateway.database.tables import ACCOUNTS, HOLDS, LEDGER
 from tests.gateway.running import gateway_settings, running
 from tests.gateway.servers import Server, empty_database, postgres
 from tests.gateway.services import serving_all

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway import contract
-from gateway.parsing import parse_request
+from gateway.fetching.urls import MAX_URL_CHARACTERS
+from gateway.input.parsing import parse_request
 from gateway.problems import Problem
-from gateway.urls import MAX_URL_CHARACTERS
 
 URL = "https://example.com/image.jpg"
 

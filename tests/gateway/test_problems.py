@@ -9,8 +9,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from gateway.accounts import AccountStore
-from gateway.database import open_database
+from gateway.accounts.accounts import AccountStore
+from gateway.database.engine import open_database
 from tests.gateway.origin import PICTURE, Answer, drip, picture, says
 from tests.gateway.purse import BrokenCredits
 from tests.gateway.running import Gateway, Reply, create_key, gateway_settings, running

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from gateway.clock import utc_now
-from gateway.keys import ApiKey
+from gateway.accounts.keys import ApiKey
+from gateway.accounts.rates import MEMORY, RateLimits, parse_rates
+from gateway.database.clock import utc_now
 from gateway.problems import Problem
-from gateway.rates import MEMORY, RateLimits, parse_rates
 from tests.gateway.running import Gateway, gateway_settings, running
 from tests.gateway.servers import Server, redis
 

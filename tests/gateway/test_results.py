@@ -10,10 +10,10 @@ import pytest
 from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gateway.database import open_database
+from gateway.database.engine import open_database
+from gateway.database.tables import RESULTS
+from gateway.hosting.results import ResultStore, open_store
 from gateway.problems import Problem
-from gateway.results import ResultStore, open_store
-from gateway.tables import RESULTS
 from tests.gateway.clocks import Hands
 from tests.gateway.running import (
     Gateway,

@@ -9,7 +9,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from gateway.results import open_store
+from gateway.hosting.results import open_store
 from tests.gateway.running import Gateway, gateway_settings, running
 from tests.gateway.services import COLOURED
 

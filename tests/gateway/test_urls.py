@@ -3,8 +3,8 @@
 import pytest
 from yarl import URL
 
+from gateway.fetching.urls import file_name, next_hop, parse_url
 from gateway.problems import Problem
-from gateway.urls import file_name, next_hop, parse_url
 
 REFUSED = [
     "",

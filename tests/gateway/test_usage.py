@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gateway.accounts import AccountStore
+from gateway.accounts.accounts import AccountStore
+from gateway.accounts.usage import REPORTED_DAYS, UsageBook
 from gateway.contract import UsageOfDay
-from gateway.database import DatabaseUnavailable, open_database
-from gateway.usage import REPORTED_DAYS, UsageBook
+from gateway.database.engine import DatabaseUnavailable, open_database
 from tests.gateway.clocks import Hands
 from tests.gateway.running import Gateway, gateway_settings, running
 

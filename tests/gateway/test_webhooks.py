@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from gateway.addresses import parse_networks
-from gateway.database import open_database
-from gateway.job_store import SUCCEEDED, JobRecord, JobStore
-from gateway.webhooks import MAX_ATTEMPTS, Webhooks, sending
+from gateway.database.engine import open_database
+from gateway.fetching.addresses import parse_networks
+from gateway.jobs.store import SUCCEEDED, JobRecord, JobStore
+from gateway.jobs.webhooks import MAX_ATTEMPTS, Webhooks, sending
 from tests.gateway.clocks import Hands
 from tests.gateway.names import Names
 from tests.gateway.origin import Origin, listening

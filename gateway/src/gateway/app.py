@@ -13,18 +13,15 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from gateway.clock import Clock, utc_now
-from gateway.credits import Credits
-from gateway.database import DatabaseUnavailable
+from gateway.accounts.credits import Credits
+from gateway.database.clock import Clock, utc_now
+from gateway.database.engine import DatabaseUnavailable
 from gateway.edge import HttpEdge, render_http_exception, render_problem
-from gateway.endpoints import ENDPOINTS, Endpoint
-from gateway.handling import BATCH_PATH, Gate
-from gateway.hosted import EXAMPLES_PATH, RESULTS_PATH
-from gateway.job_answers import JOBS_PATH
-from gateway.lookups import Lookups
+from gateway.hosting.hosted import EXAMPLES_PATH, RESULTS_PATH
+from gateway.jobs.answers import JOBS_PATH
 from gateway.mesh import Mesh, open_mesh
-from gateway.openapi import openapi_document
-from gateway.openapi_lookups import (
+from gateway.openapi.document import openapi_document
+from gateway.openapi.lookups import (
     LANGUAGES_PATH,
     OWN_RESULTS_PATH,
     USAGE_PATH,
@@ -32,6 +29,9 @@ from gateway.openapi_lookups import (
 )
 from gateway.pages import page_routes
 from gateway.problems import Problem
+from gateway.requests.endpoints import ENDPOINTS, Endpoint
+from gateway.requests.handling import BATCH_PATH, Gate
+from gateway.requests.lookups import Lookups
 from gateway.settings import GatewaySettings
 from servicekit.telemetry import HttpMetrics
 

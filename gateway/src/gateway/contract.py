@@ -10,7 +10,7 @@ from typing import Annotated
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from gateway.urls import MAX_URL_CHARACTERS
+from gateway.fetching.urls import MAX_URL_CHARACTERS
 
 Confidence = Annotated[float, Meta(ge=0, le=1)]
 Url = Annotated[

@@ -14,7 +14,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.contract import ErrorAnswer, ErrorBody
-from gateway.database import DatabaseUnavailable
+from gateway.database.engine import DatabaseUnavailable
 from gateway.problems import Problem
 from gateway.responses import json_response
 from servicekit.logs import get_logger

@@ -10,23 +10,23 @@ from obstore.exceptions import BaseError as ObstoreError
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from gateway.accounts.credits import Credits
+from gateway.accounts.idempotency import IdempotentAnswers
+from gateway.accounts.keys import KeyStore
+from gateway.accounts.ledger import Ledger
+from gateway.accounts.rates import RateLimits, parse_rates
+from gateway.accounts.usage import UsageBook
 from gateway.backends import Backends, open_backends
-from gateway.clock import Clock, utc_now
-from gateway.credits import Credits
-from gateway.database import open_database
-from gateway.fetching import FetchLimits, ImageFetcher
-from gateway.hosted import HostedPictures
+from gateway.database.clock import Clock, utc_now
+from gateway.database.engine import open_database
+from gateway.fetching.fetcher import FetchLimits, ImageFetcher
+from gateway.hosting.hosted import HostedPictures
+from gateway.hosting.results import ResultStore, open_store
 from gateway.housekeeping import doing
-from gateway.idempotency import IdempotentAnswers
-from gateway.job_store import JobStore
-from gateway.jobs import JobLimits, JobRunner, running_jobs
-from gateway.keys import KeyStore
-from gateway.ledger import Ledger
-from gateway.rates import RateLimits, parse_rates
-from gateway.results import ResultStore, open_store
+from gateway.jobs.runner import JobLimits, JobRunner, running_jobs
+from gateway.jobs.store import JobStore
+from gateway.jobs.webhooks import Webhooks, sending
 from gateway.settings import GatewaySettings
-from gateway.usage import UsageBook
-from gateway.webhooks import Webhooks, sending
 from servicekit.logs import get_logger
 
 _SWEEP_EVERY_S = 3600.0  # an expired picture is refused at once; its bytes go within the hour

@@ -6,9 +6,9 @@ from typing import Annotated
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
-from gateway.addresses import Network, parse_networks
-from gateway.rates import MEMORY, parse_rates
-from gateway.scopes import check_names
+from gateway.accounts.rates import MEMORY, parse_rates
+from gateway.accounts.scopes import check_names
+from gateway.fetching.addresses import Network, parse_networks
 from servicekit.settings import ProcessSettings
 
 _MIN_SECRET_CHARACTERS = 32  # 128 bits, written in hex

@@ -1,0 +1,1 @@
+"""Who asks and who pays: keys, limits, credits and what was used."""

@@ -1,0 +1,178 @@
+"""Answers kept by `Idempotency-Key`, so that a repeated request is neither worked nor paid twice.
+
+The first request with a key claims it with one conditional statement. A claim ends when the answer
+is kept, when the request fails, or when the process died and the claim's time is over.
+"""
+
+import hashlib
+import re
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+import msgspec
+from sqlalchemy import ColumnElement, and_, delete, select, update
+from sqlalchemy.ext.asyncio import AsyncEngine
+from starlette.responses import Response
+
+from gateway.database.clock import Clock, utc_now
+from gateway.database.engine import DatabaseUnavailable, transaction, upsert
+from gateway.database.tables import IDEMPOTENT, MAX_IDEMPOTENCY_KEY_CHARACTERS
+from gateway.problems import Problem
+from servicekit.logs import get_logger
+
+KEPT_FOR = timedelta(hours=24)
+
+_KEPT_HEADERS = ("Location", "Preference-Applied")  # those that an answer itself sets
+
+_VISIBLE_ASCII = re.compile(r"[\x21-\x7e]+")
+
+Keep = Callable[[Response], Awaitable[None]]
+
+_log = get_logger("idempotency")
+
+
+async def keep_nothing(_: Response) -> None:
+    """Keep no answer: the request came without a key."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    account: str
+    key: str
+    token: str
+
+
+class IdempotentAnswers:
+    """The kept answers in the database.
+
+    Args:
+        engine: the gateway's database.
+        claim_for: after this time a claim is over; longer than any request.
+        clock: gives the time now, UTC without a zone.
+    """
+
+    def __init__(
+        self, engine: AsyncEngine, *, claim_for: timedelta, clock: Clock = utc_now
+    ) -> None:
+        self._engine = engine
+        self._claim_for = claim_for
+        self._clock = clock
+
+    async def once(
+        self,
+        account: str,
+        *,
+        key: str | None,
+        fingerprint: str,
+        work: Callable[[Keep], Awaitable[Response]],
+    ) -> Response:
+        """Return the answer of `work`, or the one that it gave to an earlier request.
+
+        Args:
+            account: whose keys these are.
+            key: the header `Idempotency-Key`; None does the work without looking.
+            fingerprint: what the request asks for, as `fingerprint_of` makes it.
+            work: does it, and hands a successful answer to its argument before it is paid.
+
+        Raises:
+            Problem: 400 invalid_idempotency_key, 409 request_in_progress,
+                422 idempotency_key_reused, 503, or what `work` raises.
+        """
+        if key is None:
+            return await work(keep_nothing)
+        _check(key)
+        claim = _Claim(account, key, secrets.token_hex(16))
+        kept = await self._claim(claim, fingerprint)
+        if kept is not None:
+            return kept
+        try:
+            response = await work(lambda answer: self._keep(claim, answer))
+        except BaseException:
+            await self._release(claim)
+            raise
+        return response
+
+    async def sweep(self) -> None:
+        """Forget what has expired."""
+        old = delete(IDEMPOTENT).where(IDEMPOTENT.c.expires_at <= self._clock())
+        async with transaction(self._engine) as connection:
+            await connection.execute(old)
+
+    async def _claim(self, claim: _Claim, fingerprint: str) -> Response | None:
+        """Claim the key and return None, or return the answer that is kept by it."""
+        now = self._clock()
+        row = {
+            "fingerprint": fingerprint,
+            "token": claim.token,
+            "status": None,
+            "body": None,
+            "headers": None,
+            "expires_at": now + self._claim_for,
+        }
+        async with transaction(self._engine) as connection:
+            new = upsert(connection, IDEMPOTENT)
+            claimed = await connection.execute(
+                new.values(account=claim.account, key=claim.key, **row)
+                .on_conflict_do_update(
+                    index_elements=["account", "key"],
+                    set_=row,
+                    where=IDEMPOTENT.c.expires_at <= now,
+                )
+                .returning(IDEMPOTENT.c.token)
+            )
+            if claimed.one_or_none() is not None:
+                return None
+            found = await connection.execute(select(IDEMPOTENT).where(_row_of(claim)))
+            kept = found.one_or_none()
+        if kept is None or (kept.fingerprint == fingerprint and kept.status is None):
+            message = "a request with this Idempotency-Key is still running; try again later"
+            raise Problem(409, "request_in_progress", message, headers={"Retry-After": "1"})
+        if kept.fingerprint != fingerprint:
+            message = "this Idempotency-Key was used for another request; take a new one"
+            raise Problem(422, "idempotency_key_reused", message)
+        headers = {**msgspec.json.decode(kept.headers), "Idempotency-Replayed": "true"}
+        return Response(kept.body, kept.status, headers, media_type="application/json")
+
+    async def _keep(self, claim: _Claim, answer: Response) -> None:
+        headers = {name: answer.headers[name] for name in _KEPT_HEADERS if name in answer.headers}
+        kept = (
+            update(IDEMPOTENT)
+            .where(_row_of(claim), IDEMPOTENT.c.token == claim.token)
+            .values(
+                status=answer.status_code,
+                body=bytes(answer.body),
+                headers=msgspec.json.encode(headers).decode(),
+                expires_at=self._clock() + KEPT_FOR,
+            )
+        )
+        async with transaction(self._engine) as connection:
+            await connection.execute(kept)
+
+    async def _release(self, claim: _Claim) -> None:
+        mine = delete(IDEMPOTENT).where(_row_of(claim), IDEMPOTENT.c.token == claim.token)
+        try:
+            async with transaction(self._engine) as connection:
+                await connection.execute(mine)
+        except DatabaseUnavailable:
+            _log.warning("claim stays until its time is over")
+
+
+def fingerprint_of(path: str, *parts: bytes) -> str:
+    """Return a digest of what a request asks for: its path and its parsed body in one form."""
+    digest = hashlib.sha256(path.encode())
+    for part in parts:
+        digest.update(len(part).to_bytes(8) + part)
+    return digest.hexdigest()
+
+
+def _check(key: str) -> None:
+    if len(key) > MAX_IDEMPOTENCY_KEY_CHARACTERS or not _VISIBLE_ASCII.fullmatch(key):
+        limit = MAX_IDEMPOTENCY_KEY_CHARACTERS
+        message = f"the Idempotency-Key must be 1 to {limit} visible ASCII characters"
+        raise Problem(400, "invalid_idempotency_key", message)
+
+
+def _row_of(claim: _Claim) -> ColumnElement[bool]:
+    return and_(IDEMPOTENT.c.account == claim.account, IDEMPOTENT.c.key == claim.key)

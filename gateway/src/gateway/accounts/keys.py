@@ -1,0 +1,239 @@
+"""API keys in the database: how they are made, listed, ended and checked.
+
+Only a digest of a key is kept, beside the id that finds its row.
+"""
+
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import bindparam, insert, or_, select, update
+from sqlalchemy.engine import Row
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from gateway.accounts.accounts import add_account
+from gateway.accounts.key_format import generate_key, key_digest, key_id
+from gateway.accounts.scopes import check_names, endpoint_name
+from gateway.database.clock import Clock, utc_now
+from gateway.database.engine import transaction
+from gateway.database.tables import KEYS
+from gateway.problems import Problem
+
+_MOST_CACHED = 10_000  # keys that were just checked, a few hundred bytes each
+_USE_WRITTEN_EVERY = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """What is known about a key; never the key itself.
+
+    Attributes:
+        id: the part that names it, 8 characters.
+        account: who pays.
+        created_at: UTC.
+        expires_at: UTC, or None for never.
+        revoked_at: UTC, or None while it is good.
+        scopes: names of the endpoints that it may ask; None is all of them.
+        last_used_at: UTC, to the minute; None before its first use.
+    """
+
+    id: str
+    account: str
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    scopes: tuple[str, ...] | None
+    last_used_at: datetime | None
+
+    def check_scope(self, endpoint: str) -> None:
+        """Raise Problem 403 where the key may not ask `endpoint`, a path or a name."""
+        name = endpoint_name(endpoint)
+        if self.scopes is not None and name not in self.scopes:
+            held = ", ".join(self.scopes)
+            message = f"this API key has no scope {name!r}, only {held}; use a key that has it"
+            raise Problem(403, "scope_missing", message)
+
+
+class KeyStore:
+    """The keys in the database.
+
+    Args:
+        engine: the gateway's database.
+        clock: gives the time now, UTC without a zone.
+        cache_for: how long a key that was good is believed to be so; a revoked key may live on
+            for that time.
+    """
+
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        *,
+        clock: Clock = utc_now,
+        cache_for: timedelta = timedelta(),
+    ) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._cache_for = cache_for
+        self._checked: dict[str, tuple[ApiKey, datetime]] = {}  # by digest, oldest first
+        self._used: dict[str, datetime] = {}
+
+    async def create(
+        self,
+        account: str,
+        *,
+        expires_in: timedelta | None = None,
+        scopes: Sequence[str] | None = None,
+    ) -> str:
+        """Add a key for `account`, made where missing, and return it; it cannot be read again.
+
+        Raises:
+            ValueError: a scope is no endpoint's name.
+        """
+        now = self._clock()
+        expires_at = now + expires_in if expires_in else None
+        return await self._add(account, expires_at=expires_at, scopes=scopes)
+
+    async def rotate(self, name: str, *, grace: timedelta) -> str | None:
+        """Add a key like the live one with that id, which expires after `grace`; return the new.
+
+        Returns:
+            None where there is no live key with that id.
+        """
+        now = self._clock()
+        async with transaction(self._engine) as connection:
+            row = (await connection.execute(select(KEYS).where(KEYS.c.id == name))).one_or_none()
+        old = _api_key(row) if row is not None else None
+        if old is None or not _is_live(old, now):
+            return None
+        key = await self._add(old.account, expires_at=old.expires_at, scopes=old.scopes)
+        end = (
+            update(KEYS)
+            .where(KEYS.c.id == name)
+            .where(or_(KEYS.c.expires_at.is_(None), KEYS.c.expires_at > now + grace))
+            .values(expires_at=now + grace)
+        )
+        async with transaction(self._engine) as connection:
+            await connection.execute(end)
+        return key
+
+    async def _add(
+        self, account: str, *, expires_at: datetime | None, scopes: Sequence[str] | None
+    ) -> str:
+        check_names(scopes or ())
+        key = generate_key()
+        now = self._clock()
+        row = {
+            "id": key_id(key),
+            "account": account,
+            "digest": key_digest(key),
+            "created_at": now,
+            "expires_at": expires_at,
+            "scopes": None if scopes is None else ",".join(scopes),
+        }
+        async with transaction(self._engine) as connection:
+            await add_account(connection, account, created_at=now)
+            await connection.execute(insert(KEYS).values(row))
+        return key
+
+    async def list_keys(self) -> list[ApiKey]:
+        """Return all keys, oldest first."""
+        async with transaction(self._engine) as connection:
+            rows = await connection.execute(select(KEYS).order_by(KEYS.c.created_at, KEYS.c.id))
+            return [_api_key(row) for row in rows]
+
+    async def revoke(self, name: str) -> bool:
+        """Revoke the key with that id from now on; return False where there is no live one."""
+        revoked = (
+            update(KEYS)
+            .where(KEYS.c.id == name, KEYS.c.revoked_at.is_(None))
+            .values(revoked_at=self._clock())
+        )
+        async with transaction(self._engine) as connection:
+            result = await connection.execute(revoked)
+        self._checked.clear()
+        return result.rowcount == 1
+
+    async def write_uses(self) -> None:
+        """Write down when keys were used last, for each at most once a minute."""
+        used, self._used = self._used, {}
+        if not used:
+            return
+        last = bindparam("at", type_=KEYS.c.last_used_at.type)
+        before = bindparam("before", type_=KEYS.c.last_used_at.type)
+        note = (
+            update(KEYS)
+            .where(KEYS.c.id == bindparam("name"))
+            .where(or_(KEYS.c.last_used_at.is_(None), KEYS.c.last_used_at <= before))
+            .values(last_used_at=last)
+        )
+        rows = [
+            {"name": name, "at": at, "before": at - _USE_WRITTEN_EVERY}
+            for name, at in sorted(used.items())
+        ]
+        try:
+            async with transaction(self._engine) as connection:
+                await connection.execute(note, rows)
+        except BaseException:
+            self._used = used | self._used
+            raise
+
+    async def ping(self) -> None:
+        """Raise DatabaseUnavailable where the database cannot be read."""
+        async with transaction(self._engine) as connection:
+            await connection.execute(select(KEYS.c.id).limit(1))
+
+    async def check(self, key: str | None) -> ApiKey:
+        """Return what is known about `key`.
+
+        Raises:
+            Problem: 401; the same for an unknown, a revoked and an expired key. 503.
+        """
+        if not key:
+            raise Problem(401, "missing_api_key", "send your API key in the header X-API-Key")
+        found = await self._find(key)
+        now = self._clock()
+        if found is None or not _is_live(found, now):
+            raise Problem(401, "invalid_api_key", "the API key is wrong, expired or revoked")
+        self._used[found.id] = now
+        return found
+
+    async def _find(self, key: str) -> ApiKey | None:
+        name = key_id(key)
+        if name is None:
+            return None
+        digest = key_digest(key)
+        now = self._clock()
+        cached, cached_at = self._checked.get(digest, (None, now))
+        if cached is not None and cached_at <= now < cached_at + self._cache_for:
+            return cached
+        async with transaction(self._engine) as connection:
+            row = (await connection.execute(select(KEYS).where(KEYS.c.id == name))).one_or_none()
+        if row is None or not hmac.compare_digest(row.digest, digest):
+            return None
+        found = _api_key(row)
+        self._remember(digest, found, now)
+        return found
+
+    def _remember(self, digest: str, found: ApiKey, now: datetime) -> None:
+        self._checked.pop(digest, None)
+        if len(self._checked) >= _MOST_CACHED:
+            del self._checked[next(iter(self._checked))]
+        self._checked[digest] = (found, now)
+
+
+def _is_live(key: ApiKey, now: datetime) -> bool:
+    is_expired = key.expires_at is not None and key.expires_at <= now
+    return not is_expired and key.revoked_at is None
+
+
+def _api_key(row: Row[tuple[object, ...]]) -> ApiKey:
+    return ApiKey(
+        row.id,
+        row.account,
+        row.created_at,
+        row.expires_at,
+        row.revoked_at,
+        None if row.scopes is None else tuple(row.scopes.split(",")),
+        row.last_used_at,
+    )

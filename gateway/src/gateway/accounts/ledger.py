@@ -1,0 +1,211 @@
+"""Credits in the database: taken before a call, charged when it ends well, else given back.
+
+A charge is two transactions. The first takes the price from the balance, if it is there, and notes
+a hold; the second turns the hold into a row of the ledger, or back into balance. Each begins with
+the one conditional statement that decides, so nothing is read first and written later, and a
+process that dies between the two leaves a hold that expires.
+"""
+
+import secrets
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from gateway.accounts.scopes import endpoint_name
+from gateway.accounts.usage import UsageBook, add_usage
+from gateway.database.clock import Clock, utc_now
+from gateway.database.engine import DatabaseUnavailable, transaction
+from gateway.database.tables import ACCOUNTS, HOLDS, LEDGER
+from gateway.problems import Problem
+from servicekit.logs import get_logger
+
+DEFAULT_PRICE = 1
+
+# How long an account that was not metered is believed to be so without asking again.
+UNMETERED_FOR = timedelta(seconds=5)
+
+_MOST_REMEMBERED = 10_000  # accounts that are not metered, in memory
+_SWEEP = 1000  # holds looked up in one go
+
+_log = get_logger("credits")
+
+
+@dataclass(frozen=True, slots=True)
+class _Hold:
+    id: str
+    account: str
+    endpoint: str
+    units: int
+    amount: int
+
+
+class Ledger:
+    """Charges accounts that have a balance; implements `gateway.accounts.credits.Credits`.
+
+    Args:
+        engine: the gateway's database.
+        usage: where requests are counted.
+        prices: credits by name of the endpoint; what is not named costs `DEFAULT_PRICE`.
+        hold_for: after this time a hold comes back; longer than any call.
+        clock: gives the time now, UTC without a zone.
+    """
+
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        usage: UsageBook,
+        *,
+        prices: Mapping[str, int],
+        hold_for: timedelta,
+        clock: Clock = utc_now,
+    ) -> None:
+        self._engine = engine
+        self._usage = usage
+        self._prices = prices
+        self._hold_for = hold_for
+        self._clock = clock
+        self._unmetered: dict[str, datetime] = {}
+        self._owed: list[_Hold] = []
+
+    @asynccontextmanager
+    async def charge(self, account: str, *, endpoint: str, units: int = 1) -> AsyncIterator[None]:
+        """Reserve the price of `units`; settle when the context ends well, else give it back.
+
+        Args:
+            account: who pays.
+            endpoint: path or name of the endpoint.
+            units: how many times its price is paid at once.
+
+        Raises:
+            Problem: 406 insufficient_balance, 503; before the context is entered.
+        """
+        name = endpoint_name(endpoint)
+        hold = await self._reserve(account, name, units)
+        try:
+            yield
+        except BaseException:
+            if hold is not None:
+                await self._try_to_refund(hold.id)
+            raise
+        if hold is None:
+            self._usage.count(account, endpoint=name, units=units)
+        else:
+            await self._settle_or_owe(hold)
+
+    async def sweep(self) -> int:
+        """Charge what could not be charged, give back what expired; return how many expired."""
+        for hold in list(self._owed):
+            await self._settle(hold)
+            self._owed.remove(hold)
+        count = 0
+        while names := await self._expired():
+            for name in names:
+                count += await self._refund(name)
+        return count
+
+    async def _reserve(self, account: str, name: str, units: int) -> _Hold | None:
+        """Take the price and return the hold, None where nothing is to be paid."""
+        amount = self._prices.get(name, DEFAULT_PRICE) * units
+        now = self._clock()
+        if amount == 0 or now < self._unmetered.get(account, now):
+            return None
+        hold = _Hold(secrets.token_hex(16), account, name, units, amount)
+        take = (
+            update(ACCOUNTS)
+            .where(ACCOUNTS.c.name == account, ACCOUNTS.c.balance >= amount)
+            .values(balance=ACCOUNTS.c.balance - amount)
+        )
+        async with transaction(self._engine) as connection:
+            taken = await connection.execute(take)
+            if taken.rowcount == 1:
+                await connection.execute(insert(HOLDS).values(self._row(hold, now)))
+                return hold
+            balance = await connection.scalar(
+                select(ACCOUNTS.c.balance).where(ACCOUNTS.c.name == account)
+            )
+        if balance is not None:
+            message = f"the balance is {balance}; the price is {amount}; ask for more credits"
+            raise Problem(406, "insufficient_balance", message)
+        self._remember_unmetered(account, now)
+        return None
+
+    def _row(self, hold: _Hold, now: datetime) -> dict[str, object]:
+        return {
+            "id": hold.id,
+            "account": hold.account,
+            "endpoint": hold.endpoint,
+            "units": hold.units,
+            "amount": hold.amount,
+            "expires_at": now + self._hold_for,
+        }
+
+    def _remember_unmetered(self, account: str, now: datetime) -> None:
+        if len(self._unmetered) >= _MOST_REMEMBERED:
+            self._unmetered.clear()
+        self._unmetered[account] = now + UNMETERED_FOR
+
+    async def _settle_or_owe(self, hold: _Hold) -> None:
+        """Charge a hold, now or at the next sweep: the caller has the answer either way."""
+        try:
+            await self._settle(hold)
+        except DatabaseUnavailable:
+            self._owed.append(hold)
+            _log.warning("charge put off", account=hold.account, endpoint=hold.endpoint)
+
+    async def _settle(self, hold: _Hold) -> None:
+        now = self._clock()
+        row = {
+            "account": hold.account,
+            "kind": "charge",
+            "amount": -hold.amount,
+            "endpoint": hold.endpoint,
+            "hold": hold.id,
+            "at": now,
+        }
+        async with transaction(self._engine) as connection:
+            ended = await connection.execute(delete(HOLDS).where(HOLDS.c.id == hold.id))
+            if ended.rowcount == 0:
+                # It expired, or a transaction that seemed to fail has charged it after all.
+                return
+            await connection.execute(insert(LEDGER).values(row))
+            await add_usage(
+                connection,
+                account=hold.account,
+                day=now.date(),
+                endpoint=hold.endpoint,
+                requests=hold.units,
+                credits_spent=hold.amount,
+            )
+
+    async def _try_to_refund(self, hold_id: str) -> None:
+        try:
+            await self._refund(hold_id)
+        except DatabaseUnavailable:
+            _log.warning("refund put off until the hold expires")
+
+    async def _refund(self, hold_id: str) -> bool:
+        """Give a hold back and tell whether it was there.
+
+        One hold for each transaction: two processes that give back several at once could wait for
+        each other's rows for ever.
+        """
+        end = delete(HOLDS).where(HOLDS.c.id == hold_id)
+        async with transaction(self._engine) as connection:
+            ended = await connection.execute(end.returning(HOLDS.c.account, HOLDS.c.amount))
+            row = ended.one_or_none()
+            if row is not None:
+                await connection.execute(
+                    update(ACCOUNTS)
+                    .where(ACCOUNTS.c.name == row.account)
+                    .values(balance=ACCOUNTS.c.balance + row.amount)
+                )
+        return row is not None
+
+    async def _expired(self) -> list[str]:
+        expired = select(HOLDS.c.id).where(HOLDS.c.expires_at <= self._clock()).limit(_SWEEP)
+        async with transaction(self._engine) as connection:
+            return [row.id for row in await connection.execute(expired)]

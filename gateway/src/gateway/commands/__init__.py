@@ -1,0 +1,1 @@
+"""The `imagemesh` commands of an operator."""

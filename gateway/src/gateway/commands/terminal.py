@@ -1,0 +1,77 @@
+"""How the gateway's commands read their arguments and print what they found."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import datetime
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from gateway.database.engine import open_database
+from gateway.database.tables import MAX_ACCOUNT_CHARACTERS
+from gateway.problems import Problem
+from gateway.settings import GatewaySettings
+from servicekit.settings import load_settings
+
+Command = Callable[[AsyncEngine, argparse.Namespace], Awaitable[int]]
+
+
+def run(parser: argparse.ArgumentParser, argv: Sequence[str], *, command: Command) -> int:
+    """Run `command` on the database of the settings and return the exit code."""
+    arguments = parser.parse_args(argv)
+    settings = load_settings(GatewaySettings)
+    try:
+        return asyncio.run(_with_database(settings.database_url, arguments, command))
+    except Problem as problem:
+        return fail(str(problem))
+
+
+async def _with_database(url: str, arguments: argparse.Namespace, command: Command) -> int:
+    engine = await open_database(url)
+    try:
+        return await command(engine, arguments)
+    finally:
+        await engine.dispose()
+
+
+def account_name(text: str) -> str:
+    """Return the name of an account, as argparse's `type`."""
+    if not 0 < len(text) <= MAX_ACCOUNT_CHARACTERS or not text.isprintable():
+        raise argparse.ArgumentTypeError(
+            f"must have 1 to {MAX_ACCOUNT_CHARACTERS} printable characters"
+        )
+    return text
+
+
+def print_line(text: str) -> int:
+    """Print a line and return the exit code of success."""
+    sys.stdout.write(f"{text}\n")
+    return 0
+
+
+def print_json(value: object) -> int:
+    """Print a value as JSON and return the exit code of success."""
+    return print_line(msgspec.json.encode(value).decode())
+
+
+def print_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> int:
+    """Print rows in columns, as wide as they need, and return the exit code of success."""
+    table = [header, *rows]
+    widths = [max(len(row[index]) for row in table) for index in range(len(header) - 1)]
+    for row in table:
+        cells = [cell.ljust(width) for cell, width in zip(row, [*widths, 0], strict=True)]
+        print_line("  ".join(cells).rstrip())
+    return 0
+
+
+def fail(message: str) -> int:
+    """Print what went wrong and return the exit code of failure."""
+    sys.stderr.write(f"{message}\n")
+    return 1
+
+
+def minute(moment: datetime | None) -> str:
+    """Return a time for a table, "-" for none."""
+    return f"{moment:%Y-%m-%d %H:%M}" if moment else "-"

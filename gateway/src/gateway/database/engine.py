@@ -1,0 +1,179 @@
+"""How the gateway's database is opened, brought up to date and spoken to."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from importlib import resources
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from asyncpg import PostgresError  # type: ignore[import-untyped]  # it ships no types
+from sqlalchemy import Connection, Table, event, inspect, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import (
+    DataError,
+    DBAPIError,
+    DisconnectionError,
+    IntegrityError,
+    OperationalError,
+    ProgrammingError,
+)
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from gateway.database.migrations import FIRST, HEAD
+from gateway.problems import Problem
+
+_MOST_WAIT_S = 5  # for another process that writes, and for a connection to a server
+_MOST_STATEMENT_S = 30  # far above any statement of the gateway
+_ASK_AGAIN_S = 0.02  # the switch to WAL takes a few milliseconds
+
+# Any number that no other user of a shared PostgreSQL database locks: "imagemesh" in ASCII, cut.
+_MIGRATION_LOCK = 0x696D6167656D6573
+
+# Faults of a statement; everything else that a driver raises is a fault of the database.
+_BUGS = (DataError, IntegrityError, ProgrammingError)
+
+
+class DatabaseUnavailable(Problem):
+    """The database is away, or too busy to answer in time; 503.
+
+    Attributes:
+        reason: what the driver said, for logs.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(503, "unavailable", "the gateway's database is away; try again later")
+        self.reason = reason
+
+
+async def open_database(url: str) -> AsyncEngine:
+    """Return an engine for `url` whose tables are up to date; dispose of it when done.
+
+    Raises:
+        DatabaseUnavailable: there is no database at `url`, or it does not answer.
+    """
+    # Parameters are what callers sent and were answered: no place for them in logs.
+    engine = create_async_engine(url, hide_parameters=True, **_options(url))
+    try:
+        with _faults():
+            await _prepare(engine)
+    except BaseException:
+        await engine.dispose()
+        raise
+    return engine
+
+
+@asynccontextmanager
+async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """Yield a connection; what was done with it is kept where the context ends well.
+
+    Raises:
+        DatabaseUnavailable: nothing was done, or nobody knows.
+    """
+    with _faults():
+        async with engine.begin() as connection:
+            yield connection
+
+
+@contextmanager
+def _faults() -> Iterator[None]:
+    try:
+        yield
+    except _BUGS:
+        raise
+    # OSError and PostgresError: asyncpg could not connect, and SQLAlchemy wraps only what follows.
+    except (DBAPIError, NoConnectionFree, PostgresError, OSError) as error:
+        # Not the text of the error itself: it holds the statement.
+        raise DatabaseUnavailable(str(getattr(error, "orig", error))) from error
+
+
+def upsert(connection: AsyncConnection, table: Table) -> sqlite.Insert | postgresql.Insert:
+    """Return an INSERT into `table` that can say what happens to a row that is there already."""
+    if connection.dialect.name == "postgresql":
+        return postgresql.insert(table)
+    return sqlite.insert(table)
+
+
+def _options(url: str) -> dict[str, Any]:  # Any: options of create_async_engine
+    """Return the options of an engine: few connections, for more only wait for each other."""
+    if not url.startswith("postgresql"):
+        return {"pool_size": 2, "max_overflow": 0}
+    times = {"timeout": _MOST_WAIT_S, "command_timeout": _MOST_STATEMENT_S}
+    return {"pool_size": 5, "max_overflow": 0, "connect_args": times}
+
+
+async def _prepare(engine: AsyncEngine) -> None:
+    if engine.dialect.name == "sqlite":
+        event.listen(engine.sync_engine, "connect", _tune_sqlite)
+        await _use_wal(engine)
+    else:
+        event.listen(engine.sync_engine, "checkout", _refuse_closed)
+    async with engine.connect() as connection:
+        if await connection.run_sync(_revision) == HEAD:
+            return
+    async with engine.connect() as connection:
+        # Processes that start at once wait here for the first, and then find nothing to do.
+        if engine.dialect.name == "sqlite":
+            await connection.exec_driver_sql("BEGIN IMMEDIATE")
+        else:
+            await connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
+        await connection.run_sync(_upgrade)
+        await connection.commit()
+
+
+def _revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def _upgrade(connection: Connection) -> None:
+    config = Config()
+    config.set_main_option(
+        "script_location", str(resources.files("gateway.database") / "migrations")
+    )
+    config.attributes["connection"] = connection
+    if _revision(connection) is None and inspect(connection).has_table("api_keys"):
+        command.stamp(config, FIRST)
+    command.upgrade(config, HEAD)
+
+
+async def _use_wal(engine: AsyncEngine) -> None:
+    """Let readers and writers of a SQLite file not block each other; the file remembers it.
+
+    The first process to ask switches the file, and to the others SQLite says "locked" at once,
+    whatever their busy_timeout: so they ask again.
+    """
+    loop = asyncio.get_running_loop()
+    give_up_s = loop.time() + _MOST_WAIT_S
+    while True:
+        try:
+            async with engine.connect() as connection:
+                await connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+        except OperationalError:
+            if loop.time() > give_up_s:
+                raise
+            await asyncio.sleep(_ASK_AGAIN_S)
+        else:
+            return
+
+
+def _refuse_closed(connection: DBAPIConnection, _: object, __: object) -> None:
+    """Have the pool replace a connection that was closed, as by a restart of the server.
+
+    SQLAlchemy's own way, pool_pre_ping, costs three round trips for each transaction.
+    """
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError
+
+
+def _tune_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    cursor = connection.cursor()
+    # A writer waits instead of failing.
+    cursor.execute(f"PRAGMA busy_timeout={_MOST_WAIT_S * 1000}")
+    cursor.execute("PRAGMA synchronous=NORMAL")
+    cursor.close()

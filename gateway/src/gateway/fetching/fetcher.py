@@ -1,0 +1,199 @@
+"""Fetches a picture by URL from servers that are not trusted.
+
+Source: aiohttp 3.14 hands every address it dials, literals and redirects among them, to the
+connector's `socket_factory`; a resolver alone sees names only.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import aiohttp
+from aiohttp import hdrs
+from aiohttp.abc import AbstractResolver
+from yarl import URL
+
+from gateway.fetching.addresses import Network
+from gateway.fetching.dialling import (
+    DialGuard,
+    ForbiddenAddressError,
+    ForbiddenPortError,
+    PooledResolver,
+    guarded_connector,
+)
+from gateway.fetching.urls import file_name, next_hop, parse_url
+from gateway.media import EncodedImage, require_picture
+from gateway.problems import Problem
+from servicekit.limits import MAX_IMAGE_BYTES
+
+_OK = 200
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_MIB = 2**20
+_REQUEST_HEADERS = {
+    hdrs.USER_AGENT: "imagemesh",
+    hdrs.ACCEPT: "image/*",
+    # A compressed answer could unpack to any size; pictures are compressed already.
+    hdrs.ACCEPT_ENCODING: "identity",
+}
+
+_FAULTS: tuple[tuple[type[aiohttp.ClientError], str], ...] = (
+    (aiohttp.ClientConnectorDNSError, "names a host that could not be found"),
+    (aiohttp.ClientSSLError, "names a host whose TLS certificate or handshake is not valid"),
+    (aiohttp.ClientConnectorError, "names a host that could not be reached"),
+    (aiohttp.ClientPayloadError, "was answered with a body that broke off or was malformed"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FetchLimits:
+    """How much a fetch may take, and all fetches together.
+
+    Attributes:
+        max_bytes: of one picture.
+        total_s: of one fetch, with its redirects and its waiting for a connection.
+        max_redirects: hops after the first URL.
+        max_connections: open at once; `max_bytes` each bounds the memory of fetches under way.
+        max_connections_per_host: open at once to one host and port.
+        dns_threads: lookups that run at once.
+        max_lookups: lookups that run or wait at once.
+        dns_timeout_s: of one lookup.
+    """
+
+    max_bytes: int = MAX_IMAGE_BYTES
+    total_s: float = 15.0
+    max_redirects: int = 3
+    max_connections: int = 32
+    max_connections_per_host: int = 8
+    dns_threads: int = 8
+    max_lookups: int = 32
+    dns_timeout_s: float = 5.0
+
+
+class ImageFetcher:
+    """Fetches pictures by URL; made inside the event loop that uses it.
+
+    Args:
+        limits: bounds of each fetch and of all together.
+        allow: networks of the operator that are exempt from the guard, with all their ports.
+        resolver: looks names up; the system's when left out. Its answers are judged all the same.
+    """
+
+    def __init__(
+        self,
+        limits: FetchLimits,
+        *,
+        allow: Sequence[Network] = (),
+        resolver: AbstractResolver | None = None,
+    ) -> None:
+        self._limits = limits
+        guard = DialGuard(tuple(allow))
+        self._resolver = resolver or PooledResolver(
+            threads=limits.dns_threads,
+            max_lookups=limits.max_lookups,
+            timeout_s=limits.dns_timeout_s,
+        )
+        self._session = _open_session(limits, guard, self._resolver)
+
+    async def fetch(self, url: str, *, timeout_s: float) -> EncodedImage:
+        """Return the picture at the URL.
+
+        Args:
+            url: as the caller gave it.
+            timeout_s: what is left of the caller's time; `limits.total_s` applies besides.
+
+        Raises:
+            Problem: 400 `invalid_url` or `forbidden_url`, 413 `image_too_large`, 415
+                `unsupported_media_type`, 502 `fetch_failed`, 503 `overloaded`, 504
+                `fetch_timeout`.
+        """
+        first = parse_url(url)
+        allowed_s = max(0.0, min(timeout_s, self._limits.total_s))
+        try:
+            async with asyncio.timeout(allowed_s):
+                content = await self._follow(first)
+        except TimeoutError as err:
+            message = f"the picture did not arrive within {allowed_s:.3g} s"
+            raise Problem(504, "fetch_timeout", message) from err
+        media_type = require_picture(content, subject="the URL leads to")
+        return EncodedImage(content, media_type, file_name(first))
+
+    async def close(self) -> None:
+        """Close every connection and the resolver."""
+        await self._session.close()
+        await self._resolver.close()
+
+    async def _follow(self, url: URL) -> bytes:
+        for _ in range(self._limits.max_redirects + 1):
+            try:
+                answer = await self._ask(url)
+            except (aiohttp.ClientError, OSError) as err:
+                raise _as_problem(err) from err
+            if isinstance(answer, bytes):
+                return answer
+            url = answer
+        raise _failed(f"redirects more than {self._limits.max_redirects} times")
+
+    async def _ask(self, url: URL) -> bytes | URL:
+        """Return the body that one request gets, or where it is sent instead."""
+        async with self._session.get(url, allow_redirects=False) as response:
+            if response.status in _REDIRECTS:
+                location = response.headers.get(hdrs.LOCATION)
+                if location is None:
+                    raise _failed("redirects without saying where to")
+                return next_hop(url, location)
+            if response.status != _OK:
+                raise _failed(f"was answered with HTTP status {response.status}")
+            encoding = response.headers.get(hdrs.CONTENT_ENCODING, "identity")
+            if encoding.strip().lower() != "identity":
+                raise _failed("was answered in a compressed encoding that was not asked for")
+            return await self._read(response)
+
+    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
+        self._check_size(response.content_length or 0)
+        content = bytearray()
+        async for chunk in response.content.iter_any():
+            content += chunk
+            self._check_size(len(content))
+        return bytes(content)
+
+    def _check_size(self, size_bytes: int) -> None:
+        limit = self._limits.max_bytes
+        if size_bytes > limit:
+            message = f"the picture is larger than the limit of {limit / _MIB:.3g} MiB"
+            raise Problem(413, "image_too_large", message)
+
+
+def _open_session(
+    limits: FetchLimits, guard: DialGuard, resolver: AbstractResolver
+) -> aiohttp.ClientSession:
+    connector = guarded_connector(
+        guard,
+        resolver,
+        limit=limits.max_connections,
+        limit_per_host=limits.max_connections_per_host,
+    )
+    return aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        headers=_REQUEST_HEADERS,
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),  # `fetch` times the whole
+        auto_decompress=False,
+        trust_env=False,
+    )
+
+
+def _as_problem(error: aiohttp.ClientError | OSError) -> Problem:
+    """Say what went wrong without what the error carries: addresses, ports and our own set-up."""
+    # aiohttp wraps what the guard raises, and keeps it as the cause.
+    if isinstance(error.__cause__, ForbiddenAddressError):
+        message = "the host of the URL, or of its redirect, has an address that is not fetched from"
+        return Problem(400, "forbidden_url", message)
+    if isinstance(error.__cause__, ForbiddenPortError):
+        message = "the URL, or its redirect, names a port other than 80 and 443"
+        return Problem(400, "invalid_url", message)
+    faults = (fault for kind, fault in _FAULTS if isinstance(error, kind))
+    return _failed(next(faults, "was not answered in valid HTTP"))
+
+
+def _failed(fault: str) -> Problem:
+    return Problem(502, "fetch_failed", f"the URL {fault}")

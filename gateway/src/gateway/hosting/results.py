@@ -1,0 +1,199 @@
+"""Coloured pictures, hosted under an unguessable name until they expire."""
+
+import re
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from obstore.exceptions import BaseError as ObstoreError
+from obstore.store import LocalStore, ObjectStore, from_url
+from sqlalchemy import delete, insert, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from gateway.database.clock import Clock, utc_now
+from gateway.database.engine import transaction
+from gateway.database.tables import RESULTS
+from gateway.problems import Problem
+
+_EXTENSIONS = {"image/jpeg": "jpeg", "image/png": "png"}
+_MAX_STEM = 60  # characters of the caller's file name that the URL keeps
+_SWEEP = 1000  # files deleted in one go; SQLite takes 32,766 values in a statement
+_TOKEN_BYTES = 16  # 128 bits: nobody guesses a name
+
+# A bucket that is away is an answer too, long before the request's own time is over.
+_RETRY_TIMEOUT = timedelta(seconds=10)
+_MAX_RETRIES = 2
+
+# What a file name may keep: letters, digits, dot, dash and underscore of ASCII.
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
+
+# A name that `save` can have made; others need not be looked up, and some cannot be.
+_NAME = re.compile(r"[0-9a-f]{32}-[A-Za-z0-9._-]{1,60}\.(jpeg|png)")
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A hosted picture.
+
+    Attributes:
+        media_type: "image/jpeg" or "image/png".
+        seconds_left: time until it expires, in seconds.
+        content: its bytes, in pieces.
+    """
+
+    media_type: str
+    seconds_left: float
+    content: AsyncIterator[bytes]
+
+
+def open_store(url: str, *, folder: Path) -> ObjectStore:
+    """Return the store of pictures at `url`, such as s3://bucket/results; the folder where empty.
+
+    Keys of S3 and an endpoint other than Amazon's come from the usual AWS_ variables.
+    """
+    if not url:
+        return LocalStore(folder, mkdir=True)
+    # No client_options: with any, obstore leaves out those of the environment.
+    return from_url(
+        url, retry_config={"max_retries": _MAX_RETRIES, "retry_timeout": _RETRY_TIMEOUT}
+    )
+
+
+class ResultStore:
+    """Hosted pictures: bytes in a store of objects, owner and expiry in the database.
+
+    Args:
+        engine: the gateway's database.
+        store: where the bytes are.
+        lifetime: how long a picture is hosted.
+        clock: gives the time now, UTC without a zone.
+    """
+
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        store: ObjectStore,
+        *,
+        lifetime: timedelta,
+        clock: Clock = utc_now,
+    ) -> None:
+        self._engine = engine
+        self._store = store
+        self._lifetime = lifetime
+        self._clock = clock
+
+    async def save(
+        self,
+        content: bytes,
+        *,
+        account: str,
+        media_type: str,
+        original_name: str,
+        lifetime: timedelta | None = None,
+    ) -> str:
+        """Host `content` and return its name: a token, the cleaned original name, an extension.
+
+        Args:
+            content: the encoded picture.
+            account: who may delete it.
+            media_type: "image/jpeg" or "image/png".
+            original_name: what the caller calls the picture.
+            lifetime: how long it is hosted; as long as any other when left out.
+
+        Raises:
+            Problem: 503, the database or the store is away.
+        """
+        name = f"{secrets.token_hex(_TOKEN_BYTES)}-{_stem(original_name)}.{_EXTENSIONS[media_type]}"
+        row = {
+            "name": name,
+            "account": account,
+            "media_type": media_type,
+            "expires_at": self._clock() + (lifetime or self._lifetime),
+        }
+        # The row first: a file without a row would never be swept.
+        async with transaction(self._engine) as connection:
+            await connection.execute(insert(RESULTS).values(row))
+        with _store_at_work():
+            await self._store.put_async(name, content, mode="create")
+        return name
+
+    async def open(self, name: str) -> Result | None:
+        """Return the picture of that name, None where there is none or it has expired."""
+        if not _NAME.fullmatch(name):
+            return None
+        async with transaction(self._engine) as connection:
+            found = await connection.execute(select(RESULTS).where(RESULTS.c.name == name))
+            row = found.one_or_none()
+        seconds_left = (row.expires_at - self._clock()).total_seconds() if row else 0.0
+        if row is None or seconds_left <= 0:
+            return None
+        try:
+            with _store_at_work():
+                answer = await self._store.get_async(name)
+        except FileNotFoundError:
+            return None
+        return Result(row.media_type, seconds_left, _pieces(answer.stream()))
+
+    async def delete(self, name: str, *, account: str) -> bool:
+        """Delete that picture of the account; return False where it has none of that name."""
+        if not _NAME.fullmatch(name):
+            return False
+        mine = (RESULTS.c.name == name, RESULTS.c.account == account)
+        living = select(RESULTS.c.name).where(*mine, RESULTS.c.expires_at > self._clock())
+        async with transaction(self._engine) as connection:
+            if (await connection.execute(living)).one_or_none() is None:
+                return False
+        # The bytes first: what is left of a delete that fails half-way is found by the sweep.
+        with _store_at_work():
+            await self._delete_file(name)
+        async with transaction(self._engine) as connection:
+            await connection.execute(delete(RESULTS).where(*mine))
+        return True
+
+    async def sweep(self) -> int:
+        """Delete what has expired and return how many pictures that were."""
+        count = 0
+        while names := await self._expired_names():
+            for name in names:
+                await self._delete_file(name)
+            async with transaction(self._engine) as connection:
+                await connection.execute(delete(RESULTS).where(RESULTS.c.name.in_(names)))
+            count += len(names)
+        return count
+
+    async def _expired_names(self) -> list[str]:
+        expired = select(RESULTS.c.name).where(RESULTS.c.expires_at <= self._clock()).limit(_SWEEP)
+        async with transaction(self._engine) as connection:
+            return [row.name for row in await connection.execute(expired)]
+
+    async def _delete_file(self, name: str) -> None:
+        try:
+            await self._store.delete_async(name)
+        except FileNotFoundError:
+            return
+
+
+@contextmanager
+def _store_at_work() -> Iterator[None]:
+    """Make a Problem of what the store says, but for FileNotFoundError."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except (ObstoreError, OSError) as error:
+        message = "the store of the results is away; try again later"
+        raise Problem(503, "unavailable", message) from error
+
+
+def _stem(original_name: str) -> str:
+    file_name = original_name.rpartition("/")[2]
+    stem = file_name.rpartition(".")[0] or file_name
+    return _UNSAFE.sub("-", stem)[:_MAX_STEM].strip("-.") or "image"
+
+
+async def _pieces(stream: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async for piece in stream:
+        yield bytes(piece)

@@ -1,0 +1,1 @@
+"""What callers send, in bounded size, time and memory."""

@@ -1,0 +1,1 @@
+"""Requests that are answered later, and the webhooks that tell of it."""

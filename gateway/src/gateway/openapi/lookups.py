@@ -1,0 +1,133 @@
+"""The part of the OpenAPI document that asks no model: lists, jobs, results and webhooks."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from gateway import contract, job_contract
+from gateway.hosting.hosted import RESULTS_PATH
+from gateway.jobs.answers import JOBS_PATH
+from gateway.openapi.parts import Json, content, error, errors
+
+LANGUAGES_PATH: Final = "/api/v1/languages"
+USAGE_PATH: Final = "/api/v1/usage"
+OWN_RESULTS_PATH: Final = "/api/v1/results"
+WEBHOOKS_PATH: Final = "/api/v1/webhook-secret"
+
+_WITH_KEY = (401, 429, 500, 503)
+_NO_JOB = "There is no such job of this account, or it has expired."
+_NO_RESULT = "There is no such result, or it has expired."
+
+
+def lookup_paths() -> Json:
+    """Return the paths."""
+    return {
+        LANGUAGES_PATH: _listing(
+            "languages",
+            "List the language codes that /api/v1/ocr takes.",
+            answer=contract.LanguagesAnswer,
+            statuses=(*_WITH_KEY, 504),
+        ),
+        USAGE_PATH: _listing(
+            "usage",
+            "Say what the key's account has and what it did in the last 31 days.",
+            answer=contract.UsageAnswer,
+            statuses=_WITH_KEY,
+        ),
+        JOBS_PATH + "/{id}": _job_path(),
+        OWN_RESULTS_PATH + "/{name}": {
+            "delete": _deletion("delete-result", "Delete a coloured picture.", "name", _NO_RESULT)
+        },
+        WEBHOOKS_PATH: _listing(
+            "webhook-secret",
+            "Say what the webhooks of the key's account are signed with (standardwebhooks.com).",
+            answer=job_contract.WebhookSecretAnswer,
+            statuses=(400, *_WITH_KEY),
+        ),
+        RESULTS_PATH + "/{name}": _result_path(),
+    }
+
+
+def webhooks() -> Json:
+    """Return what the gateway itself sends."""
+    described = {
+        "Webhook-Id": "The job's id; the same for every attempt.",
+        "Webhook-Timestamp": "When this attempt was made, in seconds since 1970.",
+        "Webhook-Signature": "`v1,` and the base64 of the HMAC-SHA256 over "
+        "`{id}.{timestamp}.{body}`.",
+    }
+    post = {
+        "operationId": "job-ended",
+        "summary": "A job with a `webhook` has ended; answer 2xx, or it is sent again.",
+        "security": [],
+        "parameters": [
+            {"name": name, "in": "header", "description": text, "schema": {"type": "string"}}
+            for name, text in described.items()
+        ],
+        "requestBody": {"required": True, "content": content(job_contract.JobAnswer)},
+        "responses": {"2XX": {"description": "Taken."}},
+    }
+    return {"job-ended": {"post": post}}
+
+
+def _job_path() -> Json:
+    get = {
+        "operationId": "job",
+        "summary": "Say how far a job is, and its answer when it has ended.",
+        "parameters": [_in_path("id")],
+        "responses": {
+            "200": {"description": "The job.", "content": content(job_contract.JobAnswer)},
+            "404": error(_NO_JOB),
+            **errors(_WITH_KEY),
+        },
+    }
+    return {"get": get, "delete": _deletion("cancel-job", "End and forget a job.", "id", _NO_JOB)}
+
+
+def _result_path() -> Json:
+    pictures: Json = {"image/jpeg": {}, "image/png": {}}
+    get = {
+        "operationId": "result",
+        "summary": "Download a coloured picture; its name is the secret.",
+        "security": [],
+        "parameters": [_in_path("name")],
+        "responses": {
+            "200": {"description": "The picture.", "content": pictures},
+            "404": error(_NO_RESULT),
+        },
+    }
+    return {"get": get}
+
+
+def _listing(
+    name: str, summary: str, *, answer: type[msgspec.Struct], statuses: Sequence[int]
+) -> Json:
+    """Return the path of a GET without parameters."""
+    return {
+        "get": {
+            "operationId": name,
+            "summary": summary,
+            "responses": {
+                "200": {"description": "The answer.", "content": content(answer)},
+                **errors(statuses),
+            },
+        }
+    }
+
+
+def _deletion(name: str, summary: str, parameter: str, missing: str) -> Json:
+    return {
+        "operationId": name,
+        "summary": summary,
+        "parameters": [_in_path(parameter)],
+        "responses": {
+            "204": {"description": "It is gone."},
+            "404": error(missing),
+            **errors(_WITH_KEY),
+        },
+    }
+
+
+def _in_path(name: str) -> Json:
+    return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}

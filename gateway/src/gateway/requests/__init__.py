@@ -1,0 +1,1 @@
+"""What is done with a request, from the first check to the answer."""

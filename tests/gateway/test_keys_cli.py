@@ -1,0 +1,211 @@
+"""`imagemesh keys`: what it prints, what it changes, and how it ends."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gateway.commands.keys import main
+from tests.gateway.ended import Ended, ended
+from tests.gateway.running import database_url
+
+COMMAND = Path(sys.executable).with_name("imagemesh")
+
+
+class Keys:
+    """Runs `imagemesh keys` in this process, on a database of its own."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+
+    def __call__(self, *argv: str) -> Ended:
+        """Run with these arguments."""
+        return ended(main, argv, self._capsys)
+
+
+@pytest.fixture
+def keys(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Keys:
+    monkeypatch.setenv("GATEWAY_DATABASE_URL", database_url(tmp_path))
+    return Keys(capsys)
+
+
+def test_create_prints_the_key_and_nothing_else(keys: Keys) -> None:
+    done = keys("create", "ada")
+
+    assert re.fullmatch(r"im_live_\w{8}_\w{32}_\w{6}\n", done.out)
+    assert (done.code, done.err) == (0, "")
+
+
+def test_list_shows_every_key_and_its_state(keys: Keys) -> None:
+    live = keys("create", "ada", "--days", "30").out.split("_")[2]
+    revoked = keys("create", "bob").out.split("_")[2]
+    expired = keys("create", "eve", "--days", "0.00000001").out.split("_")[2]
+    keys("revoke", revoked)
+
+    lines = keys("list").out.splitlines()
+
+    assert lines[0].split() == [
+        "ID",
+        "STATE",
+        "CREATED",
+        "EXPIRES",
+        "LAST",
+        "USED",
+        "SCOPES",
+        "ACCOUNT",
+    ]
+    rows = {(fields[0], fields[1], fields[-1]) for fields in map(str.split, lines[1:])}
+    assert rows == {(live, "live", "ada"), (revoked, "revoked", "bob"), (expired, "expired", "eve")}
+
+
+def test_list_as_json_shows_what_is_known_and_no_secret(keys: Keys) -> None:
+    key = keys("create", "ada", "--days", "1").out.strip()
+
+    done = keys("list", "--json")
+
+    (listed,) = json.loads(done.out)
+    assert set(listed) == {
+        "id",
+        "account",
+        "created_at",
+        "expires_at",
+        "revoked_at",
+        "scopes",
+        "last_used_at",
+    }
+    assert (listed["id"], listed["account"]) == (key.split("_")[2], "ada")
+    assert listed["expires_at"] > listed["created_at"]
+    assert key.split("_")[3] not in done.out
+
+
+def test_list_of_no_keys_is_empty(keys: Keys) -> None:
+    assert json.loads(keys("list", "--json").out) == []
+
+
+def test_revoke_tells_what_it_revoked(keys: Keys) -> None:
+    name = keys("create", "ada").out.split("_")[2]
+
+    assert keys("revoke", name) == Ended(0, f"revoked {name}\n", "")
+
+
+@pytest.mark.parametrize("turns", [1, 2])
+def test_revoke_of_no_live_key_ends_with_1(keys: Keys, turns: int) -> None:
+    name = keys("create", "ada").out.split("_")[2] if turns == 2 else "aB3dE6gH"
+    for _ in range(turns):
+        done = keys("revoke", name)
+
+    assert done == Ended(1, "", f"there is no live key with the id {name}\n")
+
+
+@pytest.mark.parametrize("days", ["0", "-1", "nan", "inf", "1e12", "soon"])
+def test_impossible_lifetime_ends_with_2_and_makes_no_key(keys: Keys, days: str) -> None:
+    done = keys("create", "ada", f"--days={days}")
+
+    assert (done.code, done.out) == (2, "")
+    assert "--days" in done.err
+    assert json.loads(keys("list", "--json").out) == []
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        (),
+        ("create",),
+        ("create", ""),
+        ("create", "x" * 101),
+        ("create", "a\nb"),
+        ("revoke",),
+        ("x",),
+    ],
+)
+def test_wrong_usage_ends_with_2(keys: Keys, argv: tuple[str, ...]) -> None:
+    done = keys(*argv)
+
+    assert (done.code, done.out) == (2, "")
+    assert "usage: imagemesh keys" in done.err
+
+
+def test_create_limits_a_key_to_its_scopes(keys: Keys) -> None:
+    keys("create", "ada", "--scopes", "ocr, classify")
+
+    assert keys("list").out.splitlines()[1].split()[-2:] == ["ocr,classify", "ada"]
+
+
+def test_unknown_scope_ends_with_2_and_names_the_known(keys: Keys) -> None:
+    done = keys("create", "ada", "--scopes", "ocr,colour")
+
+    assert done.code == 2
+    assert "'colour' is no endpoint; known are colorize, ocr," in done.err
+
+
+def test_json_of_a_new_key_has_its_id(keys: Keys) -> None:
+    made = json.loads(keys("create", "ada", "--json").out)
+
+    assert made.keys() == {"id", "key"}
+    assert made["key"].startswith(f"im_live_{made['id']}_")
+
+
+def test_rotate_prints_a_key_like_the_old_one_which_ends_soon(keys: Keys) -> None:
+    old = json.loads(keys("create", "ada", "--scopes", "ocr", "--json").out)
+
+    new = json.loads(keys("rotate", old["id"], "--grace-days", "2", "--json").out)
+
+    listed = {key["id"]: key for key in json.loads(keys("list", "--json").out)}
+    assert listed[new["id"]]["scopes"] == ["ocr"]
+    assert listed[new["id"]]["expires_at"] is None
+    assert listed[old["id"]]["expires_at"] is not None
+
+
+def test_rotate_of_no_live_key_ends_with_1(keys: Keys) -> None:
+    done = keys("rotate", "aB3dE6gH")
+
+    assert done == Ended(1, "", "there is no live key with the id aB3dE6gH\n")
+
+
+def run(*argv: str, **environment: str) -> Ended:
+    done = subprocess.run(
+        [COMMAND, *argv],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={"PATH": os.defpath, **environment},
+    )
+    return Ended(done.returncode, done.stdout, done.stderr)
+
+
+def test_command_creates_lists_and_revokes(tmp_path: Path) -> None:
+    url = database_url(tmp_path)
+    created = run("keys", "create", "ada", GATEWAY_DATABASE_URL=url)
+    name = created.out.split("_")[2]
+
+    listed = run("keys", "list", GATEWAY_DATABASE_URL=url)
+    revoked = run("keys", "revoke", name, GATEWAY_DATABASE_URL=url)
+
+    assert (created.code, listed.code, revoked.code) == (0, 0, 0)
+    assert created.out.startswith("im_live_")
+    assert name in listed.out
+    assert revoked.out == f"revoked {name}\n"
+
+
+def test_command_without_a_subcommand_ends_with_2_and_names_keys() -> None:
+    done = run()
+
+    assert done.code == 2
+    assert done.err.startswith("usage: imagemesh ")
+    assert "keys" in done.err
+
+
+def test_command_with_bad_settings_ends_with_2_and_names_them(tmp_path: Path) -> None:
+    done = run(
+        "keys", "list", GATEWAY_DATABASE_URL=database_url(tmp_path), GATEWAY_MAX_IN_FLIGHT="0"
+    )
+
+    assert done.code == 2
+    assert "GATEWAY_MAX_IN_FLIGHT" in done.err
+    assert "Traceback" not in done.err
