@@ -10,6 +10,7 @@ import pytest
 from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]  # no types
 from playwright.async_api import Browser, Page, async_playwright, expect
 
+from tests.gateway.running import gateway_settings, running
 from tests.mesh.conftest import RunningMesh
 from tests.mesh.pictures import letter, portrait
 
@@ -150,11 +151,33 @@ async def test_page_has_no_serious_fault_of_access(page: Page, folder: Path, sch
     await page.emulate_media(color_scheme=scheme)
     await ask(page, "Expressions of faces", folder / "portrait.jpg")
 
+    assert await faults_of_access(page) == []
+
+
+async def faults_of_access(page: Page) -> list[str]:
     # axe is added through the debugger, which the page's policy does not bind.
     found = await Axe().run(page)
+    return [fault["id"] for fault in found.response["violations"] if fault["impact"] != "minor"]
 
-    serious = [fault for fault in found.response["violations"] if fault["impact"] != "minor"]
-    assert [fault["id"] for fault in serious] == []
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_catalogue_of_errors_is_led_to_and_without_fault(page: Page, scheme: Any) -> None:
+    await page.emulate_media(color_scheme=scheme)
+    await page.get_by_role("link", name="Errors").click()
+    await page.get_by_role("link", name="insufficient_balance").click()
+
+    await expect(page).to_have_url(re.compile("/docs/errors#insufficient_balance$"))
+    assert await faults_of_access(page) == []
+
+
+async def test_job_that_is_switched_off_is_not_offered(browser: Browser, tmp_path: Path) -> None:
+    async with running(gateway_settings(tmp_path, endpoints_off="colorize,emotions")) as gateway:
+        page = await browser.new_page(base_url=gateway.url)
+        await page.goto("/")
+
+        await expect(page.get_by_role("radio")).to_have_count(4)
+        await expect(page.get_by_label("Read text", exact=True)).to_be_checked()
+        await page.close()
 
 
 async def test_reference_lists_every_endpoint(browser: Browser, mesh: RunningMesh) -> None:

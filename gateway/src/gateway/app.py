@@ -64,7 +64,7 @@ def build_app(
         Route("/healthz", _healthz, methods=["GET"]),
         Route("/readyz", _readyz, methods=["GET"]),
         Route("/metrics", _metrics_page(metrics), methods=["GET"]),
-        Route("/openapi.json", _openapi(), methods=["GET"]),
+        Route("/openapi.json", _openapi(settings), methods=["GET"]),
         *page_routes(),
     ]
 
@@ -153,8 +153,8 @@ def _metrics_page(metrics: HttpMetrics) -> Answer:
     return answer
 
 
-def _openapi() -> Answer:
-    document = msgspec.json.encode(openapi_document())
+def _openapi(settings: GatewaySettings) -> Answer:
+    document = msgspec.json.encode(openapi_document(off=settings.endpoints_off))
 
     async def answer(_: Request) -> Response:
         return Response(document, media_type="application/json")

@@ -1,4 +1,4 @@
-"""The pages for people: one to try the jobs, one with the reference; nothing from other hosts."""
+"""The pages for people: to try the jobs, the reference, the errors; nothing from other hosts."""
 
 import importlib.util
 import mimetypes
@@ -10,9 +10,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from gateway.catalogue import render_catalogue
 from gateway.problems import Problem
 
 STATIC_PATH: Final = "/static"
+ERRORS_PAGE: Final = "errors.html"
 
 # Scripts and styles are files of this gateway; pictures may also be the reader's own file.
 CONTENT_SECURITY_POLICY: Final = (
@@ -31,11 +33,15 @@ _REFERENCE_FILES: Final = ("swagger-ui-bundle.js", "swagger-ui.css")
 
 
 def page_routes() -> list[Route]:
-    """Return the routes of `/`, `/docs` and what the two load."""
+    """Return the routes of `/`, `/docs`, `/docs/errors` and what they load."""
     files = _own_files() | _reference_files()
+    files[ERRORS_PAGE] = render_catalogue(files[ERRORS_PAGE].decode()).encode()
 
     async def page(request: Request) -> Response:
         return _file(files, "index.html" if request.url.path == "/" else "docs.html")
+
+    async def errors(_: Request) -> Response:
+        return _file(files, ERRORS_PAGE)
 
     async def static(request: Request) -> Response:
         return _file(files, request.path_params["name"])
@@ -43,6 +49,7 @@ def page_routes() -> list[Route]:
     return [
         Route("/", page, methods=["GET"]),
         Route("/docs", page, methods=["GET"]),
+        Route("/docs/errors", errors, methods=["GET"]),
         Route(STATIC_PATH + "/{name}", static, methods=["GET"]),
     ]
 

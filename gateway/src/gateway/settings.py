@@ -67,6 +67,10 @@ class GatewaySettings(ProcessSettings):
         description="Bucket of the coloured pictures instead of the folder, such as "
         "s3://bucket/results; keys, region and endpoint come from the usual AWS_ variables.",
     )
+    endpoints_off: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Endpoints that are switched off, such as emotions,nudity; they answer 403.",
+    )
     zero_retention: bool = Field(
         default=False,
         description="Keep nothing of a request: coloured pictures are answered in a data: URI, "
@@ -175,6 +179,15 @@ class GatewaySettings(ProcessSettings):
         prices = {name.strip(): price.strip() for name, _, price in pairs}
         check_names(prices)
         return prices
+
+    @field_validator("endpoints_off", mode="before")
+    @classmethod
+    def _split_names(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        names = tuple(name.strip() for name in value.split(",") if name.strip())
+        check_names(names)
+        return names
 
     @field_validator("rate_limit", "account_rate_limit")
     @classmethod

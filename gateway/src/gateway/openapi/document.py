@@ -1,9 +1,12 @@
 """The OpenAPI 3.1 document, made of the contract's Structs and the table of endpoints."""
 
+from collections.abc import Collection
+
 import msgspec
 
 from gateway import contract, job_contract
 from gateway.accounts.scopes import endpoint_name
+from gateway.catalogue import CATALOGUE
 from gateway.input.forms import FORM_TYPE, IMAGE_FIELD
 from gateway.openapi.lookups import lookup_paths, webhooks
 from gateway.openapi.parts import ERRORS, IDEMPOTENCY_KEY, PREFER, REF, Json, content, errors
@@ -27,9 +30,13 @@ _BATCH_ERRORS = (400, 401, 404, 408, 409, 413, 415, 422, 429, 500, 503)
 _ONE_PICTURE = [{"required": ["url"]}, {"required": [IMAGE_FIELD]}]
 
 
-def openapi_document() -> Json:
-    """Return the document as JSON values."""
-    paths = {endpoint.path: {"post": _operation(endpoint)} for endpoint in ENDPOINTS}
+def openapi_document(*, off: Collection[str] = ()) -> Json:
+    """Return the document as JSON values, without the endpoints whose names are in `off`."""
+    paths = {
+        endpoint.path: {"post": _operation(endpoint)}
+        for endpoint in ENDPOINTS
+        if endpoint_name(endpoint.path) not in off
+    }
     return {
         "openapi": "3.1.0",
         "info": {
@@ -60,6 +67,8 @@ def _schemas() -> Json:
     names = [endpoint_name(endpoint.path) for endpoint in ENDPOINTS]
     item["properties"] = {"endpoint": {"enum": names}}
     item["required"] = ["endpoint"]
+    code = schemas[contract.ErrorBody.__name__]["properties"]["code"]
+    code["enum"] = [fault.code for fault in CATALOGUE]
     return schemas
 
 
@@ -80,6 +89,7 @@ def _operation(endpoint: Endpoint) -> Json:
     return _posting(
         endpoint_name(endpoint.path),
         endpoint.summary,
+        description=endpoint.description,
         bodies=bodies,
         answer=endpoint.answer,
         error_answers=errors(ERRORS),
@@ -97,7 +107,13 @@ def _batch() -> Json:
 
 
 def _posting(
-    name: str, summary: str, *, bodies: Json, answer: type[msgspec.Struct], error_answers: Json
+    name: str,
+    summary: str,
+    *,
+    description: str = "",
+    bodies: Json,
+    answer: type[msgspec.Struct],
+    error_answers: Json,
 ) -> Json:
     later = {
         "description": "It is answered later, by the job at `Location`.",
@@ -107,6 +123,7 @@ def _posting(
     return {
         "operationId": name,
         "summary": summary,
+        **({"description": description} if description else {}),
         "parameters": [IDEMPOTENCY_KEY, PREFER],
         "requestBody": {"required": True, "content": bodies},
         "responses": {

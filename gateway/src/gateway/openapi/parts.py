@@ -14,7 +14,7 @@ ERRORS: Final = {
     400: "A parameter is unknown or has a bad value, the body is no JSON or no form, or the URL is "
     "refused.",
     401: "The API key is missing, wrong, expired or revoked.",
-    403: "The API key has no scope for this endpoint.",
+    403: "The API key has no scope for this endpoint, or the endpoint is switched off.",
     404: "A parameter is missing.",
     406: "The account's balance is insufficient.",
     408: "The body did not arrive in time.",

@@ -3,18 +3,32 @@
 from starlette.requests import Request
 
 from gateway.accounts.keys import ApiKey
+from gateway.accounts.scopes import endpoint_name
 from gateway.mesh import Mesh
+from gateway.problems import Problem
 
 
 async def admit(mesh: Mesh, request: Request, *, scope: str | None = None) -> ApiKey:
-    """Return the request's key when it is good, has the scope, and is not used too often.
+    """Return the request's key when it is good, may ask at `scope`, and is not used too often.
 
     Raises:
         Problem: 401, 403, 429 or 503.
     """
     key = await mesh.keys.check(request.headers.get("x-api-key"))
     if scope is not None:
-        key.check_scope(scope)
+        check_endpoint(mesh, key, scope)
     # The edge puts these on the answer, whatever it will be.
     request.state.answer_headers = await mesh.rates.check(key)
     return key
+
+
+def check_endpoint(mesh: Mesh, key: ApiKey, path: str) -> None:
+    """Let pass who may ask at this endpoint.
+
+    Raises:
+        Problem: 403, it is switched off, or the key is limited to others.
+    """
+    if endpoint_name(path) in mesh.settings.endpoints_off:
+        message = f"whoever runs this mesh has switched {endpoint_name(path)} off"
+        raise Problem(403, "endpoint_off", message)
+    key.check_scope(path)

@@ -81,6 +81,7 @@ class Endpoint:
     Attributes:
         path: full path.
         summary: one sentence for the documentation.
+        description: what a caller must know before they use it; empty where that is all.
         request: the body's Struct.
         answer: the answer's Struct.
         run: asks the service.
@@ -91,6 +92,7 @@ class Endpoint:
     request: type[Struct]
     answer: type[Struct]
     run: Callable[[Mesh, Any], Awaitable[Any]]  # Any: a Task and an answer of the types above
+    description: str = ""
 
 
 async def _colorize(mesh: Mesh, task: Task[contract.ColorizeRequest]) -> contract.ColorizeAnswer:
@@ -184,6 +186,24 @@ async def list_languages(
     return answers.languages(response)
 
 
+_ABOUT_EMOTIONS: Final = (
+    "The answer is the visible expression of each face as a model sees it, never what a person "
+    "feels. It is wrong for a third of the faces of FER2013, where people are no better, and for "
+    "more than half of those that show fear or disgust; it was not checked for "
+    "age, sex, skin or culture, and the model's card says more. Do not decide anything about "
+    "people with it, not in hiring, teaching, policing, lending or care; the European Union "
+    "forbids it at work and in schools (AI Act, article 5). Whoever runs the mesh can switch it "
+    "off, and limit keys to other endpoints."
+)
+_ABOUT_COLORIZE: Final = (
+    "The colours are a model's guess, not those that were there. The picture's XMP metadata says "
+    "so: IPTC digital source type compositeWithTrainedAlgorithmicMedia, and the model's name."
+)
+_ABOUT_NUDITY: Final = (
+    "The answer is a score and a threshold, not a judgement; how often it misses was not measured. "
+    "Have a person look before anything is decided about a person."
+)
+
 ENDPOINTS: Final = (
     Endpoint(
         "/api/v1/colorize",
@@ -191,6 +211,7 @@ ENDPOINTS: Final = (
         contract.ColorizeRequest,
         contract.ColorizeAnswer,
         _colorize,
+        _ABOUT_COLORIZE,
     ),
     Endpoint(
         "/api/v1/ocr",
@@ -219,6 +240,7 @@ ENDPOINTS: Final = (
         contract.EmotionsRequest,
         contract.EmotionsAnswer,
         _emotions,
+        _ABOUT_EMOTIONS,
     ),
     Endpoint(
         "/api/v1/classify",
@@ -233,5 +255,6 @@ ENDPOINTS: Final = (
         contract.NudityRequest,
         contract.NudityAnswer,
         _nudity,
+        _ABOUT_NUDITY,
     ),
 )

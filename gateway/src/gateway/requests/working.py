@@ -18,6 +18,7 @@ from gateway.jobs.outcomes import Outcome, answered, broken, refused
 from gateway.jobs.runner import RunningJob
 from gateway.mesh import Mesh
 from gateway.problems import Problem
+from gateway.requests.admission import check_endpoint
 from gateway.requests.batch import Batch, Item, run_batch
 from gateway.requests.endpoints import Endpoint, Task
 from gateway.requests.places import Places
@@ -121,7 +122,7 @@ class Workshop:
         try:
             if isinstance(item, Problem):
                 return refused(item, request_id=request_id)
-            caller.key.check_scope(item.endpoint.path)
+            check_endpoint(self._mesh, caller.key, item.endpoint.path)
             if number > 0:  # the first was counted when the batch came
                 await self._mesh.rates.check(caller.key)
             one = replace(caller, request_id=request_id)

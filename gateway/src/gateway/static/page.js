@@ -53,6 +53,18 @@ drop.addEventListener("drop", (event) => {
 });
 
 showOptions();
+removeWhatIsOff().catch(() => {});
+
+/** An operator may have switched jobs off; the reference lists what is on. */
+async function removeWhatIsOff() {
+  const { paths } = await (await fetch("/openapi.json")).json();
+  const jobs = [...form.querySelectorAll("input[name=job]")];
+  for (const input of jobs) {
+    if (!(`/api/v1/${input.value}` in paths)) input.closest("label").remove();
+  }
+  if (!job()) form.querySelector("input[name=job]").checked = true;
+  showOptions();
+}
 
 function isPicture(candidate) {
   return candidate.type.startsWith("image/");

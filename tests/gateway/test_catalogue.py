@@ -1,0 +1,68 @@
+"""The catalogue of errors names every code that the sources raise, and no other."""
+
+import ast
+from collections.abc import Iterator
+from http import HTTPStatus
+from importlib import resources
+from pathlib import Path
+
+import gateway
+from gateway import backends
+from gateway.catalogue import CATALOGUE
+from gateway.openapi.document import openapi_document
+from gateway.openapi.parts import ERRORS
+from servicekit import errors
+from tests.gateway.running import Gateway
+
+# Starlette's own, which the edge gives our shape.
+OF_ROUTING = {(404, "not_found"), (405, "method_not_allowed")}
+
+
+def raised() -> Iterator[tuple[int, str]]:
+    """Return status and code of each Problem that the sources make."""
+    for path in Path(str(resources.files(gateway))).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            match node:
+                case ast.Call(args=[ast.Constant(int(status)), ast.Constant(str(code)), *_]):
+                    if status in set(HTTPStatus):
+                        yield status, code
+
+
+def passed_on() -> set[tuple[int, str]]:
+    """Return status and code of what the services refuse."""
+    reasons = {(status, reason) for reason, status in backends._STATUS_OF_REASON.items()}  # noqa: SLF001 - the table is the claim
+    return reasons | {(500, errors.MeshError.reason)}
+
+
+def test_every_error_of_the_sources_is_in_the_catalogue_and_no_other() -> None:
+    listed = {(status, fault.code) for fault in CATALOGUE for status in fault.statuses}
+
+    assert listed == {*raised(), *passed_on(), *OF_ROUTING}
+
+
+def test_every_code_stands_once_in_the_order_of_its_status() -> None:
+    codes = [fault.code for fault in CATALOGUE]
+    statuses = [fault.statuses[0] for fault in CATALOGUE]
+
+    assert len(codes) == len(set(codes))
+    assert statuses == sorted(statuses)
+
+
+def test_reference_knows_the_codes_and_their_statuses() -> None:
+    code = openapi_document()["components"]["schemas"]["ErrorBody"]["properties"]["code"]
+
+    assert code["enum"] == [fault.code for fault in CATALOGUE]
+    assert {status for fault in CATALOGUE for status in fault.statuses} - {405} == set(ERRORS)
+
+
+async def test_page_has_a_row_with_an_address_for_each_code(gateway: Gateway) -> None:
+    reply = await gateway.send("GET", "/docs/errors")
+
+    page = reply.body.decode()
+    assert reply.status == 200
+    assert reply.headers["Content-Type"].startswith("text/html")
+    assert "default-src 'none'" in reply.headers["Content-Security-Policy"]
+    for fault in CATALOGUE:
+        assert f'<tr id="{fault.code}">' in page
+    assert "$rows" not in page
+    assert "<code>lang</code> is none of the languages" in page
