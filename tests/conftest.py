@@ -7,6 +7,17 @@ import pytest
 from servicekit.logs import configure_logs
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let `make fuzz` ask for more than a run of all tests has time for."""
+    parser.addoption("--schema-cases", type=int, default=300, help="requests made up, at least")
+
+
+@pytest.fixture
+def schema_cases(pytestconfig: pytest.Config) -> int:
+    """Return how many requests are made up from the OpenAPI document, at least."""
+    return int(pytestconfig.getoption("schema_cases"))
+
+
 @pytest.fixture(autouse=True)
 def _logs() -> None:
     """Log as a process of the mesh does; structlog's own default prints variables."""

@@ -94,6 +94,16 @@ async def test_json_beyond_what_a_picture_needs_is_413(gateway: Gateway) -> None
     assert over.refusal == (413, "body_too_large")
 
 
+@pytest.mark.parametrize("letter", ["a", "\u4e2d", "\N{GRINNING FACE}"])
+async def test_longest_text_passes_however_it_is_written(gateway: Gateway, letter: str) -> None:
+    """`json.dumps` escapes what is not ASCII, in up to twelve bytes for a character."""
+    longest = await gateway.post("analyzed-text", {"text": letter * 50_000})
+    over = await gateway.post("analyzed-text", {"text": letter * 50_001})
+
+    assert longest.status == 200, longest.body
+    assert over.refusal == (400, "invalid_parameter")
+
+
 async def refusal(gateway: Gateway, **fields: object) -> tuple[int, str]:
     return (await gateway.post("classify", fields)).refusal
 

@@ -133,15 +133,15 @@ async def test_post_of_what_is_read_is_405(gateway: Gateway) -> None:
     assert set(reply.headers["Allow"].split(", ")) == {"GET", "HEAD"}
 
 
-@pytest.mark.parametrize("length", [64 * 1024 + 1, 65 * 1024, MIB])
+@pytest.mark.parametrize("length", [768 * 1024 + 1, 769 * 1024, MIB])
 @pytest.mark.parametrize("is_chunked", [False, True])
-async def test_body_beyond_64_kib_is_413(gateway: Gateway, length: int, is_chunked: bool) -> None:  # noqa: FBT001 - a parameter of the test
+async def test_text_beyond_768_kib_is_413(gateway: Gateway, length: int, is_chunked: bool) -> None:  # noqa: FBT001 - a parameter of the test
     body = chunks(length) if is_chunked else b" " * length
     headers = {"X-API-Key": gateway.key, "Content-Type": "application/json"}
 
     reply = await gateway.send("POST", "/api/v1/analyzed-text", body=body, headers=headers)
 
-    assert "64 KiB" in assert_error(reply, 413, "body_too_large")
+    assert "768 KiB" in assert_error(reply, 413, "body_too_large")
 
 
 async def chunks(length: int) -> AsyncIterator[bytes]:
@@ -149,8 +149,8 @@ async def chunks(length: int) -> AsyncIterator[bytes]:
         yield b" " * min(1000, length - start)
 
 
-async def test_body_of_exactly_64_kib_passes(gateway: Gateway) -> None:
-    reply = await gateway.post("analyzed-text", b"{}".rjust(64 * 1024))
+async def test_text_of_exactly_768_kib_passes(gateway: Gateway) -> None:
+    reply = await gateway.post("analyzed-text", b"{}".rjust(768 * 1024))
 
     assert_error(reply, 404, "missing_parameter")
 

@@ -21,6 +21,9 @@ from servicekit.limits import MAX_IMAGE_BYTES
 MAX_FORM_BYTES = MAX_IMAGE_BYTES + SMALL_BODY_BYTES
 # Base64 writes three bytes in four characters.
 MAX_PICTURE_JSON_BYTES = -(-MAX_IMAGE_BYTES // 3) * 4 + SMALL_BODY_BYTES
+# JSON may escape every character of the longest text, and one beyond the first plane in twelve
+# bytes: 600,000 and the other fields.
+MAX_TEXT_JSON_BYTES = 768 * 1024
 
 # What curl and browsers call a JSON body when nobody tells them; anything else is no JSON.
 _JSON_TYPES = ("", "application/json", "application/x-www-form-urlencoded", "text/plain")
@@ -55,7 +58,7 @@ async def read_input(reader: BodyReader, request: Request, kind: type[RequestT])
     if takes_picture and _media_type(request) == FORM_TYPE:
         return await _read_upload(reader, request, kind)
     _check_json_type(request, takes_picture=takes_picture)
-    max_bytes = MAX_PICTURE_JSON_BYTES if takes_picture else SMALL_BODY_BYTES
+    max_bytes = MAX_PICTURE_JSON_BYTES if takes_picture else MAX_TEXT_JSON_BYTES
     async with reader.reading(request, max_bytes=max_bytes) as pieces:
         return input_of(decode_object(await pieces.whole()), kind)
 
