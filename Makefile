@@ -2,12 +2,12 @@
 .DEFAULT_GOAL := help
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
-MEMBERS := protos libs/servicekit libs/modelkit services/colorize services/ocr services/vision gateway
+MEMBERS := protos libs/servicekit libs/modelkit services/colorize services/ocr services/vision gateway client
 # pip options for torch alone, such as an --index-url of CPU builds; pip's default may be CUDA's.
 TORCH_PIP_ARGS ?=
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup run models test check lint types contracts protos protos-fresh lock docs \
+.PHONY: help setup run models test fuzz check lint types contracts protos protos-fresh lock docs \
 	train-classify train-emotions train-colorize
 
 help: ## list the targets
@@ -37,6 +37,9 @@ models: setup ## pull the better models of all services, $IMAGEMESH_MODELS_MIRRO
 
 test: setup .venv/.tested ## run all tests
 	$(BIN)/python -m pytest --cov --cov-report=term
+
+fuzz: setup .venv/.tested ## make up CASES requests from the OpenAPI document; no answer may be outside it
+	$(BIN)/python -m pytest tests/gateway/test_schema_cases.py --schema-cases $(or $(CASES),10000)
 
 check: setup lint types contracts protos-fresh test ## all that CI checks
 

@@ -3,6 +3,7 @@
 import shutil
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import grpc_tools
 from grpc_tools import protoc
@@ -14,13 +15,19 @@ PROTOS = ROOT / "protos"
 def main() -> int:
     """Replace the binding in the folder of the first argument; return the exit code."""
     target = Path(sys.argv[1]) if len(sys.argv) > 1 else PROTOS / "gen"
-    shutil.rmtree(target / "imagemesh", ignore_errors=True)
     protos = sorted(str(path) for path in (PROTOS / "imagemesh").rglob("*.proto"))
     services = [path for path in protos if path.endswith("_service.proto")]
-    # Two runs: a message file would otherwise get an empty _pb2_grpc.py.
-    return _protoc(protos, python=target, mypy=target) or _protoc(
-        services, grpc_python=target, mypy_grpc=target
-    )
+    # The old binding stays where making the new one fails.
+    with TemporaryDirectory(dir=target) as made:
+        new = Path(made)
+        # Two runs: a message file would otherwise get an empty _pb2_grpc.py.
+        failed = _protoc(protos, python=new, mypy=new) or _protoc(
+            services, grpc_python=new, mypy_grpc=new
+        )
+        if not failed:
+            shutil.rmtree(target / "imagemesh", ignore_errors=True)
+            (new / "imagemesh").rename(target / "imagemesh")
+    return failed
 
 
 def _protoc(protos: list[str], **plugins: Path) -> int:

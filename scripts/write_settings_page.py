@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings
 
 from colorize.settings import ColorizeSettings
 from gateway.settings import GatewaySettings
+from imagemesh.client.settings import ClientSettings
 from modelkit.settings import ModelCommandSettings
 from ocr.settings import OcrSettings
 from vision.settings import VisionSettings
@@ -39,6 +40,7 @@ PARTS: dict[str, type[BaseSettings]] = {
     "The ocr service (`python -m ocr`)": OcrSettings,
     "The vision service (`python -m vision`)": VisionSettings,
     "`imagemesh models`": ModelCommandSettings,
+    "`imagemesh ocr` and the other commands of callers": ClientSettings,
 }
 
 

@@ -1,0 +1,105 @@
+"""Pictures on their way to the server: of a file, of bytes, or named by a URL."""
+
+import asyncio
+import base64
+import binascii
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+from imagemesh.client.errors import InvalidInput, UnexpectedAnswer
+from servicekit.limits import MAX_IMAGE_BYTES
+
+# A URL, the path of a file, or the bytes of one.
+Source: TypeAlias = str | Path | bytes
+
+_MIB = 1024 * 1024
+_URL = re.compile(r"https?://", re.IGNORECASE)
+_DATA_URI = re.compile(r"data:([a-z]+/[a-z0-9.+-]+);base64,")  # as the gateway writes it
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A picture that is sent; `name` is its file name."""
+
+    content: bytes
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteImage:
+    """A picture that the gateway fetches."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A coloured picture: the encoded file and its media type, such as "image/jpeg"."""
+
+    content: bytes
+    media_type: str
+
+
+Image: TypeAlias = Upload | RemoteImage
+
+
+def is_url(source: str) -> bool:
+    """Tell whether a text is the URL of a picture, not the path of a file."""
+    return _URL.match(source) is not None
+
+
+async def load_image(source: Source) -> Image:
+    """Return the picture of `source`.
+
+    Raises:
+        InvalidInput: the file cannot be read, or the picture is empty or too large.
+    """
+    if isinstance(source, str) and is_url(source):
+        return RemoteImage(source)
+    if isinstance(source, bytes):
+        return _checked(Upload(source, "image"))
+    path = Path(source)
+    return _checked(Upload(await asyncio.to_thread(_read, path), path.name))
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_IMAGE_BYTES + 1)  # enough to see that it is too large
+    except OSError as error:
+        raise InvalidInput(f"cannot read the file: {error.strerror}") from error
+
+
+def _checked(upload: Upload) -> Upload:
+    if not upload.content:
+        raise InvalidInput("the picture is empty")
+    if len(upload.content) > MAX_IMAGE_BYTES:
+        raise InvalidInput(f"the picture is over {MAX_IMAGE_BYTES // _MIB} MiB; send a smaller one")
+    return upload
+
+
+def data_uri(picture: Picture) -> str:
+    """Return a `data:` URI, as the gateway answers where it hosts nothing."""
+    return f"data:{picture.media_type};base64,{base64.b64encode(picture.content).decode()}"
+
+
+def is_data_uri(url: str) -> bool:
+    """Tell whether a picture's URL holds the picture itself."""
+    return url.startswith("data:")
+
+
+def picture_of_data_uri(uri: str) -> Picture:
+    """Return what `data_uri` wrote.
+
+    Raises:
+        UnexpectedAnswer: it is something else.
+    """
+    prefix = _DATA_URI.match(uri)
+    if prefix is None:
+        raise UnexpectedAnswer("the coloured picture is no data: URI in base64")
+    try:
+        return Picture(base64.b64decode(uri[prefix.end() :], validate=True), prefix[1])
+    except binascii.Error as error:
+        raise UnexpectedAnswer("the coloured picture's data: URI is damaged") from error

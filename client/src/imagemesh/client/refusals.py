@@ -1,0 +1,75 @@
+"""The error answers of a gateway, or of what stands before it, as the errors of the client."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Final
+
+import msgspec
+
+from imagemesh.client.errors import ApiError
+
+_PASSING_STATUSES: Final = frozenset({429, 503, 504})
+
+# Faults that only the operator can end; the gateway gives them 503 too.
+_LASTING_CODES: Final = frozenset(
+    {"not_installed", "model_not_installed", "language_not_installed"}
+)
+
+# The first copy of a call that was repeated still runs: its answer is kept, and comes next time.
+_RUNNING_CODE: Final = "request_in_progress"
+
+
+class _Error(msgspec.Struct, frozen=True):
+    code: str
+    message: str
+    request_id: str
+
+
+class _ErrorAnswer(msgspec.Struct, frozen=True):
+    error: _Error
+
+
+def refusal(status: int, headers: Mapping[str, str], body: bytes) -> ApiError:
+    """Return the error that an HTTP answer tells."""
+    error = _error(status, headers, body)
+    return ApiError(
+        error.message,
+        status=status,
+        code=error.code,
+        request_id=error.request_id,
+        may_repeat=may_repeat(status, error.code),
+        retry_after_s=_retry_after_s(headers.get("Retry-After", "")),
+    )
+
+
+def may_repeat(status: int, code: str) -> bool:
+    """Tell whether the same request may succeed a little later."""
+    return code == _RUNNING_CODE or (status in _PASSING_STATUSES and code not in _LASTING_CODES)
+
+
+def _error(status: int, headers: Mapping[str, str], body: bytes) -> _Error:
+    try:
+        return msgspec.json.decode(body, type=_ErrorAnswer).error
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        known = HTTPStatus(status) if status in set(HTTPStatus) else None
+        name = known.phrase if known else "an unknown status"
+        return _Error(
+            known.name.lower() if known else "unknown",
+            f"{status} {name}, from something other than imagemesh at this address",
+            headers.get("X-Request-Id", ""),
+        )
+
+
+def _retry_after_s(text: str) -> float:
+    """Return the wait that a Retry-After asks for (RFC 9110 section 10.2.3); 0 without one."""
+    if text.isdecimal():
+        return float(text)
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return 0.0
+    if moment.tzinfo is None:
+        return 0.0
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds())

@@ -1,0 +1,237 @@
+"""Asks a gateway over REST."""
+
+import asyncio
+import io
+import re
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
+
+import aiohttp
+import msgspec
+
+from imagemesh.client import requests
+from imagemesh.client.answers import (
+    Analysis,
+    Answer,
+    Colorized,
+    Face,
+    Label,
+    Language,
+    Nudity,
+    Text,
+    Usage,
+)
+from imagemesh.client.errors import (
+    ApiError,
+    InvalidInput,
+    TimedOut,
+    UnexpectedAnswer,
+    Unreachable,
+)
+from imagemesh.client.images import Image, Picture, Upload
+from imagemesh.client.refusals import refusal
+from imagemesh.client.transport import read_certificates
+
+# An answer that holds a picture of 10 MiB in base64, and what is around it.
+_MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
+_PIECE_BYTES: Final = 64 * 1024
+_CONNECT_TIMEOUT_S: Final = 10.0
+_OK: Final = 200
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+
+# What would end a quoted file name, or its header.
+_UNSAFE_IN_NAME: Final = re.compile(r'[\x00-\x1f\x7f"\\]')
+
+_ENDPOINTS: Final[dict[type[requests.Request[Any]], tuple[str, Any]]] = {  # Any: of each its own
+    requests.ColorizeRequest: ("colorize", Answer[Colorized]),
+    requests.OcrRequest: ("ocr", Answer[Text]),
+    requests.AnalyzedOcrRequest: ("analyzed-ocr", Answer[Analysis]),
+    requests.AnalyzedTextRequest: ("analyzed-text", Answer[Analysis]),
+    requests.EmotionsRequest: ("emotions", Answer[tuple[Face, ...]]),
+    requests.ClassifyRequest: ("classify", Answer[tuple[Label, ...]]),
+    requests.NudityRequest: ("nudity", Answer[Nudity]),
+}
+
+ResultT = TypeVar("ResultT")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class RestTransport:
+    """The way to a gateway; made by `open_rest`."""
+
+    def __init__(self, http: aiohttp.ClientSession, url: str, *, key: str) -> None:
+        self._http = http
+        self._url = url
+        self._key_header = {"X-API-Key": key} if key else {}
+        self._keeps_answers = True
+
+    async def ask(
+        self,
+        request: requests.Request[ResultT],
+        image: Image | None,
+        *,
+        idempotency_key: str,
+        timeout_s: float,
+    ) -> Answer[ResultT]:
+        """Return the answer to `request`."""
+        key = idempotency_key if self._keeps_answers else None
+        try:
+            return await self._post(request, image, key=key, timeout_s=timeout_s)
+        except ApiError as error:
+            if error.code != "invalid_idempotency_key":
+                raise
+        # A gateway that keeps nothing knows no request again; nothing has been charged yet.
+        self._keeps_answers = False
+        return await self._post(request, image, key=None, timeout_s=timeout_s)
+
+    async def languages(self, *, timeout_s: float) -> tuple[Language, ...]:
+        """Return the languages that the server knows."""
+        answer = await self._get("languages", Answer[tuple[Language, ...]], timeout_s=timeout_s)
+        return answer.result
+
+    async def usage(self, *, timeout_s: float) -> Usage:
+        """Return what the key's account has and did."""
+        return (await self._get("usage", Answer[Usage], timeout_s=timeout_s)).result
+
+    async def download(self, url: str, *, timeout_s: float) -> Picture:
+        """Return the picture at `url`, which may be on another host: the key is not sent."""
+        reply = await self._send("GET", url, timeout_s=timeout_s, allow_redirects=True)
+        media_type = reply.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if reply.status != _OK:
+            raise refusal(reply.status, reply.headers, reply.body)
+        if not media_type.startswith("image/"):
+            raise UnexpectedAnswer("the URL of the coloured picture leads to no picture")
+        return Picture(reply.body, media_type)
+
+    async def _get(self, name: str, kind: type[T], *, timeout_s: float) -> T:
+        url = f"{self._url}/api/v1/{name}"
+        reply = await self._send("GET", url, headers=self._key_header, timeout_s=timeout_s)
+        return _decode(reply, kind)
+
+    async def _post(
+        self,
+        request: requests.Request[ResultT],
+        image: Image | None,
+        *,
+        key: str | None,
+        timeout_s: float,
+    ) -> Answer[ResultT]:
+        name, kind = _ENDPOINTS[type(request)]
+        reply = await self._send(
+            "POST",
+            f"{self._url}/api/v1/{name}",
+            headers=self._key_header | ({"Idempotency-Key": key} if key else {}),
+            # Without the key, a request that was sent may have been charged.
+            is_repeatable=key is not None,
+            timeout_s=timeout_s,
+            **_body(request, image),
+        )
+        answer: Answer[ResultT] = _decode(reply, kind)
+        return answer
+
+    async def _send(
+        self,
+        method: str,
+        url: str,
+        *,
+        timeout_s: float,
+        is_repeatable: bool = True,
+        allow_redirects: bool = False,
+        **options: Any,  # Any: those of aiohttp's request
+    ) -> _Reply:
+        try:
+            # The server is not followed elsewhere with the key: aiohttp would send it there.
+            async with (
+                asyncio.timeout(timeout_s),
+                self._http.request(
+                    method, url, allow_redirects=allow_redirects, **options
+                ) as response,
+            ):
+                return _Reply(response.status, response.headers, await _read(response))
+        except aiohttp.ClientConnectorCertificateError as error:
+            message = f"the certificate of {_place(url)} is not trusted; name its authority's file"
+            raise Unreachable(message) from error
+        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
+            raise Unreachable(f"no server answers at {_place(url)}", may_repeat=True) from error
+        except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
+            raise UnexpectedAnswer("the server named a URL that is none") from error
+        except aiohttp.ClientError as error:
+            message = f"the connection to {_place(url)} broke before the answer came"
+            raise Unreachable(message, may_repeat=is_repeatable) from error
+        except TimeoutError as error:
+            raise TimedOut("the answer took too long") from error
+
+
+@asynccontextmanager
+async def open_rest(url: str, *, key: str, ca_file: Path | None) -> AsyncIterator[RestTransport]:
+    """Open a way to the gateway at `url`; it connects with the first call.
+
+    Raises:
+        InvalidInput: the certificates cannot be read.
+    """
+    connector = aiohttp.TCPConnector(ssl=_tls(ca_file))
+    timeout = aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_TIMEOUT_S)
+    async with aiohttp.ClientSession(
+        connector=connector, timeout=timeout, headers={"User-Agent": "imagemesh-client"}
+    ) as http:
+        yield RestTransport(http, url.rstrip("/"), key=key)
+
+
+def _tls(ca_file: Path | None) -> ssl.SSLContext | bool:
+    if ca_file is None:
+        return True
+    try:
+        return ssl.create_default_context(cadata=read_certificates(ca_file))
+    except ssl.SSLError as error:
+        raise InvalidInput(f"{ca_file.name} holds no certificates (PEM)") from error
+
+
+def _place(url: str) -> str:
+    return urlsplit(url).netloc.rpartition("@")[2]  # without a password
+
+
+def _body(request: requests.Request[Any], image: Image | None) -> dict[str, Any]:  # Any: see _send
+    fields = {name: value for name, value in asdict(request).items() if value is not None}
+    if image is None:
+        return {"json": fields}
+    if not isinstance(image, Upload):
+        return {"json": {**fields, "url": image.url}}
+    form = aiohttp.FormData(quote_fields=False)
+    for name, value in fields.items():
+        form.add_field(name, str(value).lower() if isinstance(value, bool) else str(value))
+    name = _UNSAFE_IN_NAME.sub("_", image.name).encode(errors="replace").decode()
+    form.add_field("image", io.BytesIO(image.content), filename=name)
+    return {"data": form}
+
+
+async def _read(response: aiohttp.ClientResponse) -> bytes:
+    body = bytearray()
+    async for piece in response.content.iter_chunked(_PIECE_BYTES):
+        body += piece
+        if len(body) > _MAX_ANSWER_BYTES:
+            raise UnexpectedAnswer(f"the answer is over {_MAX_ANSWER_BYTES // 2**20} MiB")
+    return bytes(body)
+
+
+def _decode(reply: _Reply, kind: type[T]) -> T:
+    if reply.status in _REDIRECTS:
+        place = reply.headers.get("Location", "elsewhere")
+        raise UnexpectedAnswer(f"the server redirects to {place}; name the address behind that")
+    if reply.status != _OK:
+        raise refusal(reply.status, reply.headers, reply.body)
+    try:
+        return msgspec.json.decode(reply.body, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise UnexpectedAnswer(f"the answer is not that of imagemesh: {error}") from error

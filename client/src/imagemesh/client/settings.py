@@ -1,0 +1,21 @@
+"""What the commands of a caller can be told in the environment."""
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+DEFAULT_URL = "http://127.0.0.1:8080"
+
+
+class ClientSettings(BaseSettings):
+    """The settings of `imagemesh ocr` and the other commands that ask a server."""
+
+    model_config = SettingsConfigDict(env_prefix="IMAGEMESH_", frozen=True)
+
+    url: str = Field(
+        default=DEFAULT_URL,
+        description="Server that is asked: http:// or https:// of a gateway, grpc:// or grpcs:// "
+        "of a service; --server is stronger.",
+    )
+    api_key: SecretStr = Field(
+        default=SecretStr(""), description="API key; --key-file and --key are stronger."
+    )

@@ -1,0 +1,59 @@
+"""Fixtures of the client's tests: the hand-written services, and a real gateway before them."""
+
+import shutil
+import subprocess
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.client.scripted import PNG, Certificate
+from tests.gateway.running import Gateway, gateway_settings, running
+from tests.gateway.services import serving_all
+from tests.gateway.stage import Stage
+
+
+@pytest.fixture(scope="session")
+async def stage() -> Stage:
+    """Return what the services saw."""
+    return Stage()
+
+
+@pytest.fixture(scope="session")
+async def addresses(stage: Stage) -> AsyncIterator[dict[str, str]]:
+    """Return where the services are, as settings of a gateway."""
+    async with serving_all(stage) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+async def gateway(
+    addresses: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Gateway]:
+    """Return a gateway that all tests share."""
+    settings = gateway_settings(tmp_path_factory.mktemp("gateway"), **addresses)
+    async with running(settings) as found:
+        yield found
+
+
+@pytest.fixture
+def scan(tmp_path: Path) -> Path:
+    """Return a picture's file."""
+    path = tmp_path / "scan.png"
+    path.write_bytes(PNG)
+    return path
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    """Return a certificate; skip where openssl is absent."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("openssl is not on this machine")
+    folder = tmp_path_factory.mktemp("tls")
+    made = Certificate(folder / "own.pem", folder / "own.key")
+    request = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=own"]
+    names = ["-addext", "subjectAltName=IP:127.0.0.1"]
+    files = ["-keyout", str(made.key_path), "-out", str(made.path)]
+    subprocess.run([openssl, *request, *names, *files], check=True, capture_output=True)
+    return made
