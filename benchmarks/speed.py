@@ -16,19 +16,16 @@ import asyncio
 import io
 import json
 import os
-import platform
 import statistics
-import subprocess
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from time import process_time
 
 import numpy as np
 from PIL import Image
 
+from benchmarks.machine import describe_machine
 from benchmarks.peak_memory import PeakMemory, measure_services
 from colorize.encoding import encode_within
 from colorize.model import Colorizer
@@ -93,7 +90,7 @@ def main() -> None:
     print_tables(timings, peaks)
     if arguments.json:
         figures = {
-            **describe_machine(),
+            **describe_machine(PACKAGES),
             "timings": [asdict(timing) for timing in timings],
             "peaks": [asdict(peak) for peak in peaks],
         }
@@ -191,25 +188,6 @@ def print_tables(timings: list[Timing], peaks: list[PeakMemory]) -> None:
             f"{peak.service:9} peak {peak.started_mib:.0f} MiB once started, "
             f"{peak.burst_mib:.0f} MiB after {peak.requests} requests"
         )
-
-
-def describe_machine() -> dict[str, object]:
-    """Return what figures must be read with."""
-    cpu = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line]
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty"],  # noqa: S607 - whichever git there is
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout.strip()
-    return {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "commit": commit,
-        "cpu": cpu[0].partition(": ")[2] if cpu else platform.processor(),
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        "packages": {name: version(name) for name in PACKAGES},
-    }
 
 
 def _load_colorizer(models_dir: Path) -> Colorizer:

@@ -122,6 +122,7 @@ async def test_coloured_picture_keeps_its_colours(stub: "rpc.ColorizeServiceAsyn
 
     assert answer.already_coloured
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(answer.image))), picture)
+    assert b"CreatorTool" not in answer.image
     assert answer.model.name == "tiny-colorizer"
 
 
@@ -153,6 +154,7 @@ async def test_answer_names_its_model_and_time(stub: "rpc.ColorizeServiceAsyncSt
         "cpu",
     )
     assert answer.seconds > 0
+    assert b">imagemesh, tiny-colorizer 1.1.0<" in answer.image  # the file says it too
 
 
 @pytest.mark.parametrize("content", [b"", b"no picture", encode_image(GREY, "image/jpeg")[:-400]])
@@ -173,13 +175,35 @@ async def test_largest_picture_is_a_setting() -> None:
 
 
 async def test_full_line_is_refused_and_the_rest_answered() -> None:
+    """Three pictures are worked on, one waits."""
     content = encode_image(grey_ramp(2000, 2000), "image/png")
-    async with running(max_waiting=1) as stub:
-        calls = [stub.Colorize(pb.ColorizeRequest(image=content)) for _ in range(6)]
+    async with running(max_waiting=1, max_batch=1, decode_threads=1) as stub:
+        calls = [stub.Colorize(pb.ColorizeRequest(image=content)) for _ in range(8)]
         answers = await asyncio.gather(*calls, return_exceptions=True)
 
     errors = [answer for answer in answers if isinstance(answer, grpc.aio.AioRpcError)]
     assert {(error.code(), reason_of(error)) for error in errors} == {
         (grpc.StatusCode.RESOURCE_EXHAUSTED, "overloaded")
     }
-    assert 2 <= len(answers) - len(errors) < 6
+    assert 4 <= len(answers) - len(errors) < 8
+
+
+async def test_pictures_sent_together_get_the_colours_they_get_alone(
+    stub: "rpc.ColorizeServiceAsyncStub",
+) -> None:
+    pictures = [grey_ramp(200 + 40 * (n % 3), 160 + n) for n in range(12)]
+    contents = [encode_image(picture, "image/png") for picture in pictures]
+    alone = [await stub.Colorize(pb.ColorizeRequest(image=content)) for content in contents]
+
+    together = await asyncio.gather(
+        *(stub.Colorize(pb.ColorizeRequest(image=content)) for content in contents)
+    )
+
+    assert [answer.image for answer in together] == [answer.image for answer in alone]
+
+
+async def test_model_is_listed_with_its_device(stub: "rpc.ColorizeServiceAsyncStub") -> None:
+    (info,) = (await stub.ListModels(pb.ListModelsRequest())).models
+
+    assert (info.model.name, info.model.device, info.task) == ("tiny-colorizer", "cpu", "colorize")
+    assert info.card == "models/colorize/README.md"

@@ -25,5 +25,6 @@ def entry(content: bytes) -> ModelEntry:
         bytes=len(content),
         licence="Apache-2.0",
         source="made in a test",
+        card="README.md",
         url="http://127.0.0.1:1/net.onnx",
     )

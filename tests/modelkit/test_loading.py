@@ -1,80 +1,217 @@
-"""The place of a model in a service, filled or empty."""
+"""The place of a model in a service: filled, empty, lost and filled anew."""
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
 
 import pytest
+from prometheus_client import CollectorRegistry
 
-from modelkit.loading import LoadedModel, ModelSlot
+from modelkit.batching import BatchLimits
+from modelkit.loading import LoadedModel, ModelSlot, SlotLimits
 from modelkit.manifest import ModelEntry
-from servicekit.errors import ModelNotInstalled, Unavailable
+from servicekit.errors import ModelNotInstalled, Overloaded, Unavailable
+from servicekit.health import Health
+from servicekit.telemetry import ModelMetrics
+from tests.modelkit.gates import Gate
 
 
-@pytest.fixture
-async def slot() -> AsyncIterator[ModelSlot[str]]:
-    place = ModelSlot[str]("classify", max_waiting=4)
-    yield place
-    place.close()
+class Model:
+    """Answers with the thread it runs in; dies, hangs or fails when told so."""
+
+    def __init__(self) -> None:
+        self.loads = 0
+        self.faults: list[Exception] = []
+        self.gate = Gate()
+        self.loaded_again = asyncio.Event()
+
+    def load(self) -> str:
+        """Return the name of the thread, or fail while there is a fault left."""
+        self.loads += 1
+        if self.faults and self.loads > 1:
+            raise self.faults.pop()
+        return threading.current_thread().name
+
+    def answer(self, loaded: str, items: list[str]) -> Sequence[str]:
+        """Do what the items say."""
+        if "die" in items:
+            raise SystemExit
+        if "hang" in items:
+            self.gate()
+        return [f"{item} by {loaded}" for item in items]
 
 
-async def test_loaded_model_is_given_to_its_functions(
-    slot: ModelSlot[str], entry: ModelEntry
-) -> None:
-    await slot.load(lambda: LoadedModel("a model", entry, "cpu"))
+class Setting:
+    """A slot with its health and what is counted of it."""
 
-    words = await slot.run(str.split, " ", timeout_s=5)
+    def __init__(self, model: Model, *, max_run_s: float = 30.0) -> None:
+        self.health = Health()
+        self.registry = CollectorRegistry()
+        limits = SlotLimits(BatchLimits(max_items=2), places=4, max_waiting=2, max_run_s=max_run_s)
+        self.slot = ModelSlot[str, str, str](
+            "test",
+            load=model.load,
+            compute=model.answer,
+            limits=limits,
+            metrics=ModelMetrics(self.registry).of("test"),
+            health=self.health,
+        )
 
-    assert words == ["a", "model"]
-    assert slot.loaded.entry is entry
-    assert slot.loaded.device == "cpu"
+    async def ask(self, item: str, timeout_s: float | None = 10) -> str:
+        """Send a request."""
+
+        async def work(_: str) -> str:
+            return await self.slot.answer(item)
+
+        return await self.slot.serve(work, caller="a", timeout_s=timeout_s)
+
+    async def until(self, *, is_well: bool) -> None:
+        """Wait for the health that is wished."""
+        async with asyncio.timeout(10):
+            while self.health.is_well is not is_well:
+                await self.health.changed()
 
 
-async def test_model_is_loaded_in_the_thread_that_runs_it(
-    slot: ModelSlot[str], entry: ModelEntry
-) -> None:
-    def name_of_thread(model: str) -> tuple[str, str]:
-        return model, threading.current_thread().name
-
-    await slot.load(lambda: LoadedModel(threading.current_thread().name, entry, "cpu"))
-
-    loader, runner = await slot.run(name_of_thread, timeout_s=5)
-
-    assert loader == runner
-    assert loader != threading.current_thread().name
+@asynccontextmanager
+async def loaded(model: Model, *, max_run_s: float = 30.0) -> AsyncIterator[Setting]:
+    setting = Setting(model, max_run_s=max_run_s)
+    await setting.slot.load()
+    yield setting
+    model.gate.may_end.set()
+    setting.slot.close()
 
 
-async def test_missing_model_is_remembered_and_told_to_every_caller(slot: ModelSlot[str]) -> None:
-    def loader() -> LoadedModel[str]:
+async def test_model_answers_in_the_thread_that_loaded_it() -> None:
+    async with loaded(Model()) as setting:
+        assert await setting.ask("hello") == "hello by test"
+        assert setting.slot.loaded == "test"
+
+
+async def test_missing_model_is_remembered_and_told_to_every_caller() -> None:
+    def load() -> str:
         raise ModelNotInstalled("run `imagemesh models pull net`")
 
-    await slot.load(loader)
+    model = Model()
+    model.load = load  # type: ignore[method-assign]  # this one is written by hand too
+    setting = Setting(model)
+    await setting.slot.load()
 
     for _ in range(2):
         with pytest.raises(ModelNotInstalled, match="run `imagemesh models pull net`"):
-            await slot.run(str.split, timeout_s=5)
-    with pytest.raises(ModelNotInstalled):
-        _ = slot.loaded
+            await setting.ask("hello")
+    assert setting.health.is_well
+    setting.slot.close()
 
 
-async def test_other_faults_of_loading_are_raised(slot: ModelSlot[str]) -> None:
-    def loader() -> LoadedModel[str]:
+async def test_other_faults_of_loading_are_raised() -> None:
+    def load() -> str:
         raise ValueError("not the file it should be")
 
+    model = Model()
+    model.load = load  # type: ignore[method-assign]  # as above
+    setting = Setting(model)
+
     with pytest.raises(ValueError, match="not the file it should be"):
-        await slot.load(loader)
+        await setting.slot.load()
 
 
-async def test_request_before_the_model_is_loaded_is_unavailable(slot: ModelSlot[str]) -> None:
-    with pytest.raises(Unavailable, match="classify is being loaded"):
-        await slot.run(str.split, timeout_s=5)
+async def test_request_before_the_model_is_loaded_is_unavailable() -> None:
+    setting = Setting(Model())
+
+    with pytest.raises(Unavailable, match="test is being loaded"):
+        await setting.ask("hello")
 
 
-async def test_closed_slot_is_unavailable(entry: ModelEntry) -> None:
-    slot = ModelSlot[str]("classify", max_waiting=4)
-    await slot.load(lambda: LoadedModel("a model", entry, "cpu"))
+async def test_dead_model_fails_its_requests_at_once_and_is_loaded_anew() -> None:
+    model = Model()
+    async with loaded(model) as setting:
+        outcomes = await asyncio.gather(
+            setting.ask("die"), setting.ask("hello"), return_exceptions=True
+        )
+        assert not setting.health.is_well
+        with pytest.raises(Unavailable):
+            await setting.ask("too early")
 
-    await asyncio.to_thread(slot.close)
+        await setting.until(is_well=True)
 
-    with pytest.raises(Unavailable, match="shutting down"):
-        await slot.run(str.split, timeout_s=5)
+        assert all(isinstance(outcome, Unavailable) for outcome in outcomes)
+        assert await setting.ask("hello") == "hello by test"
+        assert model.loads == 2
+        assert (
+            setting.registry.get_sample_value("imagemesh_model_losses_total", {"task": "test"}) == 1
+        )
+
+
+async def test_requests_in_line_behind_a_dead_model_are_unavailable_at_once() -> None:
+    """Four are worked on, of which two are in the deadly batch; two more stand in line."""
+    async with loaded(Model()) as setting:
+        items = ("die", "a", "b", "c", "d", "e")
+
+        outcomes = await asyncio.gather(*map(setting.ask, items), return_exceptions=True)
+
+        assert {type(outcome).__base__ for outcome in outcomes} <= {
+            Unavailable,
+            Unavailable.__base__,
+        }
+        await setting.until(is_well=True)
+
+
+async def test_hanging_model_is_given_up_and_loaded_anew() -> None:
+    model = Model()
+    async with loaded(model, max_run_s=0.05) as setting:
+        with pytest.raises(Unavailable, match="hangs"):
+            await setting.ask("hang")
+        await setting.until(is_well=True)
+
+        assert await setting.ask("hello") == "hello by test"
+        model.gate.may_end.set()
+
+
+async def test_model_that_cannot_be_loaded_anew_is_tried_again() -> None:
+    model = Model()
+    model.faults = [OSError("disk")]
+    async with loaded(model) as setting:
+        with suppress(Unavailable):
+            await setting.ask("die")
+        await setting.until(is_well=True)
+
+        assert model.loads == 3
+        assert await setting.ask("hello") == "hello by test"
+
+
+async def test_line_has_its_bound() -> None:
+    model = Model()
+    async with loaded(model) as setting:
+        asked = [asyncio.create_task(setting.ask("hang")) for _ in range(6)]
+        await model.gate.wait_until_running()
+
+        with pytest.raises(Overloaded):
+            await setting.ask("one too many")
+
+        model.gate.may_end.set()
+        assert len(await asyncio.gather(*asked)) == 6
+
+
+async def test_close_finishes_the_running_batch_and_refuses_the_rest() -> None:
+    model = Model()
+    async with loaded(model) as setting:
+        asked = [asyncio.create_task(setting.ask("hang")) for _ in range(6)]
+        await model.gate.wait_until_running()
+        model.gate.may_end.set()
+
+        setting.slot.close()
+        outcomes = await asyncio.gather(*asked, return_exceptions=True)
+
+        assert outcomes[0] == "hang by test"
+        assert all(isinstance(outcome, str | Unavailable) for outcome in outcomes)
+        assert isinstance(outcomes[-1], Unavailable)
+        assert setting.health.is_well
+        with pytest.raises(Unavailable):
+            await setting.ask("late")
+
+
+def test_loaded_model_says_what_it_is(entry: ModelEntry) -> None:
+    model = LoadedModel("a model", entry, "cpu")
+
+    assert (model.model, model.entry.name, model.device) == ("a model", "net", "cpu")

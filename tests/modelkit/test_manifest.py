@@ -28,6 +28,7 @@ sha256 = "5feceb66ffc86f38d952786c6d696c79c2dbc239dd4e91b46729d73a27fb57e9"
 bytes = 1
 licence = "Apache-2.0"
 source = "made in a test"
+card = "README.md"
 package = "net_package"
 """
 

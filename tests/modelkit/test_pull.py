@@ -17,8 +17,8 @@ PULL_ON_A_FULL_DISK = """
 import resource, sys, pathlib
 from modelkit.manifest import ModelEntry
 from modelkit.pull import PullError, pull_model
-entry = ModelEntry("net", "1.0", "classify", "standard", "net.onnx", sys.argv[3], 3000, "a", "b",
-                   url="https://example.com/net.onnx")
+entry = ModelEntry("net", "1.0", "classify", "standard", "net.onnx", sys.argv[3], 3000,
+                   "licence", "source", "card", url="https://example.com/net.onnx")
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 try:
     pull_model(entry, models_dir=pathlib.Path(sys.argv[2]), mirror=sys.argv[1], progress=int)

@@ -8,6 +8,7 @@ from google.protobuf import descriptor_pool, json_format
 from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 
+from imagemesh.admin.v1 import admin_service_pb2 as admin
 from imagemesh.colorize.v1 import colorize_service_pb2 as colorize
 from imagemesh.image.v1 import image_pb2 as image
 from imagemesh.ocr.v1 import analysis_pb2 as analysis
@@ -20,16 +21,24 @@ FIELDS = {
     "image.v1.Point": "x=1 y=2",
     "image.v1.Size": "width=1 height=2",
     "image.v1.Model": "name=1 version=2 device=3",
+    "image.v1.ModelInfo": "model=1 task=2 profile=3 licence=4 source=5 card=6",
+    "colorize.v1.ListModelsRequest": "",
+    "colorize.v1.ListModelsResponse": "models=1",
+    "ocr.v1.ListModelsRequest": "",
+    "ocr.v1.ListModelsResponse": "models=1",
+    "vision.v1.ListModelsRequest": "",
+    "vision.v1.ListModelsResponse": "models=1",
     "colorize.v1.ColorizeRequest": "image=1",
     "colorize.v1.ColorizeResponse": "image=1 media_type=2 size=3 already_coloured=4 model=5 "
     "seconds=6",
     "ocr.v1.Line": "text=1 confidence=2 corners=3",
-    "ocr.v1.Language": "code=1 name=2 installed=3 engine=4 packages=5",
+    "ocr.v1.Language": "code=1 name=2 installed=3 engine=4 packages=5 tag=6 script=7 "
+    "route=8 error_rate=9 photo_error_rate=10",
     "ocr.v1.Sentiment": "label=1 confidence=2",
     "ocr.v1.Analysis": "summary=1 sentiment=2 tags=3 language=4 notice=5 model=6",
     "ocr.v1.RecognizeRequest": "image=1 language=2",
     "ocr.v1.RecognizeResponse": "text=1 lines=2 language=3 confidence=4 rotation_degrees=5 size=6 "
-    "model=7 seconds=8",
+    "model=7 seconds=8 route=9",
     "ocr.v1.AnalyzeRequest": "image=1",
     "ocr.v1.AnalyzeResponse": "text=1 analysis=2 model=3 seconds=4",
     "ocr.v1.AnalyzeTextRequest": "text=1",
@@ -45,15 +54,45 @@ FIELDS = {
     "vision.v1.Emotion": "name=1 confidence=2",
     "vision.v1.DetectNudityRequest": "image=1",
     "vision.v1.DetectNudityResponse": "is_nude=1 confidence=2 threshold=3 model=4 seconds=5",
+    "admin.v1.CreateKeyRequest": "account=1 scopes=2 days=3",
+    "admin.v1.CreateKeyResponse": "id=1 key=2",
+    "admin.v1.ListKeysRequest": "page_size=1 page_token=2",
+    "admin.v1.ListKeysResponse": "keys=1 next_page_token=2",
+    "admin.v1.Key": "id=1 account=2 scopes=3 created_at=4 expires_at=5 revoked_at=6 last_used_at=7",
+    "admin.v1.RevokeKeyRequest": "id=1",
+    "admin.v1.RevokeKeyResponse": "",
+    "admin.v1.RotateKeyRequest": "id=1 grace_days=2",
+    "admin.v1.RotateKeyResponse": "id=1 key=2",
+    "admin.v1.CreateAccountRequest": "name=1",
+    "admin.v1.CreateAccountResponse": "",
+    "admin.v1.ListAccountsRequest": "page_size=1 page_token=2",
+    "admin.v1.ListAccountsResponse": "accounts=1 next_page_token=2",
+    "admin.v1.Account": "name=1 balance=2 held=3 created_at=4",
+    "admin.v1.CreditAccountRequest": "name=1 amount=2",
+    "admin.v1.CreditAccountResponse": "balance=1",
+    "admin.v1.GetUsageRequest": "name=1",
+    "admin.v1.GetUsageResponse": "balance=1 held=2 spent=3 days=4",
+    "admin.v1.UsageOfDay": "day=1 endpoint=2 requests=3 credits=4",
 }
 
 METHODS = {
-    "colorize.v1.ColorizeService": ["Colorize"],
-    "ocr.v1.OcrService": ["Recognize", "Analyze", "AnalyzeText", "ListLanguages"],
-    "vision.v1.VisionService": ["Classify", "DetectEmotions", "DetectNudity"],
+    "colorize.v1.ColorizeService": ["Colorize", "ListModels"],
+    "ocr.v1.OcrService": ["Recognize", "Analyze", "AnalyzeText", "ListLanguages", "ListModels"],
+    "vision.v1.VisionService": ["Classify", "DetectEmotions", "DetectNudity", "ListModels"],
+    "admin.v1.AdminService": [
+        "CreateKey",
+        "ListKeys",
+        "RevokeKey",
+        "RotateKey",
+        "CreateAccount",
+        "ListAccounts",
+        "CreditAccount",
+        "GetUsage",
+    ],
 }
 
-FILES = (image, colorize, page, analysis, ocr, vision)
+FILES_OF_MODELS = (image, colorize, page, analysis, ocr, vision)
+FILES = (*FILES_OF_MODELS, admin)
 
 
 def test_every_message_is_in_the_table() -> None:
@@ -88,9 +127,9 @@ def test_every_rpc_has_its_own_request_and_response(name: str, methods: list[str
 def test_every_response_of_a_model_names_it() -> None:
     responses = [
         descriptor
-        for file in FILES
+        for file in FILES_OF_MODELS
         for name, descriptor in file.DESCRIPTOR.message_types_by_name.items()
-        if name.endswith("Response") and name != "ListLanguagesResponse"
+        if name.endswith("Response") and not name.startswith("List")
     ]
 
     assert len(responses) == 7

@@ -63,6 +63,14 @@ class Echo(rpc.OcrServiceServicer):
         """Not used."""
         raise NotImplementedError
 
+    async def ListModels(  # noqa: N802 - as above
+        self,
+        request: pb.ListModelsRequest,
+        context: Any,  # Any: not used
+    ) -> pb.ListModelsResponse:
+        """Not used."""
+        raise NotImplementedError
+
     async def _wait(self) -> None:
         self.arrived.set()
         try:

@@ -12,4 +12,6 @@ def test_unknown_command_lists_the_known_ones(
     code = main(arguments)
 
     assert code == 2
-    assert "imagemesh accounts|keys|models" in capsys.readouterr().err
+    offered = capsys.readouterr().err.removeprefix("usage: imagemesh ").partition(" ")[0].split("|")
+    assert offered == sorted(offered)
+    assert {"accounts", "keys", "models", "ocr"} <= set(offered)

@@ -100,6 +100,19 @@ def test_read_only_pixels_are_accepted(classifier: ResidualClassifier) -> None:
     assert len(classifier.classify(image)) == 200
 
 
+def test_photos_classified_together_get_the_labels_they_get_alone(
+    classifier: ResidualClassifier,
+) -> None:
+    """One, two and three squares each; the long ones must not get a neighbour's."""
+    images = [goldfish(), gradient(64, 100), gradient(200, 64), gradient(64, 64), goldfish()[::-1]]
+
+    together = classifier.classify_all([classifier.prepare(image) for image in images])
+
+    for image, labels in zip(images, together, strict=True):
+        alone = {label.tag: label.confidence for label in classifier.classify(image)}
+        assert {label.tag: label.confidence for label in labels} == pytest.approx(alone, abs=1e-5)
+
+
 def test_tags_are_in_the_order_of_the_classes() -> None:
     tags = json.loads(WEIGHTS.with_suffix(".tags.json").read_text(encoding="utf-8"))
 

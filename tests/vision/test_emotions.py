@@ -95,6 +95,22 @@ def test_read_only_pixels_are_accepted(classifier: EmotionClassifier) -> None:
     assert len(classifier.classify_face(image, Box(10, 10, 110, 110))) == 7
 
 
+def test_many_faces_together_get_the_emotions_they_get_alone(classifier: EmotionClassifier) -> None:
+    """More than fit into one look of the network."""
+    boxes = [Box(11 + n, 11, 109, 109 - n) for n in range(40)]
+
+    together = classifier.classify_faces(smile(), boxes)
+
+    assert len(together) == 40
+    for box, emotions in zip(boxes, together, strict=True):
+        alone = {one.name: one.confidence for one in classifier.classify_face(smile(), box)}
+        assert {one.name: one.confidence for one in emotions} == pytest.approx(alone, abs=1e-5)
+
+
+def test_no_face_has_no_emotions(classifier: EmotionClassifier) -> None:
+    assert classifier.classify_faces(smile(), []) == []
+
+
 def test_shipped_weights_answer_as_they_did(classifier: EmotionClassifier) -> None:
     """Numbers of the weights of the card; only new weights may change them."""
     emotions = classifier.classify_face(smile(), Box(11, 11, 109, 109))

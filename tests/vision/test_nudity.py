@@ -46,6 +46,14 @@ def test_score_of_an_old_photo_is_that_of_the_package(
     assert score == pytest.approx(SCORES_OF_OLD_PHOTOS[name], abs=0.005)
 
 
+def test_photos_scored_together_score_as_alone(scorer: NudityScorer) -> None:
+    images = [image for image, _ in SCORES_OF_THE_PACKAGE]
+
+    together = scorer.score_all([prepare(image) for image in images])
+
+    assert together == pytest.approx([scorer.score(image) for image in images], abs=1e-6)
+
+
 def test_prepared_colour_is_blue_green_red_less_the_mean() -> None:
     prepared = prepare(draw_flat(300, 300, (200, 100, 50)))
 
@@ -57,7 +65,7 @@ def test_prepared_colour_is_blue_green_red_less_the_mean() -> None:
 def test_any_shape_is_prepared(size: tuple[int, int]) -> None:
     prepared = prepare(draw_ramp(*size))
 
-    assert prepared.shape == (1, 224, 224, 3)
+    assert prepared.shape == (224, 224, 3)
     assert prepared.dtype == np.float32
 
 
@@ -65,6 +73,6 @@ def test_margin_is_left_out() -> None:
     image = draw_flat(256, 256, (255, 255, 255))
     image[16:240, 16:240] = 0
 
-    darkest_edge = prepare(image)[0, 0, 0] + CHANNEL_MEANS_BGR
+    darkest_edge = prepare(image)[0, 0] + CHANNEL_MEANS_BGR
 
     assert darkest_edge.max() <= 2

@@ -228,15 +228,47 @@ async def test_installed_yunet_finds_the_faces(tmp_path: Path, shared_dir: Path)
 
 
 async def test_full_line_is_refused_and_the_rest_answered(tmp_path: Path) -> None:
-    async with running(tmp_path, max_waiting=1) as channel:
-        calls = [call(channel, "DetectNudity", LARGE) for _ in range(6)]
+    """Three pictures are worked on, one waits."""
+    async with running(tmp_path, max_waiting=1, max_batch=1, decode_threads=1) as channel:
+        calls = [call(channel, "DetectNudity", LARGE) for _ in range(8)]
         answers = await asyncio.gather(*calls, return_exceptions=True)
 
     errors = [answer for answer in answers if isinstance(answer, grpc.aio.AioRpcError)]
     assert {(error.code(), reason_of(error)) for error in errors} == {
         (grpc.StatusCode.RESOURCE_EXHAUSTED, "overloaded")
     }
-    assert 2 <= len(answers) - len(errors) < 6
+    assert 4 <= len(answers) - len(errors) < 8
+
+
+async def test_pictures_sent_together_get_the_answers_they_get_alone(
+    channel: grpc.aio.Channel,
+) -> None:
+    pictures = [RAMP, FACE] + [
+        encode_image(draw_flat(90 + n, 60, (n, 90, 200 - n)), "image/png") for n in range(30)
+    ]
+    alone = [await call(channel, "Classify", picture) for picture in pictures]
+
+    together = await asyncio.gather(*(call(channel, "Classify", picture) for picture in pictures))
+
+    for one, other in zip(alone, together, strict=True):
+        assert [label.tag for label in other.labels] == [label.tag for label in one.labels]
+        assert [label.confidence for label in other.labels] == pytest.approx(
+            [label.confidence for label in one.labels], abs=1e-5
+        )
+
+
+@pytest.mark.parametrize("method", RPCS)
+async def test_unreadable_pictures_leave_their_neighbours_alone(
+    channel: grpc.aio.Channel, method: str
+) -> None:
+    pictures = [RAMP[:-30] if n % 4 == 1 else RAMP for n in range(16)]
+
+    answers = await asyncio.gather(
+        *(call(channel, method, picture) for picture in pictures), return_exceptions=True
+    )
+
+    failed = [n for n, answer in enumerate(answers) if isinstance(answer, BaseException)]
+    assert failed == [1, 5, 9, 13]
 
 
 async def test_deadline_of_the_caller_ends_the_call(stub: "rpc.VisionServiceAsyncStub") -> None:
@@ -262,3 +294,13 @@ async def test_rotated_photo_has_the_box_of_the_upright_one(
     (face,) = answer.faces
     assert (face.box.left + face.box.right) / 2 == pytest.approx(150, abs=20)
     assert (face.box.top + face.box.bottom) / 2 == pytest.approx(200, abs=20)
+
+
+async def test_models_are_listed_and_those_in_use_have_a_device(channel: grpc.aio.Channel) -> None:
+    answer = await rpc.VisionServiceStub(channel).ListModels(pb.ListModelsRequest())
+
+    devices = {info.model.name: info.model.device for info in answer.models}
+    in_use = {name for name, device in devices.items() if device == "cpu"}
+    assert in_use == {"tiny-classifier", "tiny-emotions", "centerface", "open-nsfw"}
+    assert devices["mobilenet-edgetpu"] == devices["yunet"] == ""
+    assert {info.card for info in answer.models} >= {"models/emotions/README.md"}

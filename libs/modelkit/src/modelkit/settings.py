@@ -39,6 +39,24 @@ class ModelServiceSettings(ServiceSettings):
         le=10_000,
         description="Requests in line for one model; more are answered RESOURCE_EXHAUSTED.",
     )
+    max_batch: int = Field(
+        default=8,
+        ge=1,
+        le=1024,
+        description="Most requests that a model answers together; a GPU may gain from more.",
+    )
+    max_run_s: float = Field(
+        default=120.0,
+        gt=0,
+        le=3600,
+        description="A model that takes longer for one batch hangs and is loaded anew, in seconds.",
+    )
+    decode_threads: int = Field(
+        default=2,
+        ge=1,
+        le=64,
+        description="Pictures that are decoded at once, beside the models.",
+    )
     max_image_pixels: int = Field(
         default=25_000_000,
         ge=1,

@@ -7,6 +7,9 @@
     |-- NotInstalled             FAILED_PRECONDITION  not_installed
     |   |-- ModelNotInstalled    FAILED_PRECONDITION  model_not_installed
     |   `-- LanguageNotInstalled FAILED_PRECONDITION  language_not_installed
+    |-- Unauthenticated          UNAUTHENTICATED      unauthenticated
+    |-- NotFound                 NOT_FOUND            not_found
+    |-- AlreadyExists            ALREADY_EXISTS       already_exists
     |-- Overloaded               RESOURCE_EXHAUSTED   overloaded
     |-- Unavailable              UNAVAILABLE          unavailable
     `-- DeadlineExceeded         DEADLINE_EXCEEDED    deadline_exceeded
@@ -61,6 +64,27 @@ class LanguageNotInstalled(NotInstalled):
     """The language is known but its data is missing; the message names the package."""
 
     reason = "language_not_installed"
+
+
+class Unauthenticated(MeshError):
+    """The caller did not prove who it is."""
+
+    status = "UNAUTHENTICATED"
+    reason = "unauthenticated"
+
+
+class NotFound(MeshError):
+    """What the request names is not there."""
+
+    status = "NOT_FOUND"
+    reason = "not_found"
+
+
+class AlreadyExists(MeshError):
+    """What the request would make is there already; nothing was changed."""
+
+    status = "ALREADY_EXISTS"
+    reason = "already_exists"
 
 
 class Overloaded(MeshError):

@@ -17,7 +17,7 @@ from servicekit.telemetry import ServiceMetrics
 REQUEST_ID_KEY = "x-request-id"
 
 # Health and reflection have no line, limit or metric: probes must work when all is full.
-_PLUMBING = ("/grpc.health.", "/grpc.reflection.")
+PLUMBING = ("/grpc.health.", "/grpc.reflection.")
 
 _log = get_logger("rpc")
 
@@ -52,7 +52,7 @@ class RpcEdge(grpc.aio.ServerInterceptor):
         """Return the handler of the RPC with the edge around it."""
         handler = await continuation(handler_call_details)
         path = str(handler_call_details.method)
-        if handler is None or handler.unary_unary is None or path.startswith(_PLUMBING):
+        if handler is None or handler.unary_unary is None or path.startswith(PLUMBING):
             return handler
         # The stubs know only synchronous handlers; a grpc.aio server has coroutines here.
         inner = cast("Handler", handler.unary_unary)

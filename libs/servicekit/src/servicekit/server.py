@@ -5,7 +5,7 @@ import signal
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import grpc
@@ -14,6 +14,7 @@ import uvloop
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from servicekit.health import Health
 from servicekit.interceptors import RpcEdge
 from servicekit.limits import MAX_MESSAGE_BYTES
 from servicekit.logs import configure_logs, get_logger
@@ -48,12 +49,18 @@ class Service:
         register: adds the servicer to a server.
         load: loads the models; health says SERVING once it is done.
         close: frees what the service holds; called after the last RPC.
+        health: whether it can answer once it is loaded; gRPC health says the same.
+        metrics: where its metrics go.
+        interceptors: wrapped around its RPCs, inside the edge that makes errors statuses.
     """
 
     name: str
     register: Callable[[grpc.aio.Server], None]
     load: Callable[[], Awaitable[None]]
     close: Callable[[], None]
+    health: Health = field(default_factory=Health)
+    metrics: ServiceMetrics = field(default_factory=ServiceMetrics)
+    interceptors: tuple[grpc.aio.ServerInterceptor, ...] = ()
 
 
 def run(service: Service, settings: ServiceSettings) -> None:
@@ -88,19 +95,22 @@ async def serving(
     Raises:
         RuntimeError: the port is taken.
     """
-    metrics = ServiceMetrics()
     health_servicer = health.aio.HealthServicer()
-    server = _build(service, settings, metrics=metrics, health_servicer=health_servicer)
+    server = _build(service, settings, health_servicer=health_servicer)
     port = server.add_insecure_port(f"{settings.host}:{settings.port}")
     await _set_health(health_servicer, service, is_serving=False)
     await server.start()
+    mirroring: asyncio.Task[None] | None = None
     try:
-        with _metrics_served(settings, metrics):
+        with _metrics_served(settings, service.metrics):
             await _load(service, stop)
-            await _set_health(health_servicer, service, is_serving=True)
+            mirroring = asyncio.create_task(_mirror_health(health_servicer, service))
+            await _set_health(health_servicer, service, is_serving=service.health.is_well)
             _log.info("serving", service=service.name, port=port)
             yield port
     finally:
+        if mirroring is not None:
+            mirroring.cancel()
         await health_servicer.enter_graceful_shutdown()
         await server.stop(settings.drain_s)
         service.close()
@@ -110,15 +120,14 @@ def _build(
     service: Service,
     settings: ServiceSettings,
     *,
-    metrics: ServiceMetrics,
     health_servicer: health.aio.HealthServicer,
 ) -> grpc.aio.Server:
     edge = RpcEdge(
-        metrics,
+        service.metrics,
         max_concurrent_rpcs=settings.max_concurrent_rpcs,
         default_deadline_s=settings.default_deadline_s,
     )
-    server = grpc.aio.server(interceptors=(edge,), options=_OPTIONS)
+    server = grpc.aio.server(interceptors=(edge, *service.interceptors), options=_OPTIONS)
     service.register(server)
     health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
     names = (service.name, health.SERVICE_NAME, reflection.SERVICE_NAME)
@@ -132,6 +141,15 @@ async def _set_health(
     status = _SERVING if is_serving else _NOT_SERVING
     for name in ("", service.name):
         await servicer.set(name, status)
+
+
+async def _mirror_health(servicer: health.aio.HealthServicer, service: Service) -> None:
+    """Say for as long as it serves what the service says of itself."""
+    while True:
+        await service.health.changed()
+        is_well = service.health.is_well
+        await _set_health(servicer, service, is_serving=is_well)
+        _log.info("health changed", service=service.name, is_well=is_well)
 
 
 async def _load(service: Service, stop: asyncio.Event | None) -> None:

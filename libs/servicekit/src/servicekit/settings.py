@@ -3,7 +3,7 @@
 import sys
 from typing import Literal, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)
@@ -61,5 +61,12 @@ def load_settings(cls: type[SettingsT]) -> SettingsT:
         prefix = cls.model_config.get("env_prefix", "")
         for fault in error.errors():
             name = prefix + "_".join(str(part) for part in fault["loc"]).upper()
-            sys.stderr.write(f"setting {name}: {fault['msg']} (got {fault['input']!r})\n")
+            got = "" if _is_secret(cls, fault["loc"]) else f" (got {fault['input']!r})"
+            sys.stderr.write(f"setting {name}: {fault['msg']}{got}\n")
         sys.exit(2)
+
+
+def _is_secret(cls: type[BaseSettings], place: tuple[int | str, ...]) -> bool:
+    """Tell whether a fault is one of a secret, which nobody may read in a log."""
+    field = cls.model_fields.get(str(place[0])) if place else None
+    return field is not None and field.annotation is SecretStr

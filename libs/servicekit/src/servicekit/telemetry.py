@@ -10,8 +10,19 @@ SECONDS_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0
 RPC_SECONDS = "imagemesh_rpc_seconds"
 RPCS_IN_FLIGHT = "imagemesh_rpcs_in_flight"
 MODEL_ANSWERS = "imagemesh_model_answers"
+MODEL_QUEUE_SECONDS = "imagemesh_model_queue_seconds"
+MODEL_RUN_SECONDS = "imagemesh_model_run_seconds"
+MODEL_BATCH_SIZE = "imagemesh_model_batch_size"
+MODEL_WAITING = "imagemesh_model_waiting"
+MODEL_SHED = "imagemesh_model_shed"
+MODEL_CANCELLED = "imagemesh_model_cancelled"
+MODEL_LOSSES = "imagemesh_model_losses"
 HTTP_SECONDS = "imagemesh_http_seconds"
 HTTP_IN_FLIGHT = "imagemesh_http_in_flight"
+
+# Where a request waits: for its turn to be prepared, and prepared for the model to be free.
+LINE, BATCH = "line", "batch"
+BATCH_SIZE_BUCKETS = (1, 2, 4, 8, 16, 32, 64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +55,99 @@ class ServiceMetrics:
         object.__setattr__(self, "rpc_seconds", seconds)
         object.__setattr__(self, "rpcs_in_flight", in_flight)
         object.__setattr__(self, "model_answers", answers)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskMetrics:
+    """The metrics of one model's work, bound to its name."""
+
+    line_seconds: Histogram
+    batch_seconds: Histogram
+    run_seconds: Histogram
+    batch_size: Histogram
+    waiting: Gauge
+    shed: Counter
+    cancelled: Counter
+    losses: Counter
+
+
+@dataclass(frozen=True, slots=True)
+class ModelMetrics:
+    """Metrics of the models of a service, in the registry of the service."""
+
+    registry: CollectorRegistry
+    queue_seconds: Histogram = field(init=False)
+    run_seconds: Histogram = field(init=False)
+    batch_size: Histogram = field(init=False)
+    waiting: Gauge = field(init=False)
+    shed: Counter = field(init=False)
+    cancelled: Counter = field(init=False)
+    losses: Counter = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Register the metrics."""
+        metrics = {
+            "queue_seconds": Histogram(
+                MODEL_QUEUE_SECONDS,
+                "Wait of a request, in seconds: in line for its turn, prepared for its batch.",
+                ["task", "stage"],
+                buckets=SECONDS_BUCKETS,
+                registry=self.registry,
+            ),
+            "run_seconds": Histogram(
+                MODEL_RUN_SECONDS,
+                "Time that a model takes for a batch, in seconds.",
+                ["task"],
+                buckets=SECONDS_BUCKETS,
+                registry=self.registry,
+            ),
+            "batch_size": Histogram(
+                MODEL_BATCH_SIZE,
+                "Requests that a model answers together.",
+                ["task"],
+                buckets=BATCH_SIZE_BUCKETS,
+                registry=self.registry,
+            ),
+            "waiting": Gauge(
+                MODEL_WAITING,
+                "Requests that stand in line for a model.",
+                ["task"],
+                registry=self.registry,
+            ),
+            "shed": Counter(
+                MODEL_SHED,
+                "Requests refused because the line of their model was full.",
+                ["task"],
+                registry=self.registry,
+            ),
+            "cancelled": Counter(
+                MODEL_CANCELLED,
+                "Requests that were cancelled or out of time before their answer.",
+                ["task"],
+                registry=self.registry,
+            ),
+            "losses": Counter(
+                MODEL_LOSSES,
+                "Times that a model's thread ended or hung, and the model was loaded anew.",
+                ["task"],
+                registry=self.registry,
+            ),
+        }
+        for name, metric in metrics.items():
+            object.__setattr__(self, name, metric)
+
+    def of(self, task: str) -> TaskMetrics:
+        """Return the metrics of one model, from now on exported, at first as zeros."""
+        return TaskMetrics(
+            line_seconds=self.queue_seconds.labels(task, LINE),
+            batch_seconds=self.queue_seconds.labels(task, BATCH),
+            run_seconds=self.run_seconds.labels(task),
+            batch_size=self.batch_size.labels(task),
+            waiting=self.waiting.labels(task),
+            shed=self.shed.labels(task),
+            cancelled=self.cancelled.labels(task),
+            losses=self.losses.labels(task),
+        )
 
 
 @dataclass(frozen=True, slots=True)

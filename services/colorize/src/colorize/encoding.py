@@ -21,8 +21,10 @@ class EncodedImage:
     media_type: str
 
 
-def encode_within(pixels: RgbImage, media_type: str, *, max_bytes: int) -> EncodedImage:
-    """Write pixels as a file without metadata, of at most `max_bytes`.
+def encode_within(
+    pixels: RgbImage, media_type: str, *, max_bytes: int, xmp: bytes = b""
+) -> EncodedImage:
+    """Write pixels as a file of at most `max_bytes`, without metadata but that which is given.
 
     A PNG that is too large becomes a JPEG, a JPEG that is too large one of lower quality: colour
     takes more room than the grey that came in.
@@ -31,16 +33,17 @@ def encode_within(pixels: RgbImage, media_type: str, *, max_bytes: int) -> Encod
         pixels: (height, width, 3) uint8, sRGB.
         media_type: "image/jpeg" or "image/png".
         max_bytes: Size of the largest file, in bytes.
+        xmp: XMP packet, UTF-8; empty writes none.
 
     Raises:
         InvalidRequest: It does not fit even at the lowest quality.
     """
     for wanted in dict.fromkeys((media_type, "image/jpeg")):
-        content = encode_image(pixels, wanted)
+        content = encode_image(pixels, wanted, xmp=xmp)
         if len(content) <= max_bytes:
             return EncodedImage(content, wanted)
     for quality in SMALLER_QUALITIES:
-        content = _encode_jpeg(pixels, quality=quality)
+        content = _encode_jpeg(pixels, quality=quality, xmp=xmp)
         if len(content) <= max_bytes:
             return EncodedImage(content, "image/jpeg")
     raise InvalidRequest(
@@ -49,7 +52,7 @@ def encode_within(pixels: RgbImage, media_type: str, *, max_bytes: int) -> Encod
     )
 
 
-def _encode_jpeg(pixels: RgbImage, *, quality: int) -> bytes:
+def _encode_jpeg(pixels: RgbImage, *, quality: int, xmp: bytes) -> bytes:
     with io.BytesIO() as file:
-        Image.fromarray(pixels).save(file, "JPEG", quality=quality)
+        Image.fromarray(pixels).save(file, "JPEG", quality=quality, xmp=xmp)
         return file.getvalue()

@@ -1,5 +1,6 @@
 """Colour grey photos: a small guess of the chroma, spread over the untouched lightness."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 
 from colorize.merging import make_guide, merge_chroma
 from colorize.network import STRIDE_PX, annealed_mean, load_network
-from colorize.pixels import lightness_of, resize
+from colorize.pixels import ReducedImage, lightness_of, resize
 from modelkit.images import RgbImage
 
 # Short side that the network sees. On 250 photos 80 px has the least error, 112 px 1 % more.
@@ -16,6 +17,19 @@ _PREDICTION_SIDE_PX = 80
 _MOST_PREDICTION_SIDE_PX = 512  # long side of a very long picture
 # On the same photos 0.5 and more cost error, less costs colour.
 _TEMPERATURE = 0.42
+
+
+@dataclass(frozen=True, slots=True)
+class Sketch:
+    """What the colours of a picture are made with.
+
+    Attributes:
+        lightness: (height, width) float32, L of CIELAB in [0, 100], at the network's size.
+        guide: A small copy of the picture.
+    """
+
+    lightness: NDArray[np.float32]
+    guide: ReducedImage
 
 
 class Colorizer:
@@ -41,17 +55,30 @@ class Colorizer:
         Returns:
             An array of the same shape and type.
         """
-        guide = make_guide(image)
-        chroma = self._predict(lightness_of(resize(guide.pixels, *_prediction_size(image))))
-        return merge_chroma(image, guide, chroma)
+        sketch = make_sketch(image)
+        return merge_chroma(image, sketch.guide, self.predict(sketch.lightness))
 
-    def _predict(self, lightness: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return ab, (height / 2, width / 2, 2), for L, (height, width) in [0, 100]."""
+    def predict(self, lightness: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return ab, (height / 2, width / 2, 2) float32.
+
+        Args:
+            lightness: (height, width) float32, as `make_sketch` returns it.
+        """
         batch = torch.from_numpy(lightness / 50 - 1)[None, None].to(self._device)
         with torch.inference_mode():
             guess = annealed_mean(self._network(batch), self._network.colors, _TEMPERATURE)
         chroma: NDArray[np.float32] = guess[0].permute(1, 2, 0).cpu().numpy()
         return chroma
+
+
+def make_sketch(image: RgbImage) -> Sketch:
+    """Return what the colours of a picture are made with; any thread may ask.
+
+    Args:
+        image: (height, width, 3) uint8, sRGB.
+    """
+    guide = make_guide(image)
+    return Sketch(lightness_of(resize(guide.pixels, *_prediction_size(image))), guide)
 
 
 def _prediction_size(image: RgbImage) -> tuple[int, int]:

@@ -1,5 +1,6 @@
 """Tell which of seven emotions a face shows."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,7 @@ FACE_SIZE_PX = 48  # the size of the FER2013 faces
 # the box is 0.911 of the frame's (CenterFace, median) or 0.932 (YuNet): a margin of 0.049 or 0.036
 # gives the frame back. Cut with 0.05 as many are read right as uncut, with 0.1 one in 100 fewer.
 FACE_MARGIN = 0.05
+_FACES_AT_ONCE = 32  # of one picture; 8.2 ms each alone, 7.2 ms together, on one core
 _REDUCED = 3  # large faces are averaged to this many times the size first
 _LEAST_SPREAD = 1e-2  # keeps a face of one flat grey from being divided by nothing
 
@@ -51,14 +53,39 @@ class EmotionClassifier:
             image: (height, width, 3) uint8, sRGB, upright.
             box: The face as the detector found it, without margin; it may leave the picture.
         """
-        face = torch.from_numpy(cut_face(image, box)).to(self._device)
-        both = torch.stack([face, face.flip(-1)])[:, None]
+        (emotions,) = self.classify_faces(image, [box])
+        return emotions
+
+    def classify_faces(self, image: RgbImage, boxes: Sequence[Box]) -> list[list[Emotion]]:
+        """Return the emotions of several faces, of each what `classify_face` returns.
+
+        Together or alone, the confidences are the same within 1e-5: the network's sums are rounded
+        in another order.
+
+        Args:
+            image: As of `classify_face`.
+            boxes: As of `classify_face`.
+        """
+        found: list[list[Emotion]] = []
+        for first in range(0, len(boxes), _FACES_AT_ONCE):
+            some = boxes[first : first + _FACES_AT_ONCE]
+            found += self._classify(np.stack([cut_face(image, box) for box in some]))
+        return found
+
+    def _classify(self, faces: NDArray[np.uint8]) -> list[list[Emotion]]:
+        """Return the emotions of (count, 48, 48) faces."""
+        pictures = torch.from_numpy(faces)[:, None].to(self._device)
+        both = torch.cat([pictures, pictures.flip(-1)])
         with torch.inference_mode():
-            logits = self._network(normalise_faces(both))
+            shares = self._network(normalise_faces(both)).softmax(dim=1)
         # The mean over the face and its mirror image: measured better than the face alone.
-        confidences = logits.softmax(dim=1).mean(dim=0).tolist()
-        emotions = [Emotion(*pair) for pair in zip(EMOTIONS, confidences, strict=True)]
-        return sorted(emotions, key=lambda emotion: -emotion.confidence)
+        confidences = (shares[: len(faces)] + shares[len(faces) :]) / 2
+        return [_rank(row) for row in confidences.tolist()]
+
+
+def _rank(confidences: Sequence[float]) -> list[Emotion]:
+    emotions = [Emotion(*pair) for pair in zip(EMOTIONS, confidences, strict=True)]
+    return sorted(emotions, key=lambda emotion: -emotion.confidence)
 
 
 def emotion_network() -> ResidualNetwork:

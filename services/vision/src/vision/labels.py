@@ -1,8 +1,11 @@
 """What a classifier answers, and what every classifier can do."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from modelkit.images import RgbImage
 
@@ -23,6 +26,18 @@ class Classifier(Protocol):
 
         Args:
             image: (height, width, 3) uint8, sRGB, upright.
+        """
+        ...
+
+    def prepare(self, image: RgbImage) -> NDArray[np.uint8]:
+        """Return the little that is needed of a photo; any thread may ask."""
+        ...
+
+    def classify_all(self, pictures: Sequence[NDArray[np.uint8]]) -> list[list[Label]]:
+        """Return the labels of several photos, of each what `classify` returns.
+
+        Args:
+            pictures: What `prepare` returned for each.
         """
         ...
 

@@ -38,7 +38,7 @@ class FaceReader:
             image: (height, width, 3) uint8, sRGB, upright.
         """
         boxes = self.faces.model.find(image)
-        return [(box, self.emotions.classify_face(image, box)) for box in boxes]
+        return list(zip(boxes, self.emotions.classify_faces(image, boxes), strict=True))
 
 
 def use_threads(threads: int) -> None:
@@ -78,9 +78,8 @@ def load_face_reader(
     found = _find("emotions", settings, entries)
     device = pick_device(settings.device)
     emotions = EmotionClassifier(found.path, device=device)
-    return LoadedModel(
-        FaceReader(_load_face_detector(settings, entries), emotions), found.entry, device
-    )
+    faces = _load_face_detector(settings, entries)
+    return LoadedModel(FaceReader(faces, emotions), found.entry, device, parts=(faces,))
 
 
 def load_nudity_scorer(

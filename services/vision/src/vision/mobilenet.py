@@ -1,6 +1,7 @@
 """Say which of the thousand things of ImageNet a photo shows, with a quantized MobileNet."""
 
 import json
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
@@ -46,7 +47,24 @@ class MobilenetClassifier:
         Args:
             image: (height, width, 3) uint8, sRGB, upright.
         """
-        return rank_labels(self._tags, self.confidences(image).tolist())
+        return self._rank(self.prepare(image))
+
+    def prepare(self, image: RgbImage) -> NDArray[np.uint8]:
+        """Return what the network sees of a photo; any thread may ask."""
+        return cut_middle(image)
+
+    def classify_all(self, pictures: Sequence[NDArray[np.uint8]]) -> list[list[Label]]:
+        """Return the labels of several photos, of each what `classify` returns.
+
+        One after the other: the network's file takes one picture.
+
+        Args:
+            pictures: What `prepare` returned for each.
+        """
+        return [self._rank(picture) for picture in pictures]
+
+    def _rank(self, picture: NDArray[np.uint8]) -> list[Label]:
+        return rank_labels(self._tags, self._compute(picture).tolist())
 
     def confidences(self, image: RgbImage) -> NDArray[np.float64]:
         """Return the probability of each thing, (1000,) in ImageNet's order.
@@ -54,7 +72,10 @@ class MobilenetClassifier:
         Args:
             image: (height, width, 3) uint8, sRGB, upright.
         """
-        self._interpreter.set_tensor(self._input, cut_middle(image)[np.newaxis])
+        return self._compute(self.prepare(image))
+
+    def _compute(self, picture: NDArray[np.uint8]) -> NDArray[np.float64]:
+        self._interpreter.set_tensor(self._input, picture[np.newaxis])
         self._interpreter.invoke()
         outputs = self._interpreter.get_tensor(self._output)[0].astype(np.float64)
         shares = np.delete(outputs, _BACKGROUND)

@@ -1,6 +1,7 @@
 """Score how likely a photo holds nudity, with the open_nsfw network."""
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -41,12 +42,22 @@ class NudityScorer:
         Args:
             image: (height, width, 3) uint8, sRGB, upright.
         """
-        (scores,) = self._session.run(None, {self._input_name: prepare(image)})
-        return float(scores[0][_NUDE])
+        (score,) = self.score_all([prepare(image)])
+        return score
+
+    def score_all(self, pictures: Sequence[NDArray[np.float32]]) -> list[float]:
+        """Return the scores of several photos, of each what `score` returns.
+
+        Args:
+            pictures: What `prepare` returns for each.
+        """
+        (scores,) = self._session.run(None, {self._input_name: np.stack(pictures)})
+        nude: list[float] = scores[:, _NUDE].tolist()
+        return nude
 
 
 def prepare(image: RgbImage) -> NDArray[np.float32]:
-    """Return the photo as the network saw photos in training: (1, 224, 224, 3) float32, BGR.
+    """Return the photo as the network saw photos in training: (224, 224, 3) float32, BGR.
 
     Squeezed to a square with antialiasing, through a JPEG file, less its margin. The authors ask
     for this way of resizing, JPEG included, because their training pictures went through it.
@@ -65,5 +76,4 @@ def prepare(image: RgbImage) -> NDArray[np.float32]:
     with io.BytesIO() as file:
         middle.save(file, "JPEG", quality=JPEG_QUALITY)
         rgb = np.asarray(Image.open(file), dtype=np.float32)
-    bgr = rgb[:, :, ::-1] - np.array(CHANNEL_MEANS_BGR, dtype=np.float32)
-    return bgr[np.newaxis]
+    return rgb[:, :, ::-1] - np.array(CHANNEL_MEANS_BGR, dtype=np.float32)

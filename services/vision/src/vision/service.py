@@ -1,20 +1,22 @@
 """The RPC edge of the vision service: requests in, models in their threads, answers out."""
 
-import asyncio
-import threading
-from collections.abc import Callable
+from collections.abc import Sequence
 from functools import partial
 from time import monotonic
-from typing import Any, TypeVar
+from typing import Any
 
 import grpc
+import numpy as np
+from numpy.typing import NDArray
 
 from imagemesh.image.v1 import image_pb2
 from imagemesh.vision.v1 import vision_service_pb2 as pb
 from imagemesh.vision.v1 import vision_service_pb2_grpc as rpc
-from modelkit.images import ImageLimits, RgbImage, decode_image
-from modelkit.loading import LoadedModel, ModelSlot
-from modelkit.manifest import load_manifest
+from modelkit.hosting import ModelHost
+from modelkit.images import RgbImage
+from modelkit.loading import LoadedModel
+from modelkit.manifest import ModelEntry, load_manifest
+from servicekit.callers import caller_of
 from servicekit.errors import InvalidRequest
 from servicekit.server import Service
 from vision.emotions import EMOTIONS, Emotion
@@ -27,16 +29,11 @@ from vision.loaders import (
     load_nudity_scorer,
     use_threads,
 )
-from vision.nudity import NudityScorer
+from vision.nudity import NudityScorer, prepare
 from vision.settings import VisionSettings
 
 NAME = "imagemesh.vision.v1.VisionService"
 USUAL_LABELS = 5  # what limit 0 means to Classify
-# A picture above this (4 MP) is alone in the process: three of 25 MP at once took 1.2 GB.
-LARGE_PICTURE_BYTES = 12_000_000
-
-Model = TypeVar("Model")
-Result = TypeVar("Result")
 
 
 def build_service(settings: VisionSettings) -> Service:
@@ -46,34 +43,34 @@ def build_service(settings: VisionSettings) -> Service:
         name=NAME,
         register=partial(rpc.add_VisionServiceServicer_to_server, servicer),
         load=servicer.load,
-        close=servicer.close,
+        close=servicer.host.close,
+        health=servicer.host.health,
+        metrics=servicer.host.metrics,
     )
 
 
 class _VisionServicer(rpc.VisionServiceServicer):
-    """Pictures are decoded in the thread of their model: those in line are bytes, not pixels."""
+    """Pictures are decoded beside the models: those in line are bytes, not pixels."""
 
     def __init__(self, settings: VisionSettings) -> None:
         self._settings = settings
-        self._limits = ImageLimits(max_pixels=settings.max_image_pixels)
-        self._decoding = threading.Lock()
-        waiting = settings.max_waiting
-        self._classifier = ModelSlot[Classifier]("classify", max_waiting=waiting)
-        self._face_reader = ModelSlot[FaceReader]("emotions", max_waiting=waiting)
-        self._nudity_scorer = ModelSlot[NudityScorer]("nudity", max_waiting=waiting)
-
-    async def load(self) -> None:
-        settings, entries = self._settings, load_manifest("vision")
-        use_threads(settings.threads)
-        await asyncio.gather(
-            self._classifier.load(partial(load_classifier, settings, entries)),
-            self._face_reader.load(partial(load_face_reader, settings, entries)),
-            self._nudity_scorer.load(partial(load_nudity_scorer, settings, entries)),
+        self.host = ModelHost(settings)
+        self._entries = entries = load_manifest("vision")
+        self._classifier = self.host.slot(
+            "classify", partial(load_classifier, settings, entries), _classify
+        )
+        # Its time goes into finding faces, one picture after the other.
+        self._face_reader = self.host.slot(
+            "emotions", partial(load_face_reader, settings, entries), _read_faces, max_batch=1
+        )
+        # Alone a picture takes 22.3 ms on a core, among eight 21.5 ms: a batch only makes it wait.
+        self._nudity_scorer = self.host.slot(
+            "nudity", partial(load_nudity_scorer, settings, entries), _score, max_batch=2
         )
 
-    def close(self) -> None:
-        for slot in (self._classifier, self._face_reader, self._nudity_scorer):
-            slot.close()
+    async def load(self) -> None:
+        use_threads(self._settings.threads)
+        await self.host.load()
 
     async def Classify(  # noqa: N802 - the name of the RPC
         self,
@@ -81,8 +78,10 @@ class _VisionServicer(rpc.VisionServiceServicer):
         context: grpc.aio.ServicerContext[pb.ClassifyRequest, pb.ClassifyResponse],
     ) -> pb.ClassifyResponse:
         began_s = monotonic()
-        labels = await self._classifier.run(
-            self._show, _classify, request.image, timeout_s=context.time_remaining()
+        labels = await self._classifier.serve(
+            partial(self._classify, request.image),
+            caller=caller_of(context),
+            timeout_s=context.time_remaining(),
         )
         _check_limit(request.limit, most=len(labels), usual=USUAL_LABELS)
         return pb.ClassifyResponse(
@@ -101,8 +100,10 @@ class _VisionServicer(rpc.VisionServiceServicer):
     ) -> pb.DetectEmotionsResponse:
         began_s = monotonic()
         _check_limit(request.limit, most=len(EMOTIONS), usual=len(EMOTIONS))
-        faces = await self._face_reader.run(
-            self._show, FaceReader.read, request.image, timeout_s=context.time_remaining()
+        faces = await self._face_reader.serve(
+            partial(self._read_faces, request.image),
+            caller=caller_of(context),
+            timeout_s=context.time_remaining(),
         )
         loaded = self._face_reader.loaded
         return pb.DetectEmotionsResponse(
@@ -120,8 +121,10 @@ class _VisionServicer(rpc.VisionServiceServicer):
         context: grpc.aio.ServicerContext[pb.DetectNudityRequest, pb.DetectNudityResponse],
     ) -> pb.DetectNudityResponse:
         began_s = monotonic()
-        score = await self._nudity_scorer.run(
-            self._show, NudityScorer.score, request.image, timeout_s=context.time_remaining()
+        score = await self._nudity_scorer.serve(
+            partial(self._score, request.image),
+            caller=caller_of(context),
+            timeout_s=context.time_remaining(),
         )
         threshold = self._settings.nudity_threshold
         return pb.DetectNudityResponse(
@@ -132,19 +135,56 @@ class _VisionServicer(rpc.VisionServiceServicer):
             seconds=monotonic() - began_s,
         )
 
-    def _show(
-        self, model: Model, look: Callable[[Model, RgbImage], Result], content: bytes
-    ) -> Result:
-        """Decode a picture and show it to a model, in the thread of that model."""
-        with self._decoding:
-            image = decode_image(content, self._limits).pixels
-            if image.nbytes > LARGE_PICTURE_BYTES:
-                return look(model, image)
-        return look(model, image)
+    async def ListModels(  # noqa: N802 - as above
+        self,
+        request: pb.ListModelsRequest,  # noqa: ARG002 - it has no fields
+        context: grpc.aio.ServicerContext[pb.ListModelsRequest, pb.ListModelsResponse],  # noqa: ARG002
+    ) -> pb.ListModelsResponse:
+        in_use = self.host.in_use()
+        return pb.ListModelsResponse(
+            models=[
+                image_pb2.ModelInfo(
+                    model=_named(entry, in_use.get(entry.name, "")), **entry.public()
+                )
+                for entry in self._entries
+            ]
+        )
+
+    async def _classify(self, content: bytes, loaded: LoadedModel[Classifier]) -> list[Label]:
+        picture = await self.host.decoder.read(
+            content, lambda decoded: loaded.model.prepare(decoded.pixels)
+        )
+        return await self._classifier.answer(picture, size_bytes=picture.nbytes)
+
+    async def _read_faces(
+        self, content: bytes, loaded: LoadedModel[FaceReader]
+    ) -> list[tuple[Box, list[Emotion]]]:
+        del loaded  # it is asked for the pixels only
+        async with self.host.decoder.opened(content, lambda decoded: decoded.pixels) as image:
+            return await self._face_reader.answer(image, size_bytes=image.nbytes)
+
+    async def _score(self, content: bytes, loaded: LoadedModel[NudityScorer]) -> float:
+        del loaded  # pictures are prepared alike for every one
+        picture = await self.host.decoder.read(content, lambda decoded: prepare(decoded.pixels))
+        return await self._nudity_scorer.answer(picture, size_bytes=picture.nbytes)
 
 
-def _classify(classifier: Classifier, image: RgbImage) -> list[Label]:
-    return classifier.classify(image)
+def _classify(
+    loaded: LoadedModel[Classifier], pictures: Sequence[NDArray[np.uint8]]
+) -> list[list[Label]]:
+    return loaded.model.classify_all(pictures)
+
+
+def _read_faces(
+    loaded: LoadedModel[FaceReader], images: Sequence[RgbImage]
+) -> list[list[tuple[Box, list[Emotion]]]]:
+    return [loaded.model.read(image) for image in images]
+
+
+def _score(
+    loaded: LoadedModel[NudityScorer], pictures: Sequence[NDArray[np.float32]]
+) -> list[float]:
+    return loaded.model.score_all(pictures)
 
 
 def _check_limit(limit: int, *, most: int, usual: int) -> None:
@@ -161,6 +201,8 @@ def _face(box: Box, emotions: list[Emotion]) -> pb.Face:
 
 # Any: every model of the service is named alike.
 def _model(loaded: LoadedModel[Any]) -> image_pb2.Model:
-    return image_pb2.Model(
-        name=loaded.entry.name, version=loaded.entry.version, device=loaded.device
-    )
+    return _named(loaded.entry, loaded.device)
+
+
+def _named(entry: ModelEntry, device: str) -> image_pb2.Model:
+    return image_pb2.Model(name=entry.name, version=entry.version, device=device)

@@ -40,6 +40,11 @@ class ColorizeServiceStub:
                 request_serializer=imagemesh_dot_colorize_dot_v1_dot_colorize__service__pb2.ColorizeRequest.SerializeToString,
                 response_deserializer=imagemesh_dot_colorize_dot_v1_dot_colorize__service__pb2.ColorizeResponse.FromString,
                 _registered_method=True)
+        self.ListModels = channel.unary_unary(
+                '/imagemesh.colorize.v1.ColorizeService/ListModels',
+                request_serializer=imagemesh_dot_colorize_dot_v1_dot_colorize__service__pb2.ListModelsRequest.SerializeToString,
+                response_deserializer=imagemesh_dot_colorize_dot_v1_dot_colorize__service__pb2.ListModelsResponse.FromString,
+                _registered_method=True)
 
 
 class ColorizeServiceServicer:
@@ -56,6 +61,13 @@ class ColorizeServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListModels(self, request, context):
+        """ListModels lists the models that this service knows.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ColorizeServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -63,6 +75,11 @@ def add_ColorizeServiceServicer_to_server(servicer, server):
                     servicer.Colorize,
                     request_deserializer=imagemesh_dot_colorize_dot_v1_dot_colorize__service__pb2.ColorizeRequest.FromString,
                     response_serializer=imagemesh_dot_colorize_dot_v1_dot_colorize__service__pb2.ColorizeResponse.SerializeToString,
+            ),
+            'ListModels': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListModels,
+                    request_deserializer=imagemesh_dot_colorize_dot_v1_dot_colorize__service__pb2.ListModelsRequest.FromString,
+                    response_serializer=imagemesh_dot_colorize_dot_v1_dot_colorize__service__pb2.ListModelsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -93,6 +110,33 @@ class ColorizeService:
             '/imagemesh.colorize.v1.ColorizeService/Colorize',
             imagemesh_dot_colorize_dot_v1_dot_colorize__service__pb2.ColorizeRequest.SerializeToString,
             imagemesh_dot_colorize_dot_v1_dot_colorize__service__pb2.ColorizeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListModels(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/imagemesh.colorize.v1.ColorizeService/ListModels',
+            imagemesh_dot_colorize_dot_v1_dot_colorize__service__pb2.ListModelsRequest.SerializeToString,
+            imagemesh_dot_colorize_dot_v1_dot_colorize__service__pb2.ListModelsResponse.FromString,
             options,
             channel_credentials,
             insecure,

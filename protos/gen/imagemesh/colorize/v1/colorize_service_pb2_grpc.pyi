@@ -39,6 +39,8 @@ class ColorizeServiceStub:
     INVALID_ARGUMENT: the picture cannot be read. FAILED_PRECONDITION: the model is not installed.
     RESOURCE_EXHAUSTED: the queue is full. DEADLINE_EXCEEDED: not ready in time.
     """
+    ListModels: _grpc.UnaryUnaryMultiCallable[_colorize_service_pb2.ListModelsRequest, _colorize_service_pb2.ListModelsResponse]
+    """ListModels lists the models that this service knows."""
 
 @_typing.type_check_only
 class ColorizeServiceAsyncStub(ColorizeServiceStub):
@@ -51,6 +53,8 @@ class ColorizeServiceAsyncStub(ColorizeServiceStub):
     INVALID_ARGUMENT: the picture cannot be read. FAILED_PRECONDITION: the model is not installed.
     RESOURCE_EXHAUSTED: the queue is full. DEADLINE_EXCEEDED: not ready in time.
     """
+    ListModels: _aio.UnaryUnaryMultiCallable[_colorize_service_pb2.ListModelsRequest, _colorize_service_pb2.ListModelsResponse]  # type: ignore[assignment]
+    """ListModels lists the models that this service knows."""
 
 class ColorizeServiceServicer(metaclass=_abc_1.ABCMeta):
     """ColorizeService puts colours into black-and-white photos."""
@@ -66,5 +70,13 @@ class ColorizeServiceServicer(metaclass=_abc_1.ABCMeta):
         INVALID_ARGUMENT: the picture cannot be read. FAILED_PRECONDITION: the model is not installed.
         RESOURCE_EXHAUSTED: the queue is full. DEADLINE_EXCEEDED: not ready in time.
         """
+
+    @_abc_1.abstractmethod
+    def ListModels(
+        self,
+        request: _colorize_service_pb2.ListModelsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_colorize_service_pb2.ListModelsResponse, _abc.Awaitable[_colorize_service_pb2.ListModelsResponse]]:
+        """ListModels lists the models that this service knows."""
 
 def add_ColorizeServiceServicer_to_server(servicer: ColorizeServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

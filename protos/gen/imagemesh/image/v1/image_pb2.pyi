@@ -133,3 +133,47 @@ class Model(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Model: _TypeAlias = Model  # noqa: Y015
+
+@_typing.final
+class ModelInfo(_message.Message):
+    """ModelInfo says of a model what a caller may want to know before they trust it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    TASK_FIELD_NUMBER: _builtins.int
+    PROFILE_FIELD_NUMBER: _builtins.int
+    LICENCE_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    CARD_FIELD_NUMBER: _builtins.int
+    task: _builtins.str
+    """What it is used for, such as "classify"."""
+    profile: _builtins.str
+    """"embedded" comes with the install, "standard" and "full" are pulled."""
+    licence: _builtins.str
+    """SPDX expression or a short name of its licence."""
+    source: _builtins.str
+    """Where it comes from, in words."""
+    card: _builtins.str
+    """Path in the project of the page that says how good it is and what it must not be used for."""
+    @_builtins.property
+    def model(self) -> Global___Model:
+        """Name, version and device; the device is empty while the model is not in use."""
+
+    def __init__(
+        self,
+        *,
+        model: Global___Model | None = ...,
+        task: _builtins.str = ...,
+        profile: _builtins.str = ...,
+        licence: _builtins.str = ...,
+        source: _builtins.str = ...,
+        card: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["model", b"model"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["card", b"card", "licence", b"licence", "model", b"model", "profile", b"profile", "source", b"source", "task", b"task"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ModelInfo: _TypeAlias = ModelInfo  # noqa: Y015

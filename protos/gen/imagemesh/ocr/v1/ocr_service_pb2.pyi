@@ -32,7 +32,9 @@ class RecognizeRequest(_message.Message):
     image: _builtins.bytes
     """The encoded picture: JPEG, PNG, WebP, GIF (first frame), TIFF or BMP, at most 10 MiB."""
     language: _builtins.str
-    """Code of the language, as listed by ListLanguages; empty means "eng"."""
+    """Code or BCP 47 tag of the language, as listed by ListLanguages; up to four of them with "+" between two; or "auto",
+    which finds the language and takes some seconds more where the script is not Latin; empty means "eng".
+    """
     def __init__(
         self,
         *,
@@ -61,16 +63,21 @@ class RecognizeResponse(_message.Message):
     SIZE_FIELD_NUMBER: _builtins.int
     MODEL_FIELD_NUMBER: _builtins.int
     SECONDS_FIELD_NUMBER: _builtins.int
+    ROUTE_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """The whole text: lines in reading order, with a line break between two; empty when there is none."""
     language: _builtins.str
-    """Code of the language that was read, such as "eng"."""
+    """Code of the language that was read, asked for or found, such as "eng"; several have "+" between two."""
     confidence: _builtins.float
     """Mean confidence of the lines weighted by their length, in [0, 1]; 0 when there is no text."""
     rotation_degrees: _builtins.int
     """How far the upright picture was turned clockwise to read it, in degrees: 0, 90, 180 or 270."""
     seconds: _builtins.float
     """Time spent on decoding, waiting for the engine and reading, in seconds, at least 0."""
+    route: _builtins.str
+    """How it was read: "pp-ocr-lines", "tesseract-lines", "both-lines", or "tesseract-page" where Tesseract's own layout
+    found more than the detector.
+    """
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[_page_pb2.Line]:
         """The lines of `text`."""
@@ -94,10 +101,11 @@ class RecognizeResponse(_message.Message):
         size: _image_pb2.Size | None = ...,
         model: _image_pb2.Model | None = ...,
         seconds: _builtins.float = ...,
+        route: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "size", b"size"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["confidence", b"confidence", "language", b"language", "lines", b"lines", "model", b"model", "rotation_degrees", b"rotation_degrees", "seconds", b"seconds", "size", b"size", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["confidence", b"confidence", "language", b"language", "lines", b"lines", "model", b"model", "rotation_degrees", b"rotation_degrees", "route", b"route", "seconds", b"seconds", "size", b"size", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -259,3 +267,44 @@ class ListLanguagesResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListLanguagesResponse: _TypeAlias = ListLanguagesResponse  # noqa: Y015
+
+@_typing.final
+class ListModelsRequest(_message.Message):
+    """ListModelsRequest asks for all models."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListModelsRequest: _TypeAlias = ListModelsRequest  # noqa: Y015
+
+@_typing.final
+class ListModelsResponse(_message.Message):
+    """ListModelsResponse holds all models."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODELS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def models(self) -> _containers.RepeatedCompositeFieldContainer[_image_pb2.ModelInfo]:
+        """The models, in the order of the service's models.toml."""
+
+    def __init__(
+        self,
+        *,
+        models: _abc.Iterable[_image_pb2.ModelInfo] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["models", b"models"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListModelsResponse: _TypeAlias = ListModelsResponse  # noqa: Y015

@@ -59,6 +59,11 @@ class OcrServiceStub:
                 request_serializer=imagemesh_dot_ocr_dot_v1_dot_ocr__service__pb2.ListLanguagesRequest.SerializeToString,
                 response_deserializer=imagemesh_dot_ocr_dot_v1_dot_ocr__service__pb2.ListLanguagesResponse.FromString,
                 _registered_method=True)
+        self.ListModels = channel.unary_unary(
+                '/imagemesh.ocr.v1.OcrService/ListModels',
+                request_serializer=imagemesh_dot_ocr_dot_v1_dot_ocr__service__pb2.ListModelsRequest.SerializeToString,
+                response_deserializer=imagemesh_dot_ocr_dot_v1_dot_ocr__service__pb2.ListModelsResponse.FromString,
+                _registered_method=True)
 
 
 class OcrServiceServicer:
@@ -97,6 +102,13 @@ class OcrServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListModels(self, request, context):
+        """ListModels lists the models that this service knows.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_OcrServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -119,6 +131,11 @@ def add_OcrServiceServicer_to_server(servicer, server):
                     servicer.ListLanguages,
                     request_deserializer=imagemesh_dot_ocr_dot_v1_dot_ocr__service__pb2.ListLanguagesRequest.FromString,
                     response_serializer=imagemesh_dot_ocr_dot_v1_dot_ocr__service__pb2.ListLanguagesResponse.SerializeToString,
+            ),
+            'ListModels': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListModels,
+                    request_deserializer=imagemesh_dot_ocr_dot_v1_dot_ocr__service__pb2.ListModelsRequest.FromString,
+                    response_serializer=imagemesh_dot_ocr_dot_v1_dot_ocr__service__pb2.ListModelsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -234,6 +251,33 @@ class OcrService:
             '/imagemesh.ocr.v1.OcrService/ListLanguages',
             imagemesh_dot_ocr_dot_v1_dot_ocr__service__pb2.ListLanguagesRequest.SerializeToString,
             imagemesh_dot_ocr_dot_v1_dot_ocr__service__pb2.ListLanguagesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListModels(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/imagemesh.ocr.v1.OcrService/ListModels',
+            imagemesh_dot_ocr_dot_v1_dot_ocr__service__pb2.ListModelsRequest.SerializeToString,
+            imagemesh_dot_ocr_dot_v1_dot_ocr__service__pb2.ListModelsResponse.FromString,
             options,
             channel_credentials,
             insecure,

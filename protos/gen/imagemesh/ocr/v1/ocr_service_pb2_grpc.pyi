@@ -46,6 +46,8 @@ class OcrServiceStub:
     """AnalyzeText summarizes, tags and judges an English text."""
     ListLanguages: _grpc.UnaryUnaryMultiCallable[_ocr_service_pb2.ListLanguagesRequest, _ocr_service_pb2.ListLanguagesResponse]
     """ListLanguages lists every language code that Recognize takes."""
+    ListModels: _grpc.UnaryUnaryMultiCallable[_ocr_service_pb2.ListModelsRequest, _ocr_service_pb2.ListModelsResponse]
+    """ListModels lists the models that this service knows."""
 
 @_typing.type_check_only
 class OcrServiceAsyncStub(OcrServiceStub):
@@ -65,6 +67,8 @@ class OcrServiceAsyncStub(OcrServiceStub):
     """AnalyzeText summarizes, tags and judges an English text."""
     ListLanguages: _aio.UnaryUnaryMultiCallable[_ocr_service_pb2.ListLanguagesRequest, _ocr_service_pb2.ListLanguagesResponse]  # type: ignore[assignment]
     """ListLanguages lists every language code that Recognize takes."""
+    ListModels: _aio.UnaryUnaryMultiCallable[_ocr_service_pb2.ListModelsRequest, _ocr_service_pb2.ListModelsResponse]  # type: ignore[assignment]
+    """ListModels lists the models that this service knows."""
 
 class OcrServiceServicer(metaclass=_abc_1.ABCMeta):
     """OcrService reads text in pictures and analyzes English text.
@@ -105,5 +109,13 @@ class OcrServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_ocr_service_pb2.ListLanguagesResponse, _abc.Awaitable[_ocr_service_pb2.ListLanguagesResponse]]:
         """ListLanguages lists every language code that Recognize takes."""
+
+    @_abc_1.abstractmethod
+    def ListModels(
+        self,
+        request: _ocr_service_pb2.ListModelsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_ocr_service_pb2.ListModelsResponse, _abc.Awaitable[_ocr_service_pb2.ListModelsResponse]]:
+        """ListModels lists the models that this service knows."""
 
 def add_OcrServiceServicer_to_server(servicer: OcrServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

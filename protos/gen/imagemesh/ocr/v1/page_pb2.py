@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from imagemesh.image.v1 import image_pb2 as imagemesh_dot_image_dot_v1_dot_image__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bimagemesh/ocr/v1/page.proto\x12\x10imagemesh.ocr.v1\x1a\x1eimagemesh/image/v1/image.proto\"T\n\x04Line\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x12\n\nconfidence\x18\x02 \x01(\x01\x12*\n\x07\x63orners\x18\x03 \x03(\x0b\x32\x19.imagemesh.image.v1.Point\"[\n\x08Language\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x11\n\tinstalled\x18\x03 \x01(\x08\x12\x0e\n\x06\x65ngine\x18\x04 \x01(\t\x12\x10\n\x08packages\x18\x05 \x03(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bimagemesh/ocr/v1/page.proto\x12\x10imagemesh.ocr.v1\x1a\x1eimagemesh/image/v1/image.proto\"T\n\x04Line\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x12\n\nconfidence\x18\x02 \x01(\x01\x12*\n\x07\x63orners\x18\x03 \x03(\x0b\x32\x19.imagemesh.image.v1.Point\"\xb5\x01\n\x08Language\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x11\n\tinstalled\x18\x03 \x01(\x08\x12\x0e\n\x06\x65ngine\x18\x04 \x01(\t\x12\x10\n\x08packages\x18\x05 \x03(\t\x12\x0b\n\x03tag\x18\x06 \x01(\t\x12\x0e\n\x06script\x18\x07 \x01(\t\x12\r\n\x05route\x18\x08 \x01(\t\x12\x12\n\nerror_rate\x18\t \x01(\x01\x12\x18\n\x10photo_error_rate\x18\n \x01(\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,6 +34,6 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_LINE']._serialized_start=81
   _globals['_LINE']._serialized_end=165
-  _globals['_LANGUAGE']._serialized_start=167
-  _globals['_LANGUAGE']._serialized_end=258
+  _globals['_LANGUAGE']._serialized_start=168
+  _globals['_LANGUAGE']._serialized_end=349
 # @@protoc_insertion_point(module_scope)

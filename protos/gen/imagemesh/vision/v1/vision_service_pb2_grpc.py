@@ -53,6 +53,11 @@ class VisionServiceStub:
                 request_serializer=imagemesh_dot_vision_dot_v1_dot_vision__service__pb2.DetectNudityRequest.SerializeToString,
                 response_deserializer=imagemesh_dot_vision_dot_v1_dot_vision__service__pb2.DetectNudityResponse.FromString,
                 _registered_method=True)
+        self.ListModels = channel.unary_unary(
+                '/imagemesh.vision.v1.VisionService/ListModels',
+                request_serializer=imagemesh_dot_vision_dot_v1_dot_vision__service__pb2.ListModelsRequest.SerializeToString,
+                response_deserializer=imagemesh_dot_vision_dot_v1_dot_vision__service__pb2.ListModelsResponse.FromString,
+                _registered_method=True)
 
 
 class VisionServiceServicer:
@@ -83,6 +88,13 @@ class VisionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ListModels(self, request, context):
+        """ListModels lists the models that this service knows.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_VisionServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -100,6 +112,11 @@ def add_VisionServiceServicer_to_server(servicer, server):
                     servicer.DetectNudity,
                     request_deserializer=imagemesh_dot_vision_dot_v1_dot_vision__service__pb2.DetectNudityRequest.FromString,
                     response_serializer=imagemesh_dot_vision_dot_v1_dot_vision__service__pb2.DetectNudityResponse.SerializeToString,
+            ),
+            'ListModels': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListModels,
+                    request_deserializer=imagemesh_dot_vision_dot_v1_dot_vision__service__pb2.ListModelsRequest.FromString,
+                    response_serializer=imagemesh_dot_vision_dot_v1_dot_vision__service__pb2.ListModelsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -187,6 +204,33 @@ class VisionService:
             '/imagemesh.vision.v1.VisionService/DetectNudity',
             imagemesh_dot_vision_dot_v1_dot_vision__service__pb2.DetectNudityRequest.SerializeToString,
             imagemesh_dot_vision_dot_v1_dot_vision__service__pb2.DetectNudityResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListModels(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/imagemesh.vision.v1.VisionService/ListModels',
+            imagemesh_dot_vision_dot_v1_dot_vision__service__pb2.ListModelsRequest.SerializeToString,
+            imagemesh_dot_vision_dot_v1_dot_vision__service__pb2.ListModelsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -43,6 +43,8 @@ class VisionServiceStub:
     """DetectEmotions finds the faces and reads the visible expression of each; it does not know what anyone feels."""
     DetectNudity: _grpc.UnaryUnaryMultiCallable[_vision_service_pb2.DetectNudityRequest, _vision_service_pb2.DetectNudityResponse]
     """DetectNudity says whether the photo holds nudity."""
+    ListModels: _grpc.UnaryUnaryMultiCallable[_vision_service_pb2.ListModelsRequest, _vision_service_pb2.ListModelsResponse]
+    """ListModels lists the models that this service knows."""
 
 @_typing.type_check_only
 class VisionServiceAsyncStub(VisionServiceStub):
@@ -59,6 +61,8 @@ class VisionServiceAsyncStub(VisionServiceStub):
     """DetectEmotions finds the faces and reads the visible expression of each; it does not know what anyone feels."""
     DetectNudity: _aio.UnaryUnaryMultiCallable[_vision_service_pb2.DetectNudityRequest, _vision_service_pb2.DetectNudityResponse]  # type: ignore[assignment]
     """DetectNudity says whether the photo holds nudity."""
+    ListModels: _aio.UnaryUnaryMultiCallable[_vision_service_pb2.ListModelsRequest, _vision_service_pb2.ListModelsResponse]  # type: ignore[assignment]
+    """ListModels lists the models that this service knows."""
 
 class VisionServiceServicer(metaclass=_abc_1.ABCMeta):
     """VisionService looks at photos.
@@ -90,5 +94,13 @@ class VisionServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_vision_service_pb2.DetectNudityResponse, _abc.Awaitable[_vision_service_pb2.DetectNudityResponse]]:
         """DetectNudity says whether the photo holds nudity."""
+
+    @_abc_1.abstractmethod
+    def ListModels(
+        self,
+        request: _vision_service_pb2.ListModelsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_vision_service_pb2.ListModelsResponse, _abc.Awaitable[_vision_service_pb2.ListModelsResponse]]:
+        """ListModels lists the models that this service knows."""
 
 def add_VisionServiceServicer_to_server(servicer: VisionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -1,0 +1,91 @@
+"""Decode pictures beside the event loop and beside the models, within a budget of memory."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import TypeVar, TypeVarTuple
+
+from modelkit import formats
+from modelkit.budget import ByteBudget
+from modelkit.images import DecodedImage, ImageLimits, decode_image
+
+Arguments = TypeVarTuple("Arguments")
+Result = TypeVar("Result")
+
+_CHANNELS = 3
+
+
+class Decoder:
+    """A few threads for what is done to single pictures before and after a model.
+
+    The pictures that are open at once have no more pixels together than the largest one that is
+    allowed has, so that a large picture is alone in the process.
+
+    Args:
+        limits: Of one picture.
+        threads: Pictures that are decoded at once.
+    """
+
+    def __init__(self, limits: ImageLimits, *, threads: int) -> None:
+        self._limits = limits
+        self._budget = ByteBudget(limits.max_pixels * _CHANNELS)
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="decode")
+
+    async def read(self, content: bytes, prepare: Callable[[DecodedImage], Result]) -> Result:
+        """Decode a picture, return what `prepare` makes of it and forget the picture.
+
+        Raises:
+            UnreadableImage: See `decode_image`.
+        """
+        async with self.opened(content, prepare) as result:
+            return result
+
+    @asynccontextmanager
+    async def opened(
+        self, content: bytes, prepare: Callable[[DecodedImage], Result]
+    ) -> AsyncIterator[Result]:
+        """Decode a picture and yield what `prepare` makes of it, with room for its pixels.
+
+        Raises:
+            UnreadableImage: See `decode_image`.
+        """
+        size_bytes = await self.run(_pixel_bytes, content, self._limits)
+        async with self._budget.hold(size_bytes):
+            yield await self.run(_decode, content, self._limits, prepare)
+
+    async def run(self, function: Callable[[*Arguments], Result], *args: *Arguments) -> Result:
+        """Run `function(*args)` in one of the threads.
+
+        Cancelled before it has begun, it never does; later, this ends when it has: the memory that
+        it takes is in use until then.
+        """
+        job = self._threads.submit(function, *args)
+        waiting = asyncio.wrap_future(job)
+        try:
+            return await asyncio.shield(waiting)
+        except asyncio.CancelledError:
+            if not job.cancel():
+                await asyncio.wait((waiting,))
+            raise
+
+    def close(self) -> None:
+        """Wait for what is running and end the threads."""
+        self._threads.shutdown(cancel_futures=True)
+
+
+def _pixel_bytes(content: bytes, limits: ImageLimits) -> int:
+    """Return the size that a picture will have decoded, 0 where decoding will refuse it."""
+    try:
+        width, height = formats.recognise(content).read_size(content)
+    # As in `decode_image`, which will meet the same error and say what it means.
+    except Exception:  # noqa: BLE001
+        return 0
+    pixels = width * height
+    return pixels * _CHANNELS if pixels <= limits.max_pixels else 0
+
+
+def _decode(
+    content: bytes, limits: ImageLimits, prepare: Callable[[DecodedImage], Result]
+) -> Result:
+    return prepare(decode_image(content, limits))

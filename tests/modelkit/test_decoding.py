@@ -1,0 +1,95 @@
+"""Pictures opened beside the loop: what they become, and how many pixels are open at once."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import numpy as np
+import pytest
+
+from modelkit.decoding import Decoder
+from modelkit.images import DecodedImage, ImageLimits, encode_image
+from servicekit.errors import UnreadableImage
+from tests.modelkit.gates import Gate
+
+SMALL = encode_image(np.zeros((10, 10, 3), np.uint8), "image/png")
+LARGE = encode_image(np.zeros((30, 30, 3), np.uint8), "image/png")
+
+
+@pytest.fixture
+async def decoder() -> AsyncIterator[Decoder]:
+    """Return one of two threads whose largest picture has 1000 pixels."""
+    made = Decoder(ImageLimits(max_pixels=1000), threads=2)
+    yield made
+    made.close()
+
+
+def shape(decoded: DecodedImage) -> tuple[int, ...]:
+    return decoded.pixels.shape
+
+
+async def test_picture_is_decoded_and_prepared(decoder: Decoder) -> None:
+    assert await decoder.read(SMALL, shape) == (10, 10, 3)
+
+
+@pytest.mark.parametrize("content", [b"", b"no picture", LARGE[:40], LARGE[:20]])
+async def test_unreadable_picture_says_why(decoder: Decoder, content: bytes) -> None:
+    with pytest.raises(UnreadableImage):
+        await decoder.read(content, shape)
+
+
+async def test_picture_over_the_limit_waits_for_nobody(decoder: Decoder) -> None:
+    huge = encode_image(np.zeros((40, 40, 3), np.uint8), "image/png")
+
+    async with decoder.opened(LARGE, shape):
+        with pytest.raises(UnreadableImage, match=r"the limit is 0\.0 MP"):
+            await decoder.read(huge, shape)
+
+
+async def test_large_picture_waits_until_there_is_room_for_its_pixels(decoder: Decoder) -> None:
+    entered = asyncio.Event()
+
+    async def open_large() -> None:
+        async with decoder.opened(LARGE, shape):
+            entered.set()
+
+    async with decoder.opened(SMALL, shape), decoder.opened(SMALL, shape):
+        waiting = asyncio.create_task(open_large())
+        await decoder.run(int)  # behind it in the threads: its size is known by now
+        await decoder.run(int)
+        assert not entered.is_set()
+
+    await waiting
+
+
+async def test_cancelled_job_that_has_not_begun_never_does(decoder: Decoder) -> None:
+    gates = Gate(), Gate()
+    running = [asyncio.create_task(decoder.run(gate)) for gate in gates]
+    for gate in gates:
+        await gate.wait_until_running()
+    calls: list[int] = []
+    waiting = asyncio.create_task(decoder.run(calls.append, 1))
+    await asyncio.sleep(0)
+
+    waiting.cancel()
+    await asyncio.wait((waiting,))
+    for gate in gates:
+        gate.may_end.set()
+
+    assert await asyncio.gather(*running) == ["done", "done"]
+    assert waiting.cancelled()
+    assert calls == []
+
+
+async def test_cancelled_job_that_runs_is_waited_for(decoder: Decoder) -> None:
+    gate = Gate()
+    job = asyncio.create_task(decoder.run(gate))
+    await gate.wait_until_running()
+
+    job.cancel()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert not job.done(), "its memory is in use"
+    gate.may_end.set()
+    await asyncio.wait((job,))
+
+    assert job.cancelled()

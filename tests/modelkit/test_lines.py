@@ -1,0 +1,205 @@
+"""The line before a model: its order, its bound, and who leaves it when."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from modelkit.lines import FairLine
+from servicekit.errors import DeadlineExceeded, Overloaded, Unavailable
+from servicekit.telemetry import ModelMetrics
+from tests.modelkit.virtual_time import run_in_virtual_time
+
+
+class Stage:
+    """A line of one place and three that wait, and what is done in it, a second each."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        metrics = ModelMetrics(self.registry).of("test")
+        self.line = FairLine("test", places=1, max_waiting=3, metrics=metrics)
+        self.begun: list[str] = []
+
+    async def _work(self, name: str) -> str:
+        self.begun.append(name)
+        await asyncio.sleep(1)
+        return name
+
+    def ask(
+        self, name: str, *, caller: str = "a", timeout_s: float | None = None
+    ) -> asyncio.Task[str]:
+        """Send a request."""
+        work = partial(self._work, name)
+        return asyncio.create_task(self.line.serve(work, caller=caller, timeout_s=timeout_s))
+
+    def count(self, metric: str) -> float | None:
+        """Return the value of a metric."""
+        return self.registry.get_sample_value(f"imagemesh_model_{metric}", {"task": "test"})
+
+
+def on_stage(play: Callable[[Stage], Awaitable[None]]) -> None:
+    """Run a test in virtual time."""
+
+    async def main() -> None:
+        await play(Stage())
+
+    run_in_virtual_time(main())
+
+
+def test_requests_of_one_caller_are_served_in_their_order() -> None:
+    async def play(stage: Stage) -> None:
+        asked = [stage.ask(name) for name in "1234"]
+
+        assert await asyncio.gather(*asked) == ["1", "2", "3", "4"]
+        assert stage.begun == ["1", "2", "3", "4"]
+
+    on_stage(play)
+
+
+def test_callers_take_turns() -> None:
+    async def play(stage: Stage) -> None:
+        await asyncio.gather(
+            *(stage.ask(name, caller=caller) for name, caller in zip("123x", "aaab", strict=True))
+        )
+
+        assert stage.begun == ["1", "2", "x", "3"]
+
+    on_stage(play)
+
+
+def test_full_line_is_overloaded_at_once() -> None:
+    async def play(stage: Stage) -> None:
+        asked = [stage.ask(name) for name in "1234"]
+        await asyncio.sleep(0)
+        assert stage.count("waiting") == 3
+
+        with pytest.raises(Overloaded, match="test has 3 requests in line, which is the limit"):
+            await stage.ask("5")
+
+        assert asyncio.get_running_loop().time() == 0
+        assert stage.count("shed_total") == 1
+        await asyncio.gather(*asked)
+        assert stage.count("waiting") == 0
+
+    on_stage(play)
+
+
+def test_cancelled_request_frees_its_place_in_line_and_never_begins() -> None:
+    async def play(stage: Stage) -> None:
+        asked = [stage.ask(name) for name in "1234"]
+        await asyncio.sleep(0)
+
+        asked[2].cancel()
+        await asyncio.wait((asked[2],))
+        last = stage.ask("5")
+
+        assert await asyncio.gather(*asked[:2], asked[3], last) == ["1", "2", "4", "5"]
+        assert stage.begun == ["1", "2", "4", "5"]
+        assert stage.count("cancelled_total") == 1
+
+    on_stage(play)
+
+
+def test_request_that_leaves_as_its_turn_comes_passes_it_on() -> None:
+    """Cancelled after its place was given and before it could take it."""
+
+    async def play(stage: Stage) -> None:
+        loop = asyncio.get_running_loop()
+
+        async def work() -> None:
+            await asyncio.sleep(1)
+            # Two turns of the loop later: in the first the place is passed on.
+            loop.call_soon(lambda: loop.call_soon(second.cancel))
+
+        first = asyncio.create_task(stage.line.serve(work, caller="a", timeout_s=None))
+        second, third = (stage.ask(name) for name in "23")
+        await first
+
+        assert await third == "3"
+        assert second.cancelled()
+        assert stage.begun == ["3"]
+
+    on_stage(play)
+
+
+@pytest.mark.parametrize("timeout_s", [0.5, 1.0])
+def test_expired_request_leaves_at_its_time_and_never_begins(timeout_s: float) -> None:
+    async def play(stage: Stage) -> None:
+        first = stage.ask("1", timeout_s=1.5)
+        late = stage.ask("2", timeout_s=timeout_s - 0.01)
+
+        with pytest.raises(DeadlineExceeded, match="test had no answer before the deadline"):
+            await late
+
+        assert asyncio.get_running_loop().time() == pytest.approx(timeout_s - 0.01)
+        assert await first == "1"
+        assert stage.begun == ["1"]
+        assert stage.count("cancelled_total") == 1
+
+    on_stage(play)
+
+
+@pytest.mark.parametrize("timeout_s", [0.0, -1.0])
+def test_request_whose_time_is_over_never_begins(timeout_s: float) -> None:
+    async def play(stage: Stage) -> None:
+        with pytest.raises(DeadlineExceeded):
+            await stage.ask("1", timeout_s=timeout_s)
+
+        assert await stage.ask("2") == "2"
+        assert stage.begun == ["2"]
+
+    on_stage(play)
+
+
+def test_place_is_kept_until_the_work_of_a_gone_caller_has_ended() -> None:
+    async def play(stage: Stage) -> None:
+        ended = asyncio.Event()
+
+        async def work() -> None:
+            try:
+                await asyncio.sleep(5)
+            finally:
+                await ended.wait()
+
+        gone = asyncio.create_task(stage.line.serve(work, caller="a", timeout_s=1))
+        with pytest.raises(DeadlineExceeded):
+            await gone
+        behind = stage.ask("1")
+        await asyncio.sleep(3)
+        assert stage.begun == []
+
+        ended.set()
+
+        assert await behind == "1"
+
+    on_stage(play)
+
+
+def test_timeout_error_of_the_work_is_no_deadline() -> None:
+    async def play(stage: Stage) -> None:
+        async def work() -> None:
+            raise TimeoutError("of the work")
+
+        with pytest.raises(TimeoutError, match="of the work"):
+            await stage.line.serve(work, caller="a", timeout_s=5)
+
+    on_stage(play)
+
+
+def test_closed_line_refuses_who_waits_and_who_comes_and_finishes_what_has_begun() -> None:
+    async def play(stage: Stage) -> None:
+        first, second, third = (stage.ask(name, caller=name) for name in "123")
+        await asyncio.sleep(0)
+
+        stage.line.close()
+
+        for refused in (second, third, stage.ask("4")):
+            with pytest.raises(Unavailable, match="test is shutting down"):
+                await refused
+        assert asyncio.get_running_loop().time() == 0
+        assert await first == "1"
+        assert stage.begun == ["1"]
+
+    on_stage(play)
