@@ -1,30 +1,37 @@
-"""Measure the OCR service's own reading code on page scans and receipts.
+"""Compare the OCR service's reading with Tesseract's and rapidocr's own calls on the same pictures.
 
-    python -m benchmarks.ocr EVAL [--receipts N]
+    python -m benchmarks.ocr FOLDER [--sets pages,photos,auto,scans,receipts] [--eval EVAL]
 
-EVAL holds the folders ocr (pictures with .txt beside them) and receipts (JPEG with .csv).
-CER is the edit distance by letters of the truth, blanks and line breaks alike; word F1 is a bag of
-words without regard to case, so that reading order does not count.
+FOLDER gets ocr.json and ocr.md. `pages` are rendered, one in each language; `photos` are the same
+pages photographed; `auto` tells which language is found in each page. EVAL holds the folders ocr
+(`scans`: pictures with .txt beside them) and receipts (JPEG with .csv). The quick look at all
+languages is `--sets pages --engines imagemesh`.
 """
 
 import argparse
 import csv
-import re
-from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from time import process_time
 
-import numpy as np
-
-from modelkit.images import ImageLimits, decode_image
+from benchmarks.distortion import photograph
+from benchmarks.ocr_engines import OURS, Engine, load_engines
+from benchmarks.ocr_report import Result, write_report
+from benchmarks.pages import render
+from benchmarks.routes import seed_of
+from benchmarks.text_errors import character_error_rate, word_f1
+from modelkit.images import ImageLimits, RgbImage, decode_image
 from modelkit.manifest import load_manifest
-from ocr.languages import find_language
+from ocr.asking import find_language
+from ocr.languages import Language, all_languages
 from ocr.loaders import load_reader
 from ocr.pictures import fit
-from ocr.reading import Page, Reader
 from ocr.settings import OcrSettings
 
-PAGES = (
+SETS = ("pages", "photos", "auto", "scans", "receipts")
+ENGINES = (OURS, "tesseract", "rapidocr")
+SCANS = (
     ("phototest.tif", "phototest.gold.txt"),
     ("phototest-rotated-180.png", "phototest.gold.txt"),
     ("phototest-rotated-L.png", "phototest.gold.txt"),
@@ -34,49 +41,97 @@ PAGES = (
     ("8087_054.3B.tif", "8087_054.3B.txt"),
 )
 CSV_CORNERS = 8  # four x, y pairs stand before the text
-ENGLISH = find_language("eng")
-WORD = re.compile(r"\w+")
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture and what is written in it."""
+
+    name: str
+    language: Language
+    pixels: RgbImage
+    text: str
 
 
 def main() -> None:
-    """Read everything once, with one thread, and print two tables."""
-    parser = argparse.ArgumentParser(description="Measure reading on pages and receipts.")
-    parser.add_argument("eval_dir", type=Path)
-    parser.add_argument("--receipts", type=int, default=1000, help="read only the first N")
+    """Read every picture with every engine, and write the report."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--sets", default="pages,photos,auto")
+    parser.add_argument("--engines", default=",".join(ENGINES))
+    parser.add_argument(
+        "--languages", default="", help="codes with commas between; all unless told"
+    )
+    parser.add_argument("--eval", type=Path, default=Path("eval"))
     arguments = parser.parse_args()
+    codes = arguments.languages.split(",") if arguments.languages else list(all_languages())
+    engines = load_engines(arguments.engines.split(","))
+    results: list[Result] = []
+    for collection in arguments.sets.split(","):
+        if collection == "auto":
+            results += find_each(codes)
+            continue
+        for picture in pictures(collection, codes, arguments.eval):
+            results += read_with_each(engines, picture, collection)
+    print(write_report(arguments.folder, results))
+
+
+def pictures(collection: str, codes: list[str], folder: Path) -> Iterator[Picture]:
+    """Yield the pictures of a set."""
+    if collection == "scans":
+        for name, truth in SCANS:
+            text = (folder / "ocr" / truth).read_text("utf-8", "replace")
+            yield Picture(name, find_language("eng"), _load(folder / "ocr" / name), text)
+    elif collection == "receipts":
+        for path in sorted((folder / "receipts").glob("*.jpg")):
+            text = receipt_text(path.with_suffix(".csv"))
+            yield Picture(path.name, find_language("eng"), _load(path), text)
+    else:
+        for code in codes:
+            language = all_languages()[code]
+            page = render(language)
+            pixels = page.pixels
+            if collection == "photos":
+                pixels = photograph(pixels, seed=seed_of(language))
+            yield Picture(code, language, pixels, page.text)
+
+
+def read_with_each(
+    engines: dict[str, Engine], picture: Picture, collection: str
+) -> Iterator[Result]:
+    """Yield what each engine makes of a picture."""
+    for name, engine in engines.items():
+        began_s = process_time()
+        text = engine(picture.pixels, picture.language)
+        cpu_s = process_time() - began_s
+        yield Result(
+            collection=collection,
+            name=picture.name,
+            engine=name,
+            cer=character_error_rate(picture.text, text),
+            f1=word_f1(picture.text, text),
+            cpu_s=cpu_s,
+            note=picture.language.route if collection in {"pages", "photos"} else "",
+        )
+
+
+def find_each(codes: list[str]) -> Iterator[Result]:
+    """Yield for each page the language that is found, and how well the page is read in it."""
     reader = load_reader(OcrSettings(threads=1), load_manifest("ocr"))
-    report_pages(reader, arguments.eval_dir / "ocr")
-    report_receipts(reader, arguments.eval_dir / "receipts", arguments.receipts)
-
-
-def report_pages(reader: Reader, folder: Path) -> None:
-    """Print the CER of each page."""
-    print(f"{'page':28} {'CER %':>6} {'turned':>6} {'CPU s':>6}")
-    for picture, truth in PAGES:
-        page, seconds = read(reader, folder / picture)
-        errors = character_error_rate((folder / truth).read_text("utf-8", "replace"), page.text)
-        print(f"{picture:28} {100 * errors:6.2f} {page.rotation_degrees:6} {seconds:6.2f}")
-
-
-def report_receipts(reader: Reader, folder: Path, most: int) -> None:
-    """Print the mean word F1 of the receipts and the worst three."""
-    scores = {}
-    total_s = 0.0
-    for path in sorted(folder.glob("*.jpg"))[:most]:
-        page, seconds = read(reader, path)
-        scores[path.name] = word_f1(receipt_text(path.with_suffix(".csv")), page.text)
-        total_s += seconds
-    print(f"\nreceipts: n = {len(scores)}, mean word F1 {np.mean(list(scores.values())):.3f}")
-    print(f"CPU s each: {total_s / len(scores):.2f}")
-    for name in sorted(scores, key=scores.__getitem__)[:3]:
-        print(f"worst: {name} {scores[name]:.3f}")
-
-
-def read(reader: Reader, path: Path) -> tuple[Page, float]:
-    """Return what the service reads from a file, and its CPU seconds."""
-    began_s = process_time()
-    page = reader.read(fit(decode_image(path.read_bytes(), ImageLimits()).pixels), ENGLISH)
-    return page, process_time() - began_s
+    for code in codes:
+        written = render(all_languages()[code])
+        began_s = process_time()
+        page = reader.read(fit(written.pixels))
+        cpu_s = process_time() - began_s
+        yield Result(
+            collection="auto",
+            name=code,
+            engine=OURS,
+            cer=character_error_rate(written.text, page.text),
+            f1=word_f1(written.text, page.text),
+            cpu_s=cpu_s,
+            note="found" if page.language == code else f"taken for {page.language}",
+        )
 
 
 def receipt_text(path: Path) -> str:
@@ -86,24 +141,8 @@ def receipt_text(path: Path) -> str:
         return "\n".join(",".join(row[CSV_CORNERS:]) for row in rows)
 
 
-def character_error_rate(expected: str, read_text: str) -> float:
-    """Return the edit distance divided by the length of the truth."""
-    wanted, got = (np.array([ord(x) for x in " ".join(t.split())]) for t in (expected, read_text))
-    steps = np.arange(len(got) + 1)
-    previous = steps.copy()
-    for row, letter in enumerate(wanted, 1):
-        current = np.empty_like(previous)
-        current[0] = row
-        current[1:] = np.minimum(previous[1:] + 1, previous[:-1] + (got != letter))
-        previous = np.minimum.accumulate(current - steps) + steps
-    return float(previous[-1]) / max(1, len(wanted))
-
-
-def word_f1(expected: str, read_text: str) -> float:
-    """Return the harmonic mean of precision and recall of the bags of words."""
-    wanted, got = (Counter(WORD.findall(text.lower())) for text in (expected, read_text))
-    common = (wanted & got).total()
-    return 2 * common / max(1, wanted.total() + got.total())
+def _load(path: Path) -> RgbImage:
+    return decode_image(path.read_bytes(), ImageLimits()).pixels
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Install the Debian packages of a purpose, or say how to: install_packages.py languages|tests.
+"""Install the Debian packages of a purpose, or say how to: install_packages.py PURPOSE.
 
 The mesh runs without any of them, and the tests that need one skip; so a machine without apt or
 without root still gets a mesh.
@@ -30,6 +30,12 @@ PURPOSES = {
         need="Some languages need Tesseract's data.",
         without="The mesh runs without it and names the package when such a language is asked for.",
         elsewhere="macOS: brew install tesseract-lang",
+    ),
+    "fonts": Purpose(
+        ("fonts-blankenburg", "fonts-liberation", "fonts-noto-cjk", "fonts-noto-core"),
+        need="The OCR benchmark renders pages in 102 languages.",
+        without="The benchmark ends with the name of the missing font.",
+        elsewhere="elsewhere: point FONTS_DIR of benchmarks/pages.py at Noto and Liberation",
     ),
     "tests": Purpose(
         ("chromium", "postgresql", "redis-server"),

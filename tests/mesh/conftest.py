@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+from base64 import b64encode
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ import grpc
 import pytest
 
 from servicekit.client import open_channel
-from tests.mesh.pictures import PictureServer, letter, portrait
+from tests.mesh.pictures import LETTER, PictureServer, letter, portrait
 
 ROOT = Path(__file__).parents[2]
 SERVICES = ("colorize", "ocr", "vision")
@@ -83,6 +84,18 @@ def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningMesh]:
     code = process.wait(timeout=60)
     process.stdout.close()
     assert code == 0
+    assert traces_in_logs(folder, key) == []
+
+
+def traces_in_logs(folder: Path, key: str) -> list[str]:
+    """Return what all these tests sent and no log may hold: keys, pictures and their text."""
+    logs = b"".join(path.read_bytes() for path in folder.glob("*.log"))
+    assert b'"route": "/api/v1/ocr"' in logs  # there is something to look through
+    secrets = [key.encode(), *(line.encode() for line in LETTER.splitlines() if " " in line)]
+    for picture in (letter(), portrait()):
+        inside = picture[len(picture) // 2 :][:40]
+        secrets += [inside, repr(inside)[2:40].encode(), b64encode(picture)[400:440]]
+    return [repr(secret) for secret in secrets if secret in logs]
 
 
 def free_ports(count: int) -> list[int]:

@@ -57,6 +57,7 @@ async def test_ocr(
     assert [line["text"] for line in answer["details"]["lines"]] == LETTER.splitlines()
     assert answer["details"]["confidence"] == pytest.approx(native.confidence)
     assert answer["details"]["model"] == details_of(native)
+    assert answer["details"]["route"] == native.route
 
 
 async def test_analyzed_ocr(
@@ -97,6 +98,11 @@ async def test_languages(rest: aiohttp.ClientSession, channels: Channels) -> Non
             "installed": language.installed,
             "engine": language.engine,
             "packages": list(language.packages),
+            "tag": language.tag,
+            "script": language.script,
+            "route": language.route,
+            "error_rate": language.error_rate,
+            "photo_error_rate": language.photo_error_rate,
         }
         for language in native.languages
     ]

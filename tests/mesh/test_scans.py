@@ -5,7 +5,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from benchmarks.ocr import character_error_rate
+from benchmarks.text_errors import character_error_rate
 from tests.mesh.pictures import PictureServer
 
 

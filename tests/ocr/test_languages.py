@@ -6,13 +6,12 @@ import sys
 import pytest
 
 from ocr.languages import (
-    PP_OCR,
-    TESSERACT,
+    BOTH_LINES,
+    PP_OCR_LINES,
+    TESSERACT_LINES,
     all_languages,
     debian_packages,
-    find_language,
 )
-from servicekit.errors import UnsupportedLanguage
 
 
 def test_table_has_every_code_of_the_public_api() -> None:
@@ -22,11 +21,20 @@ def test_table_has_every_code_of_the_public_api() -> None:
     assert list(languages) == sorted(languages)
 
 
-def test_engines_divide_the_languages() -> None:
-    engines = [language.engine for language in all_languages().values()]
+def test_every_code_has_a_route_and_its_measured_error() -> None:
+    for language in all_languages().values():
+        assert language.route in {PP_OCR_LINES, TESSERACT_LINES, BOTH_LINES}
+        assert 0 <= language.error_rate < 0.3
+        assert 0 <= language.photo_error_rate < 0.3
 
-    assert engines.count(PP_OCR) == 49
-    assert engines.count(TESSERACT) == 53
+
+def test_tags_are_of_one_language_each() -> None:
+    assert len({language.tag for language in all_languages().values()}) == 102
+
+
+@pytest.mark.parametrize("code", ["slk", "vie"])
+def test_language_whose_letters_ppocr_misses_goes_to_tesseract(code: str) -> None:
+    assert all_languages()[code].route == TESSERACT_LINES
 
 
 @pytest.mark.parametrize(
@@ -40,29 +48,20 @@ def test_engines_divide_the_languages() -> None:
         ("kan", "script/Kannada", "tesseract-ocr-script-knda"),
         ("spa_old", "spa_old", "tesseract-ocr-spa-old"),
         ("hin", "hin", "tesseract-ocr-hin"),
+        ("dzo", "bod", "tesseract-ocr-bod"),
+        ("tir", "amh", "tesseract-ocr-amh"),
+        ("fas", "script/Arabic", "tesseract-ocr-script-arab"),
     ],
 )
 def test_code_has_the_data_that_reads_it_best(code: str, model: str, package: str) -> None:
-    language = find_language(code)
+    language = all_languages()[code]
 
     assert (language.tesseract, language.tesseract_package) == (model, package)
 
 
 def test_language_of_ppocr_needs_no_package() -> None:
-    assert find_language("eng").packages == ()
-    assert find_language("eus").packages == ()
-
-
-def test_empty_code_is_english() -> None:
-    assert find_language("").code == "eng"
-
-
-@pytest.mark.parametrize("code", ["xyz", "ENG", "eng+deu", "../osd", "e" * 10_000])
-def test_unknown_code_says_how_to_list_them(code: str) -> None:
-    with pytest.raises(UnsupportedLanguage, match="ListLanguages") as caught:
-        find_language(code)
-
-    assert len(str(caught.value)) < 200
+    assert all_languages()["eng"].packages == ()
+    assert all_languages()["eus"].packages == ()
 
 
 def test_packages_are_printed_one_a_line() -> None:
@@ -71,6 +70,6 @@ def test_packages_are_printed_one_a_line() -> None:
     ).stdout.splitlines()
 
     assert tuple(printed) == debian_packages()
-    assert len(printed) == 54
     assert "tesseract-ocr-osd" in printed
+    assert "tesseract-ocr-slk" in printed
     assert "tesseract-ocr-eng" not in printed

@@ -76,3 +76,31 @@ def test_page_of_a_thousand_pieces_is_ordered() -> None:
     rows = order_rows(pieces)
 
     assert sorted(index for row in rows for index in row) == list(range(1000))
+
+
+def test_caption_between_two_columns_comes_after_both() -> None:
+    narrow = range(6, 14)
+    left = [box(0, 30 * row, 200 if row in narrow else 300) for row in range(20)]
+    right = [
+        box(440, 30 * row, 200) if row in narrow else box(340, 30 * row, 300) for row in range(20)
+    ]
+    caption = [box(250, 240 + 30 * row, 140) for row in range(4)]
+
+    rows = order_rows([*left, *right, *caption])
+
+    assert rows == [[index] for index in range(44)]
+
+
+def test_foot_of_the_page_comes_last() -> None:
+    left = [box(0, 30 * row, 300) for row in range(8)]
+    right = [box(340, 30 * row, 300) for row in range(8)]
+
+    rows = order_rows([box(0, 270, 100), *left, *right])
+
+    assert rows == [*([index] for index in range(1, 17)), [0]]
+
+
+def test_line_of_one_short_word_stays_in_its_paragraph() -> None:
+    rows = order_rows([box(0, 0, 300), box(-4, 30, 12), box(0, 60, 300), box(0, 90, 300)])
+
+    assert rows == [[0], [1], [2], [3]]

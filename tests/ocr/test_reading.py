@@ -9,7 +9,16 @@ from PIL import Image
 
 from modelkit.images import RgbImage
 from modelkit.manifest import load_manifest
-from ocr.languages import PP_OCR, TESSERACT, all_languages, find_language
+from ocr.asking import find_language
+from ocr.languages import (
+    BOTH_LINES,
+    PP_OCR,
+    PP_OCR_LINES,
+    TESSERACT,
+    TESSERACT_LINES,
+    TESSERACT_PAGE,
+    all_languages,
+)
 from ocr.loaders import load_reader
 from ocr.pictures import fit, turn
 from ocr.reading import Reader
@@ -50,7 +59,8 @@ def test_lines_come_in_order_with_their_places(reader: Reader) -> None:
     page = reader.read(fit(draw_lines(*PAGE)), ENGLISH)
 
     assert page.text.split("\n") == PAGE
-    assert (page.engine, page.rotation_degrees) == (PP_OCR, 0)
+    assert (page.engine, page.route, page.rotation_degrees) == (PP_OCR, PP_OCR_LINES, 0)
+    assert page.language == "eng"
     tops = [float(line.corners[0, 1]) for line in page.lines]
     assert tops == sorted(tops)
     assert 0.9 < page.confidence <= 1
@@ -83,7 +93,7 @@ def test_page_is_turned_without_orientation_data(reader: Reader, degrees: int) -
 def test_tesseract_reads_its_languages(slovak: Reader) -> None:
     page = slovak.read(fit(draw_lines(*SLOVAK_LINES)), SLOVAK)
 
-    assert page.engine == TESSERACT
+    assert (page.engine, page.route) == (TESSERACT, TESSERACT_LINES)
     assert tuple(page.text.split("\n")) == SLOVAK_LINES
 
 
@@ -91,6 +101,27 @@ def test_single_line_is_read_whole(slovak: Reader) -> None:
     page = slovak.read(fit(draw_lines(SLOVAK_LINES[0])[25:75]), SLOVAK)
 
     assert page.text == SLOVAK_LINES[0]
+
+
+def test_two_languages_of_two_engines_are_read_together(slovak: Reader) -> None:
+    page = slovak.read(fit(draw_lines(*PAGE, *SLOVAK_LINES)), ENGLISH, SLOVAK)
+
+    assert page.text.split("\n") == [*PAGE, *SLOVAK_LINES]
+    assert (page.route, page.language) == (BOTH_LINES, "eng+slk")
+
+
+def test_language_is_found(reader: Reader) -> None:
+    english = reader.read(fit(draw_lines(*PAGE)))
+    german = reader.read(fit(draw_lines("Der Hund lag neben der warmen Tasse", "und es war kalt")))
+
+    assert (english.language, german.language) == ("eng", "deu")
+    assert english.text.split("\n") == PAGE
+
+
+def test_page_without_text_is_taken_for_english(reader: Reader) -> None:
+    page = reader.read(fit(np.full((300, 400, 3), 200, np.uint8)))
+
+    assert (page.language, page.text) == ("eng", "")
 
 
 def test_page_without_text_is_empty(reader: Reader) -> None:
@@ -111,8 +142,14 @@ def test_tesseract_goes_on_without_ppocr(lone_tesseract: Reader) -> None:
     page = lone_tesseract.read(fit(draw_lines(*SLOVAK_LINES)), SLOVAK)
 
     assert tuple(page.text.split("\n")) == SLOVAK_LINES
+    assert page.route == TESSERACT_PAGE
+
+
+def test_language_of_a_missing_ppocr_says_so(tmp_path: Path) -> None:
+    reader = Reader(ModelNotInstalled("run `pip install`"), Tesseract(tmp_path, max_loaded=2))
+
     with pytest.raises(ModelNotInstalled, match="pip install"):
-        lone_tesseract.read(fit(draw_lines(*PAGE)), find_language("hat"))
+        reader.read(fit(draw_lines(*PAGE)), ENGLISH)
 
 
 def test_every_code_reads_or_names_its_package(reader: Reader, tmp_path: Path) -> None:

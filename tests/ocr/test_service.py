@@ -67,6 +67,38 @@ async def test_text_is_recognized(stub: "rpc.OcrServiceAsyncStub") -> None:
     assert answer.seconds > 0
 
 
+async def test_models_in_use_are_listed_with_their_device(stub: "rpc.OcrServiceAsyncStub") -> None:
+    models = (await stub.ListModels(pb.ListModelsRequest())).models
+
+    assert [(info.task, info.model.device) for info in models] == [
+        ("detect-text", "cpu"),
+        ("read-text", "cpu"),
+        ("embed-text", "cpu"),
+    ]
+
+
+async def test_language_is_asked_for_by_tag_and_found_by_itself(
+    stub: "rpc.OcrServiceAsyncStub",
+) -> None:
+    image = page_png(PANGRAM, "Nine long lines of plain text stand here")
+
+    tagged = await stub.Recognize(pb.RecognizeRequest(image=image, language="en-GB"))
+    found = await stub.Recognize(pb.RecognizeRequest(image=image, language="auto"))
+
+    assert (tagged.language, found.language) == ("eng", "eng")
+    assert (tagged.route, found.route) == ("pp-ocr-lines", "pp-ocr-lines")
+    assert tagged.text == found.text
+
+
+async def test_unknown_language_gets_a_near_match(stub: "rpc.OcrServiceAsyncStub") -> None:
+    code, reason, message = await failure(
+        stub.Recognize(pb.RecognizeRequest(image=LETTER, language="germann"))
+    )
+
+    assert (code, reason) == (grpc.StatusCode.INVALID_ARGUMENT, "unsupported_language")
+    assert '"deu" (German)' in message
+
+
 async def test_picture_of_english_is_analyzed(stub: "rpc.OcrServiceAsyncStub") -> None:
     answer = await stub.Analyze(pb.AnalyzeRequest(image=LETTER))
 
@@ -118,6 +150,9 @@ async def test_languages_are_listed(stub: "rpc.OcrServiceAsyncStub") -> None:
     assert [language.code for language in languages] == list(all_languages())
     english = next(language for language in languages if language.code == "eng")
     assert (english.engine, english.installed) == ("pp-ocrv6-small", True)
+    assert (english.tag, english.script, english.route) == ("en", "Latn", "pp-ocr-lines")
+    assert 0 <= english.error_rate < 0.01
+    assert 0 <= english.photo_error_rate < 0.01
     assert (english.name, list(english.packages)) == ("English", [])
 
 
@@ -150,19 +185,16 @@ async def test_missing_language_data_names_its_package(tmp_path: Path) -> None:
     assert (code, reason) == (grpc.StatusCode.FAILED_PRECONDITION, "language_not_installed")
     assert "apt-get install tesseract-ocr-hin" in message
     assert english.text.startswith("Dear")
-    assert sum(language.installed for language in languages) == 49
+    by_ppocr = [language for language in languages if language.engine == "pp-ocrv6-small"]
+    assert [language for language in languages if language.installed] == by_ppocr
 
 
-async def test_missing_models_leave_tesseract(tmp_path: Path) -> None:
+async def test_missing_models_are_told(tmp_path: Path) -> None:
     missing_models = [replace(entry, file="no-such.file") for entry in load_manifest("ocr")]
-    async with running(tmp_path, missing_models) as stub:
-        languages = (await stub.ListLanguages(pb.ListLanguagesRequest())).languages
+    async with running(tmp_path, missing_models, tessdata_dir=str(tmp_path)) as stub:
         code, reason, _ = await failure(stub.AnalyzeText(pb.AnalyzeTextRequest(text="Hello")))
         analyzing = await failure(stub.Analyze(pb.AnalyzeRequest(image=LETTER)))
-        missing = next(language for language in languages if not language.installed)
-        reading = await failure(
-            stub.Recognize(pb.RecognizeRequest(image=LETTER, language=missing.code))
-        )
+        reading = await failure(stub.Recognize(pb.RecognizeRequest(image=LETTER)))
 
     assert (code, reason) == (grpc.StatusCode.FAILED_PRECONDITION, "model_not_installed")
     assert analyzing[:2] == (code, reason)

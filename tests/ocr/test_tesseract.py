@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ocr.languages import find_language
+from ocr.asking import find_language
 from ocr.tesseract import Tesseract, find_data_dir, tesseract_version
 from servicekit.errors import LanguageNotInstalled
 from tests.ocr.written import SLOVAK_LINES, draw_lines

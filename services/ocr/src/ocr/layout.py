@@ -1,7 +1,8 @@
 """Puts detected pieces of lines into rows, and rows into reading order.
 
 Pieces beside each other form one row, as in a receipt, unless a gutter between two columns of prose
-parts them. Rows are then ordered as a person reads: down a column, then down the next one.
+parts them. Rows are then ordered as a person reads: down a column, then down the next one, then
+what stands between the columns, such as a caption, and the foot of the page.
 """
 
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ _CROSSING = 1.5  # a piece that reaches this many heights beyond both sides of a
 _MOST_CROSSING = 0.5  # the detector itself joins some lines across a narrow gutter
 _LEVEL_ASPECT = 3.0  # pieces wider than this many heights tell the skew of the page
 _TOUCHING = 0.75  # boxes that overlap by fewer heights only touch
+_FOOT_GAP = 0.75  # least gap above the foot of a page, in heights
 _MOST_ORDERED_ROWS = (
     400  # ordering takes memory with the cube of the rows; beyond it, top to bottom
 )
@@ -120,7 +122,8 @@ def _reading_order(boxes: NDArray[np.float64]) -> list[int]:
     """Order boxes (x0, y0, x1, y1) down the columns.
 
     A box comes before another when it is above it and they overlap in x, or when it is left of it
-    and no box between them in y overlaps both.
+    and no box between them in y overlaps both. What stands between two columns would tie the end
+    of the right one to the start of the left one, so it comes after both.
 
     Source: Breuel, "High Performance Document Layout Analysis" (2003).
     """
@@ -130,20 +133,66 @@ def _reading_order(boxes: NDArray[np.float64]) -> list[int]:
     if len(boxes) > _MOST_ORDERED_ROWS:
         return top_down
     # Detected boxes are a little wider than their text: columns may touch without being one.
-    slack = _TOUCHING * float(np.median(boxes[:, 3] - boxes[:, 1]))
+    height = float(np.median(boxes[:, 3] - boxes[:, 1]))
+    slack = np.minimum(_TOUCHING * height, np.minimum.outer(x1 - x0, x1 - x0) / 2)
     overlaps = np.minimum.outer(x1, x1) - np.maximum.outer(x0, x0) > slack
     above = middle[:, None] < middle[None, :]
+    foot = _is_foot(boxes, gap=_FOOT_GAP * height)
+    aside = _stands_between(boxes, overlaps) & ~foot
+    body = ~aside & ~foot
+    before = _comes_before(boxes, overlaps, above, np.flatnonzero(body))
+    before &= np.equal.outer(body, body)
+    before |= np.logical_and.outer(body, ~body) | np.logical_and.outer(aside, foot)
+    np.fill_diagonal(before, val=False)
+    return _topological(before, top_down)
+
+
+def _comes_before(
+    boxes: NDArray[np.float64],
+    overlaps: NDArray[np.bool_],
+    above: NDArray[np.bool_],
+    parting: NDArray[np.intp],
+) -> NDArray[np.bool_]:
+    """Tell which box comes before which; only the `parting` ones part two columns."""
+    x0 = boxes[:, 0]
     left_of = ~overlaps & (x0[:, None] < x0[None, :])
     blocked = np.zeros_like(above)
-    for third in range(len(boxes)):
+    for third in parting:
         spans = overlaps[third][:, None] & overlaps[third][None, :]
         between = (above[:, third][:, None] & above[third][None, :]) | (
             above[third][:, None] & above[:, third][None, :]
         )
         blocked |= spans & between
-    before = (overlaps & above) | (left_of & ~blocked)
-    np.fill_diagonal(before, val=False)
-    return _topological(before, top_down)
+    before: NDArray[np.bool_] = (overlaps & above) | (left_of & ~blocked)
+    return before
+
+
+def _is_foot(boxes: NDArray[np.float64], *, gap: float) -> NDArray[np.bool_]:
+    """Tell which boxes are the last row of the page, below all others and apart from them."""
+    lowest = boxes[:, 1].max()
+    rest = boxes[boxes[:, 1] < lowest, 3]
+    apart = bool(rest.size) and float(lowest - rest.max()) >= gap
+    foot: NDArray[np.bool_] = (boxes[:, 1] == lowest) & apart
+    return foot
+
+
+def _stands_between(boxes: NDArray[np.float64], overlaps: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Tell which boxes stand between two columns and reach into both, such as a caption.
+
+    Such a box has neighbours at its left and right; a wider box of the left neighbour's column
+    and one of the right neighbour's both reach above or below it, and they are two columns.
+    """
+    beside = np.minimum.outer(boxes[:, 3], boxes[:, 3]) > np.maximum.outer(boxes[:, 1], boxes[:, 1])
+    beside &= ~overlaps
+    result = np.zeros(len(boxes), bool)
+    for index, box in enumerate(boxes):
+        left = beside[index] & (boxes[:, 2] < box[2])
+        right = beside[index] & (boxes[:, 0] > box[0])
+        ends = overlaps[index] & overlaps[left].any(axis=0)
+        starts = overlaps[index] & overlaps[right].any(axis=0)
+        ends[index] = starts[index] = False
+        result[index] = bool((~overlaps[np.ix_(ends, starts)]).any())
+    return result
 
 
 def _topological(before: NDArray[np.bool_], top_down: Sequence[int]) -> list[int]:

@@ -1,9 +1,10 @@
 """The RPC edge of the OCR service: requests in, models in their threads, answers out."""
 
-import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from time import monotonic
+from typing import Any, TypeAlias
 
 import grpc
 
@@ -11,22 +12,28 @@ from imagemesh.image.v1 import image_pb2
 from imagemesh.ocr.v1 import analysis_pb2, page_pb2
 from imagemesh.ocr.v1 import ocr_service_pb2 as pb
 from imagemesh.ocr.v1 import ocr_service_pb2_grpc as rpc
-from modelkit.execution import ModelThread
-from modelkit.images import ImageLimits, decode_image
-from modelkit.loading import ModelSlot
+from modelkit.hosting import ModelHost
+from modelkit.images import DecodedImage
+from modelkit.loading import LoadedModel
 from modelkit.manifest import ModelEntry, load_manifest
 from ocr.analysis import Analysis, Analyzer
-from ocr.languages import DEFAULT_LANGUAGE, TESSERACT, Language, all_languages, find_language
-from ocr.loaders import load_analyzer, load_reader
-from ocr.pictures import fit
+from ocr.asking import DEFAULT_LANGUAGE, find_language, find_languages
+from ocr.engines import PageLine
+from ocr.languages import TESSERACT, Language, all_languages
+from ocr.loaders import PPOCR_TASKS, load_analyzer, load_reader
+from ocr.pictures import FittedImage, fit
 from ocr.reading import Page, Reader
 from ocr.settings import OcrSettings
-from ocr.tesseract import PageLine, tesseract_version
+from ocr.tesseract import tesseract_version
+from servicekit.callers import caller_of
 from servicekit.errors import InvalidRequest, Unavailable
 from servicekit.server import Service
 
 NAME = "imagemesh.ocr.v1.OcrService"
 MAX_TEXT_LETTERS = 50_000
+
+# Any: the messages of every RPC.
+Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 _LABELS = {
     "positive": analysis_pb2.SENTIMENT_LABEL_POSITIVE,
@@ -46,35 +53,31 @@ def build_service(settings: OcrSettings, *, entries: Sequence[ModelEntry] | None
     return Service(
         name=NAME,
         register=partial(rpc.add_OcrServiceServicer_to_server, servicer),
-        load=servicer.load,
+        load=servicer.host.load,
         close=servicer.close,
+        health=servicer.host.health,
+        metrics=servicer.host.metrics,
     )
 
 
 class _OcrServicer(rpc.OcrServiceServicer):
-    """Pictures are decoded in the reader's thread: those in line are bytes, not pixels."""
+    """Pictures are decoded beside the reader: those in line are bytes, not pixels."""
 
     def __init__(self, settings: OcrSettings, entries: Sequence[ModelEntry]) -> None:
-        self._settings = settings
         self._entries = entries
-        self._limits = ImageLimits(max_pixels=settings.max_image_pixels)
-        # No slot: the reader lives on with whichever of its two engines is installed.
-        self._reader_thread = ModelThread("reader", max_waiting=settings.max_waiting)
-        self._reader: Reader | None = None
-        self._analyzer = ModelSlot[Analyzer]("analyzer", max_waiting=settings.max_waiting)
-
-    async def load(self) -> None:
-        loading = self._analyzer.load(partial(load_analyzer, self._settings, self._entries))
-        reading = self._reader_thread.run(
-            load_reader, self._settings, self._entries, timeout_s=None
+        self.host = ModelHost(settings)
+        # Pages differ too much to be read together, and texts to be analyzed together.
+        self._reader = self.host.slot(
+            "reader", partial(load_reader, settings, entries), _read_pages, max_batch=1
         )
-        self._reader, _ = await asyncio.gather(reading, loading)
+        self._analyzer = self.host.slot(
+            "analyzer", partial(load_analyzer, settings, entries), _analyze_texts, max_batch=1
+        )
 
     def close(self) -> None:
-        self._reader_thread.close()
-        self._analyzer.close()
-        if self._reader is not None:
-            self._reader.close()
+        self.host.close()
+        with suppress(Unavailable):  # it was never loaded
+            self._reader.loaded.close()
 
     async def Recognize(  # noqa: N802 - the name of the RPC
         self,
@@ -82,17 +85,18 @@ class _OcrServicer(rpc.OcrServiceServicer):
         context: grpc.aio.ServicerContext[pb.RecognizeRequest, pb.RecognizeResponse],
     ) -> pb.RecognizeResponse:
         began_s = monotonic()
-        language = find_language(request.language)
-        page, size = await self._read(request.image, language, context.time_remaining())
+        languages = find_languages(request.language)
+        page, size = await self._read(request.image, languages, context)
         return pb.RecognizeResponse(
             text=page.text,
             lines=[_line(line) for line in page.lines],
-            language=language.code,
+            language=page.language,
             confidence=page.confidence,
             rotation_degrees=page.rotation_degrees,
             size=size,
             model=self._reading_model(page),
             seconds=monotonic() - began_s,
+            route=page.route,
         )
 
     async def Analyze(  # noqa: N802 - the name of the RPC
@@ -103,11 +107,9 @@ class _OcrServicer(rpc.OcrServiceServicer):
         began_s = monotonic()
         _ = self._analyzer.loaded  # a missing model is told before seconds go into reading
         english = find_language(DEFAULT_LANGUAGE)
-        page, _ = await self._read(request.image, english, context.time_remaining())
+        page, _ = await self._read(request.image, (english,), context)
         text = page.text[:MAX_TEXT_LETTERS]
-        analysis = await self._analyzer.run(
-            Analyzer.analyze, text, timeout_s=context.time_remaining()
-        )
+        analysis = await self._analyze(text, context)
         return pb.AnalyzeResponse(
             text=page.text,
             analysis=self._analysis(analysis),
@@ -125,9 +127,7 @@ class _OcrServicer(rpc.OcrServiceServicer):
             raise InvalidRequest(
                 f"text has {len(request.text)} characters; send 1 to {MAX_TEXT_LETTERS}"
             )
-        analysis = await self._analyzer.run(
-            Analyzer.analyze, request.text, timeout_s=context.time_remaining()
-        )
+        analysis = await self._analyze(request.text, context)
         return pb.AnalyzeTextResponse(
             analysis=self._analysis(analysis),
             model=self._analysis_model(),
@@ -139,7 +139,7 @@ class _OcrServicer(rpc.OcrServiceServicer):
         request: pb.ListLanguagesRequest,  # noqa: ARG002 - it has no fields
         context: grpc.aio.ServicerContext[pb.ListLanguagesRequest, pb.ListLanguagesResponse],  # noqa: ARG002
     ) -> pb.ListLanguagesResponse:
-        reader = self._loaded_reader()
+        reader = self._reader.loaded
         return pb.ListLanguagesResponse(
             languages=[
                 page_pb2.Language(
@@ -148,35 +148,62 @@ class _OcrServicer(rpc.OcrServiceServicer):
                     installed=reader.is_installed(language),
                     engine=reader.engine_of(language),
                     packages=language.packages,
+                    tag=language.tag,
+                    script=language.script,
+                    route=language.route,
+                    error_rate=language.error_rate,
+                    photo_error_rate=language.photo_error_rate,
                 )
                 for language in all_languages().values()
             ]
         )
 
-    async def _read(
-        self, content: bytes, language: Language, timeout_s: float | None
-    ) -> tuple[Page, image_pb2.Size]:
-        reader = self._loaded_reader()
-        return await self._reader_thread.run(
-            _decode_and_read, reader, content, self._limits, language, timeout_s=timeout_s
+    async def ListModels(  # noqa: N802 - as above
+        self,
+        request: pb.ListModelsRequest,  # noqa: ARG002 - it has no fields
+        context: grpc.aio.ServicerContext[pb.ListModelsRequest, pb.ListModelsResponse],  # noqa: ARG002
+    ) -> pb.ListModelsResponse:
+        in_use = self.host.in_use()
+        if self._reader.is_loaded and self._reader.loaded.has_ppocr:
+            in_use |= {entry.name: "cpu" for entry in self._entries if entry.task in PPOCR_TASKS}
+        return pb.ListModelsResponse(
+            models=[
+                image_pb2.ModelInfo(
+                    model=_named(entry, in_use.get(entry.name, "")), **entry.public()
+                )
+                for entry in self._entries
+            ]
         )
 
-    def _loaded_reader(self) -> Reader:
-        if self._reader is None:
-            raise Unavailable("the reader is being loaded; try again later")
-        return self._reader
+    async def _read(
+        self, content: bytes, languages: tuple[Language, ...], context: Context
+    ) -> tuple[Page, image_pb2.Size]:
+        async def work(_: Reader) -> tuple[Page, image_pb2.Size]:
+            async with self.host.decoder.opened(content, _fit) as fitted:
+                page = await self._reader.answer((fitted, languages))
+            return page, image_pb2.Size(width=fitted.original_width, height=fitted.original_height)
+
+        return await self._reader.serve(
+            work, caller=caller_of(context), timeout_s=context.time_remaining()
+        )
+
+    async def _analyze(self, text: str, context: Context) -> Analysis:
+        async def work(_: LoadedModel[Analyzer]) -> Analysis:
+            return await self._analyzer.answer(text)
+
+        return await self._analyzer.serve(
+            work, caller=caller_of(context), timeout_s=context.time_remaining()
+        )
 
     def _reading_model(self, page: Page) -> image_pb2.Model:
         if page.engine == TESSERACT:
             return image_pb2.Model(name=TESSERACT, version=tesseract_version(), device="cpu")
         entry = next(entry for entry in self._entries if entry.name == page.engine)
-        return image_pb2.Model(name=entry.name, version=entry.version, device="cpu")
+        return _named(entry, "cpu")
 
     def _analysis_model(self) -> image_pb2.Model:
         loaded = self._analyzer.loaded
-        return image_pb2.Model(
-            name=loaded.entry.name, version=loaded.entry.version, device=loaded.device
-        )
+        return _named(loaded.entry, loaded.device)
 
     def _analysis(self, analysis: Analysis) -> analysis_pb2.Analysis:
         sentiment = analysis_pb2.Sentiment()
@@ -193,12 +220,22 @@ class _OcrServicer(rpc.OcrServiceServicer):
         )
 
 
-def _decode_and_read(
-    reader: Reader, content: bytes, limits: ImageLimits, language: Language
-) -> tuple[Page, image_pb2.Size]:
-    fitted = fit(decode_image(content, limits).pixels)
-    size = image_pb2.Size(width=fitted.original_width, height=fitted.original_height)
-    return reader.read(fitted, language), size
+def _named(entry: ModelEntry, device: str) -> image_pb2.Model:
+    return image_pb2.Model(name=entry.name, version=entry.version, device=device)
+
+
+def _fit(decoded: DecodedImage) -> FittedImage:
+    return fit(decoded.pixels)
+
+
+def _read_pages(
+    reader: Reader, pages: Sequence[tuple[FittedImage, tuple[Language, ...]]]
+) -> list[Page]:
+    return [reader.read(fitted, *languages) for fitted, languages in pages]
+
+
+def _analyze_texts(loaded: LoadedModel[Analyzer], texts: Sequence[str]) -> list[Analysis]:
+    return [loaded.model.analyze(text) for text in texts]
 
 
 def _line(line: PageLine) -> page_pb2.Line:

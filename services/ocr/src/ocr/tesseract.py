@@ -1,19 +1,21 @@
 """Tesseract in process: reads pages and lines of any script, and finds how a page is turned."""
 
 from collections import OrderedDict
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 
 import cv2
 import numpy as np
 import tesserocr  # type: ignore[import-untyped]  # its stubs lack the py.typed marker
 from numpy.typing import NDArray
-from tesserocr import PSM, RIL, PyTessBaseAPI
+from tesserocr import PSM, PyTessBaseAPI
 
+from modelkit.images import RgbImage
+from ocr.engines import PageLine, ReadText
 from ocr.languages import Language
-from ocr.pictures import Corners
-from ocr.ppocr import ReadText
+from ocr.pictures import Corners, crop, flatten_light, grow
+from ocr.spelling import respell
 from servicekit.errors import LanguageNotInstalled
 
 # Where Debian, Ubuntu, Fedora and Homebrew (Apple silicon, Intel) put the language data.
@@ -25,18 +27,16 @@ _DATA_PLACES = (
     "/usr/local/share/tessdata",
 )
 GREY_AXES = 2
+# A line of 44 pixels height and 64 heights holds about 150 letters; longer crops are squeezed.
+MAX_LINE_ASPECT = 64.0
+_GROWTH = 0.05  # heights; the detector cuts off accents and descenders
+_LINE_HEIGHT_PX = 44  # Tesseract's best size of a line
+_SURE_OF_WORDS = 0.8  # below it a line is tried again without the look for words
+_WORD_LEVEL = "5"  # of a row of the table of words: level, page, block, paragraph, line, word,
+_LINE_FIELDS = 5  # left, top, width, height, confidence, text
 _ORIENTATION_MODEL = "osd"
 # Right for 16 of 20 languages in all four turns; the table says for which scripts it is not asked.
 _LEAST_ORIENTATION_CONFIDENCE = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class PageLine:
-    """One line that was read, with its place in pixels."""
-
-    text: str
-    confidence: float
-    corners: Corners
 
 
 def find_data_dir(told: str) -> Path | None:
@@ -66,19 +66,19 @@ class Tesseract:
     def __init__(self, data_dir: Path | None, *, max_loaded: int) -> None:
         self._data_dir = data_dir
         self._max_loaded = max_loaded
-        self._loaded: OrderedDict[str, PyTessBaseAPI] = OrderedDict()
+        self._loaded: OrderedDict[tuple[Path, ...], PyTessBaseAPI] = OrderedDict()
 
     def has(self, language: Language) -> bool:
         """Tell whether the data of a language is on this machine."""
         return self._find_model(language.tesseract) is not None
 
-    def read_page(self, pixels: NDArray[np.uint8], language: Language) -> list[PageLine]:
+    def read_page(self, pixels: NDArray[np.uint8], *languages: Language) -> list[PageLine]:
         """Read a whole page, its lines in reading order; `pixels` is RGB or grey.
 
         Raises:
-            LanguageNotInstalled: its data is missing.
+            LanguageNotInstalled: the data of a language is missing.
         """
-        api = self._open(language)
+        api = self._open(languages)
         api.SetPageSegMode(PSM.AUTO)
         _set_image(api, pixels)
         api.Recognize()
@@ -87,14 +87,14 @@ class Tesseract:
         return lines
 
     def read_line(
-        self, pixels: NDArray[np.uint8], language: Language, *, raw: bool = False
+        self, pixels: NDArray[np.uint8], *languages: Language, raw: bool = False
     ) -> ReadText:
         """Read a picture of one line; `raw` skips Tesseract's own look for words in it.
 
         Raises:
-            LanguageNotInstalled: its data is missing.
+            LanguageNotInstalled: the data of a language is missing.
         """
-        api = self._open(language)
+        api = self._open(languages)
         api.SetPageSegMode(PSM.RAW_LINE if raw else PSM.SINGLE_LINE)
         _set_image(api, pixels)
         text = " ".join(api.GetUTF8Text().split())
@@ -107,31 +107,46 @@ class Tesseract:
 
         None when there is too little text to tell, or no data for it on this machine.
         """
-        path = self._find_model(_ORIENTATION_MODEL)
-        if path is None:
-            return None
-        api = self._load(path)
-        api.SetPageSegMode(PSM.OSD_ONLY)
-        _set_image(api, pixels)
-        found = api.DetectOrientationScript()
-        api.Clear()
-        if not found or found["orient_conf"] < _LEAST_ORIENTATION_CONFIDENCE:
+        found = self._detect_orientation(pixels)
+        if not found or float(found["orient_conf"]) < _LEAST_ORIENTATION_CONFIDENCE:
             return None
         return -int(found["orient_deg"]) % 360
+
+    def script(self, pixels: NDArray[np.uint8]) -> str:
+        """Return Tesseract's guess of the script, such as "Cyrillic"; empty without one.
+
+        It knows most scripts but not all, and takes the others for one of those it knows.
+        """
+        found = self._detect_orientation(pixels)
+        return str(found["script_name"]) if found else ""
 
     def close(self) -> None:
         """Free every language."""
         while self._loaded:
             self._loaded.popitem()[1].End()
 
-    def _open(self, language: Language) -> PyTessBaseAPI:
-        path = self._find_model(language.tesseract)
+    def _detect_orientation(self, pixels: NDArray[np.uint8]) -> dict[str, str | float]:
+        path = self._find_model(_ORIENTATION_MODEL)
         if path is None:
-            raise LanguageNotInstalled(
-                f"the data of language {language.code} ({language.name}) is not installed; "
-                f"run `apt-get install {language.tesseract_package}`"
-            )
-        return self._load(path)
+            return {}
+        api = self._load((path,))
+        api.SetPageSegMode(PSM.OSD_ONLY)
+        _set_image(api, pixels)
+        found: dict[str, str | float] | None = api.DetectOrientationScript()
+        api.Clear()
+        return found or {}
+
+    def _open(self, languages: Sequence[Language]) -> PyTessBaseAPI:
+        paths: dict[Path, None] = {}  # two languages may share a model
+        for language in languages:
+            path = self._find_model(language.tesseract)
+            if path is None:
+                raise LanguageNotInstalled(
+                    f"the data of language {language.code} ({language.name}) is not installed; "
+                    f"run `apt-get install {language.tesseract_package}`"
+                )
+            paths[path] = None
+        return self._load(tuple(paths))
 
     def _find_model(self, model: str) -> Path | None:
         """Find script models both in `script/`, as upstream has them, and flat, as Debian does."""
@@ -143,17 +158,74 @@ class Tesseract:
                 return path
         return None
 
-    def _load(self, path: Path) -> PyTessBaseAPI:
-        key = str(path)
-        if key in self._loaded:
-            self._loaded.move_to_end(key)
-            return self._loaded[key]
+    def _load(self, paths: tuple[Path, ...]) -> PyTessBaseAPI:
+        if paths in self._loaded:
+            self._loaded.move_to_end(paths)
+            return self._loaded[paths]
         while len(self._loaded) >= self._max_loaded:
             self._loaded.popitem(last=False)[1].End()
-        api = PyTessBaseAPI(path=str(path.parent), lang=path.name.removesuffix(".traineddata"))
+        folder = self._data_dir or paths[0].parent
+        names = (str(path.relative_to(folder)).removesuffix(".traineddata") for path in paths)
+        api = PyTessBaseAPI(path=str(folder), lang="+".join(names))
         api.SetVariable("debug_file", "/dev/null")  # it writes to stderr otherwise
-        self._loaded[key] = api
+        self._loaded[paths] = api
         return api
+
+
+class TesseractReader:
+    """Tesseract for the languages of one picture."""
+
+    def __init__(self, tesseract: Tesseract, languages: Sequence[Language]) -> None:
+        """Load nothing yet."""
+        self._tesseract = tesseract
+        self._languages = tuple(languages)
+
+    def read_page(self, pixels: RgbImage) -> list[PageLine]:
+        """Read a whole page, its lines in reading order.
+
+        Raises:
+            LanguageNotInstalled: the data of a language is missing.
+        """
+        lines = self._tesseract.read_page(pixels, *self._languages)
+        return [PageLine(self._respell(line.text), line.confidence, line.corners) for line in lines]
+
+    def read_lines(self, pixels: RgbImage, lines: Sequence[Corners]) -> list[ReadText]:
+        """Read each line; the answers are in the order of `lines`.
+
+        Raises:
+            LanguageNotInstalled: the data of a language is missing.
+        """
+        if not lines:
+            return []
+        grey = flatten_light(pixels)
+        cuts = (crop(grey, grow(line, _GROWTH), max_aspect=MAX_LINE_ASPECT) for line in lines)
+        return [self._read_cut(_to_height(cut)) for cut in cuts]
+
+    def read_line(self, pixels: RgbImage) -> ReadText:
+        """Read a picture of one line.
+
+        Raises:
+            LanguageNotInstalled: the data of a language is missing.
+        """
+        read = self._tesseract.read_line(pixels, *self._languages)
+        return ReadText(self._respell(read.text), read.confidence)
+
+    def _read_cut(self, line: NDArray[np.uint8]) -> ReadText:
+        read = self._tesseract.read_line(line, *self._languages)
+        if read.confidence < _SURE_OF_WORDS:
+            raw = self._tesseract.read_line(line, *self._languages, raw=True)
+            read = max(read, raw, key=lambda text: text.confidence)
+        return ReadText(self._respell(read.text), read.confidence)
+
+    def _respell(self, text: str) -> str:
+        return respell(text, self._languages[0].code) if len(self._languages) == 1 else text
+
+
+def _to_height(line: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    scale = _LINE_HEIGHT_PX / line.shape[0]
+    size = (max(1, round(line.shape[1] * scale)), _LINE_HEIGHT_PX)
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    return np.asarray(cv2.resize(line, size, interpolation=method), np.uint8)
 
 
 def _set_image(api: PyTessBaseAPI, pixels: NDArray[np.uint8]) -> None:
@@ -164,21 +236,21 @@ def _set_image(api: PyTessBaseAPI, pixels: NDArray[np.uint8]) -> None:
 
 
 def _lines(api: PyTessBaseAPI) -> Iterator[PageLine]:
-    found = api.GetIterator()
-    if found is None:
-        return
-    level = RIL.TEXTLINE
-    while True:
-        box = found.BoundingBox(level)
-        try:
-            text = " ".join(found.GetUTF8Text(level).split())
-        except RuntimeError:  # tesserocr's way to say that the line is empty
-            text = ""
-        if text and box is not None:
-            left, top, right, bottom = box
-            corners = np.array(
-                [[left, top], [right, top], [right, bottom], [left, bottom]], np.float64
-            )
-            yield PageLine(text, found.Confidence(level) / 100, corners)
-        if not found.Next(level):
-            return
+    """Yield the lines of the table of words; the iterator has the letters of Hebrew reversed."""
+    words = (row.split("\t") for row in api.GetTSVText(0).splitlines())
+    for _, line in groupby((word for word in words if word[0] == _WORD_LEVEL), key=_line_of):
+        yield _join(list(line))
+
+
+def _line_of(word: list[str]) -> list[str]:
+    return word[:_LINE_FIELDS]
+
+
+def _join(words: list[list[str]]) -> PageLine:
+    boxes = np.array([word[6:10] for word in words], np.float64)
+    left, top = boxes[:, :2].min(axis=0)
+    right, bottom = (boxes[:, :2] + boxes[:, 2:]).max(axis=0)
+    letters = [len(word[11]) for word in words]
+    confidence = np.average([float(word[10]) for word in words], weights=letters)
+    corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
+    return PageLine(" ".join(word[11] for word in words), float(confidence) / 100, corners)

@@ -1,0 +1,200 @@
+"""Render a clean page in each of the 102 languages: python -m benchmarks.pages FOLDER.
+
+Each page is PNG with its text, line by line, as TXT beside it. HarfBuzz shapes the letters, through
+Pillow's Raqm layout; the fonts are named in fonts.toml and the texts' sources in texts/README.md.
+"""
+
+import argparse
+import re
+import tomllib
+import unicodedata
+from dataclasses import dataclass
+from functools import cache
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont, features
+
+from modelkit.images import RgbImage
+from ocr.languages import Language, all_languages
+
+HERE = Path(__file__).parent
+FONTS_DIR = Path("/usr/share/fonts")
+WIDTH_PX = 1654  # A4 at 200 dpi
+MARGIN_PX = 140
+SIZE_PX = 33  # 12 points at 200 dpi
+LEADING = 1.15
+SIGNS = re.compile(r"[!-\u024f\u2000-\u206f]")  # what fonts of one script leave to another font
+
+# Scripts whose lines may end within a run of letters without a blank.
+UNSPACED = frozenset({"Hans", "Hant", "Jpan", "Thai", "Laoo", "Khmr", "Mymr", "Tibt"})
+SYLLABLE_END = "\u0f0b"  # the tsheg between two Tibetan syllables: the only place to break a line
+# Nothing that hangs on the letter before it starts a line,
+STAYS_BEHIND = frozenset("、。，．：；！？」』）〕】》〉ーっゃゅょッャュョ・၊။ๆໆៗ។៕ฯะาำະາຳ")  # noqa: RUF001 - full-width signs
+# and nothing that the letter after it hangs on ends one.
+HOLDS_NEXT = frozenset("「『（〔【《〈เแโใไເແໂໃໄ\u17d2\u1039")  # noqa: RUF001 - full-width signs
+KILLERS = frozenset("\u103a\u1039\u17d2")  # their letter closes the syllable before it
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenPage:
+    """A picture of a page and what is written on it, its lines parted by line breaks."""
+
+    pixels: RgbImage
+    text: str
+
+
+def main() -> None:
+    """Write every page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument(
+        "--languages", default="", help="codes with commas between; all unless told"
+    )
+    arguments = parser.parse_args()
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    for code in arguments.languages.split(",") if arguments.languages else all_languages():
+        page = render(all_languages()[code])
+        Image.fromarray(page.pixels).save(arguments.folder / f"{code}.png")
+        (arguments.folder / f"{code}.txt").write_text(page.text + "\n", "utf-8")
+
+
+def render(language: Language) -> WrittenPage:
+    """Return the page of a language.
+
+    Raises:
+        FileNotFoundError: the font of its script is not installed.
+    """
+    face = _face(language)
+    text = (HERE / "texts" / f"{language.code}.txt").read_text("utf-8")
+    lines = [line for part in text.splitlines() for line in _wrap(part, face)]
+    height = 2 * MARGIN_PX + face.step_px * len(lines)
+    image = Image.new("RGB", (WIDTH_PX, height), "white")
+    pen = ImageDraw.Draw(image)
+    for number, line in enumerate(lines):
+        _draw(pen, line, face, top=MARGIN_PX + number * face.step_px)
+    return WrittenPage(np.asarray(image), "\n".join(lines))
+
+
+def missing_fonts() -> list[Path]:
+    """Return the fonts of fonts.toml that are not on this machine."""
+    entries = [entry for group in _table().values() for entry in group.values()]
+    named = {
+        FONTS_DIR / str(entry[key])
+        for entry in entries
+        for key in ("font", "signs")
+        if key in entry
+    }
+    return sorted(path for path in named if not path.is_file())
+
+
+@dataclass(frozen=True, slots=True)
+class _Face:
+    """The fonts of a language."""
+
+    language: Language
+    letters: ImageFont.FreeTypeFont
+    signs: ImageFont.FreeTypeFont
+    step_px: int  # from line to line
+
+    @property
+    def direction(self) -> str:
+        return "rtl" if self.language.right_to_left else "ltr"
+
+    def run_width_px(self, run: str, font: ImageFont.FreeTypeFont) -> float:
+        """Return the width of a run of one font."""
+        tag = self.language.tag
+        return float(font.getlength(run, direction=self.direction, language=tag))
+
+    def runs(self, line: str) -> list[tuple[str, ImageFont.FreeTypeFont]]:
+        """Cut a line where the font changes."""
+        if self.signs is self.letters:
+            return [(line, self.letters)]
+        parts = groupby(line, key=lambda letter: SIGNS.match(letter) is not None)
+        return [("".join(run), self.signs if is_sign else self.letters) for is_sign, run in parts]
+
+    def width_px(self, line: str) -> float:
+        """Return the width of a line."""
+        return sum(self.run_width_px(run, font) for run, font in self.runs(line))
+
+
+def _draw(pen: ImageDraw.ImageDraw, line: str, face: _Face, *, top: int) -> None:
+    baseline = top + face.letters.getmetrics()[0]
+    to_left = face.language.right_to_left
+    x = float(WIDTH_PX - MARGIN_PX if to_left else MARGIN_PX)
+    for run, font in face.runs(line):
+        width = face.run_width_px(run, font)
+        x -= width if to_left else 0
+        pen.text(
+            (x, baseline),
+            run,
+            fill="black",
+            font=font,
+            anchor="ls",
+            direction=face.direction,
+            language=face.language.tag,
+        )
+        x += 0 if to_left else width
+
+
+def _face(language: Language) -> _Face:
+    if not features.check("raqm"):
+        raise RuntimeError("this Pillow has no Raqm: letters would not be shaped")
+    table = _table()
+    entry = table["languages"].get(language.code) or table["scripts"][language.script]
+    letters = _load(str(entry["font"]), int(entry.get("index", 0)))
+    signs = _load(str(entry["signs"])) if "signs" in entry else letters
+    step_px = round(sum(letters.getmetrics()) * float(entry.get("leading", LEADING)))
+    return _Face(language, letters, signs, step_px)
+
+
+def _load(file: str, index: int = 0) -> ImageFont.FreeTypeFont:
+    layout = ImageFont.Layout.RAQM
+    return ImageFont.truetype(FONTS_DIR / file, SIZE_PX, index=index, layout_engine=layout)
+
+
+@cache
+def _table() -> dict[str, dict[str, dict[str, str | int | float]]]:
+    return tomllib.loads((HERE / "fonts.toml").read_text("utf-8"))
+
+
+def _wrap(text: str, face: _Face) -> list[str]:
+    lines: list[str] = []
+    line = ""
+    for piece in _pieces(text, face.language):
+        if line and face.width_px((line + piece).rstrip()) > WIDTH_PX - 2 * MARGIN_PX:
+            lines.append(line.strip())
+            line = ""
+        line += piece
+    return [*lines, line.strip()]
+
+
+def _pieces(text: str, language: Language) -> list[str]:
+    """Cut a paragraph where a line may end."""
+    if language.script not in UNSPACED:
+        return [word + " " for word in text.split()]
+    pieces = [""]
+    for index, letter in enumerate(text):
+        if pieces[-1] and _may_start(text, index, language):
+            pieces.append("")
+        pieces[-1] += letter
+    return pieces
+
+
+def _may_start(text: str, index: int, language: Language) -> bool:
+    """Tell whether a line may start at this letter."""
+    before, letter, after = text[index - 1], text[index], text[index + 1 : index + 2]
+    if before == " " or language.script == "Tibt":
+        return before in {" ", SYLLABLE_END}
+    return (
+        letter not in STAYS_BEHIND
+        and before not in HOLDS_NEXT
+        and after not in KILLERS
+        and unicodedata.category(letter) in {"Lo", "Ps", "Pi", "Nd"}
+        and not (before.isdigit() and letter.isdigit())
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+"""Measure every route of every language and write the table of routes: python -m benchmarks.routes.
+
+Each language's page is read clean and as a photo. PP-OCR reads receipts and forms best, so it is
+kept where it reads pages about as well as the best route; where it misses some letters of the
+language Tesseract helps it, and where it misses many Tesseract reads alone.
+"""
+
+import argparse
+import csv
+import zlib
+from pathlib import Path
+
+from benchmarks.distortion import photograph
+from benchmarks.pages import WrittenPage, render
+from benchmarks.text_errors import character_error_rate
+from modelkit.images import RgbImage
+from modelkit.manifest import load_manifest
+from ocr.languages import (
+    BOTH_LINES,
+    PP_OCR_LINES,
+    TESSERACT_LINES,
+    Language,
+    all_languages,
+)
+from ocr.loaders import load_routes
+from ocr.pictures import fit
+from ocr.routes import Routes
+from ocr.settings import OcrSettings
+
+TABLE = Path(__file__).parents[1] / "services/ocr/src/ocr/routes.tsv"
+READ_BY_PP_OCR = frozenset({"Latn", "Latf", "Hans", "Hant", "Jpan"})
+AS_GOOD = 0.002  # a difference of one or two letters on a page tells nothing
+MISSES_LETTERS = 0.01  # of PP-OCR
+
+Errors = tuple[float, float]  # on the clean page and on the photo
+
+
+def main() -> None:
+    """Measure, print and write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        "--languages", default="", help="codes with commas between; all unless told"
+    )
+    parser.add_argument("--table", type=Path, default=TABLE)
+    arguments = parser.parse_args()
+    wanted = set(arguments.languages.split(",")) if arguments.languages else set(all_languages())
+    routes = load_routes(OcrSettings(threads=1, loaded_languages=4), load_manifest("ocr"))
+    rows = {row["code"]: row for row in _read_table(arguments.table)}
+    for code in sorted(wanted):
+        errors = measure(routes, all_languages()[code])
+        best = choose(errors)
+        shown = "  ".join(
+            f"{name} {clean:.4f} {photo:.4f}" for name, (clean, photo) in errors.items()
+        )
+        print(f"{code:9} {best:16} {shown}", flush=True)
+        clean, photo = (f"{rate:.4f}" for rate in errors[best])
+        rows[code] = {"code": code, "route": best, "clean_cer": clean, "photo_cer": photo}
+    _write_table(arguments.table, rows)
+
+
+def measure(routes: Routes, language: Language) -> dict[str, Errors]:
+    """Return the character error rates of every route that can read a language."""
+    page = render(language)
+    photo = photograph(page.pixels, seed=seed_of(language))
+    names = [TESSERACT_LINES]
+    if language.script in READ_BY_PP_OCR:
+        names = [PP_OCR_LINES, BOTH_LINES, TESSERACT_LINES]
+    errors = {}
+    for name in names:
+        clean, shot = (
+            _errors(routes, pixels, page, language, name) for pixels in (page.pixels, photo)
+        )
+        errors[name] = (clean, shot)
+    return errors
+
+
+def choose(errors: dict[str, Errors]) -> str:
+    """Return the route of a language with these error rates."""
+    mean = {name: sum(rates) / len(rates) for name, rates in errors.items()}
+    ppocr = mean.get(PP_OCR_LINES, 1.0)
+    if ppocr <= min(mean.values()) + AS_GOOD:
+        return PP_OCR_LINES
+    return BOTH_LINES if ppocr <= MISSES_LETTERS else TESSERACT_LINES
+
+
+def seed_of(language: Language) -> int:
+    """Return the seed of a language's photo, the same on every machine."""
+    return zlib.crc32(language.code.encode())
+
+
+def _errors(
+    routes: Routes, pixels: RgbImage, page: WrittenPage, language: Language, route: str
+) -> float:
+    fitted = fit(pixels).pixels
+    read = routes.read(fitted, routes.detect(fitted), (language,), route=route)
+    return character_error_rate(page.text, "\n".join(line.text for line in read.lines))
+
+
+def _read_table(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t"))
+
+
+def _write_table(path: Path, rows: dict[str, dict[str, str]]) -> None:
+    with path.open("w", encoding="utf-8", newline="") as file:
+        columns = ["code", "route", "clean_cer", "photo_cer"]
+        table = csv.DictWriter(file, columns, delimiter="\t", lineterminator="\n")
+        table.writeheader()
+        table.writerows(rows[code] for code in sorted(rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,223 @@
+"""The routes from a picture to its lines, and the choice between them.
+
+Tesseract's own layout drops lines of some scripts and most of a photo, so a detector finds the
+lines, and the engine that reads the language best reads them one by one.
+"""
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+
+import numpy as np
+
+from modelkit.images import RgbImage
+from ocr.engines import PageLine, ReadText, evidence, mean_confidence
+from ocr.languages import (
+    BOTH_LINES,
+    PP_OCR_LINES,
+    TESSERACT_LINES,
+    TESSERACT_PAGE,
+    Language,
+)
+from ocr.layout import Row, order_rows, row_corners
+from ocr.pictures import Corners
+from ocr.ppocr import MIN_LINE_CONFIDENCE, PpOcr
+from ocr.tesseract import Tesseract, TesseractReader
+from servicekit.errors import ModelNotInstalled
+
+_LINE_SHARE = 0.4  # a picture is one line when its only row is this share of its height
+_LINE_ASPECT = 8.0  # the same without a detector: wider than so many heights
+# Below this the lines are doubted and Tesseract's own layout is tried: Nastaliq, whose lines reach
+# into each other, has .6; other scripts have .8 and more, on photos too.
+_DOUBTFUL_CONFIDENCE = 0.7
+# Where both engines see the same line but for a few letters, Tesseract knows the letters of the
+# language and PP-OCR does not; where they see different lines, as on a receipt, PP-OCR sees better.
+_SAME_LINE = 0.8  # least share of letters in common
+_TRUSTED_CONFIDENCE = 0.8  # of Tesseract
+_WIDE_SCRIPTS = frozenset({"Hans", "Hant", "Jpan"})
+
+
+@dataclass(frozen=True, slots=True)
+class ReadLines:
+    """The lines of a picture in reading order, and how they were read."""
+
+    lines: list[PageLine]
+    route: str
+    languages: tuple[Language, ...]
+
+
+class Routes:
+    """Every route that the installed engines allow; for one thread.
+
+    Args:
+        ppocr: The PP-OCR models, or why they are missing.
+        tesseract: Tesseract with the languages that are installed.
+    """
+
+    def __init__(self, ppocr: PpOcr | ModelNotInstalled, tesseract: Tesseract) -> None:
+        self._ppocr = ppocr if isinstance(ppocr, PpOcr) else None
+        self._missing = ppocr if isinstance(ppocr, ModelNotInstalled) else None
+        self._tesseract = tesseract
+
+    def detect(self, pixels: RgbImage) -> list[Corners]:
+        """Return the corners of every piece of a line, in no order; none without PP-OCR."""
+        return [] if self._ppocr is None else self._ppocr.detect(pixels)
+
+    def read(
+        self,
+        pixels: RgbImage,
+        pieces: Sequence[Corners],
+        languages: tuple[Language, ...],
+        *,
+        route: str = "",
+    ) -> ReadLines:
+        """Read a picture in some languages, by their own route unless another one is told.
+
+        Args:
+            pixels: the picture.
+            pieces: what `detect` found in it.
+            languages: one or more.
+            route: one of the routes of `ocr.languages`, or empty.
+
+        Raises:
+            ModelNotInstalled: the PP-OCR models are missing.
+            LanguageNotInstalled: Tesseract's data of a language is missing.
+        """
+        if self._ppocr is None or route == TESSERACT_PAGE:
+            return self._read_page(pixels, languages)
+        route = route or self._choose(languages)
+        if route == PP_OCR_LINES:
+            lines = _read_with_ppocr(self._ppocr, pixels, pieces, languages)
+        elif route == BOTH_LINES:
+            lines = self._read_with_both(self._ppocr, pixels, pieces, languages)
+        else:
+            lines, route = self._read_with_tesseract(pixels, pieces, languages)
+        return ReadLines(lines, route, languages)
+
+    def _choose(self, languages: Sequence[Language]) -> str:
+        if all(language.route == TESSERACT_LINES for language in languages):
+            return TESSERACT_LINES
+        return BOTH_LINES if self._of_tesseract(languages) else PP_OCR_LINES
+
+    def _of_tesseract(self, languages: Sequence[Language]) -> list[Language]:
+        """Return the languages that Tesseract reads: PP-OCR can do without its help."""
+        return [
+            language
+            for language in languages
+            if language.route == TESSERACT_LINES
+            or (language.route == BOTH_LINES and self._tesseract.has(language))
+        ]
+
+    def _read_page(self, pixels: RgbImage, languages: tuple[Language, ...]) -> ReadLines:
+        """Read by Tesseract's own layout."""
+        if self._missing is not None and any(
+            language.route != TESSERACT_LINES and not self._tesseract.has(language)
+            for language in languages
+        ):
+            raise ModelNotInstalled(str(self._missing)) from self._missing
+        reader = TesseractReader(self._tesseract, languages)
+        if pixels.shape[1] > _LINE_ASPECT * pixels.shape[0]:
+            return ReadLines(_whole(pixels, reader), TESSERACT_LINES, languages)
+        return ReadLines(reader.read_page(pixels), TESSERACT_PAGE, languages)
+
+    def _read_with_tesseract(
+        self, pixels: RgbImage, pieces: Sequence[Corners], languages: Sequence[Language]
+    ) -> tuple[list[PageLine], str]:
+        reader = TesseractReader(self._tesseract, languages)
+        to_left = all(language.right_to_left for language in languages)
+        rows = [row_corners(pieces, row) for row in order_rows(pieces, right_to_left=to_left)]
+        if len(rows) == 1 and _height(rows[0]) >= _LINE_SHARE * pixels.shape[0]:
+            return _whole(pixels, reader), TESSERACT_LINES
+        lines = _joined(rows, reader.read_lines(pixels, rows))
+        if lines and mean_confidence(lines) >= _DOUBTFUL_CONFIDENCE:
+            return lines, TESSERACT_LINES
+        page = reader.read_page(pixels)
+        is_better = evidence(page) > evidence(lines)
+        return (page, TESSERACT_PAGE) if is_better else (lines, TESSERACT_LINES)
+
+    def _read_with_both(
+        self,
+        ppocr: PpOcr,
+        pixels: RgbImage,
+        pieces: Sequence[Corners],
+        languages: Sequence[Language],
+    ) -> list[PageLine]:
+        to_left = all(language.right_to_left for language in languages)
+        rows = order_rows(pieces, right_to_left=to_left)
+        corners = [row_corners(pieces, row) for row in rows]
+        by_piece = ppocr.read_lines(pixels, pieces)
+        by_ppocr = [_merge([by_piece[index] for index in row], languages) for row in rows]
+        helped = self._of_tesseract(languages) or languages
+        tesseract = TesseractReader(self._tesseract, helped)
+        by_tesseract = tesseract.read_lines(pixels, corners)
+        is_foreign = any(language.route == PP_OCR_LINES for language in languages)
+        better = [
+            max(pair, key=lambda read: read.evidence) if is_foreign else _better(*pair)
+            for pair in zip(by_ppocr, by_tesseract, strict=True)
+        ]
+        lines = _joined(corners, better)
+        return [line for line in lines if line.confidence >= MIN_LINE_CONFIDENCE]
+
+
+def _read_with_ppocr(
+    ppocr: PpOcr, pixels: RgbImage, pieces: Sequence[Corners], languages: Sequence[Language]
+) -> list[PageLine]:
+    read = ppocr.read_lines(pixels, pieces)
+    kept = [
+        index
+        for index, piece in enumerate(read)
+        if piece.text and piece.confidence >= MIN_LINE_CONFIDENCE
+    ]
+    pieces, read = [pieces[index] for index in kept], [read[index] for index in kept]
+    rows: list[Row] = order_rows(pieces)
+    texts = [_merge([read[index] for index in row], languages) for row in rows]
+    return _lines([row_corners(pieces, row) for row in rows], texts)
+
+
+def _merge(pieces: Sequence[ReadText], languages: Sequence[Language]) -> ReadText:
+    """Join the pieces of a row."""
+    kept = [piece for piece in pieces if piece.text and piece.confidence >= MIN_LINE_CONFIDENCE]
+    if not kept:
+        return ReadText("", 0.0)
+    text = " ".join(piece.text for piece in kept)
+    if not any(language.script in _WIDE_SCRIPTS for language in languages):
+        text = _narrow(text)
+    return ReadText(text, mean_confidence(kept))
+
+
+def _better(ppocr: ReadText, tesseract: ReadText) -> ReadText:
+    alike = SequenceMatcher(None, ppocr.text, tesseract.text, autojunk=False).ratio()
+    if alike >= _SAME_LINE and tesseract.confidence >= _TRUSTED_CONFIDENCE:
+        return tesseract
+    return max(ppocr, tesseract, key=lambda read: read.evidence)
+
+
+def _whole(pixels: RgbImage, reader: TesseractReader) -> list[PageLine]:
+    """Read a picture that is one line."""
+    height, width = (float(side) for side in pixels.shape[:2])
+    corners = np.array([[0.0, 0.0], [width, 0.0], [width, height], [0.0, height]])
+    return _joined([corners], [reader.read_line(pixels)])
+
+
+def _joined(rows: Sequence[Corners], texts: Sequence[ReadText]) -> list[PageLine]:
+    return [line for line in _lines(rows, texts) if line.text]
+
+
+def _lines(rows: Sequence[Corners], texts: Sequence[ReadText]) -> list[PageLine]:
+    return [
+        PageLine(read.text, read.confidence, corners)
+        for corners, read in zip(rows, texts, strict=True)
+    ]
+
+
+def _height(corners: Corners) -> float:
+    return float(np.hypot(*(corners[3] - corners[0])))
+
+
+def _narrow(text: str) -> str:
+    """Return full-width letters and signs as the usual ones; the recogniser confuses the two."""
+    return "".join(
+        unicodedata.normalize("NFKC", letter) if "\uff01" <= letter <= "\uff5e" else letter
+        for letter in text
+    )
