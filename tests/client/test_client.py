@@ -105,7 +105,16 @@ async def test_languages_are_the_same_over_both(rest: Client, services: dict[str
 
     assert languages == await services["ocr"].languages()
     assert languages[1] == Language(
-        "tir", "Tigrinya", installed=False, engine="tesseract", packages=("tesseract-ocr-tir",)
+        "tir",
+        "Tigrinya",
+        installed=False,
+        engine="tesseract",
+        packages=("tesseract-ocr-tir",),
+        tag="ti",
+        script="Ethi",
+        route="tesseract-lines",
+        error_rate=0.5,
+        photo_error_rate=0.0,
     )
 
 

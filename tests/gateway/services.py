@@ -10,7 +10,7 @@ from typing import Final
 
 from imagemesh.colorize.v1 import colorize_service_pb2 as colorize_pb
 from imagemesh.colorize.v1 import colorize_service_pb2_grpc as colorize_rpc
-from imagemesh.image.v1.image_pb2 import Box, Model, Point, Size
+from imagemesh.image.v1.image_pb2 import Box, Model, ModelInfo, Point, Size
 from imagemesh.ocr.v1 import analysis_pb2, page_pb2
 from imagemesh.ocr.v1 import ocr_service_pb2 as ocr_pb
 from imagemesh.ocr.v1 import ocr_service_pb2_grpc as ocr_rpc
@@ -76,6 +76,13 @@ class Colorize(colorize_rpc.ColorizeServiceServicer):
             seconds=SECONDS,
         )
 
+    async def ListModels(  # noqa: N802 - the name of the RPC
+        self, request: colorize_pb.ListModelsRequest, context: Context
+    ) -> colorize_pb.ListModelsResponse:
+        """Answer with the one model."""
+        await self.stage.play(request, context, word=b"")
+        return colorize_pb.ListModelsResponse(models=[model_info("colorize")])
+
 
 @dataclass(frozen=True, slots=True)
 class Ocr(ocr_rpc.OcrServiceServicer):
@@ -101,6 +108,7 @@ class Ocr(ocr_rpc.OcrServiceServicer):
             size=SIZE,
             model=MODEL,
             seconds=SECONDS,
+            route="pp-ocr-lines",
         )
 
     async def Analyze(  # noqa: N802 - the name of the RPC
@@ -131,7 +139,14 @@ class Ocr(ocr_rpc.OcrServiceServicer):
         return ocr_pb.ListLanguagesResponse(
             languages=[
                 page_pb2.Language(
-                    code="eng", name="English", installed=True, engine="pp-ocrv6-small"
+                    code="eng",
+                    name="English",
+                    installed=True,
+                    engine="pp-ocrv6-small",
+                    tag="en",
+                    script="Latn",
+                    route="pp-ocr-lines",
+                    photo_error_rate=0.25,
                 ),
                 page_pb2.Language(
                     code="tir",
@@ -139,9 +154,20 @@ class Ocr(ocr_rpc.OcrServiceServicer):
                     installed=False,
                     engine="tesseract",
                     packages=["tesseract-ocr-tir"],
+                    tag="ti",
+                    script="Ethi",
+                    route="tesseract-lines",
+                    error_rate=0.5,
                 ),
             ]
         )
+
+    async def ListModels(  # noqa: N802 - the name of the RPC
+        self, request: ocr_pb.ListModelsRequest, context: Context
+    ) -> ocr_pb.ListModelsResponse:
+        """Answer with the model of one task."""
+        await self.stage.play(request, context, word=b"")
+        return ocr_pb.ListModelsResponse(models=[model_info("read-text")])
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +211,26 @@ class Vision(vision_rpc.VisionServiceServicer):
         return vision_pb.DetectNudityResponse(
             is_nude=True, confidence=0.99999999, threshold=0.8, model=MODEL, seconds=SECONDS
         )
+
+    async def ListModels(  # noqa: N802 - the name of the RPC
+        self, request: vision_pb.ListModelsRequest, context: Context
+    ) -> vision_pb.ListModelsResponse:
+        """Answer with a model that is in use and one that is not."""
+        await self.stage.play(request, context, word=b"")
+        better = model_info("classify", model=Model(name="better", version="2"))
+        return vision_pb.ListModelsResponse(models=[model_info("classify"), better])
+
+
+def model_info(task: str, *, model: Model = MODEL) -> ModelInfo:
+    """Return what a service says of a model."""
+    return ModelInfo(
+        model=model,
+        task=task,
+        profile="embedded",
+        licence="Apache-2.0",
+        source="written by hand",
+        card="README.md",
+    )
 
 
 @asynccontextmanager

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import grpc
 
+from servicekit.callers import caller_of
 from servicekit.errors import (
     InvalidRequest,
     MeshError,
@@ -36,6 +37,7 @@ class Call:
     request: Any  # Any: one of eight requests
     request_id: str
     remaining_s: float
+    caller: str
 
 
 @dataclass(slots=True)
@@ -51,7 +53,8 @@ class Stage:
         """Note the call, then fail or wait as the word says."""
         metadata = dict(context.invocation_metadata() or ())
         request_id = str(metadata["x-request-id"])
-        self.calls.append(Call(request, request_id, float(context.time_remaining() or 0)))
+        remaining_s = float(context.time_remaining() or 0)
+        self.calls.append(Call(request, request_id, remaining_s, caller_of(context)))
         if word in FAULTS:
             raise FAULTS[word](f"{word.decode()}, said the service")
         if word == BUG:

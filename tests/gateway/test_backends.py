@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from servicekit.server import serving
-from tests.gateway.running import Gateway, gateway_settings, running
+from tests.gateway.running import Gateway, create_key, gateway_settings, running
 from tests.gateway.services import service_settings, services_of, serving_all
 from tests.gateway.stage import Stage
 
@@ -137,3 +137,18 @@ async def test_gateway_without_its_database_is_not_ready(
         reply = await gateway.send("GET", "/readyz")
 
     assert (reply.status, reply.json["status"]) == (503, "no database")
+
+
+async def test_services_tell_accounts_apart_without_their_names(
+    gateway: Gateway, stage: Stage
+) -> None:
+    """They share a model fairly between callers, so that nobody's thousand requests stop others."""
+    other = await create_key(gateway.settings, account="Zoë")
+    callers = []
+    for key in (gateway.key, gateway.key, other):
+        reply = await gateway.post("analyzed-text", {"text": "hello"}, x_api_key=key)
+        assert reply.status == 200
+        callers.append(stage.calls[-1].caller)
+
+    assert callers[0] == callers[1] != callers[2]
+    assert "Zo" not in callers[2]

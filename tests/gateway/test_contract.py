@@ -124,6 +124,11 @@ async def test_languages_are_listed(gateway: Gateway) -> None:
             "installed": True,
             "engine": "pp-ocrv6-small",
             "packages": [],
+            "tag": "en",
+            "script": "Latn",
+            "route": "pp-ocr-lines",
+            "error_rate": 0.0,
+            "photo_error_rate": 0.25,
         },
         {
             "code": "tir",
@@ -131,5 +136,10 @@ async def test_languages_are_listed(gateway: Gateway) -> None:
             "installed": False,
             "engine": "tesseract",
             "packages": ["tesseract-ocr-tir"],
+            "tag": "ti",
+            "script": "Ethi",
+            "route": "tesseract-lines",
+            "error_rate": 0.5,
+            "photo_error_rate": 0.0,
         },
     ]

@@ -29,7 +29,14 @@ async def answer(gateway: Gateway, endpoint: str, *, details: bool) -> Reply:
         ("colorize", {**SIZED, "already_coloured": True}),
         (
             "ocr",
-            {**SIZED, "lang": "eng", "confidence": 0.75, "rotation_degrees": 90, "lines": [LINE]},
+            {
+                **SIZED,
+                "lang": "eng",
+                "confidence": 0.75,
+                "rotation_degrees": 90,
+                "lines": [LINE],
+                "route": "pp-ocr-lines",
+            },
         ),
         ("analyzed-ocr", {**TIMED, "analysis_model": MODEL, "language": "en"}),
         ("analyzed-text", {**TIMED, "language": "en"}),

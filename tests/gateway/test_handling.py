@@ -17,7 +17,7 @@ from tests.gateway.services import serving_all
 from tests.gateway.stage import WAIT, Stage
 
 ENOUGH_S = 20  # far beyond what any of the waits below takes
-TOO_LARGE = b"x" * (64 * 1024 + 1)
+TOO_LARGE = b"x" * (768 * 1024 + 1)
 NO_ORIGIN = says(b"HTTP/1.1 404 Not Found\r\n\r\n")
 
 

@@ -25,7 +25,7 @@ include-path = "/api/v1/batch"
 [operations.checks.negative_data_rejection]
 enabled = false
 """
-_OPERATIONS = 15
+_OPERATIONS = 16
 
 
 async def test_every_answer_to_made_up_requests_is_one_of_the_document(

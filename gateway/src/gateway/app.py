@@ -14,6 +14,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from gateway.accounts.credits import Credits
+from gateway.admin.service import serving_admin
 from gateway.database.clock import Clock, utc_now
 from gateway.database.engine import DatabaseUnavailable
 from gateway.edge import HttpEdge, render_http_exception, render_problem
@@ -22,6 +23,7 @@ from gateway.jobs.answers import JOBS_PATH
 from gateway.mesh import Mesh, open_mesh
 from gateway.openapi.document import openapi_document
 from gateway.openapi.lookups import (
+    CAPABILITIES_PATH,
     LANGUAGES_PATH,
     OWN_RESULTS_PATH,
     USAGE_PATH,
@@ -39,6 +41,7 @@ Answer = Callable[[Request], Awaitable[Response]]
 LookUp = Callable[[Lookups, Request], Awaitable[Response]]
 
 _LOOKUPS: Final[Mapping[str, Mapping[str, LookUp]]] = {
+    CAPABILITIES_PATH: {"GET": Lookups.capabilities},
     LANGUAGES_PATH: {"GET": Lookups.languages},
     USAGE_PATH: {"GET": Lookups.usage},
     JOBS_PATH + "/{id}": {"GET": Lookups.job, "DELETE": Lookups.cancel_job},
@@ -70,7 +73,7 @@ def build_app(
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[Mapping[str, Any]]:  # Any: Starlette's state
-        async with open_mesh(settings, credit=credit, clock=clock) as mesh:
+        async with open_mesh(settings, credit=credit, clock=clock) as mesh, serving_admin(mesh):
             yield {"mesh": mesh, "gate": Gate(mesh), "lookups": Lookups(mesh)}
 
     app = Starlette(

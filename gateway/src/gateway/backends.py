@@ -1,6 +1,7 @@
 """The services behind the gateway: their channels, calls, health, and their errors as problems."""
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from gateway.settings import GatewaySettings
 from imagemesh.colorize.v1 import colorize_service_pb2_grpc as colorize_rpc
 from imagemesh.ocr.v1 import ocr_service_pb2_grpc as ocr_rpc
 from imagemesh.vision.v1 import vision_service_pb2_grpc as vision_rpc
+from servicekit.callers import CALLER_KEY
 from servicekit.client import open_channel
 from servicekit.interceptors import REQUEST_ID_KEY
 from servicekit.statuses import reason_of
@@ -92,14 +94,25 @@ async def call(
     *,
     timeout_s: float,
     request_id: str,
+    caller: str = "",
 ) -> ResponseT:
     """Return the answer of `rpc`.
+
+    Args:
+        rpc: of a service.
+        request: its message.
+        timeout_s: longest wait, in seconds.
+        request_id: travels with it.
+        caller: the account that asks; accounts share the models fairly.
 
     Raises:
         Problem: what the service or the way to it said, as a REST error.
     """
     try:
-        return await rpc(request, timeout=timeout_s, metadata=((REQUEST_ID_KEY, request_id),))
+        # A digest: metadata is ASCII, and the services need not know who it is.
+        digest = hashlib.blake2s(caller.encode(), digest_size=8).hexdigest()
+        metadata = ((REQUEST_ID_KEY, request_id), (CALLER_KEY, digest))
+        return await rpc(request, timeout=timeout_s, metadata=metadata)
     except grpc.aio.AioRpcError as error:
         raise _problem(error) from error
 

@@ -25,6 +25,10 @@ Url = Annotated[
 Details = Annotated[
     bool, Meta(description="True adds `details`: the model, its version, its device, the time.")
 ]
+ErrorRate = Annotated[
+    float,
+    Meta(ge=0, description="Wrong letters for each right one, measured on one page of it."),
+]
 MinConfidence = Annotated[
     float, Meta(ge=0, le=1, description="What is less sure than this is left out.")
 ]
@@ -77,7 +81,12 @@ class OcrRequest(Request, frozen=True, forbid_unknown_fields=True, kw_only=True)
     """The picture to read."""
 
     lang: Annotated[
-        str, Meta(max_length=20, description="Language code; GET /api/v1/languages lists them.")
+        str,
+        Meta(
+            max_length=60,
+            description="Language code or BCP 47 tag, as GET /api/v1/languages lists them; up to "
+            'four of them with "+" between two; or "auto", which finds the language.',
+        ),
     ] = "eng"
     min_confidence: Annotated[
         float,
@@ -149,6 +158,7 @@ class AnswerDetails(Struct, frozen=True, omit_defaults=True, kw_only=True):
     confidence: Confidence | None = None
     rotation_degrees: int | None = None
     lines: list[TextLine] | None = None
+    route: Annotated[str, Meta(description="How the page was read.")] | None = None
     threshold: Confidence | None = None
     language: str | None = None
 
@@ -245,6 +255,11 @@ class Language(Struct, frozen=True):
     installed: bool
     engine: str
     packages: list[str]
+    tag: Annotated[str, Meta(description="BCP 47 tag, which can be sent instead of the code.")]
+    script: Annotated[str, Meta(description="ISO 15924 code of its script.")]
+    route: Annotated[str, Meta(description="How its pages are read.")]
+    error_rate: ErrorRate
+    photo_error_rate: ErrorRate
 
 
 class ColorizeAnswer(Struct, frozen=True, omit_defaults=True):

@@ -1,12 +1,12 @@
 """The edge of every HTTP request: its id, its error shape, its log line and its metrics."""
 
 import re
-import uuid
+import secrets
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from time import monotonic
 
 import structlog
-from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -27,6 +27,8 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 # Codes of faults that pass by themselves; a model that is not installed stays so.
 _PASSING = frozenset({"overloaded", "unavailable"})
+
+RawHeader = tuple[bytes, bytes]
 
 _log = get_logger("http")
 
@@ -58,9 +60,8 @@ class HttpEdge:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers.update(scope["state"].get("answer_headers", {}))
-                headers["X-Request-Id"] = request_id
+                added = {**scope["state"].get("answer_headers", {}), "x-request-id": request_id}
+                message["headers"] = _with_headers(message["headers"], added)
             await send(message)
 
         self._metrics.http_in_flight.inc()
@@ -86,6 +87,13 @@ class HttpEdge:
             status=status,
             seconds=round(seconds, 4),
         )
+
+
+def _with_headers(headers: Iterable[RawHeader], added: Mapping[str, str]) -> list[RawHeader]:
+    """Return an answer's headers with others in the place of those of the same names."""
+    raw = [(name.lower().encode(), value.encode("latin-1")) for name, value in added.items()]
+    names = {name for name, _ in raw}
+    return [*(header for header in headers if header[0].lower() not in names), *raw]
 
 
 def _route(scope: Scope) -> str:
@@ -141,4 +149,4 @@ def _request_id(scope: Scope) -> str:
     for name, value in scope["headers"]:
         if name == b"x-request-id" and _REQUEST_ID.fullmatch(value.decode("latin-1")):
             return str(value.decode("latin-1"))
-    return uuid.uuid4().hex
+    return secrets.token_hex(16)

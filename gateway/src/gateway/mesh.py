@@ -10,6 +10,7 @@ from obstore.exceptions import BaseError as ObstoreError
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from gateway.accounts.accounts import AccountStore
 from gateway.accounts.credits import Credits
 from gateway.accounts.idempotency import IdempotentAnswers
 from gateway.accounts.keys import KeyStore
@@ -42,6 +43,7 @@ class Mesh:
     """What answers requests."""
 
     settings: GatewaySettings
+    accounts: AccountStore
     keys: KeyStore
     rates: RateLimits
     idempotent: IdempotentAnswers
@@ -85,6 +87,7 @@ async def open_mesh(
         webhooks, jobs = await stack.enter_async_context(_jobs(engine, settings, clock))
         yield Mesh(
             settings=settings,
+            accounts=AccountStore(engine, clock=clock),
             keys=books.keys,
             rates=rates,
             idempotent=books.idempotent,

@@ -1,9 +1,10 @@
 """Settings of the gateway, read from variables that begin with GATEWAY_."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from gateway.accounts.rates import MEMORY, parse_rates
@@ -12,6 +13,8 @@ from gateway.fetching.addresses import Network, parse_networks
 from servicekit.settings import ProcessSettings
 
 _MIN_SECRET_CHARACTERS = 32  # 128 bits, written in hex
+
+_TOKEN = re.compile(r"[\x21-\x7e]+")  # what travels in a header as it is
 
 
 class GatewaySettings(ProcessSettings):
@@ -156,11 +159,49 @@ class GatewaySettings(ProcessSettings):
         "each of the four further waits is four times as long.",
     )
 
+    admin_host: str = Field(
+        default="127.0.0.1",
+        description="Address of the admin port; never one that the public reaches.",
+    )
+    admin_port: int = Field(
+        default=0,
+        ge=0,
+        le=65535,
+        description="gRPC port of keys and accounts, for whoever runs the gateway; 0 serves none.",
+    )
+    admin_token: SecretStr = Field(
+        default=SecretStr(""),
+        validate_default=True,
+        description="What callers of the admin port prove themselves with, 32 characters at "
+        "least, such as those of `openssl rand -hex 32`; needed where there is an admin port.",
+    )
+
     @field_validator("webhook_secret")
     @classmethod
     def _check_secret(cls, value: SecretStr) -> SecretStr:
         if 0 < len(value.get_secret_value()) < _MIN_SECRET_CHARACTERS:
             raise ValueError(f"must have {_MIN_SECRET_CHARACTERS} characters at least, or none")
+        return value
+
+    @field_validator("admin_port")
+    @classmethod
+    def _check_admin_port(cls, value: int, info: ValidationInfo) -> int:
+        if 0 < value == info.data.get("port"):
+            raise ValueError("is the public port; choose another")
+        return value
+
+    @field_validator("admin_token")
+    @classmethod
+    def _check_admin_token(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
+        token = value.get_secret_value()
+        is_off = info.data.get("admin_port") == 0
+        if is_off and not token:
+            return value
+        if len(token) < _MIN_SECRET_CHARACTERS:
+            least = f"must have {_MIN_SECRET_CHARACTERS} characters at least"
+            raise ValueError(f"{least}, or none" if is_off else f"{least} for the admin port")
+        if not _TOKEN.fullmatch(token):
+            raise ValueError("must be visible ASCII characters, without spaces and line breaks")
         return value
 
     @field_validator("fetch_allow", "webhook_allow", mode="before")

@@ -44,6 +44,7 @@ class Details(Struct, frozen=True, omit_defaults=True, kw_only=True):
     confidence: Confidence | None = None
     rotation_degrees: int | None = None
     lines: tuple[TextLine, ...] | None = None
+    route: str | None = None
     threshold: Confidence | None = None
     language: str | None = None
 
@@ -138,6 +139,11 @@ class Language(Struct, frozen=True):
     installed: bool
     engine: str
     packages: tuple[str, ...]
+    tag: str
+    script: str
+    route: str
+    error_rate: float
+    photo_error_rate: float
 
 
 class UsageOfDay(Struct, frozen=True):

@@ -65,6 +65,7 @@ def recognized(response: RecognizeResponse, *, min_confidence: float) -> Answer[
         confidence=response.confidence,
         rotation_degrees=response.rotation_degrees,
         lines=tuple(_line(line) for line in response.lines if line.confidence >= min_confidence),
+        route=response.route or None,
     )
     return Answer(Text(text=response.text), details)
 
@@ -133,6 +134,11 @@ def languages(found: Iterable[page_pb2.Language]) -> tuple[Language, ...]:
             language.installed,
             language.engine,
             tuple(language.packages),
+            language.tag,
+            language.script,
+            language.route,
+            language.error_rate,
+            language.photo_error_rate,
         )
         for language in found
     )

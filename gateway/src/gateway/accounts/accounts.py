@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gateway.database.clock import Clock, utc_now
 from gateway.database.engine import transaction, upsert
-from gateway.database.tables import ACCOUNTS, HOLDS, LEDGER
+from gateway.database.tables import ACCOUNTS, HOLDS, LEDGER, MAX_ACCOUNT_CHARACTERS
 
 MAX_CREDITS = 10**15  # far from the end of a 64-bit column, however often it is given
 
@@ -48,14 +48,18 @@ class AccountStore:
             found = await connection.execute(select(ACCOUNTS.c.name).where(ACCOUNTS.c.name == name))
             return found.one_or_none() is not None
 
-    async def list_accounts(self) -> list[Account]:
-        """Return all accounts by name."""
+    async def list_accounts(
+        self, *, after: str | None = None, limit: int | None = None
+    ) -> list[Account]:
+        """Return accounts by name: all, or at most `limit` of those behind the name `after`."""
         held = (
             select(func.coalesce(func.sum(HOLDS.c.amount), 0))
             .where(HOLDS.c.account == ACCOUNTS.c.name)
             .scalar_subquery()
         )
-        listing = select(ACCOUNTS, held.label("held")).order_by(ACCOUNTS.c.name)
+        listing = select(ACCOUNTS, held.label("held")).order_by(ACCOUNTS.c.name).limit(limit)
+        if after is not None:
+            listing = listing.where(ACCOUNTS.c.name > after)
         async with transaction(self._engine) as connection:
             rows = (await connection.execute(listing)).all()
         return [Account(row.name, row.balance, int(row.held), row.created_at) for row in rows]
@@ -65,7 +69,7 @@ class AccountStore:
 
         Args:
             name: of the account.
-            amount: credits; below zero takes some back.
+            amount: credits, as `check_amount` wants them; below zero takes some back.
 
         Returns:
             None, and nothing has changed, where there is no such account or where the balance
@@ -84,6 +88,20 @@ class AccountStore:
             if left is not None:
                 await connection.execute(insert(LEDGER).values(row))
         return left
+
+
+def check_account_name(name: str) -> None:
+    """Raise ValueError for what no account can be called."""
+    if not 0 < len(name) <= MAX_ACCOUNT_CHARACTERS or not name.isprintable():
+        raise ValueError(
+            f"the name of an account must have 1 to {MAX_ACCOUNT_CHARACTERS} printable characters"
+        )
+
+
+def check_amount(amount: int) -> None:
+    """Raise ValueError for more credits than any account can have."""
+    if abs(amount) > MAX_CREDITS:
+        raise ValueError(f"{amount} credits are beyond {MAX_CREDITS}")
 
 
 async def add_account(connection: AsyncConnection, name: str, *, created_at: datetime) -> bool:

@@ -15,6 +15,8 @@ _ID_LENGTH = 8
 _SECRET_LENGTH = 32  # 32 * log2(62) = 190 bits
 _CHECKSUM_LENGTH = 6  # 62**6 > 2**32, so that it holds a CRC-32
 
+_KEY_ID = re.compile(r"[A-Za-z0-9]{8}")  # of the length above
+
 # The parts of a key, as the module docstring draws them.
 _KEY = re.compile(r"im_live_([A-Za-z0-9]{8})_[A-Za-z0-9]{32}_([A-Za-z0-9]{6})")
 
@@ -33,6 +35,11 @@ def key_id(key: str) -> str | None:
     if match is None or _checksum(key.rpartition("_")[0]) != match[2]:
         return None
     return match[1]
+
+
+def is_key_id(text: str) -> bool:
+    """Tell whether `text` can be the id inside a key."""
+    return _KEY_ID.fullmatch(text) is not None
 
 
 def key_digest(key: str) -> str:

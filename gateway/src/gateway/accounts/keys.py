@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, insert, or_, select, update
+from sqlalchemy import bindparam, insert, literal, or_, select, tuple_, update
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -20,6 +20,9 @@ from gateway.database.engine import transaction
 from gateway.database.tables import KEYS
 from gateway.problems import Problem
 
+GRACE = timedelta(days=1)  # how long a key lives on that is replaced, unless somebody says
+
+_MAX_DAYS = 36_500  # a century: dates stay in the range that every database has
 _MOST_CACHED = 10_000  # keys that were just checked, a few hundred bytes each
 _USE_WRITTEN_EVERY = timedelta(minutes=1)
 
@@ -136,11 +139,24 @@ class KeyStore:
             await connection.execute(insert(KEYS).values(row))
         return key
 
-    async def list_keys(self) -> list[ApiKey]:
-        """Return all keys, oldest first."""
+    async def list_keys(
+        self, *, after: str | None = None, limit: int | None = None
+    ) -> list[ApiKey]:
+        """Return keys, oldest first: all, or at most `limit` of those behind the id `after`.
+
+        Raises:
+            ValueError: there is no key with the id `after`.
+        """
+        listing = select(KEYS).order_by(KEYS.c.created_at, KEYS.c.id).limit(limit)
         async with transaction(self._engine) as connection:
-            rows = await connection.execute(select(KEYS).order_by(KEYS.c.created_at, KEYS.c.id))
-            return [_api_key(row) for row in rows]
+            if after is not None:
+                age = select(KEYS.c.created_at).where(KEYS.c.id == after)
+                created_at = await connection.scalar(age)
+                if created_at is None:
+                    raise ValueError(f"there is no key with the id {after}")
+                last = tuple_(literal(created_at), literal(after))
+                listing = listing.where(tuple_(KEYS.c.created_at, KEYS.c.id) > last)
+            return [_api_key(row) for row in await connection.execute(listing)]
 
     async def revoke(self, name: str) -> bool:
         """Revoke the key with that id from now on; return False where there is no live one."""
@@ -191,22 +207,21 @@ class KeyStore:
         """
         if not key:
             raise Problem(401, "missing_api_key", "send your API key in the header X-API-Key")
-        found = await self._find(key)
         now = self._clock()
+        found = await self._find(key, now)
         if found is None or not _is_live(found, now):
             raise Problem(401, "invalid_api_key", "the API key is wrong, expired or revoked")
         self._used[found.id] = now
         return found
 
-    async def _find(self, key: str) -> ApiKey | None:
-        name = key_id(key)
-        if name is None:
-            return None
+    async def _find(self, key: str, now: datetime) -> ApiKey | None:
         digest = key_digest(key)
-        now = self._clock()
         cached, cached_at = self._checked.get(digest, (None, now))
         if cached is not None and cached_at <= now < cached_at + self._cache_for:
             return cached
+        name = key_id(key)
+        if name is None:
+            return None
         async with transaction(self._engine) as connection:
             row = (await connection.execute(select(KEYS).where(KEYS.c.id == name))).one_or_none()
         if row is None or not hmac.compare_digest(row.digest, digest):
@@ -220,6 +235,17 @@ class KeyStore:
         if len(self._checked) >= _MOST_CACHED:
             del self._checked[next(iter(self._checked))]
         self._checked[digest] = (found, now)
+
+
+def lifetime(days: float) -> timedelta:
+    """Return how long a key of so many days lives.
+
+    Raises:
+        ValueError: that is no time, or none that a database can keep.
+    """
+    if not 0 < days <= _MAX_DAYS:
+        raise ValueError(f"{days:g} days are not above 0 and at most {_MAX_DAYS}")
+    return timedelta(days=days)
 
 
 def _is_live(key: ApiKey, now: datetime) -> bool:

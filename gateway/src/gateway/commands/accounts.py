@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway import contract
-from gateway.accounts.accounts import MAX_CREDITS, Account, AccountStore
+from gateway.accounts.accounts import MAX_CREDITS, Account, AccountStore, check_amount
 from gateway.accounts.usage import UsageBook
 from gateway.commands.terminal import (
     account_name,
@@ -16,6 +16,7 @@ from gateway.commands.terminal import (
     print_line,
     print_table,
     run,
+    telling,
 )
 
 _UNMETERED = "unmetered"
@@ -43,10 +44,10 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+@telling
 def _credits(text: str) -> int:
     amount = int(text)
-    if abs(amount) > MAX_CREDITS:
-        raise argparse.ArgumentTypeError(f"{text} is beyond {MAX_CREDITS}")
+    check_amount(amount)
     return amount
 
 

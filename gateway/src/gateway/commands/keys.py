@@ -7,7 +7,7 @@ from datetime import timedelta
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.accounts.key_format import key_id
-from gateway.accounts.keys import ApiKey, KeyStore
+from gateway.accounts.keys import GRACE, ApiKey, KeyStore, lifetime
 from gateway.accounts.scopes import check_names
 from gateway.commands.terminal import (
     account_name,
@@ -17,11 +17,9 @@ from gateway.commands.terminal import (
     print_line,
     print_table,
     run,
+    telling,
 )
 from gateway.database.clock import utc_now
-
-_MAX_DAYS = 36_500  # a century: dates stay in the range that every database has
-_GRACE_DAYS = 1.0
 
 
 def main(argv: Sequence[str]) -> int:
@@ -44,27 +42,23 @@ def _parser() -> argparse.ArgumentParser:
     rotate.add_argument(
         "--grace-days",
         type=_lifetime,
-        default=timedelta(days=_GRACE_DAYS),
-        help=f"how long the old key stays good; {_GRACE_DAYS} unless said",
+        default=GRACE,
+        help=f"how long the old key stays good; {GRACE.days} unless said",
     )
     for command in (create, listing, revoke, rotate):
         command.add_argument("--json", action="store_true", help="print JSON")
     return parser
 
 
+@telling
 def _lifetime(text: str) -> timedelta:
-    days = float(text)
-    if not 0 < days <= _MAX_DAYS:
-        raise argparse.ArgumentTypeError(f"{text} is not above 0 and at most {_MAX_DAYS}")
-    return timedelta(days=days)
+    return lifetime(float(text))
 
 
+@telling
 def _scopes(text: str) -> list[str]:
     scopes = [scope.strip() for scope in text.split(",")]
-    try:
-        check_names(scopes)
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
+    check_names(scopes)
     return scopes
 
 

@@ -5,17 +5,21 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
+from functools import wraps
+from typing import TypeVar
 
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from gateway.accounts.accounts import check_account_name
 from gateway.database.engine import open_database
-from gateway.database.tables import MAX_ACCOUNT_CHARACTERS
 from gateway.problems import Problem
 from gateway.settings import GatewaySettings
 from servicekit.settings import load_settings
 
 Command = Callable[[AsyncEngine, argparse.Namespace], Awaitable[int]]
+
+T = TypeVar("T")
 
 
 def run(parser: argparse.ArgumentParser, argv: Sequence[str], *, command: Command) -> int:
@@ -36,12 +40,23 @@ async def _with_database(url: str, arguments: argparse.Namespace, command: Comma
         await engine.dispose()
 
 
+def telling(convert: Callable[[str], T]) -> Callable[[str], T]:
+    """Make `convert` argparse's `type`, whose user reads why a value was refused."""
+
+    @wraps(convert)
+    def told(text: str) -> T:
+        try:
+            return convert(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+
+    return told
+
+
+@telling
 def account_name(text: str) -> str:
     """Return the name of an account, as argparse's `type`."""
-    if not 0 < len(text) <= MAX_ACCOUNT_CHARACTERS or not text.isprintable():
-        raise argparse.ArgumentTypeError(
-            f"must have 1 to {MAX_ACCOUNT_CHARACTERS} printable characters"
-        )
+    check_account_name(text)
     return text
 
 

@@ -5,6 +5,7 @@ The one place that decides between 400 and 404: the seed's errors page gives a m
 """
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -70,14 +71,14 @@ def _parse(
     given: list[str],
     strict: bool,
 ) -> RequestT:
-    fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
-    unknown = sorted(values.keys() - fields.keys())
+    is_required = _fields(kind)
+    unknown = sorted(values.keys() - is_required.keys())
     if unknown:
-        known = ", ".join(fields)
+        known = ", ".join(is_required)
         raise Problem(
             400, "unknown_parameter", f"unknown parameter {unknown[0][:50]!r}; known are: {known}"
         )
-    missing = [name for name, field in fields.items() if field.required and name not in values]
+    missing = [name for name, needed in is_required.items() if needed and name not in values]
     if missing:
         raise Problem(404, "missing_parameter", f"the parameter {missing[0]!r} is missing")
     if issubclass(kind, contract.Request):
@@ -86,6 +87,12 @@ def _parse(
         return msgspec.convert(values, kind, strict=strict)
     except msgspec.ValidationError as error:
         raise Problem(400, "invalid_parameter", _describe(error)) from error
+
+
+@cache  # msgspec reads the annotations anew each time, which took longer than all the rest here
+def _fields(kind: type[Struct]) -> dict[str, bool]:
+    """Return the names of the parameters, and of each whether it is required."""
+    return {field.encode_name: field.required for field in msgspec.structs.fields(kind)}
 
 
 def _check_one_picture(given: list[str]) -> None:

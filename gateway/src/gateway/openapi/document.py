@@ -10,6 +10,7 @@ from gateway.catalogue import CATALOGUE
 from gateway.input.forms import FORM_TYPE, IMAGE_FIELD
 from gateway.openapi.lookups import lookup_paths, webhooks
 from gateway.openapi.parts import ERRORS, IDEMPOTENCY_KEY, PREFER, REF, Json, content, errors
+from gateway.requests.capabilities import CapabilitiesAnswer
 from gateway.requests.endpoints import ENDPOINTS, Endpoint
 from gateway.requests.handling import BATCH_PATH
 
@@ -18,6 +19,7 @@ _OTHER_KINDS = (
     job_contract.BatchAnswer,
     job_contract.JobAnswer,
     job_contract.WebhookSecretAnswer,
+    CapabilitiesAnswer,
     contract.LanguagesAnswer,
     contract.UsageAnswer,
     contract.ErrorAnswer,

@@ -9,7 +9,9 @@ from gateway import contract, job_contract
 from gateway.hosting.hosted import RESULTS_PATH
 from gateway.jobs.answers import JOBS_PATH
 from gateway.openapi.parts import Json, content, error, errors
+from gateway.requests.capabilities import CapabilitiesAnswer
 
+CAPABILITIES_PATH: Final = "/api/v1/capabilities"
 LANGUAGES_PATH: Final = "/api/v1/languages"
 USAGE_PATH: Final = "/api/v1/usage"
 OWN_RESULTS_PATH: Final = "/api/v1/results"
@@ -23,6 +25,12 @@ _NO_RESULT = "There is no such result, or it has expired."
 def lookup_paths() -> Json:
     """Return the paths."""
     return {
+        CAPABILITIES_PATH: _listing(
+            "capabilities",
+            "Say what this mesh can do now, with which models and at what price.",
+            answer=CapabilitiesAnswer,
+            statuses=_WITH_KEY,
+        ),
         LANGUAGES_PATH: _listing(
             "languages",
             "List the language codes that /api/v1/ocr takes.",

@@ -53,6 +53,7 @@ def recognized(
         confidence=response.confidence,
         rotation_degrees=response.rotation_degrees,
         lines=[_line(line) for line in lines],
+        route=response.route or None,
     )
     return contract.OcrAnswer(contract.Text(url=url, text=response.text), details)
 
@@ -132,6 +133,11 @@ def languages(response: ListLanguagesResponse) -> contract.LanguagesAnswer:
                 language.installed,
                 language.engine,
                 list(language.packages),
+                language.tag,
+                language.script,
+                language.route,
+                language.error_rate,
+                language.photo_error_rate,
             )
             for language in response.languages
         ]

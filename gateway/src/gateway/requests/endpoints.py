@@ -71,7 +71,13 @@ class Task(Generic[RequestT]):
         self, rpc: grpc.aio.UnaryUnaryMultiCallable[MessageT, ResponseT], message: MessageT
     ) -> ResponseT:
         """Return the answer of `rpc` in the time that is left, or raise its Problem."""
-        return await call(rpc, message, timeout_s=self.remaining_s(), request_id=self.request_id)
+        return await call(
+            rpc,
+            message,
+            timeout_s=self.remaining_s(),
+            request_id=self.request_id,
+            caller=self.account,
+        )
 
 
 @dataclass(frozen=True, slots=True)

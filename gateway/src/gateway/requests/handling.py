@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -25,6 +25,9 @@ from gateway.requests.working import Caller, Workshop
 from gateway.responses import json_response
 
 BATCH_PATH: Final = "/api/v1/batch"
+
+# Most answers are there before: nobody need watch for a caller that hangs up meanwhile.
+_WATCH_AFTER_S = 0.05
 
 T = TypeVar("T")
 
@@ -52,17 +55,16 @@ class Gate:
         given = await read_input(self._bodies, request, endpoint.request)
         webhook = self._webhook(request, given.request)
         task = caller.task(given, deadline_s=deadline_s)
-        order = self._order(
-            caller,
-            [given],
-            webhook=webhook,
-            work=lambda job: self._workshop.answer_late(endpoint, task, job),
-        )
         return await self._once(
             request,
             caller,
             now=partial(self._workshop.answer, endpoint, task),
-            later=order,
+            later=lambda: self._order(
+                caller,
+                [given],
+                webhook=webhook,
+                work=lambda job: self._workshop.answer_late(endpoint, task, job),
+            ),
             fingerprint=self._fingerprint(
                 request, lambda: msgspec.json.encode(given.request), task.image
             ),
@@ -77,18 +79,18 @@ class Gate:
         deadline_s = self._workshop.deadline_s()
         caller = await self._caller(request)
         batch, fingerprint = await self._read_batch(request)
-        order = self._order(
-            caller,
-            [item.given for item in batch.items if isinstance(item, Item)],
-            total=len(batch.items),
-            webhook=self._webhook(request, batch),
-            work=lambda job: self._workshop.answer_batch_late(caller, batch, job),
-        )
+        webhook = self._webhook(request, batch)
         return await self._once(
             request,
             caller,
             now=partial(self._workshop.answer_batch, caller, batch, deadline_s),
-            later=order,
+            later=lambda: self._order(
+                caller,
+                [item.given for item in batch.items if isinstance(item, Item)],
+                total=len(batch.items),
+                webhook=webhook,
+                work=lambda job: self._workshop.answer_batch_late(caller, batch, job),
+            ),
             fingerprint=fingerprint,
         )
 
@@ -100,7 +102,7 @@ class Gate:
 
     async def _caller(self, request: Request, *, scope: str | None = None) -> Caller:
         key = await admit(self._mesh, request, scope=scope)
-        base_url = self._mesh.settings.public_url.rstrip("/") or str(request.base_url)[:-1]
+        base_url = self._mesh.settings.public_url.rstrip("/") or _base_url(request)
         return Caller(key, request.state.request_id, base_url)
 
     def _webhook(self, request: Request, given: Any) -> str | None:  # Any: all have a webhook
@@ -147,7 +149,7 @@ class Gate:
         caller: Caller,
         *,
         now: Callable[[Keep], Awaitable[Response]],
-        later: JobOrder,
+        later: Callable[[], JobOrder],
         fingerprint: str,
     ) -> Response:
         """Answer now or later, and a repeated request as it was answered before."""
@@ -155,7 +157,7 @@ class Gate:
             caller.key.account,
             key=request.headers.get("idempotency-key"),
             fingerprint=fingerprint,
-            work=partial(self._defer, later) if self._is_async(request) else now,
+            work=partial(self._defer, later()) if self._is_async(request) else now,
         )
         return await _while_connected(request, answer)
 
@@ -184,22 +186,69 @@ class Gate:
         return response
 
 
+def _base_url(request: Request) -> str:
+    """Return what the caller's address of the gateway begins with, without a slash at the end."""
+    scope = request.scope
+    host = request.headers.get("host")
+    return _url_of(scope["scheme"], host, scope["server"], scope.get("app_root_path", ""))
+
+
+@lru_cache(maxsize=64)  # few hosts, asked again and again: a URL takes longer than a key
+def _url_of(scheme: str, host: str | None, server: tuple[str, int], root_path: str) -> str:
+    headers = [] if host is None else [(b"host", host.encode("latin-1"))]
+    scope = {"type": "http", "scheme": scheme, "server": server, "headers": headers}
+    return str(Request({**scope, "app_root_path": root_path}).base_url)[:-1]
+
+
 async def _while_connected(request: Request, work: Coroutine[Any, Any, T]) -> T:
     """Return what `work` returns; cancel it when the caller hangs up.
 
     Raises:
         ClientDisconnect: nobody waits for the answer any more.
     """
-    task = asyncio.ensure_future(work)
-    # The body has been read, so the next message can only say that the caller is gone.
-    gone = asyncio.ensure_future(request.receive())
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - a coroutine that runs is in a task
+    watch = _Watch(request, task)
+    timer = asyncio.get_running_loop().call_later(_WATCH_AFTER_S, watch.begin)
     try:
-        await asyncio.wait({task, gone}, return_when=asyncio.FIRST_COMPLETED)
-        if not task.done():
-            raise ClientDisconnect
-        return task.result()
+        # What the work holds (an RPC, a charge) it gives back before the request counts as over.
+        return await work
+    except asyncio.CancelledError:
+        if not watch.has_cancelled or task.uncancel() > 0:
+            raise
+        raise ClientDisconnect from None
     finally:
-        gone.cancel()
-        task.cancel()
-        # What the work holds (an RPC, a charge) is given back before the request counts as over.
-        await asyncio.gather(task, gone, return_exceptions=True)
+        timer.cancel()
+        watch.end()
+
+
+class _Watch:
+    """Cancels a task when its caller hangs up.
+
+    Args:
+        request: its body has been read, so its next message can only say that the caller is gone.
+        task: works for the caller.
+    """
+
+    def __init__(self, request: Request, task: "asyncio.Task[Any]") -> None:
+        self._request = request
+        self._task = task
+        self._gone: asyncio.Future[Any] | None = None
+        self.has_cancelled = False
+
+    def begin(self) -> None:
+        """Watch from now on."""
+        self._gone = asyncio.ensure_future(self._request.receive())
+        self._gone.add_done_callback(self._hang_up)
+
+    def end(self) -> None:
+        """Leave the task alone from now on."""
+        if self._gone is not None:
+            self._gone.remove_done_callback(self._hang_up)
+            self._gone.cancel()
+            self._gone = None
+
+    def _hang_up(self, gone: "asyncio.Future[Any]") -> None:
+        if gone is self._gone:  # else the work ended a moment before
+            self.has_cancelled = True
+            self._task.cancel()

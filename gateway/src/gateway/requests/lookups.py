@@ -1,4 +1,4 @@
-"""What a caller can look up or take away: languages, usage, jobs, results, the webhooks' secret."""
+"""What a caller can look up or take away: capabilities, usage, jobs, results, and so on."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -8,6 +8,7 @@ from gateway.jobs.answers import job_answer
 from gateway.mesh import Mesh
 from gateway.problems import Problem
 from gateway.requests.admission import admit
+from gateway.requests.capabilities import find_capabilities
 from gateway.requests.endpoints import list_languages
 from gateway.responses import json_response
 
@@ -25,6 +26,16 @@ class Lookups:
         """Answer GET /api/v1/languages."""
         await admit(self._mesh, request)
         answer = await list_languages(
+            self._mesh,
+            timeout_s=self._mesh.settings.request_timeout_s,
+            request_id=request.state.request_id,
+        )
+        return json_response(answer)
+
+    async def capabilities(self, request: Request) -> Response:
+        """Answer GET /api/v1/capabilities."""
+        await admit(self._mesh, request)
+        answer = await find_capabilities(
             self._mesh,
             timeout_s=self._mesh.settings.request_timeout_s,
             request_id=request.state.request_id,

@@ -1,0 +1,1 @@
+"""Keys and accounts over gRPC, for whoever runs the gateway."""
