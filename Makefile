@@ -64,6 +64,7 @@ lock: setup ## pin the newest dependencies in requirements.lock
 
 docs: setup ## rewrite the generated pages of docs/
 	$(BIN)/python scripts/write_settings_page.py
+	$(BIN)/python scripts/write_languages_page.py
 
 # glibc keeps what it frees: a step of a training allocates the same again.
 train-classify train-emotions train-colorize: train-%: setup ## train with DATA=folder, MINUTES= of computing

@@ -32,6 +32,8 @@ MAX_LINE_ASPECT = 64.0
 _GROWTH = 0.05  # heights; the detector cuts off accents and descenders
 _LINE_HEIGHT_PX = 44  # Tesseract's best size of a line
 _SURE_OF_WORDS = 0.8  # below it a line is tried again without the look for words
+# Of the files of all models in memory, where they take three times as much; the largest has 30 MB.
+_MOST_MODEL_BYTES = 40_000_000
 _WORD_LEVEL = "5"  # of a row of the table of words: level, page, block, paragraph, line, word,
 _LINE_FIELDS = 5  # left, top, width, height, confidence, text
 _ORIENTATION_MODEL = "osd"
@@ -162,7 +164,7 @@ class Tesseract:
         if paths in self._loaded:
             self._loaded.move_to_end(paths)
             return self._loaded[paths]
-        while len(self._loaded) >= self._max_loaded:
+        while self._loaded and not self._has_room(paths):
             self._loaded.popitem(last=False)[1].End()
         folder = self._data_dir or paths[0].parent
         names = (str(path.relative_to(folder)).removesuffix(".traineddata") for path in paths)
@@ -170,6 +172,10 @@ class Tesseract:
         api.SetVariable("debug_file", "/dev/null")  # it writes to stderr otherwise
         self._loaded[paths] = api
         return api
+
+    def _has_room(self, paths: tuple[Path, ...]) -> bool:
+        size_bytes = sum(path.stat().st_size for key in (*self._loaded, paths) for path in key)
+        return len(self._loaded) < self._max_loaded and size_bytes <= _MOST_MODEL_BYTES
 
 
 class TesseractReader:
