@@ -74,7 +74,9 @@ def postgres() -> Iterator[Server]:
         data = str(folder / "data")
         made = [initdb, "-D", data, "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8"]
         subprocess.run(made, cwd=folder, check=True, capture_output=True, user=user)
-        options = ["-c", "fsync=off", "-c", "listen_addresses=127.0.0.1"]
+        # It stops only when nobody is about to log in, which may take as long as it allows.
+        settings = ("fsync=off", "listen_addresses=127.0.0.1", "authentication_timeout=1s")
+        options = [part for setting in settings for part in ("-c", setting)]
         program = str(programs / "postgres")
         argv = [program, "-D", data, "-p", str(port), "-k", str(folder), *options]
         asks = [str(programs / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port)]
