@@ -1,6 +1,5 @@
 """A gateway with an admin port, and whoever calls it."""
 
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ import grpc
 
 from imagemesh.admin.v1 import admin_service_pb2_grpc as rpc
 from tests.gateway.running import Gateway, gateway_settings, running
+from tests.gateway.servers import free_port
 
 TOKEN = "0123456789abcdef" * 2
 ENOUGH_S = 30  # far more than any RPC; none may hang
@@ -55,9 +55,3 @@ async def administering(folder: Path, **changes: Any) -> AsyncIterator[Admin]:  
         grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel,
     ):
         yield Admin(gateway, channel, rpc.AdminServiceStub(channel))
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])

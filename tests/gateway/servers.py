@@ -69,7 +69,7 @@ def postgres() -> Iterator[Server]:
         pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
     programs = Path(initdb).parent
     user = "postgres" if os.geteuid() == 0 else None  # it refuses to run as root
-    port = _free_port()
+    port = free_port()
     with _folder(user) as folder:
         data = str(folder / "data")
         made = [initdb, "-D", data, "-U", "postgres", "-A", "trust", "--no-sync", "-E", "UTF8"]
@@ -101,7 +101,7 @@ def redis() -> Iterator[Server]:
     found, asks = shutil.which("redis-server"), shutil.which("redis-cli")
     if found is None or asks is None:
         pytest.skip("Redis is not installed: apt-get install redis-server")
-    port = _free_port()
+    port = free_port()
     with _folder(None) as folder:
         options = ["--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
         argv = [found, "--port", str(port), *options]
@@ -128,7 +128,7 @@ def _folder(user: str | None) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     """Return a port that nobody listens on."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])

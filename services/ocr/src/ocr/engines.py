@@ -1,10 +1,8 @@
-"""What an engine can do: detect lines, recognise them, or read a whole page by its own layout."""
+"""What every engine gives: lines with their text, their places and how sure it is of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
-from modelkit.images import RgbImage
 from ocr.pictures import Corners
 
 
@@ -28,27 +26,6 @@ class PageLine:
     text: str
     confidence: float
     corners: Corners
-
-
-class Detector(Protocol):
-    """Finds text."""
-
-    def detect(self, pixels: RgbImage) -> list[Corners]:
-        """Return the corners of every piece of a line, in pixels of `pixels`, in no order."""
-
-
-class LineReader(Protocol):
-    """Reads lines that were found."""
-
-    def read_lines(self, pixels: RgbImage, lines: Sequence[Corners]) -> list[ReadText]:
-        """Read each line; the answers are in the order of `lines`."""
-
-
-class PageReader(Protocol):
-    """Reads a page that it lays out itself."""
-
-    def read_page(self, pixels: RgbImage) -> list[PageLine]:
-        """Read a whole page, its lines in reading order."""
 
 
 def mean_confidence(lines: Sequence[PageLine | ReadText]) -> float:
