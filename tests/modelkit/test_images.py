@@ -60,6 +60,24 @@ def test_transparency_lies_over_white(name: str) -> None:
     assert quarters(decoded.pixels)[3] == [255, 255, 255]
 
 
+@pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:2", "4:2:0"])
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("size", [(1, 1), (7, 500), (641, 479)])
+def test_plain_jpeg_has_the_pixels_that_pillow_sees(
+    subsampling: str, *, progressive: bool, size: tuple[int, int]
+) -> None:
+    noise = np.random.default_rng(1).integers(0, 256, (*size, 3), dtype=np.uint8)
+    output = io.BytesIO()
+    Image.fromarray(noise).save(
+        output, "JPEG", quality=60, subsampling=subsampling, progressive=progressive
+    )
+
+    decoded = decode_image(output.getvalue(), LIMITS)
+
+    np.testing.assert_array_equal(decoded.pixels, np.asarray(Image.open(output)))
+    assert not decoded.pixels.flags.writeable
+
+
 def test_half_transparent_black_is_mid_grey() -> None:
     content = saved(Image.new("RGBA", (2, 2), (0, 0, 0, 128)), "PNG")
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
+import simplejpeg  # type: ignore[import-untyped]  # it ships no types
 from numpy.typing import NDArray
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
@@ -66,7 +67,7 @@ def decode_image(content: bytes, limits: ImageLimits) -> DecodedImage:
     picture_format = formats.recognise(content)
     try:
         _check_size(picture_format.read_size(content), limits)
-        pixels = _to_array(srgb.upright_srgb(_load(content, picture_format, limits)))
+        pixels = _decode(content, picture_format, limits)
     except UnreadableImage:
         raise
     # The edge of the codecs: on hostile bytes Pillow raises any class, from struct.error to
@@ -99,6 +100,30 @@ def encode_image(pixels: RgbImage, media_type: str, *, xmp: bytes = b"") -> byte
     else:
         raise ValueError(f"media type is {media_type!r}; it must be image/jpeg or image/png")
     return output.getvalue()
+
+
+def _decode(content: bytes, picture_format: formats.PictureFormat, limits: ImageLimits) -> RgbImage:
+    if picture_format.media_type == "image/jpeg":
+        pixels = _decode_plain_jpeg(content, picture_format)
+        if pixels is not None:
+            return pixels
+    return _to_array(srgb.upright_srgb(_load(content, picture_format, limits)))
+
+
+def _decode_plain_jpeg(content: bytes, picture_format: formats.PictureFormat) -> RgbImage | None:
+    """Return the pixels of a JPEG of the usual kind in half of Pillow's time, and the same ones.
+
+    None for the others, which are left to Pillow: CMYK, with a profile, turned, or damaged.
+    """
+    with picture_format.open(io.BytesIO(content)) as image:
+        if image.mode not in {"RGB", "L"} or "icc_profile" in image.info or not srgb.is_upright(image):
+            return None
+    try:
+        pixels: RgbImage = simplejpeg.decode_jpeg(content, "RGB")
+    except ValueError:
+        return None
+    pixels.flags.writeable = False
+    return pixels
 
 
 def _load(

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
 
+import joblib  # type: ignore[import-untyped]  # it ships no types
 from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -11,6 +12,7 @@ from servicekit.settings import ServiceSettings
 DEFAULT_MODELS_DIR = Path("~/.cache/imagemesh/models")
 
 Folder: TypeAlias = Annotated[Path, AfterValidator(Path.expanduser)]
+Threads: TypeAlias = Annotated[int, AfterValidator(lambda told: told or joblib.cpu_count())]
 
 # One variable for all services and the command: what one pulls, the others must find.
 _MODELS_DIR: Path = Field(
@@ -63,11 +65,12 @@ class ModelServiceSettings(ServiceSettings):
         le=1_000_000_000,
         description="Width times height of the largest picture that is read.",
     )
-    threads: int = Field(
+    threads: Threads = Field(
         default=0,
         ge=0,
         le=1024,
-        description="Processor threads that one model uses; 0 uses all cores.",
+        description="Processor threads that one model uses; 0 uses all cores that the container "
+        "may use.",
     )
 
 

@@ -36,6 +36,11 @@ def upright_srgb(image: Image.Image) -> Image.Image:
     return colours if transpose is None else colours.transpose(transpose)
 
 
+def is_upright(image: Image.Image) -> bool:
+    """Tell whether the picture stands as its pixels do."""
+    return _transpose(image) is None
+
+
 def _transpose(image: Image.Image) -> Image.Transpose | None:
     try:
         return TRANSPOSES.get(image.getexif().get(ORIENTATION_TAG, 1))

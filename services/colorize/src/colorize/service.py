@@ -75,9 +75,8 @@ class _ColorizeServicer(rpc.ColorizeServiceServicer):
         )
 
     async def load(self) -> None:
-        if self._settings.threads > 0:
-            torch.set_num_threads(self._settings.threads)
-            cv2.setNumThreads(self._settings.threads)
+        torch.set_num_threads(self._settings.threads)
+        cv2.setNumThreads(self._settings.threads)
         await self.host.load()
 
     async def Colorize(  # noqa: N802 - the name of the RPC

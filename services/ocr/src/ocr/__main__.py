@@ -1,13 +1,16 @@
 """Run the OCR service: python -m ocr."""
 
-from ocr.service import build_service
 from ocr.settings import OcrSettings
+from servicekit.processors import let_waiting_threads_sleep
 from servicekit.server import run
 from servicekit.settings import load_settings
 
 
 def main() -> None:
     """Serve until SIGTERM or SIGINT."""
+    let_waiting_threads_sleep()
+    from ocr.service import build_service  # noqa: PLC0415 - it loads torch
+
     settings = load_settings(OcrSettings)
     run(build_service(settings), settings)
 

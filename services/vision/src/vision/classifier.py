@@ -56,8 +56,7 @@ class ResidualClassifier:
     def classify_all(self, pictures: Sequence[NDArray[np.uint8]]) -> list[list[Label]]:
         """Return the labels of several photos, of each what `classify` returns.
 
-        Together or alone, the confidences are the same within 1e-5: the network's sums are rounded
-        in another order.
+        Together or alone, the confidences are the same to the last bit.
 
         Args:
             pictures: What `prepare` returned for each.

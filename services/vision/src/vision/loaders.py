@@ -42,13 +42,12 @@ class FaceReader:
 
 
 def use_threads(threads: int) -> None:
-    """Let each model compute with so many processor threads; 0 leaves it all cores.
+    """Let each model compute with so many processor threads.
 
     The models that ONNX Runtime runs are told when they are loaded.
     """
-    if threads > 0:
-        torch.set_num_threads(threads)
-        cv2.setNumThreads(threads)
+    torch.set_num_threads(threads)
+    cv2.setNumThreads(threads)
 
 
 def load_classifier(
@@ -61,7 +60,7 @@ def load_classifier(
     """
     found = _find("classify", settings, entries)
     if found.path.suffix == ".tflite":
-        mobilenet = MobilenetClassifier(found.path, threads=torch.get_num_threads())
+        mobilenet = MobilenetClassifier(found.path, threads=settings.threads)
         return LoadedModel(mobilenet, found.entry, "cpu")
     device = pick_device(settings.device)
     return LoadedModel(ResidualClassifier(found.path, device=device), found.entry, device)

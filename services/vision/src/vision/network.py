@@ -49,9 +49,11 @@ class ResidualNetwork(nn.Module):
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Return logits, (count, classes), for pictures (count, channels, height, width)."""
-        features = self.stages(functional.relu(self.stem(pictures)))
-        logits: Tensor = self.head(features.mean(dim=(2, 3)))
-        return logits
+        features = self.stages(functional.relu(self.stem(pictures))).mean(dim=(2, 3))
+        # A product for each picture: one product for all rounds its sums by how many there are. The
+        # convolutions round alike in any batch but one of a single picture.
+        weights = self.head.weight.expand(len(features), -1, -1)
+        return torch.bmm(weights, features.unsqueeze(2)).squeeze(2) + self.head.bias
 
 
 class _Block(nn.Module):

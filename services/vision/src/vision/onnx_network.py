@@ -30,6 +30,7 @@ def open_network(
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = _ERRORS_ONLY
     # What a large picture takes is given back: kept, it would be 170 MB until the process ends.
     options.enable_cpu_mem_arena = False
