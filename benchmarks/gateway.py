@@ -12,14 +12,11 @@ import argparse
 import asyncio
 import base64
 import json
-import os
 import resource
-import socket
 import statistics
-import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -28,6 +25,7 @@ import aiohttp
 import uvloop
 
 from benchmarks.machine import describe_machine
+from benchmarks.processes import free_port, running
 from gateway.accounts.accounts import AccountStore
 from gateway.accounts.keys import KeyStore
 from gateway.database.engine import open_database
@@ -238,7 +236,7 @@ async def _nobody() -> AsyncIterator[None]:
 @asynccontextmanager
 async def _crowd(stage: Stage) -> AsyncIterator[None]:
     numbers = (str(stage.gateway.port), stage.key, str(IDLE), str(SLOW))
-    async with _process("benchmarks.crowd", *numbers, out=asyncio.subprocess.PIPE) as process:
+    async with running("benchmarks.crowd", *numbers, stdout=asyncio.subprocess.PIPE) as process:
         assert process.stdout is not None  # noqa: S101 - for mypy: it is a pipe
         if not await process.stdout.readline():
             raise RuntimeError("the crowd ended")
@@ -248,7 +246,7 @@ async def _crowd(stage: Stage) -> AsyncIterator[None]:
 @asynccontextmanager
 async def _staged() -> AsyncIterator[Stage]:
     """Start the service, the bare proxy and the gateway."""
-    service, bare, gateway = _free_port(), _free_port(), _free_port()
+    service, bare, gateway = free_port(), free_port(), free_port()
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory())
         url = f"sqlite+aiosqlite:///{folder}/gateway.db"
@@ -261,32 +259,13 @@ async def _staged() -> AsyncIterator[Stage]:
             "GATEWAY_VISION_ADDRESS": f"127.0.0.1:{service}",
         }
         stand_ins = "benchmarks.stand_ins"
-        await stack.enter_async_context(_process(stand_ins, "service", str(service)))
-        proxy = await stack.enter_async_context(
-            _process(stand_ins, "bare", str(bare), str(service))
-        )
-        ours = await stack.enter_async_context(_process("gateway", settings=settings))
+        await stack.enter_async_context(running(stand_ins, "service", str(service)))
+        proxy = await stack.enter_async_context(running(stand_ins, "bare", str(bare), str(service)))
+        ours = await stack.enter_async_context(running("gateway", settings=settings))
         servers = Server(gateway, ours.pid), Server(bare, proxy.pid)
         for server in servers:
             await _answers(server)
         yield Stage(*servers, key, metered_key)
-
-
-@asynccontextmanager
-async def _process(
-    module: str, *arguments: str, settings: Mapping[str, str] | None = None, out: int | None = None
-) -> AsyncIterator[asyncio.subprocess.Process]:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", module, *arguments),
-        env={"PATH": os.defpath, **(settings or {})},
-        stdout=asyncio.subprocess.DEVNULL if out is None else out,
-    )
-    try:
-        yield process
-    finally:
-        with suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
 
 
 async def _answers(server: Server) -> None:
@@ -311,11 +290,6 @@ async def _keys(url: str) -> tuple[str, str]:
 
 def _client() -> aiohttp.ClientSession:
     return aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 if __name__ == "__main__":

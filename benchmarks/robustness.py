@@ -8,14 +8,12 @@ is good. The client shares the machine, so that its own delays are in the times.
 import argparse
 import asyncio
 import json
-import os
 import signal
-import socket
 import sys
-from asyncio.subprocess import DEVNULL, Process
+from asyncio.subprocess import Process
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import monotonic
@@ -24,6 +22,7 @@ from typing import Any
 import grpc
 
 from benchmarks.machine import describe_machine
+from benchmarks.processes import free_port, running
 from benchmarks.scripted import BATCH_S, ITEM_S, NAME
 
 BATCH = 8
@@ -110,30 +109,19 @@ async def run_all() -> list[Finding]:
 @asynccontextmanager
 async def serving() -> AsyncIterator[tuple[Client, Process]]:
     """Start the scripted service and stop it."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = int(listener.getsockname()[1])
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "benchmarks.scripted",
-        env={
-            **os.environ,  # noqa: TID251 - the process needs the machine's
-            "SCRIPTED_PORT": str(port),
-            "SCRIPTED_MAX_BATCH": str(BATCH),
-            "SCRIPTED_MAX_CONCURRENT_RPCS": "256",
-        },
-        stdout=DEVNULL,
-    )
-    try:
-        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-            client = Client(channel)
-            await asyncio.wait_for(_until_answered(client), READY_WITHIN_S)
-            yield client, process
-    finally:
-        with suppress(ProcessLookupError):
-            process.terminate()
-        await process.wait()
+    port = free_port()
+    settings = {
+        "SCRIPTED_PORT": str(port),
+        "SCRIPTED_MAX_BATCH": str(BATCH),
+        "SCRIPTED_MAX_CONCURRENT_RPCS": "256",
+    }
+    async with (
+        running("benchmarks.scripted", settings=settings) as process,
+        grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel,
+    ):
+        client = Client(channel)
+        await asyncio.wait_for(_until_answered(client), READY_WITHIN_S)
+        yield client, process
 
 
 async def poison(client: Client, _: Process) -> Finding:

@@ -116,7 +116,11 @@ def _decode_plain_jpeg(content: bytes, picture_format: formats.PictureFormat) ->
     None for the others, which are left to Pillow: CMYK, with a profile, turned, or damaged.
     """
     with picture_format.open(io.BytesIO(content)) as image:
-        if image.mode not in {"RGB", "L"} or "icc_profile" in image.info or not srgb.is_upright(image):
+        if (
+            image.mode not in {"RGB", "L"}
+            or "icc_profile" in image.info
+            or not srgb.is_upright(image)
+        ):
             return None
     try:
         pixels: RgbImage = simplejpeg.decode_jpeg(content, "RGB")

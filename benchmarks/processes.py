@@ -1,0 +1,99 @@
+"""Start what is measured as processes of their own, and stop them."""
+
+import asyncio
+import os
+import re
+import socket
+import sys
+from asyncio.subprocess import DEVNULL, Process
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from servicekit.client import open_channel
+
+READY_WITHIN_S = 120.0
+KIB_IN_MIB = 1024
+
+
+def free_port() -> int:
+    """Return a port of loopback that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+@asynccontextmanager
+async def running(
+    module: str,
+    *arguments: str,
+    settings: Mapping[str, str] | None = None,
+    cores: Collection[int] = (),
+    stdin: int | None = None,
+    stdout: int = DEVNULL,
+) -> AsyncIterator[Process]:
+    """Run a module with Python, and ask it to stop at the end.
+
+    Args:
+        module: What `python -m` runs.
+        arguments: What it is given.
+        settings: Variables beside those of this process.
+        cores: What it is bound to; without any it may run on all.
+        stdin: As in `subprocess`.
+        stdout: As in `subprocess`.
+    """
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", module, *arguments),
+        env={**os.environ, **(settings or {})},  # noqa: TID251 - the process needs the machine's
+        stdin=stdin,
+        stdout=stdout,
+    )
+    if cores:
+        os.sched_setaffinity(process.pid, cores)
+    try:
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            process.terminate()
+        await process.wait()
+
+
+@asynccontextmanager
+async def serving(
+    name: str, *, cores: Collection[int] = (), **settings: int
+) -> AsyncIterator[tuple[grpc.aio.Channel, Process]]:
+    """Run a service of the mesh; yield a channel to it once it serves, and its process.
+
+    Args:
+        name: "colorize", "ocr" or "vision".
+        cores: What it is bound to; without any it may run on all.
+        settings: Of the service, as its settings class names them.
+    """
+    port = free_port()
+    told = {"port": port, "metrics_port": 0, **settings}
+    variables = {f"{name}_{key}".upper(): str(value) for key, value in told.items()}
+    async with (
+        running(name, settings=variables, cores=cores) as process,
+        open_channel(f"127.0.0.1:{port}") as channel,
+    ):
+        await asyncio.wait_for(_until_serving(channel), READY_WITHIN_S)
+        yield channel, process
+
+
+async def _until_serving(channel: grpc.aio.Channel) -> None:
+    health: Any = health_pb2_grpc.HealthStub(channel)  # Any: it ships no types
+    async for answer in health.Watch(health_pb2.HealthCheckRequest(), wait_for_ready=True):
+        if answer.status == health_pb2.HealthCheckResponse.SERVING:
+            return
+
+
+def memory_mib(process: Process, field: str) -> float:
+    """Return a figure of proc_pid_status(5), such as "VmRSS" or "VmHWM", in MiB."""
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    found = re.search(rf"^{field}:\s+(\d+) kB$", status, re.MULTILINE)
+    if found is None:
+        raise RuntimeError("the process ended before its memory was read")
+    return int(found[1]) / KIB_IN_MIB
