@@ -7,19 +7,21 @@ from importlib import resources
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 from vaderSentiment.vaderSentiment import (  # type: ignore[import-untyped]  # it ships no types
     SentimentIntensityAnalyzer,
 )
 
 from ocr.embedding import Embeddings
+from ocr.sentences import find_prose
 
 Tone = Literal["positive", "neutral", "negative"]
 
-# The head learned from reviews, which are never neutral. A text is neutral where the lexicon sees
-# little and the head is not sure, or the two disagree. Fitted by hand on ten documents: weak.
-_LEAST_LEXICON = 0.15  # |mean VADER compound| of the sentences
-_LEAST_LOGIT = 0.5  # a confidence of .62
+# The head learned from reviews and words, which are never neutral, and takes instructions for
+# complaints. So a text has a tone where the head is sure of it, or where the lexicon agrees with it
+# in enough sentences. Chosen on fourteen texts; docs/analysis.md shows ten of them.
 _SURE_LOGIT = 2.2  # a confidence of .9, with which the head is right nine times in ten
+_LEAST_AGREED = 0.6  # neutral texts had up to .54, others from .74
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +50,19 @@ class SentimentJudge:
             sentences: the text, at least one.
             embeddings: one row per sentence.
         """
-        logit = float((embeddings @ self._weights + self._bias).mean())
-        lexicon = float(
-            np.mean([self._lexicon.polarity_scores(text)["compound"] for text in sentences])
-        )
+        prose = find_prose(sentences, least_words=1)  # such as "Awful!"
+        logits = self.logits(embeddings[prose])
+        lexicon = [self._lexicon.polarity_scores(sentences[index])["compound"] for index in prose]
+        logit = float(logits.mean())
+        agreed = float(np.where(logits * lexicon > 0, logits, 0).mean())
+        surest = max(abs(logit) / _SURE_LOGIT, agreed * np.sign(logit) / _LEAST_AGREED)
+        if surest < 1:
+            # From 1 where the head is undecided to .5 where the text nearly has a tone.
+            return Sentiment("neutral", 1 - surest / 2)
         confidence = float(1 / (1 + np.exp(-abs(logit))))
-        agrees = logit * lexicon > 0 and abs(logit) >= _LEAST_LOGIT
-        if (agrees and abs(lexicon) >= _LEAST_LEXICON) or abs(logit) >= _SURE_LOGIT:
-            return Sentiment("positive" if logit > 0 else "negative", confidence)
-        # From 1 where the head is undecided to .5 where it is sure of a tone.
-        return Sentiment("neutral", 1.5 - confidence)
+        return Sentiment("positive" if logit > 0 else "negative", confidence)
+
+    def logits(self, embeddings: Embeddings) -> NDArray[np.float32]:
+        """Return the calibrated log-odds of positive against negative, (n,) for n rows."""
+        scores: NDArray[np.float32] = embeddings @ self._weights + np.float32(self._bias)
+        return scores

@@ -1,8 +1,8 @@
 """Names the topics and the kind of an English text by comparing it with short descriptions."""
 
+import math
 import re
 import tomllib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 
@@ -15,9 +15,12 @@ from ocr.embedding import Embeddings, SentenceEmbedder
 _LEAST_TOPIC = 0.30
 _LEAST_KIND = 0.32
 _MOST_TOPICS = 2
+_SENTENCES_PER_COUNTED = 3  # a topic is scored by the third of the sentences that is closest to it
 _FIRST_WORDS = 60  # where a letter says what it is
 _MOST_PHRASES = 3
+_MOST_CANDIDATES = 200  # bounds the time
 _WORD = re.compile(r"[A-Za-z][A-Za-z'-]{3,}")
+_SAME_START = 4  # letters from which two words count as one: smoked, smoking
 # Words that carry no topic; shorter ones than four letters are never candidates.
 _COMMON = frozenset(
     """
@@ -59,9 +62,9 @@ class Tagger:
         Args:
             text: the whole text.
             whole: (384,), its embedding.
-            sentences: one row per sentence of it.
+            sentences: one row per sentence of it, without headings and greetings.
         """
-        scores = (self._topic_rows @ whole + (self._topic_rows @ sentences.T).mean(axis=1)) / 2
+        scores = self._score_topics(whole, sentences)
         best = [
             int(index)
             for index in np.argsort(-scores, kind="stable")[:_MOST_TOPICS]
@@ -76,6 +79,14 @@ class Tagger:
         if not best:
             tags = self._key_phrases(text, whole) + tags
         return tuple(dict.fromkeys(tags))
+
+    def _score_topics(
+        self, whole: NDArray[np.float32], sentences: Embeddings
+    ) -> NDArray[np.float32]:
+        counted = math.ceil(len(sentences) / _SENTENCES_PER_COUNTED)
+        closest = np.sort(self._topic_rows @ sentences.T, axis=1)[:, -counted:]
+        scores: NDArray[np.float32] = (self._topic_rows @ whole + closest.mean(axis=1)) / 2
+        return scores
 
     def _find_kind(self, text: str, whole: NDArray[np.float32]) -> str | None:
         for kind in self._kinds:
@@ -93,13 +104,22 @@ class Tagger:
 
     def _key_phrases(self, text: str, whole: NDArray[np.float32]) -> list[str]:
         """Return the words of the text that are closest to its meaning."""
-        words = [word.lower() for word in _WORD.findall(text) if word.lower() not in _COMMON]
-        candidates = list(dict.fromkeys(words))[:200]
+        candidates = _find_candidates(text)
         if not candidates:
             return []
         scores = self._embedder.embed(candidates) @ whole
-        order: Sequence[int] = np.argsort(-scores, kind="stable")[:_MOST_PHRASES].tolist()
-        return [candidates[index] for index in order]
+        chosen: dict[str, str] = {}
+        for index in np.argsort(-scores, kind="stable"):
+            word = candidates[index]
+            chosen.setdefault(word[:_SAME_START], word)
+        return list(chosen.values())[:_MOST_PHRASES]
+
+
+def _find_candidates(text: str) -> list[str]:
+    """Return the words that may carry a topic; names only where there is nothing else."""
+    words = [word for word in _WORD.findall(text) if word.lower() not in _COMMON]
+    small = [word for word in words if word.islower()]
+    return list(dict.fromkeys(word.lower() for word in small or words))[:_MOST_CANDIDATES]
 
 
 def _read_topics() -> list[tuple[str, str]]:
@@ -114,7 +134,12 @@ def _read_kinds() -> list[_Kind]:
         _Kind(
             kind["name"],
             tuple(kind["descriptions"]),
-            tuple(re.compile(sign, re.IGNORECASE | re.MULTILINE) for sign in kind.get("signs", ())),
+            tuple(map(_compile_sign, kind.get("signs", ()))),
         )
         for kind in table["kind"]
     ]
+
+
+def _compile_sign(sign: str) -> re.Pattern[str]:
+    """Compile an expression whose words may stand on two lines of the text."""
+    return re.compile(sign.replace(" ", r"\s+"), re.IGNORECASE | re.MULTILINE)

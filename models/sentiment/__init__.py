@@ -1,0 +1,1 @@
+"""Trains the head that tells positive from negative English sentences."""
