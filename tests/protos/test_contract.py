@@ -31,14 +31,20 @@ FIELDS = {
     "colorize.v1.ColorizeRequest": "image=1",
     "colorize.v1.ColorizeResponse": "image=1 media_type=2 size=3 already_coloured=4 model=5 "
     "seconds=6",
-    "ocr.v1.Line": "text=1 confidence=2 corners=3",
+    "ocr.v1.Word": "text=1 confidence=2 corners=3",
+    "ocr.v1.Line": "text=1 confidence=2 corners=3 words=4 block=5 script=6",
+    "ocr.v1.Block": "corners=1",
+    "ocr.v1.Document": "content=1 media_type=2",
     "ocr.v1.Language": "code=1 name=2 installed=3 engine=4 packages=5 tag=6 script=7 "
     "route=8 error_rate=9 photo_error_rate=10",
     "ocr.v1.Sentiment": "label=1 confidence=2",
     "ocr.v1.Analysis": "summary=1 sentiment=2 tags=3 language=4 notice=5 model=6",
-    "ocr.v1.RecognizeRequest": "image=1 language=2",
+    "ocr.v1.RecognizeRequest": "image=1 language=2 min_confidence=3",
     "ocr.v1.RecognizeResponse": "text=1 lines=2 language=3 confidence=4 rotation_degrees=5 size=6 "
-    "model=7 seconds=8 route=9",
+    "model=7 seconds=8 route=9 blocks=10 skew_degrees=11",
+    "ocr.v1.RecognizeDocumentRequest": "document=1 language=2 min_confidence=3 pages=4 format=5",
+    "ocr.v1.RecognizeDocumentResponse": "page=1 document=2",
+    "ocr.v1.DocumentPage": "number=1 page_count=2 read=3 dots_per_inch=4",
     "ocr.v1.AnalyzeRequest": "image=1",
     "ocr.v1.AnalyzeResponse": "text=1 analysis=2 model=3 seconds=4",
     "ocr.v1.AnalyzeTextRequest": "text=1",
@@ -77,7 +83,14 @@ FIELDS = {
 
 METHODS = {
     "colorize.v1.ColorizeService": ["Colorize", "ListModels"],
-    "ocr.v1.OcrService": ["Recognize", "Analyze", "AnalyzeText", "ListLanguages", "ListModels"],
+    "ocr.v1.OcrService": [
+        "Recognize",
+        "RecognizeDocument",
+        "Analyze",
+        "AnalyzeText",
+        "ListLanguages",
+        "ListModels",
+    ],
     "vision.v1.VisionService": ["Classify", "DetectEmotions", "DetectNudity", "ListModels"],
     "admin.v1.AdminService": [
         "CreateKey",
@@ -129,7 +142,10 @@ def test_every_response_of_a_model_names_it() -> None:
         descriptor
         for file in FILES_OF_MODELS
         for name, descriptor in file.DESCRIPTOR.message_types_by_name.items()
-        if name.endswith("Response") and not name.startswith("List")
+        if name.endswith("Response")
+        and not name.startswith("List")
+        # Its pages are responses that do.
+        and name != "RecognizeDocumentResponse"
     ]
 
     assert len(responses) == 7

@@ -1,6 +1,7 @@
-"""A hand-written service for the tests of servicekit: AnalyzeText does what its text says."""
+"""A hand-written service for the tests of servicekit: its RPCs do what their text says."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,6 +47,23 @@ class Echo(rpc.OcrServiceServicer):
         return pb.AnalyzeTextResponse(
             model=Model(name="echo", version="1", device="cpu"), seconds=len(request.text)
         )
+
+    async def RecognizeDocument(  # noqa: N802 - the name of the RPC
+        self,
+        request: pb.RecognizeDocumentRequest,
+        context: grpc.aio.ServicerContext[
+            pb.RecognizeDocumentRequest, pb.RecognizeDocumentResponse
+        ],
+    ) -> AsyncIterator[pb.RecognizeDocumentResponse]:
+        """Send one page, do what the language says, and send another."""
+        del context
+        yield pb.RecognizeDocumentResponse(page=pb.DocumentPage(number=1))
+        fault = FAULTS.get(request.language)
+        if fault:
+            raise fault
+        if request.language == "wait":
+            await self._wait()
+        yield pb.RecognizeDocumentResponse(page=pb.DocumentPage(number=2))
 
     async def Recognize(self, request: pb.RecognizeRequest, context: Any) -> pb.RecognizeResponse:  # noqa: N802 - as above
         """Not used."""

@@ -5,7 +5,7 @@ from typing import Any
 import grpc
 import pytest
 
-from servicekit.callers import CALLER_KEY, caller_of
+from servicekit.callers import CALLER_KEY, caller_digest, caller_of
 
 
 async def tell(_: bytes, context: Any) -> bytes:  # Any: a context of bytes
@@ -37,3 +37,11 @@ async def test_caller_is_the_account_or_else_the_machine(
         await server.stop(None)
 
     assert answers == {caller.encode()}
+
+
+def test_digest_is_short_ascii_and_differs_by_caller() -> None:
+    digests = {caller_digest(name) for name in ("Müller", "Mueller", "spiffe://mesh/callers/a")}
+
+    assert {len(digest) for digest in digests} == {16}
+    assert len(digests) == 3
+    assert all(digest.isascii() for digest in digests)

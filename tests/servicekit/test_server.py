@@ -77,6 +77,46 @@ async def test_deadline_of_the_caller_reaches_the_handler(
     await echo.cancelled.wait()
 
 
+async def pages(stub: "rpc.OcrServiceAsyncStub", language: str) -> AsyncIterator[int]:
+    request = pb.RecognizeDocumentRequest(language=language)
+    async for response in stub.RecognizeDocument(request):
+        yield response.page.number
+
+
+async def test_stream_answers(stub: "rpc.OcrServiceAsyncStub") -> None:
+    assert [number async for number in pages(stub, "eng")] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("language", "code", "reason"),
+    [
+        ("unreadable", grpc.StatusCode.INVALID_ARGUMENT, "unreadable_image"),
+        ("bug", grpc.StatusCode.INTERNAL, "internal"),
+        ("wait", grpc.StatusCode.DEADLINE_EXCEEDED, "deadline_exceeded"),
+    ],
+)
+async def test_error_within_a_stream_becomes_its_status(
+    stub: "rpc.OcrServiceAsyncStub", language: str, code: grpc.StatusCode, reason: str
+) -> None:
+    numbers = pages(stub, language)
+    first = await anext(numbers)
+    error = await failure(anext(numbers))
+
+    assert (first, error.code(), reason_of(error)) == (1, code, reason)
+    assert "secret" not in (error.details() or "")
+
+
+async def test_stream_ends_when_its_caller_goes(
+    stub: "rpc.OcrServiceAsyncStub", echo: Echo
+) -> None:
+    call = stub.RecognizeDocument(pb.RecognizeDocumentRequest(language="wait"), timeout=60)
+    await call.read()
+    await echo.arrived.wait()
+    call.cancel()
+
+    await asyncio.wait_for(echo.cancelled.wait(), 10)
+
+
 async def test_full_server_refuses_at_once_but_answers_health(echo: Echo) -> None:
     async with (
         serving(echo.service(), settings(max_concurrent_rpcs=1)) as port,

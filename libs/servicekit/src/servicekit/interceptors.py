@@ -2,7 +2,9 @@
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any, TypeAlias, cast
 
@@ -24,11 +26,19 @@ _log = get_logger("rpc")
 # Requests and responses differ from method to method, hence Any wherever an RPC is handed on.
 Context = grpc.aio.ServicerContext[Any, Any]
 Handler = Callable[[Any, Context], Awaitable[Any]]
+StreamHandler = Callable[[Any, Context], AsyncGenerator[Any, None]]
 MethodHandler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 
 
+@dataclass(slots=True)
+class _Seen:
+    """What an RPC answered so far: the labels of its model."""
+
+    model: dict[str, str] = field(default_factory=dict)
+
+
 class RpcEdge(grpc.aio.ServerInterceptor):
-    """Wrap every unary RPC of a service.
+    """Wrap every RPC of a service that takes one request and answers it, at once or in a stream.
 
     Args:
         metrics: where counts and times go.
@@ -52,37 +62,54 @@ class RpcEdge(grpc.aio.ServerInterceptor):
         """Return the handler of the RPC with the edge around it."""
         handler = await continuation(handler_call_details)
         path = str(handler_call_details.method)
-        if handler is None or handler.unary_unary is None or path.startswith(PLUMBING):
+        if handler is None or path.startswith(PLUMBING):
             return handler
-        # The stubs know only synchronous handlers; a grpc.aio server has coroutines here.
-        inner = cast("Handler", handler.unary_unary)
         method = path.rsplit("/", 1)[-1]
+        # The stubs know only synchronous handlers; a grpc.aio server has coroutines here.
+        if handler.unary_unary is not None:
+            return grpc.unary_unary_rpc_method_handler(
+                self._answering(cast("Handler", handler.unary_unary), method),
+                request_deserializer=handler.request_deserializer,
+                response_serializer=handler.response_serializer,
+            )
+        if handler.unary_stream is not None:
+            return grpc.unary_stream_rpc_method_handler(
+                self._streaming(cast("StreamHandler", handler.unary_stream), method),
+                request_deserializer=handler.request_deserializer,
+                response_serializer=handler.response_serializer,
+            )
+        return handler
 
+    def _answering(self, inner: Handler, method: str) -> Any:  # Any: as the stubs know it not
         async def outer(request: Any, context: Context) -> Any:  # Any: see Handler
-            return await self._answer(inner, request, context, method=method)
+            async with self._edge(context, method) as seen:
+                response = await inner(request, context)
+                seen.model = _model_of(response)
+                return response
 
-        return grpc.unary_unary_rpc_method_handler(
-            outer,
-            request_deserializer=handler.request_deserializer,
-            response_serializer=handler.response_serializer,
-        )
+        return outer
 
-    async def _answer(
-        self,
-        inner: Handler,
-        request: Any,  # Any: see Handler
-        context: Context,
-        *,
-        method: str,
-    ) -> Any:  # Any: see Handler
+    def _streaming(self, inner: StreamHandler, method: str) -> Any:  # Any: as above
+        # Not a generator itself: it would not be told of a deadline that passes between answers.
+        async def outer(request: Any, context: Context) -> None:  # Any: see Handler
+            async with self._edge(context, method), aclosing(inner(request, context)) as responses:
+                async for response in responses:
+                    await context.write(response)
+
+        return outer
+
+    @asynccontextmanager
+    async def _edge(self, context: Context, method: str) -> AsyncIterator[_Seen]:
+        """Make errors of what is done within statuses, and leave a log line and metrics of it."""
         started_s = monotonic()
         structlog.contextvars.bind_contextvars(request_id=_request_id(context))
         code = grpc.StatusCode.CANCELLED
-        model: dict[str, str] = {}
+        seen = _Seen()
         self._count(1)
         try:
-            response = await self._run(inner, request, context)
-            code, model = grpc.StatusCode.OK, _model_of(response)
+            async with self._deadline(context):
+                yield seen
+            code = grpc.StatusCode.OK
         except MeshError as error:
             code = grpc.StatusCode[error.status]
             await abort(context, error)
@@ -90,11 +117,9 @@ class RpcEdge(grpc.aio.ServerInterceptor):
             code = grpc.StatusCode.INTERNAL
             _log.exception("rpc failed", method=method)
             await abort(context, MeshError("the service failed; report the request id"))
-        else:
-            return response
         finally:
             self._count(-1)
-            self._record(method, code, seconds=monotonic() - started_s, model=model)
+            self._record(method, code, seconds=monotonic() - started_s, model=seen.model)
 
     def _count(self, change: int) -> None:
         self._in_flight += change
@@ -108,7 +133,8 @@ class RpcEdge(grpc.aio.ServerInterceptor):
             self._metrics.model_answers.labels(method=method, **model).inc()
         _log.info("rpc", method=method, code=code.name, seconds=round(seconds, 4), **model)
 
-    async def _run(self, inner: Handler, request: Any, context: Context) -> Any:  # Any: see Handler
+    @asynccontextmanager
+    async def _deadline(self, context: Context) -> AsyncIterator[None]:
         if self._in_flight > self._max_concurrent_rpcs:
             raise Overloaded(
                 f"{self._max_concurrent_rpcs} requests are being answered already; try again later"
@@ -117,7 +143,7 @@ class RpcEdge(grpc.aio.ServerInterceptor):
         timeout_s = self._default_deadline_s if remaining_s is None else remaining_s
         try:
             async with asyncio.timeout(timeout_s):
-                return await inner(request, context)
+                yield
         except TimeoutError as error:
             raise DeadlineExceeded(f"no answer within the deadline of {timeout_s:.1f} s") from error
 

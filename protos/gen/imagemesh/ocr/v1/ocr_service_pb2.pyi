@@ -29,21 +29,25 @@ class RecognizeRequest(_message.Message):
 
     IMAGE_FIELD_NUMBER: _builtins.int
     LANGUAGE_FIELD_NUMBER: _builtins.int
+    MIN_CONFIDENCE_FIELD_NUMBER: _builtins.int
     image: _builtins.bytes
     """The encoded picture: JPEG, PNG, WebP, GIF (first frame), TIFF or BMP, at most 10 MiB."""
     language: _builtins.str
     """Code or BCP 47 tag of the language, as listed by ListLanguages; up to four of them with "+" between two; or "auto",
     which finds the language and takes some seconds more where the script is not Latin; empty means "eng".
     """
+    min_confidence: _builtins.float
+    """Lines below this confidence are left out, in [0, 1]."""
     def __init__(
         self,
         *,
         image: _builtins.bytes = ...,
         language: _builtins.str = ...,
+        min_confidence: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["image", b"image", "language", b"language"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["image", b"image", "language", b"language", "min_confidence", b"min_confidence"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -64,6 +68,8 @@ class RecognizeResponse(_message.Message):
     MODEL_FIELD_NUMBER: _builtins.int
     SECONDS_FIELD_NUMBER: _builtins.int
     ROUTE_FIELD_NUMBER: _builtins.int
+    BLOCKS_FIELD_NUMBER: _builtins.int
+    SKEW_DEGREES_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """The whole text: lines in reading order, with a line break between two; empty when there is none."""
     language: _builtins.str
@@ -78,6 +84,8 @@ class RecognizeResponse(_message.Message):
     """How it was read: "pp-ocr-lines", "tesseract-lines", "both-lines", or "tesseract-page" where Tesseract's own layout
     found more than the detector.
     """
+    skew_degrees: _builtins.float
+    """How far the lines still lean after the turn, clockwise in degrees, in [-45, 45]; it is undone before reading."""
     @_builtins.property
     def lines(self) -> _containers.RepeatedCompositeFieldContainer[_page_pb2.Line]:
         """The lines of `text`."""
@@ -89,6 +97,10 @@ class RecognizeResponse(_message.Message):
     @_builtins.property
     def model(self) -> _image_pb2.Model:
         """The engine that read it."""
+
+    @_builtins.property
+    def blocks(self) -> _containers.RepeatedCompositeFieldContainer[_page_pb2.Block]:
+        """The blocks that the lines are in, in reading order."""
 
     def __init__(
         self,
@@ -102,14 +114,124 @@ class RecognizeResponse(_message.Message):
         model: _image_pb2.Model | None = ...,
         seconds: _builtins.float = ...,
         route: _builtins.str = ...,
+        blocks: _abc.Iterable[_page_pb2.Block] | None = ...,
+        skew_degrees: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "size", b"size"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["confidence", b"confidence", "language", b"language", "lines", b"lines", "model", b"model", "rotation_degrees", b"rotation_degrees", "route", b"route", "seconds", b"seconds", "size", b"size", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocks", b"blocks", "confidence", b"confidence", "language", b"language", "lines", b"lines", "model", b"model", "rotation_degrees", b"rotation_degrees", "route", b"route", "seconds", b"seconds", "size", b"size", "skew_degrees", b"skew_degrees", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RecognizeResponse: _TypeAlias = RecognizeResponse  # noqa: Y015
+
+@_typing.final
+class RecognizeDocumentRequest(_message.Message):
+    """RecognizeDocumentRequest holds the document to read."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOCUMENT_FIELD_NUMBER: _builtins.int
+    LANGUAGE_FIELD_NUMBER: _builtins.int
+    MIN_CONFIDENCE_FIELD_NUMBER: _builtins.int
+    PAGES_FIELD_NUMBER: _builtins.int
+    FORMAT_FIELD_NUMBER: _builtins.int
+    document: _builtins.bytes
+    """The encoded document: PDF, TIFF of one or more pages, or a picture as Recognize takes it, at most 10 MiB."""
+    language: _builtins.str
+    """As in RecognizeRequest; "auto" finds the language of each page."""
+    min_confidence: _builtins.float
+    """As in RecognizeRequest."""
+    pages: _builtins.str
+    """The pages to read, counted from 1, such as "1-3,7" or "5-"; empty means all of them. INVALID_ARGUMENT
+    for a page that the document does not have.
+    """
+    format: _page_pb2.Format.ValueType
+    """What the last messages hold beside the pages."""
+    def __init__(
+        self,
+        *,
+        document: _builtins.bytes = ...,
+        language: _builtins.str = ...,
+        min_confidence: _builtins.float = ...,
+        pages: _builtins.str = ...,
+        format: _page_pb2.Format.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["document", b"document", "format", b"format", "language", b"language", "min_confidence", b"min_confidence", "pages", b"pages"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RecognizeDocumentRequest: _TypeAlias = RecognizeDocumentRequest  # noqa: Y015
+
+@_typing.final
+class RecognizeDocumentResponse(_message.Message):
+    """RecognizeDocumentResponse holds one page or, after the last one, a piece of the document."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PAGE_FIELD_NUMBER: _builtins.int
+    DOCUMENT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def page(self) -> Global___DocumentPage:
+        """One page, in the order of the document."""
+
+    @_builtins.property
+    def document(self) -> _page_pb2.Document:
+        """A piece of the document in the format asked for; joined in their order, the pieces are the whole."""
+
+    def __init__(
+        self,
+        *,
+        page: Global___DocumentPage | None = ...,
+        document: _page_pb2.Document | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["document", b"document", "page", b"page", "part", b"part"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["document", b"document", "page", b"page", "part", b"part"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_part: _TypeAlias = _typing.Literal["page", "document"]  # noqa: Y015
+    _WhichOneofArgType_part: _TypeAlias = _typing.Literal["part", b"part"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_part) -> _WhichOneofReturnType_part | None: ...
+
+Global___RecognizeDocumentResponse: _TypeAlias = RecognizeDocumentResponse  # noqa: Y015
+
+@_typing.final
+class DocumentPage(_message.Message):
+    """DocumentPage is one page of a document."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    PAGE_COUNT_FIELD_NUMBER: _builtins.int
+    READ_FIELD_NUMBER: _builtins.int
+    DOTS_PER_INCH_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    """Its number in the document, counted from 1."""
+    page_count: _builtins.int
+    """How many pages the document has, read or not."""
+    dots_per_inch: _builtins.int
+    """The resolution that a page of a PDF was drawn at or that the picture tells of; 0 when it is not known."""
+    @_builtins.property
+    def read(self) -> Global___RecognizeResponse:
+        """What was read, its places in pixels of the page drawn at `dots_per_inch`."""
+
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        page_count: _builtins.int = ...,
+        read: Global___RecognizeResponse | None = ...,
+        dots_per_inch: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["read", b"read"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dots_per_inch", b"dots_per_inch", "number", b"number", "page_count", b"page_count", "read", b"read"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DocumentPage: _TypeAlias = DocumentPage  # noqa: Y015
 
 @_typing.final
 class AnalyzeRequest(_message.Message):

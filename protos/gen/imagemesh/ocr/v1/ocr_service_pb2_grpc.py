@@ -44,6 +44,11 @@ class OcrServiceStub:
                 request_serializer=imagemesh_dot_ocr_dot_v1_dot_ocr__service__pb2.RecognizeRequest.SerializeToString,
                 response_deserializer=imagemesh_dot_ocr_dot_v1_dot_ocr__service__pb2.RecognizeResponse.FromString,
                 _registered_method=True)
+        self.RecognizeDocument = channel.unary_stream(
+                '/imagemesh.ocr.v1.OcrService/RecognizeDocument',
+                request_serializer=imagemesh_dot_ocr_dot_v1_dot_ocr__service__pb2.RecognizeDocumentRequest.SerializeToString,
+                response_deserializer=imagemesh_dot_ocr_dot_v1_dot_ocr__service__pb2.RecognizeDocumentResponse.FromString,
+                _registered_method=True)
         self.Analyze = channel.unary_unary(
                 '/imagemesh.ocr.v1.OcrService/Analyze',
                 request_serializer=imagemesh_dot_ocr_dot_v1_dot_ocr__service__pb2.AnalyzeRequest.SerializeToString,
@@ -76,6 +81,14 @@ class OcrServiceServicer:
 
     def Recognize(self, request, context):
         """Recognize reads the text of a picture.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RecognizeDocument(self, request, context):
+        """RecognizeDocument reads a document page by page, each page sent as soon as it is read, then the whole of it in
+        `format` where one is asked for, in pieces of at most 4 MiB.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -116,6 +129,11 @@ def add_OcrServiceServicer_to_server(servicer, server):
                     servicer.Recognize,
                     request_deserializer=imagemesh_dot_ocr_dot_v1_dot_ocr__service__pb2.RecognizeRequest.FromString,
                     response_serializer=imagemesh_dot_ocr_dot_v1_dot_ocr__service__pb2.RecognizeResponse.SerializeToString,
+            ),
+            'RecognizeDocument': grpc.unary_stream_rpc_method_handler(
+                    servicer.RecognizeDocument,
+                    request_deserializer=imagemesh_dot_ocr_dot_v1_dot_ocr__service__pb2.RecognizeDocumentRequest.FromString,
+                    response_serializer=imagemesh_dot_ocr_dot_v1_dot_ocr__service__pb2.RecognizeDocumentResponse.SerializeToString,
             ),
             'Analyze': grpc.unary_unary_rpc_method_handler(
                     servicer.Analyze,
@@ -170,6 +188,33 @@ class OcrService:
             '/imagemesh.ocr.v1.OcrService/Recognize',
             imagemesh_dot_ocr_dot_v1_dot_ocr__service__pb2.RecognizeRequest.SerializeToString,
             imagemesh_dot_ocr_dot_v1_dot_ocr__service__pb2.RecognizeResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecognizeDocument(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/imagemesh.ocr.v1.OcrService/RecognizeDocument',
+            imagemesh_dot_ocr_dot_v1_dot_ocr__service__pb2.RecognizeDocumentRequest.SerializeToString,
+            imagemesh_dot_ocr_dot_v1_dot_ocr__service__pb2.RecognizeDocumentResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -40,6 +40,10 @@ class OcrServiceStub:
     def __new__(cls, channel: _aio.Channel) -> OcrServiceAsyncStub: ...
     Recognize: _grpc.UnaryUnaryMultiCallable[_ocr_service_pb2.RecognizeRequest, _ocr_service_pb2.RecognizeResponse]
     """Recognize reads the text of a picture."""
+    RecognizeDocument: _grpc.UnaryStreamMultiCallable[_ocr_service_pb2.RecognizeDocumentRequest, _ocr_service_pb2.RecognizeDocumentResponse]
+    """RecognizeDocument reads a document page by page, each page sent as soon as it is read, then the whole of it in
+    `format` where one is asked for, in pieces of at most 4 MiB.
+    """
     Analyze: _grpc.UnaryUnaryMultiCallable[_ocr_service_pb2.AnalyzeRequest, _ocr_service_pb2.AnalyzeResponse]
     """Analyze reads the English text of a picture, then summarizes, tags and judges it."""
     AnalyzeText: _grpc.UnaryUnaryMultiCallable[_ocr_service_pb2.AnalyzeTextRequest, _ocr_service_pb2.AnalyzeTextResponse]
@@ -61,6 +65,10 @@ class OcrServiceAsyncStub(OcrServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     Recognize: _aio.UnaryUnaryMultiCallable[_ocr_service_pb2.RecognizeRequest, _ocr_service_pb2.RecognizeResponse]  # type: ignore[assignment]
     """Recognize reads the text of a picture."""
+    RecognizeDocument: _aio.UnaryStreamMultiCallable[_ocr_service_pb2.RecognizeDocumentRequest, _ocr_service_pb2.RecognizeDocumentResponse]  # type: ignore[assignment]
+    """RecognizeDocument reads a document page by page, each page sent as soon as it is read, then the whole of it in
+    `format` where one is asked for, in pieces of at most 4 MiB.
+    """
     Analyze: _aio.UnaryUnaryMultiCallable[_ocr_service_pb2.AnalyzeRequest, _ocr_service_pb2.AnalyzeResponse]  # type: ignore[assignment]
     """Analyze reads the English text of a picture, then summarizes, tags and judges it."""
     AnalyzeText: _aio.UnaryUnaryMultiCallable[_ocr_service_pb2.AnalyzeTextRequest, _ocr_service_pb2.AnalyzeTextResponse]  # type: ignore[assignment]
@@ -85,6 +93,16 @@ class OcrServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_ocr_service_pb2.RecognizeResponse, _abc.Awaitable[_ocr_service_pb2.RecognizeResponse]]:
         """Recognize reads the text of a picture."""
+
+    @_abc_1.abstractmethod
+    def RecognizeDocument(
+        self,
+        request: _ocr_service_pb2.RecognizeDocumentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_ocr_service_pb2.RecognizeDocumentResponse], _abc.AsyncIterator[_ocr_service_pb2.RecognizeDocumentResponse]]:
+        """RecognizeDocument reads a document page by page, each page sent as soon as it is read, then the whole of it in
+        `format` where one is asked for, in pieces of at most 4 MiB.
+        """
 
     @_abc_1.abstractmethod
     def Analyze(

@@ -7,6 +7,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from imagemesh.image.v1 import image_pb2 as _image_pb2
 import builtins as _builtins
 import sys
@@ -19,9 +20,41 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _Format:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _FormatEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Format.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    FORMAT_UNSPECIFIED: _Format.ValueType  # 0
+    """Nothing but the pages themselves."""
+    FORMAT_HOCR: _Format.ValueType  # 1
+    """HTML with the places of blocks, lines and words: hOCR 1.2."""
+    FORMAT_ALTO: _Format.ValueType  # 2
+    """XML with the same: ALTO 4.4."""
+    FORMAT_TSV: _Format.ValueType  # 3
+    """A table of the same with the columns of Tesseract, tabs between them."""
+    FORMAT_PDF: _Format.ValueType  # 4
+    """A PDF of the pictures with the text, invisible, where it stands."""
+
+class Format(_Format, metaclass=_FormatEnumTypeWrapper):
+    """Format is how the text of a document is written down beside its pages."""
+
+FORMAT_UNSPECIFIED: Format.ValueType  # 0
+"""Nothing but the pages themselves."""
+FORMAT_HOCR: Format.ValueType  # 1
+"""HTML with the places of blocks, lines and words: hOCR 1.2."""
+FORMAT_ALTO: Format.ValueType  # 2
+"""XML with the same: ALTO 4.4."""
+FORMAT_TSV: Format.ValueType  # 3
+"""A table of the same with the columns of Tesseract, tabs between them."""
+FORMAT_PDF: Format.ValueType  # 4
+"""A PDF of the pictures with the text, invisible, where it stands."""
+Global___Format: _TypeAlias = Format  # noqa: Y015
+
 @_typing.final
-class Line(_message.Message):
-    """Line is one line of text."""
+class Word(_message.Message):
+    """Word is one word of a line; a script without spaces has one word for each piece that the engine read as one."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -29,12 +62,12 @@ class Line(_message.Message):
     CONFIDENCE_FIELD_NUMBER: _builtins.int
     CORNERS_FIELD_NUMBER: _builtins.int
     text: _builtins.str
-    """The text of the line, without a line break."""
+    """The text of the word."""
     confidence: _builtins.float
-    """The engine's own confidence in the line, in [0, 1]. It can be high for a wrong line."""
+    """The engine's own confidence in the word, in [0, 1]; that of its line where the engine tells no more."""
     @_builtins.property
     def corners(self) -> _containers.RepeatedCompositeFieldContainer[_image_pb2.Point]:
-        """The four corners of the line, clockwise from the corner where reading starts."""
+        """The four corners of the word, clockwise from the corner where reading starts."""
 
     def __init__(
         self,
@@ -49,7 +82,103 @@ class Line(_message.Message):
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
+Global___Word: _TypeAlias = Word  # noqa: Y015
+
+@_typing.final
+class Line(_message.Message):
+    """Line is one line of text."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEXT_FIELD_NUMBER: _builtins.int
+    CONFIDENCE_FIELD_NUMBER: _builtins.int
+    CORNERS_FIELD_NUMBER: _builtins.int
+    WORDS_FIELD_NUMBER: _builtins.int
+    BLOCK_FIELD_NUMBER: _builtins.int
+    SCRIPT_FIELD_NUMBER: _builtins.int
+    text: _builtins.str
+    """The text of the line, without a line break."""
+    confidence: _builtins.float
+    """The engine's own confidence in the line, in [0, 1]. It can be high for a wrong line."""
+    block: _builtins.int
+    """Which block of the page the line is in, counted from 0."""
+    script: _builtins.str
+    """The ISO 15924 code of the script that most letters of the line have, such as "Latn"; "Zyyy" for one without letters."""
+    @_builtins.property
+    def corners(self) -> _containers.RepeatedCompositeFieldContainer[_image_pb2.Point]:
+        """The four corners of the line, clockwise from the corner where reading starts."""
+
+    @_builtins.property
+    def words(self) -> _containers.RepeatedCompositeFieldContainer[Global___Word]:
+        """The words of the line, in reading order."""
+
+    def __init__(
+        self,
+        *,
+        text: _builtins.str = ...,
+        confidence: _builtins.float = ...,
+        corners: _abc.Iterable[_image_pb2.Point] | None = ...,
+        words: _abc.Iterable[Global___Word] | None = ...,
+        block: _builtins.int = ...,
+        script: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["block", b"block", "confidence", b"confidence", "corners", b"corners", "script", b"script", "text", b"text", "words", b"words"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
 Global___Line: _TypeAlias = Line  # noqa: Y015
+
+@_typing.final
+class Block(_message.Message):
+    """Block is a group of lines that belong together, such as a column or a paragraph."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CORNERS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def corners(self) -> _containers.RepeatedCompositeFieldContainer[_image_pb2.Point]:
+        """The four corners of the block, clockwise from the upper left one of the upright picture."""
+
+    def __init__(
+        self,
+        *,
+        corners: _abc.Iterable[_image_pb2.Point] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["corners", b"corners"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Block: _TypeAlias = Block  # noqa: Y015
+
+@_typing.final
+class Document(_message.Message):
+    """Document is a document in one of the formats, or a piece of it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTENT_FIELD_NUMBER: _builtins.int
+    MEDIA_TYPE_FIELD_NUMBER: _builtins.int
+    content: _builtins.bytes
+    """UTF-8 text, or a PDF."""
+    media_type: _builtins.str
+    """Its media type, such as "application/pdf"."""
+    def __init__(
+        self,
+        *,
+        content: _builtins.bytes = ...,
+        media_type: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content", b"content", "media_type", b"media_type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Document: _TypeAlias = Document  # noqa: Y015
 
 @_typing.final
 class Language(_message.Message):
