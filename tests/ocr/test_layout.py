@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ocr.layout import order_rows, row_corners
-from ocr.pictures import Corners
+from ocr.pictures import Corners, downward
 
 
 def box(left: float, top: float, width: float, height: float = 20) -> Corners:
@@ -104,3 +104,21 @@ def test_line_of_one_short_word_stays_in_its_paragraph() -> None:
     rows = order_rows([box(0, 0, 300), box(-4, 30, 12), box(0, 60, 300), box(0, 90, 300)])
 
     assert rows == [[0], [1], [2], [3]]
+
+
+@pytest.mark.parametrize("degrees", [-3.0, 0.0, 3.0])
+def test_columns_that_run_down_are_read_from_the_right(degrees: float) -> None:
+    columns = [box(600 - 50 * column, 0, 30, 500 if column else 200) for column in (2, 0, 1)]
+
+    rows = order_rows([downward(column) for column in skewed(columns, degrees)])
+
+    assert rows == [[1], [2], [0]]
+
+
+def test_pieces_of_a_column_that_runs_down_are_one_row() -> None:
+    pieces = [downward(box(600, 260, 30, 240)), downward(box(600, 0, 30, 240))]
+
+    (row,) = order_rows(pieces)
+
+    assert row == [1, 0]
+    np.testing.assert_allclose(row_corners(pieces, row), downward(box(600, 0, 30, 500)))

@@ -3,7 +3,18 @@
 import numpy as np
 import pytest
 
-from ocr.pictures import MAX_SIDE_PX, crop, fit, flatten_light, grow, turn, turn_back
+from ocr.pictures import (
+    MAX_SIDE_PX,
+    crop,
+    downward,
+    fit,
+    flatten_light,
+    grow,
+    is_upright,
+    part,
+    turn,
+    turn_back,
+)
 
 BOX = np.array([[10.0, 20.0], [50.0, 20.0], [50.0, 30.0], [10.0, 30.0]])
 
@@ -81,3 +92,24 @@ def test_shadow_is_flattened() -> None:
 
     assert grey[200, 50] > 240
     assert grey[200, 350] > 240
+
+
+def test_part_of_a_line_lies_between_two_shares_of_its_length() -> None:
+    np.testing.assert_allclose(
+        part(BOX, 0.25, 0.5), [[20, 20], [30, 20], [30, 30], [20, 30]], atol=1e-4
+    )
+
+
+def test_part_of_a_line_that_narrows_is_nearer_to_its_narrow_end() -> None:
+    """In a photo the far half of a line is the shorter one."""
+    narrowing = np.array([[0.0, 0.0], [100.0, 20.0], [100.0, 40.0], [0.0, 60.0]])
+
+    assert part(narrowing, 0, 0.5)[1, 0] > 60
+
+
+def test_downward_line_begins_at_its_upper_right_corner() -> None:
+    column = np.array([[10.0, 20.0], [20.0, 20.0], [20.0, 90.0], [10.0, 90.0]])
+
+    assert is_upright(column)
+    assert not is_upright(BOX)
+    assert downward(column).tolist() == [[20, 20], [20, 90], [10, 90], [10, 20]]

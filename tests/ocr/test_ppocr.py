@@ -7,7 +7,7 @@ import pytest
 
 from modelkit.manifest import find_model, load_manifest
 from ocr.ppocr import MAX_LINE_ASPECT, PpOcr
-from tests.ocr.written import PANGRAM, draw_lines
+from tests.ocr.written import PANGRAM, draw_lines, ends_of_words
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +26,28 @@ def test_lines_are_found_and_read(ppocr: PpOcr) -> None:
 
     assert [line.text for line in read] == [PANGRAM, "Invoice No. 4711"]
     assert all(0.9 < line.confidence <= 1 for line in read)
+
+
+@pytest.mark.parametrize("text", [PANGRAM, "I am 7 ill ants in a WWW", "word"])
+def test_middle_of_each_word_is_where_it_was_drawn(ppocr: PpOcr, text: str) -> None:
+    pixels = draw_lines(text)
+
+    (read,) = ppocr.read_lines(pixels, ppocr.detect(pixels))
+
+    assert " ".join(word.text for word in read.words) == read.text == text
+    for word, (left, right) in zip(read.words, ends_of_words(text), strict=True):
+        assert left <= word.corners[:, 0].mean() <= right
+        assert 0.5 < word.confidence <= 1
+
+
+def test_words_of_an_upright_line_follow_it(ppocr: PpOcr) -> None:
+    turned = np.ascontiguousarray(np.rot90(draw_lines(PANGRAM), -1))
+
+    (read,) = ppocr.read_lines(turned, ppocr.detect(turned))
+
+    assert read.text == PANGRAM
+    for word, (top, bottom) in zip(read.words, ends_of_words(PANGRAM), strict=True):
+        assert top <= word.corners[:, 1].mean() <= bottom
 
 
 def test_empty_page_has_no_lines(ppocr: PpOcr) -> None:

@@ -1,11 +1,8 @@
 """The OCR service over real gRPC."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import grpc
 import pytest
@@ -13,45 +10,14 @@ import pytest
 from imagemesh.ocr.v1 import analysis_pb2
 from imagemesh.ocr.v1 import ocr_service_pb2 as pb
 from imagemesh.ocr.v1 import ocr_service_pb2_grpc as rpc
-from modelkit.manifest import ModelEntry, load_manifest
+from modelkit.manifest import load_manifest
 from ocr.languages import all_languages
-from ocr.service import MAX_TEXT_LETTERS, build_service
-from ocr.settings import OcrSettings
-from servicekit.client import open_channel
-from servicekit.server import serving
-from servicekit.statuses import reason_of
+from ocr.service import MAX_TEXT_LETTERS
 from tests.ocr.letters import COVER_LETTER, GERMAN
+from tests.ocr.serving import failure, running
 from tests.ocr.written import PANGRAM, SLOVAK_LINES, page_png
 
 LETTER = page_png("Dear Ms. Smith, we are delighted", "to offer you the position.", "Great work!")
-
-
-@asynccontextmanager
-async def running(
-    models_dir: Path, entries: Sequence[ModelEntry] | None = None, **changes: Any
-) -> AsyncIterator["rpc.OcrServiceAsyncStub"]:
-    """Serve with settings and models of a test; Any: the values of any field."""
-    fixed = {"port": 0, "metrics_port": 0, "models_dir": models_dir, "threads": 1}
-    settings = OcrSettings(**{**fixed, **changes})
-    async with (
-        serving(build_service(settings, entries=entries), settings) as port,
-        open_channel(f"localhost:{port}") as channel,
-    ):
-        yield rpc.OcrServiceStub(channel)
-
-
-@pytest.fixture(scope="module")
-async def stub(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> AsyncIterator["rpc.OcrServiceAsyncStub"]:
-    async with running(tmp_path_factory.mktemp("models")) as stub:
-        yield stub
-
-
-async def failure(call: Any) -> tuple[grpc.StatusCode, str | None, str]:  # Any: a call of any RPC
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await call
-    return caught.value.code(), reason_of(caught.value), str(caught.value.details())
 
 
 async def test_text_is_recognized(stub: "rpc.OcrServiceAsyncStub") -> None:
@@ -70,10 +36,12 @@ async def test_text_is_recognized(stub: "rpc.OcrServiceAsyncStub") -> None:
 async def test_models_in_use_are_listed_with_their_device(stub: "rpc.OcrServiceAsyncStub") -> None:
     models = (await stub.ListModels(pb.ListModelsRequest())).models
 
-    assert [(info.task, info.model.device) for info in models] == [
-        ("detect-text", "cpu"),
-        ("read-text", "cpu"),
-        ("embed-text", "cpu"),
+    assert [(info.model.name, info.model.device) for info in models] == [
+        ("pp-ocrv6-small-detector", "cpu"),
+        ("pp-ocrv6-small", "cpu"),
+        ("all-minilm-l6-v2", "cpu"),
+        ("pp-ocrv6-medium-detector", ""),
+        ("pp-ocrv6-medium", ""),
     ]
 
 

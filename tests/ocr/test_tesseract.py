@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from ocr.asking import find_language
-from ocr.tesseract import Tesseract, find_data_dir, tesseract_version
+from ocr.tesseract import Tesseract, TesseractReader, find_data_dir, tesseract_version
 from servicekit.errors import LanguageNotInstalled
-from tests.ocr.written import SLOVAK_LINES, draw_lines
+from tests.ocr.printed import rectangle
+from tests.ocr.written import SLOVAK_LINES, draw_lines, ends_of_words
 
 SLOVAK = find_language("slk")
 
@@ -43,6 +44,25 @@ def test_grey_picture_is_read_as_well(tesseract: Tesseract) -> None:
     grey = np.ascontiguousarray(draw_lines(SLOVAK_LINES[0])[:, :, 0])
 
     assert tesseract.read_line(grey, SLOVAK).text == SLOVAK_LINES[0]
+
+
+def test_middle_of_each_word_of_a_line_is_where_it_was_drawn(tesseract: Tesseract) -> None:
+    text = SLOVAK_LINES[0]
+    line = rectangle(20, 24, 600, 48)
+
+    (read,) = TesseractReader(tesseract, [SLOVAK]).read_lines(draw_lines(text), [line])
+
+    assert " ".join(word.text for word in read.words) == read.text == text
+    for word, (left, right) in zip(read.words, ends_of_words(text), strict=True):
+        assert left <= word.corners[:, 0].mean() <= right
+
+
+def test_middle_of_each_word_of_a_page_is_where_it_was_drawn(tesseract: Tesseract) -> None:
+    (line,) = tesseract.read_page(draw_lines(SLOVAK_LINES[0]), SLOVAK)
+
+    for word, (left, right) in zip(line.words, ends_of_words(line.text), strict=True):
+        assert left <= word.corners[:, 0].mean() <= right
+        assert 24 <= word.corners[:, 1].mean() <= 80
 
 
 def test_empty_page_has_no_lines(tesseract: Tesseract) -> None:

@@ -1,17 +1,32 @@
-"""What every engine gives: lines with their text, their places and how sure it is of them."""
+"""What an engine can do, and what it gives: lines and words, their places and confidences."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
+from modelkit.images import RgbImage
 from ocr.pictures import Corners
 
 
 @dataclass(frozen=True, slots=True)
-class ReadText:
-    """What an engine read in one line; `confidence` is in [0, 1]."""
+class PageWord:
+    """One word of a line, with its place in pixels; `confidence` is in [0, 1].
+
+    In a script without spaces it is a piece that the engine read as one.
+    """
 
     text: str
     confidence: float
+    corners: Corners
+
+
+@dataclass(frozen=True, slots=True)
+class ReadText:
+    """What an engine read in one line; `confidence` is in [0, 1], `words` are in reading order."""
+
+    text: str
+    confidence: float
+    words: tuple[PageWord, ...] = ()
 
     @property
     def evidence(self) -> float:
@@ -21,11 +36,49 @@ class ReadText:
 
 @dataclass(frozen=True, slots=True)
 class PageLine:
-    """One line that was read, with its place in pixels."""
+    """One line that was read, with its place in pixels.
+
+    Attributes:
+        text: without a line break.
+        confidence: in [0, 1].
+        corners: of the whole line.
+        words: in reading order; they spell `text`, but for the spaces.
+        block: which block of the page it is in, counted from 0.
+        script: the ISO 15924 code of most of its letters; "Zyyy" without letters.
+    """
 
     text: str
     confidence: float
     corners: Corners
+    words: tuple[PageWord, ...] = ()
+    block: int = 0
+    script: str = "Zyyy"
+
+
+class Detector(Protocol):
+    """Finds where text stands."""
+
+    def detect(self, pixels: RgbImage) -> list[Corners]:
+        """Return the corners of every piece of a line, in pixels of `pixels`, in no order."""
+
+
+class LineReader(Protocol):
+    """Reads lines that were found."""
+
+    def read_lines(self, pixels: RgbImage, lines: Sequence[Corners]) -> list[ReadText]:
+        """Read each line; the answers are in the order of `lines`, words in pixels of `pixels`."""
+
+
+class LineEngine(Detector, LineReader, Protocol):
+    """Finds lines and reads them."""
+
+    @property
+    def profile(self) -> str:
+        """The profile of its models in models.toml."""
+
+    @property
+    def device(self) -> str:
+        """Where they compute: "cpu" or "cuda"."""
 
 
 def mean_confidence(lines: Sequence[PageLine | ReadText]) -> float:

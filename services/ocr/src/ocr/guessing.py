@@ -18,10 +18,9 @@ from py3langid.langid import (  # type: ignore[import-untyped]  # it ships no ty
 )
 
 from modelkit.images import RgbImage
-from ocr.engines import ReadText, mean_confidence
+from ocr.engines import LineReader, ReadText, mean_confidence
 from ocr.languages import TESSERACT_LINES, Language, all_languages
 from ocr.pictures import Corners
-from ocr.ppocr import PpOcr
 from ocr.tesseract import Tesseract, TesseractReader
 
 _FALLBACK = "eng"
@@ -66,7 +65,7 @@ _NO_MARKS = ("", re.compile(""))
 class LanguageGuesser:
     """Both engines and an identifier of the language of a text; for one thread."""
 
-    def __init__(self, ppocr: PpOcr | None, tesseract: Tesseract) -> None:
+    def __init__(self, ppocr: LineReader | None, tesseract: Tesseract) -> None:
         """Load the identifier, 2 MB of numbers."""
         self._ppocr = ppocr
         self._tesseract = tesseract

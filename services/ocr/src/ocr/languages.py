@@ -17,6 +17,7 @@ TESSERACT_PAGE = "tesseract-page"  # Tesseract's own layout; never the default o
 ORIENTATION_PACKAGE = "tesseract-ocr-osd"
 
 _RIGHT_TO_LEFT = frozenset({"Arab", "Hebr", "Syrc"})
+_DOWNWARDS = frozenset({"Hans", "Hant", "Jpan"})
 # Debian names the script models by ISO 15924 codes, Tesseract by English names.
 _SCRIPT_PACKAGES = MappingProxyType(
     {
@@ -66,6 +67,11 @@ class Language:
     def right_to_left(self) -> bool:
         """The boxes of one row are read from right to left."""
         return self.script in _RIGHT_TO_LEFT
+
+    @property
+    def may_run_downwards(self) -> bool:
+        """Its lines may run down the page, the right one first."""
+        return self.script in _DOWNWARDS
 
     @property
     def tesseract_package(self) -> str:

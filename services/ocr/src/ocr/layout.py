@@ -32,12 +32,15 @@ def order_rows(pieces: Sequence[Corners], *, right_to_left: bool = False) -> lis
     """Return the pieces as rows in reading order.
 
     Args:
-        pieces: the corners of each piece of a line, clockwise from its top left.
+        pieces: the corners of each piece of a line, clockwise from its top left; of lines that run
+            downwards, from their upper right, and the right one is read first.
         right_to_left: the script runs from right to left.
     """
     if not pieces:
         return []
-    boxes = _boxes(pieces, mirrored=right_to_left)
+    boxes, _ = level_boxes(pieces)
+    if right_to_left:
+        boxes = boxes[:, [2, 1, 0, 3]] * (-1, 1, -1, 1)
     rows = _merge_into_rows(boxes)
     hulls = np.array(
         [[*boxes[row, :2].min(axis=0), *boxes[row, 2:].max(axis=0)] for row in rows], np.float64
@@ -46,24 +49,39 @@ def order_rows(pieces: Sequence[Corners], *, right_to_left: bool = False) -> lis
 
 
 def row_corners(pieces: Sequence[Corners], row: Row) -> Corners:
-    """Return the corners of a whole row: from its leftmost to its rightmost piece."""
-    first = min(row, key=lambda index: float(pieces[index][:, 0].min()))
-    last = max(row, key=lambda index: float(pieces[index][:, 0].max()))
+    """Return the corners of a whole row: from where it begins to where it ends."""
+    along = pieces[row[0]][1] - pieces[row[0]][0]
+    first = min(row, key=lambda index: float((pieces[index] @ along).min()))
+    last = max(row, key=lambda index: float((pieces[index] @ along).max()))
     return np.stack([pieces[first][0], pieces[last][1], pieces[last][2], pieces[first][3]])
 
 
-def _boxes(pieces: Sequence[Corners], *, mirrored: bool) -> NDArray[np.float64]:
-    """Return (n, 4) boxes (x0, y0, x1, y1) with the skew of the page undone."""
+def level_boxes(pieces: Sequence[Corners]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return boxes in a frame where the lines are level, and the way back from there.
+
+    Args:
+        pieces: the corners of each piece of a line, clockwise from where reading starts.
+
+    Returns:
+        boxes: (n, 4), (x0, y0, x1, y1).
+        frame: (2, 2), what a point of the boxes is multiplied by from the left.
+    """
     corners = np.stack(pieces)
     along = corners[:, 1] - corners[:, 0]
     height = np.hypot(*(corners[:, 3] - corners[:, 0]).T)
-    level = np.hypot(*along.T) > _LEVEL_ASPECT * height
-    angle = float(np.median(np.arctan2(along[level, 1], along[level, 0]))) if level.any() else 0.0
-    cosine, sine = np.cos(-angle), np.sin(-angle)
-    turned = corners @ np.array([[cosine, sine], [-sine, cosine]])
-    if mirrored:
-        turned[:, :, 0] *= -1
-    return np.concatenate([turned.min(axis=1), turned.max(axis=1)], axis=1)
+    told = along[np.hypot(*along.T) > _LEVEL_ASPECT * height]
+    angle = _median_angle(told) if len(told) else 0.0
+    cosine, sine = np.cos(angle), np.sin(angle)
+    frame = np.array([[cosine, -sine], [sine, cosine]])
+    turned = corners @ frame
+    return np.concatenate([turned.min(axis=1), turned.max(axis=1)], axis=1), frame
+
+
+def _median_angle(directions: NDArray[np.float64]) -> float:
+    """Return the median direction in radians; directions about the half turn are neighbours."""
+    middle = np.arctan2(*directions.sum(axis=0)[::-1])
+    apart = np.arctan2(directions[:, 1], directions[:, 0]) - middle
+    return float(middle + np.median(np.arctan2(np.sin(apart), np.cos(apart))))
 
 
 def _merge_into_rows(boxes: NDArray[np.float64]) -> list[Row]:

@@ -7,8 +7,10 @@ import torch
 
 from modelkit.devices import pick_device
 from modelkit.loading import LoadedModel
-from modelkit.manifest import ModelEntry, find_model
+from modelkit.manifest import InstalledModel, ModelEntry, find_model
 from ocr.analysis import Analyzer
+from ocr.engines import LineEngine
+from ocr.paddle import PaddleOcr, pick_onnx_device
 from ocr.ppocr import PpOcr
 from ocr.reading import Reader
 from ocr.routes import Routes
@@ -17,7 +19,10 @@ from ocr.tesseract import Tesseract, find_data_dir
 from servicekit.errors import ModelNotInstalled
 from servicekit.logs import get_logger
 
-PPOCR_TASKS = ("detect-text", "read-text")
+READ_TEXT = "read-text"
+PPOCR_TASKS = ("detect-text", READ_TEXT)
+_FULL = "full"
+_EMBEDDED = "embedded"
 
 log = get_logger("ocr")
 
@@ -42,31 +47,57 @@ def load_analyzer(settings: OcrSettings, entries: Sequence[ModelEntry]) -> Loade
     found = find_model(
         entries, "embed-text", models_dir=settings.models_dir, profile=settings.profile
     )
-    if settings.threads:
-        torch.set_num_threads(settings.threads)
+    torch.set_num_threads(settings.threads)
     device = pick_device(settings.device)
     return LoadedModel(Analyzer(found.path.parent, device=device), found.entry, device)
 
 
 def _load_engines(
     settings: OcrSettings, entries: Sequence[ModelEntry]
-) -> tuple[PpOcr | ModelNotInstalled, Tesseract]:
-    if settings.threads:
-        cv2.setNumThreads(settings.threads)
+) -> tuple[LineEngine | ModelNotInstalled, Tesseract]:
+    cv2.setNumThreads(settings.threads)
     data_dir = find_data_dir(settings.tessdata_dir)
     if data_dir is None:
         log.warning("no Tesseract language data found")
     tesseract = Tesseract(data_dir, max_loaded=settings.loaded_languages)
     try:
-        return _load_ppocr(settings, entries), tesseract
+        return load_line_engine(settings, entries), tesseract
     except ModelNotInstalled as error:
         log.warning("model not installed", task="read-text", reason=str(error))
         return error, tesseract
 
 
-def _load_ppocr(settings: OcrSettings, entries: Sequence[ModelEntry]) -> PpOcr:
-    detector, recognizer = (
-        find_model(entries, task, models_dir=settings.models_dir, profile=settings.profile).path
+def load_line_engine(settings: OcrSettings, entries: Sequence[ModelEntry]) -> LineEngine:
+    """Return PaddleOCR for the models of the full profile, else the small route.
+
+    Raises:
+        ModelNotInstalled: a model is missing, or paddleocr where the full profile is told.
+        NotInstalled: CUDA is asked for and missing.
+    """
+    found = _find_models(settings, entries, settings.profile)
+    if all(model.entry.profile == _FULL for model in found):
+        try:
+            return _load_paddle(settings, *found)
+        except ModelNotInstalled as error:
+            if settings.profile == _FULL:
+                raise
+            log.warning("full profile not used", task="read-text", reason=str(error))
+    detector, recogniser = _find_models(settings, entries, _EMBEDDED)
+    return PpOcr(detector.path, recogniser.path, threads=settings.threads)
+
+
+def _load_paddle(
+    settings: OcrSettings, detector: InstalledModel, recogniser: InstalledModel
+) -> PaddleOcr:
+    device = pick_onnx_device(settings.device)
+    return PaddleOcr(detector.path, recogniser.path, device=device, threads=settings.threads)
+
+
+def _find_models(
+    settings: OcrSettings, entries: Sequence[ModelEntry], profile: str
+) -> tuple[InstalledModel, InstalledModel]:
+    detector, recogniser = (
+        find_model(entries, task, models_dir=settings.models_dir, profile=profile)
         for task in PPOCR_TASKS
     )
-    return PpOcr(detector, recognizer, threads=settings.threads)
+    return detector, recogniser

@@ -19,6 +19,7 @@ MIN_SIDE_PX = 32
 # Wider pictures than this are padded above and below: the detector misses text that fills them.
 MAX_ASPECT = 8.0
 
+_UPRIGHT = 1.5  # heights for each width; rapidocr reads such crops as lines that run downwards
 _BACKGROUND_PX = 41  # wider than a pen stroke, smaller than a shadow
 
 
@@ -111,6 +112,28 @@ def crop(pixels: NDArray[np.uint8], corners: Corners, *, max_aspect: float) -> N
         borderMode=cv2.BORDER_REPLICATE,
     )
     return np.asarray(cut, np.uint8)
+
+
+def part(corners: Corners, start: float, end: float) -> Corners:
+    """Return the corners of the part of a line between two shares of its length, in [0, 1]."""
+    unit = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32)
+    matrix = cv2.getPerspectiveTransform(unit, corners.astype(np.float32))
+    places = np.array([[[start, 0.0], [end, 0.0], [end, 1.0], [start, 1.0]]])
+    return np.asarray(cv2.perspectiveTransform(places, matrix)[0], np.float64)
+
+
+def is_upright(corners: Corners) -> bool:
+    """Tell whether a line runs down or up: it is much higher than wide."""
+    top_left, top_right, bottom_right, bottom_left = corners
+    width = max(np.hypot(*(top_right - top_left)), np.hypot(*(bottom_right - bottom_left)))
+    height = max(np.hypot(*(bottom_left - top_left)), np.hypot(*(bottom_right - top_right)))
+    return bool(height >= _UPRIGHT * width)
+
+
+def downward(corners: Corners) -> Corners:
+    """Return corners from where a line that runs downwards begins: its upper right one."""
+    rolled: Corners = np.roll(corners, -1, axis=0)
+    return rolled
 
 
 def grow(corners: Corners, share: float) -> Corners:

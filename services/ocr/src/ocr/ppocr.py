@@ -2,17 +2,20 @@
 
 import logging
 import math
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import cast
 
 import cv2
 import numpy as np
 from rapidocr import RapidOCR
 from rapidocr.ch_ppocr_det import TextDetOutput
+from rapidocr.ch_ppocr_rec.typings import WordInfo
 
 from modelkit.images import RgbImage
-from ocr.engines import ReadText
-from ocr.pictures import Corners, crop
+from ocr.engines import PageWord, ReadText
+from ocr.pictures import Corners, crop, downward, is_upright, part
 
 # Less than rapidocr's default and no loss on pages; receipts lose a word in a thousand at 1280.
 DETECTOR_SIDE_PX = 1600
@@ -27,22 +30,25 @@ MIN_LINE_CONFIDENCE = 0.5  # rapidocr's own threshold; below it are mostly pictu
 
 _LINE_HEIGHT_PX = 48
 _MIN_COLUMNS = 320  # the recogniser pads narrower lines to this
-_VERTICAL = 1.5  # rapidocr reads crops that are 1.5 times as high as wide as turned
 
 
 class PpOcr:
     """The detector and the recogniser; for one thread."""
 
+    profile = "embedded"
+    device = "cpu"
+
     def __init__(self, detector: Path, recognizer: Path, *, threads: int) -> None:
-        """Load both ONNX models; `threads` 0 means all cores. Nothing is ever downloaded."""
+        """Load both ONNX models; nothing is ever downloaded."""
         logging.getLogger("RapidOCR").setLevel(logging.ERROR)
         self._engine = RapidOCR(
             params={
                 "Global.log_level": "error",
                 "Global.use_preprocess_img": False,  # pictures arrive fitted
                 "Global.use_vertical_padding": False,
+                "Global.return_word_box": True,
                 "Global.use_cls": False,  # it turns long upright lines by 180 degrees
-                "EngineConfig.onnxruntime.intra_op_num_threads": threads or -1,
+                "EngineConfig.onnxruntime.intra_op_num_threads": threads,
                 "EngineConfig.onnxruntime.inter_op_num_threads": 1,
                 "Det.model_path": str(detector),
                 "Det.limit_type": "max",
@@ -70,33 +76,49 @@ class PpOcr:
         return [np.asarray(box, np.float64) / scale for box in found.boxes]
 
     def read_lines(self, pixels: RgbImage, lines: Sequence[Corners]) -> list[ReadText]:
-        """Read each line; the answers are in the order of `lines`."""
+        """Read each line; the answers are in the order of `lines`, words in pixels of `pixels`."""
+        level = [downward(line) if is_upright(line) else line for line in lines]
         read = [ReadText("", 0.0)] * len(lines)
-        for batch in _batches([_columns(line) for line in lines]):
-            answer = self._engine.recognize_txt([_cut(pixels, lines[index]) for index in batch])
-            for index, text, confidence in zip(
-                batch, answer.txts or (), answer.scores, strict=True
+        for batch in _batches([_columns(line) for line in level]):
+            answer = self._engine.recognize_txt([_cut(pixels, level[index]) for index in batch])
+            # `word_results` are declared as what becomes of them on a whole page.
+            for index, text, confidence, places in zip(
+                batch, answer.txts or (), answer.scores, answer.word_results, strict=True
             ):
-                read[index] = ReadText(text.strip(), float(confidence))
+                words = _words(text, cast("WordInfo", places), level[index])
+                spelt = " ".join(word.text for word in words)
+                read[index] = ReadText(spelt, float(confidence), words)
         return read
 
 
+def _words(text: str, places: WordInfo, line: Corners) -> tuple[PageWord, ...]:
+    """Return the words of a line where the recogniser's columns show their letters."""
+    if not places.words:
+        return ()
+    columns = np.concatenate([np.asarray(word) for word in places.word_cols]) + 0.5
+    runs = [(run.start(), run.end()) for run in re.finditer(r"\S+", text)]
+    lengths = [end - start for start, end in runs]
+    ends = np.cumsum(lengths)
+    first, last = columns[ends - lengths], columns[ends - 1]
+    steps = np.diff(columns)
+    within = np.delete(steps, ends[:-1] - 1)  # without the steps from word to word
+    half = float(np.median(within if within.size else steps)) / 2 if steps.size else first[0]
+    # Between two words half a letter, a space and half a letter take about a third each.
+    third = (first[1:] - last[:-1]) / 3
+    starts = np.maximum(first - half, np.append(0.0, first[1:] - third))
+    stops = np.minimum(last + half, np.append(last[:-1] + third, places.line_txt_len))
+    return tuple(
+        PageWord(text[start:end], float(np.mean(places.confs[start:end])), part(line, left, right))
+        for (start, end), left, right in zip(
+            runs, *np.array([starts, stops]) / places.line_txt_len, strict=True
+        )
+    )
+
+
 def _cut(pixels: RgbImage, corners: Corners) -> RgbImage:
-    """Return a line as the recogniser takes it: BGR, level."""
+    """Return a line as the recogniser takes it: BGR."""
     line = crop(pixels, corners, max_aspect=MAX_LINE_ASPECT)
-    return _level(np.asarray(cv2.cvtColor(line, cv2.COLOR_RGB2BGR), np.uint8))
-
-
-def _level(line: RgbImage) -> RgbImage:
-    height, width = line.shape[:2]
-    if height < _VERTICAL * width:
-        return line
-    turned = np.rot90(line)
-    # A thin upright stroke becomes as wide as it was high: the bound on the width holds here too.
-    widest = max(1, round(turned.shape[0] * MAX_LINE_ASPECT))
-    if turned.shape[1] <= widest:
-        return np.ascontiguousarray(turned)
-    return np.asarray(cv2.resize(turned, (widest, turned.shape[0])), np.uint8)
+    return np.asarray(cv2.cvtColor(line, cv2.COLOR_RGB2BGR), np.uint8)
 
 
 def _columns(line: Corners) -> int:

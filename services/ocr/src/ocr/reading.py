@@ -6,12 +6,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from modelkit.images import RgbImage
-from ocr.engines import PageLine, evidence, mean_confidence
+from ocr.blocks import find_blocks
+from ocr.engines import LineEngine, PageLine, evidence, mean_confidence
 from ocr.guessing import LanguageGuesser
 from ocr.languages import PP_OCR, TESSERACT, Language
 from ocr.pictures import Corners, FittedImage, turn, turn_back
-from ocr.ppocr import PpOcr
 from ocr.routes import ReadLines, Routes
+from ocr.scripts import script_of
+from ocr.skew import StraightPage, find_skew, straighten
 from ocr.tesseract import Tesseract
 from servicekit.errors import ModelNotInstalled
 
@@ -20,7 +22,9 @@ from servicekit.errors import ModelNotInstalled
 _SURE_CONFIDENCE = 0.9
 _HEAD_CONFIDENCE = 0.8  # below it a page that nothing else tells about is tried upside down
 _TURNED_EVIDENCE = 0.8  # of the upright reading; a wrong turn leaves half or less
-_WRITTEN_DOWNWARDS = frozenset({"Hans", "Hant", "Jpan"})  # upright lines are no sign of a turn
+# Crops lay leaning lines level, but columns around a picture lose their order: at 1.2 degrees the
+# CER of 8087_054 was .51 as it stands and .011 straightened. Finding the lines again takes .6 s.
+_MOST_SKEW_DEGREES = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +36,16 @@ class Page:
         rotation_degrees: how far it was turned clockwise to read it.
         route: how it was read: one of the routes of `ocr.languages`.
         languages: the languages it was read in, as asked for or found.
+        blocks: the corners of each block, clockwise from its upper left, in reading order.
+        skew_degrees: how far the lines lean clockwise after the turn, in [-45, 45].
     """
 
     lines: tuple[PageLine, ...]
     rotation_degrees: int
     route: str
     languages: tuple[Language, ...]
+    blocks: tuple[Corners, ...] = ()
+    skew_degrees: float = 0.0
 
     @property
     def text(self) -> str:
@@ -55,9 +63,23 @@ class Page:
         return TESSERACT if self.route.startswith(TESSERACT) else PP_OCR
 
     @property
+    def right_to_left(self) -> bool:
+        """Lines begin at their right end, and so do their corners."""
+        return all(language.right_to_left for language in self.languages)
+
+    @property
     def language(self) -> str:
         """The codes of the languages with "+" between two."""
         return "+".join(language.code for language in self.languages)
+
+    def above(self, min_confidence: float) -> "Page":
+        """Return the page without the lines below a confidence and the blocks left empty."""
+        kept = [line for line in self.lines if line.confidence >= min_confidence]
+        blocks = sorted({line.block for line in kept})
+        lines = [replace(line, block=blocks.index(line.block)) for line in kept]
+        return replace(
+            self, lines=tuple(lines), blocks=tuple(self.blocks[block] for block in blocks)
+        )
 
 
 class Reader:
@@ -68,16 +90,16 @@ class Reader:
         tesseract: Tesseract with the languages that are installed.
     """
 
-    def __init__(self, ppocr: PpOcr | ModelNotInstalled, tesseract: Tesseract) -> None:
-        self._ppocr = ppocr if isinstance(ppocr, PpOcr) else None
+    def __init__(self, ppocr: LineEngine | ModelNotInstalled, tesseract: Tesseract) -> None:
+        self._ppocr = None if isinstance(ppocr, ModelNotInstalled) else ppocr
         self._tesseract = tesseract
         self._routes = Routes(ppocr, tesseract)
         self._guesser = LanguageGuesser(self._ppocr, tesseract)
 
     @property
-    def has_ppocr(self) -> bool:
-        """Whether the PP-OCR models are here."""
-        return self._ppocr is not None
+    def line_engine(self) -> LineEngine | None:
+        """What runs the PP-OCR models; None where they are missing."""
+        return self._ppocr
 
     def engine_of(self, language: Language) -> str:
         """Return the engine that reads it here: Tesseract stands in for a missing PP-OCR."""
@@ -102,35 +124,44 @@ class Reader:
             ModelNotInstalled: the PP-OCR models are missing.
             LanguageNotInstalled: Tesseract's data of a language is missing.
         """
-        read = self._read_upright(fitted.pixels, languages)
-        degrees = self._find_turn(fitted.pixels, read)
+        page, pieces = self._straighten(fitted.pixels)
+        read = self._read_pieces(page.pixels, pieces, languages)
+        degrees = self._find_turn(page.pixels, read)
         if degrees:
-            again = self._read_upright(turn(fitted.pixels, degrees), languages)
+            turned = turn(page.pixels, degrees)
+            again = self._read_pieces(turned, self._routes.detect(turned), languages)
             # PP-OCR reads the lines of a page on its side as well, only in the wrong order.
             if evidence(again.lines) > _TURNED_EVIDENCE * evidence(read.lines):
                 read = again
             else:
                 degrees = 0
-        return Page(
-            tuple(_place(line, fitted, degrees, read.languages) for line in read.lines),
-            degrees,
-            read.route,
-            read.languages,
-        )
+        return _page(read, _Way(fitted, page, degrees))
 
     def close(self) -> None:
         """Free Tesseract's memory."""
         self._tesseract.close()
 
-    def _read_upright(self, pixels: RgbImage, languages: tuple[Language, ...]) -> ReadLines:
+    def _straighten(self, pixels: RgbImage) -> tuple[StraightPage, list[Corners]]:
+        """Return the page with level lines, and the pieces of its lines."""
         pieces = self._routes.detect(pixels)
+        skew = find_skew(pieces)
+        if abs(skew) <= _MOST_SKEW_DEGREES:
+            return StraightPage(pixels, skew), pieces
+        page = straighten(pixels, skew, pieces)
+        return page, self._routes.detect(page.pixels)
+
+    def _read_pieces(
+        self, pixels: RgbImage, pieces: Sequence[Corners], languages: tuple[Language, ...]
+    ) -> ReadLines:
         languages = languages or (self._guesser.guess(pixels, pieces),)
         return self._routes.read(pixels, pieces, languages)
 
     def _find_turn(self, pixels: RgbImage, read: ReadLines) -> int:
         """Return how far to turn the page clockwise, in degrees, judged by what was read."""
         confidence = mean_confidence(read.lines)
-        tall = sum(_height(line.corners) > _width(line.corners) for line in read.lines)
+        tall = sum(
+            bool(np.ptp(line.corners[:, 1]) > np.ptp(line.corners[:, 0])) for line in read.lines
+        )
         lies = tall > len(read.lines) / 2
         is_told = all(language.orientation for language in read.languages)
         if not is_told or (confidence >= _SURE_CONFIDENCE and not lies):
@@ -138,27 +169,54 @@ class Reader:
         degrees = self._tesseract.clockwise_turn(pixels)
         if degrees is not None:
             return degrees
-        if lies and not any(language.script in _WRITTEN_DOWNWARDS for language in read.languages):
+        if lies and not any(language.may_run_downwards for language in read.languages):
             # PP-OCR reads upright boxes as lines that lie on their right side.
             return 270 if confidence >= _SURE_CONFIDENCE else 90
         return 180 if 0 < confidence < _HEAD_CONFIDENCE else 0
 
 
-def _place(
-    line: PageLine, fitted: FittedImage, degrees: int, languages: Sequence[Language]
-) -> PageLine:
-    """Return a line with its corners in the upright original, from where reading starts."""
-    height, width = fitted.pixels.shape[:2]
-    corners = turn_back(line.corners, degrees, height=height, width=width)
-    corners = fitted.to_original(corners)
-    if all(language.right_to_left for language in languages):
-        corners = np.roll(corners, -1, axis=0)
-    return replace(line, corners=corners)
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """The way back from where a page was read to the upright picture."""
+
+    fitted: FittedImage
+    page: StraightPage
+    degrees: int
+
+    def back(self, corners: Corners) -> Corners:
+        height, width = self.page.pixels.shape[:2]
+        corners = turn_back(corners, self.degrees, height=height, width=width)
+        return self.fitted.to_original(self.page.to_leaning(corners))
 
 
-def _height(corners: Corners) -> float:
-    return float(np.hypot(*(corners[3] - corners[0])))
+def _page(read: ReadLines, way: _Way) -> Page:
+    """Return a page with its places in the upright picture."""
+    blocks = find_blocks([line.corners for line in read.lines])
+    shift = -1 if all(language.right_to_left for language in read.languages) else 0
+
+    def place(corners: Corners) -> Corners:
+        return np.roll(way.back(corners), shift, axis=0)
+
+    lines = [
+        replace(
+            line,
+            corners=place(line.corners),
+            words=tuple(replace(word, corners=place(word.corners)) for word in line.words),
+            block=block,
+            script=script_of(line.text),
+        )
+        for line, block in zip(read.lines, blocks.of_lines, strict=True)
+    ]
+    return Page(
+        tuple(lines),
+        way.degrees,
+        read.route,
+        read.languages,
+        tuple(_from_upper_left(way.back(corners)) for corners in blocks.corners),
+        way.page.skew_degrees,
+    )
 
 
-def _width(corners: Corners) -> float:
-    return float(np.hypot(*(corners[1] - corners[0])))
+def _from_upper_left(corners: Corners) -> Corners:
+    rolled: Corners = np.roll(corners, -int(corners.sum(axis=1).argmin()), axis=0)
+    return rolled

@@ -6,13 +6,20 @@ lines, and the engine that reads the language best reads them one by one.
 
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 
 import numpy as np
 
 from modelkit.images import RgbImage
-from ocr.engines import PageLine, ReadText, evidence, mean_confidence
+from ocr.engines import (
+    LineEngine,
+    LineReader,
+    PageLine,
+    ReadText,
+    evidence,
+    mean_confidence,
+)
 from ocr.languages import (
     BOTH_LINES,
     PP_OCR_LINES,
@@ -21,8 +28,8 @@ from ocr.languages import (
     Language,
 )
 from ocr.layout import Row, order_rows, row_corners
-from ocr.pictures import Corners
-from ocr.ppocr import MIN_LINE_CONFIDENCE, PpOcr
+from ocr.pictures import Corners, downward, is_upright
+from ocr.ppocr import MIN_LINE_CONFIDENCE
 from ocr.tesseract import Tesseract, TesseractReader
 from servicekit.errors import ModelNotInstalled
 
@@ -51,12 +58,12 @@ class Routes:
     """Every route that the installed engines allow; for one thread.
 
     Args:
-        ppocr: The PP-OCR models, or why they are missing.
+        ppocr: PP-OCR, or why it is missing.
         tesseract: Tesseract with the languages that are installed.
     """
 
-    def __init__(self, ppocr: PpOcr | ModelNotInstalled, tesseract: Tesseract) -> None:
-        self._ppocr = ppocr if isinstance(ppocr, PpOcr) else None
+    def __init__(self, ppocr: LineEngine | ModelNotInstalled, tesseract: Tesseract) -> None:
+        self._ppocr = None if isinstance(ppocr, ModelNotInstalled) else ppocr
         self._missing = ppocr if isinstance(ppocr, ModelNotInstalled) else None
         self._tesseract = tesseract
 
@@ -138,7 +145,7 @@ class Routes:
 
     def _read_with_both(
         self,
-        ppocr: PpOcr,
+        ppocr: LineReader,
         pixels: RgbImage,
         pieces: Sequence[Corners],
         languages: Sequence[Language],
@@ -161,7 +168,7 @@ class Routes:
 
 
 def _read_with_ppocr(
-    ppocr: PpOcr, pixels: RgbImage, pieces: Sequence[Corners], languages: Sequence[Language]
+    ppocr: LineReader, pixels: RgbImage, pieces: Sequence[Corners], languages: Sequence[Language]
 ) -> list[PageLine]:
     read = ppocr.read_lines(pixels, pieces)
     kept = [
@@ -169,10 +176,20 @@ def _read_with_ppocr(
         for index, piece in enumerate(read)
         if piece.text and piece.confidence >= MIN_LINE_CONFIDENCE
     ]
-    pieces, read = [pieces[index] for index in kept], [read[index] for index in kept]
+    pieces, read = (
+        _laid([pieces[index] for index in kept], languages),
+        [read[index] for index in kept],
+    )
     rows: list[Row] = order_rows(pieces)
     texts = [_merge([read[index] for index in row], languages) for row in rows]
     return _lines([row_corners(pieces, row) for row in rows], texts)
+
+
+def _laid(pieces: Sequence[Corners], languages: Sequence[Language]) -> list[Corners]:
+    """Return the pieces with their corners from where reading starts."""
+    upright = sum(is_upright(piece) for piece in pieces)
+    may = any(language.may_run_downwards for language in languages)
+    return [downward(piece) if may and upright > len(pieces) / 2 else piece for piece in pieces]
 
 
 def _merge(pieces: Sequence[ReadText], languages: Sequence[Language]) -> ReadText:
@@ -180,10 +197,11 @@ def _merge(pieces: Sequence[ReadText], languages: Sequence[Language]) -> ReadTex
     kept = [piece for piece in pieces if piece.text and piece.confidence >= MIN_LINE_CONFIDENCE]
     if not kept:
         return ReadText("", 0.0)
-    text = " ".join(piece.text for piece in kept)
+    words = [word for piece in kept for word in piece.words]
     if not any(language.script in _WIDE_SCRIPTS for language in languages):
-        text = _narrow(text)
-    return ReadText(text, mean_confidence(kept))
+        words = [replace(word, text=_narrow(word.text)) for word in words]
+    text = " ".join(word.text for word in words)
+    return ReadText(text, mean_confidence(kept), tuple(words))
 
 
 def _better(ppocr: ReadText, tesseract: ReadText) -> ReadText:
@@ -206,7 +224,7 @@ def _joined(rows: Sequence[Corners], texts: Sequence[ReadText]) -> list[PageLine
 
 def _lines(rows: Sequence[Corners], texts: Sequence[ReadText]) -> list[PageLine]:
     return [
-        PageLine(read.text, read.confidence, corners)
+        PageLine(read.text, read.confidence, corners, read.words)
         for corners, read in zip(rows, texts, strict=True)
     ]
 

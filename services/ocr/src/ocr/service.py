@@ -1,7 +1,7 @@
 """The RPC edge of the OCR service: requests in, models in their threads, answers out."""
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing, suppress
 from functools import partial
 from time import monotonic
 from typing import Any, TypeAlias
@@ -9,22 +9,25 @@ from typing import Any, TypeAlias
 import grpc
 
 from imagemesh.image.v1 import image_pb2
-from imagemesh.ocr.v1 import analysis_pb2, page_pb2
 from imagemesh.ocr.v1 import ocr_service_pb2 as pb
 from imagemesh.ocr.v1 import ocr_service_pb2_grpc as rpc
+from imagemesh.ocr.v1 import page_pb2
 from modelkit.hosting import ModelHost
-from modelkit.images import DecodedImage
 from modelkit.loading import LoadedModel
 from modelkit.manifest import ModelEntry, load_manifest
 from ocr.analysis import Analysis, Analyzer
 from ocr.asking import DEFAULT_LANGUAGE, find_language, find_languages
-from ocr.engines import PageLine
+from ocr.documents import Documents
 from ocr.languages import TESSERACT, Language, all_languages
-from ocr.loaders import PPOCR_TASKS, load_analyzer, load_reader
-from ocr.pictures import FittedImage, fit
+from ocr.loaders import PPOCR_TASKS, READ_TEXT, load_analyzer, load_reader
+from ocr.messages import FORMATS, analyzed, described, named, pieces_of, recognized
+from ocr.page_numbers import choose_pages
+from ocr.pages import PageOrder, PageReader, ReadPage
+from ocr.pictures import FittedImage
 from ocr.reading import Page, Reader
 from ocr.settings import OcrSettings
 from ocr.tesseract import tesseract_version
+from ocr.writing import DocumentWriter
 from servicekit.callers import caller_of
 from servicekit.errors import InvalidRequest, Unavailable
 from servicekit.server import Service
@@ -34,12 +37,6 @@ MAX_TEXT_LETTERS = 50_000
 
 # Any: the messages of every RPC.
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
-
-_LABELS = {
-    "positive": analysis_pb2.SENTIMENT_LABEL_POSITIVE,
-    "neutral": analysis_pb2.SENTIMENT_LABEL_NEUTRAL,
-    "negative": analysis_pb2.SENTIMENT_LABEL_NEGATIVE,
-}
 
 
 def build_service(settings: OcrSettings, *, entries: Sequence[ModelEntry] | None = None) -> Service:
@@ -65,11 +62,18 @@ class _OcrServicer(rpc.OcrServiceServicer):
 
     def __init__(self, settings: OcrSettings, entries: Sequence[ModelEntry]) -> None:
         self._entries = entries
+        self._max_pages = settings.max_pages
         self.host = ModelHost(settings)
+        documents = Documents(
+            self.host.decoder,
+            max_pixels=settings.max_image_pixels,
+            drawings=settings.decode_threads,
+        )
         # Pages differ too much to be read together, and texts to be analyzed together.
         self._reader = self.host.slot(
             "reader", partial(load_reader, settings, entries), _read_pages, max_batch=1
         )
+        self._pages = PageReader(self._reader, documents)
         self._analyzer = self.host.slot(
             "analyzer", partial(load_analyzer, settings, entries), _analyze_texts, max_batch=1
         )
@@ -84,20 +88,37 @@ class _OcrServicer(rpc.OcrServiceServicer):
         request: pb.RecognizeRequest,
         context: grpc.aio.ServicerContext[pb.RecognizeRequest, pb.RecognizeResponse],
     ) -> pb.RecognizeResponse:
-        began_s = monotonic()
-        languages = find_languages(request.language)
-        page, size = await self._read(request.image, languages, context)
-        return pb.RecognizeResponse(
-            text=page.text,
-            lines=[_line(line) for line in page.lines],
-            language=page.language,
-            confidence=page.confidence,
-            rotation_degrees=page.rotation_degrees,
-            size=size,
-            model=self._reading_model(page),
-            seconds=monotonic() - began_s,
-            route=page.route,
-        )
+        order = _order(request, context, with_jpeg=False)
+        return self._recognized(await self._pages.read_picture(request.image, order))
+
+    async def RecognizeDocument(  # noqa: N802 - the name of the RPC
+        self,
+        request: pb.RecognizeDocumentRequest,
+        context: grpc.aio.ServicerContext[
+            pb.RecognizeDocumentRequest, pb.RecognizeDocumentResponse
+        ],
+    ) -> AsyncGenerator[pb.RecognizeDocumentResponse, None]:
+        if request.format not in FORMATS:
+            raise InvalidRequest(f"format {request.format} is not known")
+        is_pdf = request.format == page_pb2.FORMAT_PDF
+        order = _order(request, context, with_jpeg=is_pdf)
+        document = await self._pages.open(request.document, order)
+        count = document.page_count
+        numbers = choose_pages(request.pages, page_count=count, most=self._max_pages)
+        written = DocumentWriter(FORMATS[request.format])
+        async with aclosing(self._pages.read_all(document, numbers, order)) as pages:
+            async for read in pages:
+                written.add(read.printed)
+                page = pb.DocumentPage(
+                    number=read.printed.number,
+                    page_count=count,
+                    read=self._recognized(read),
+                    dots_per_inch=read.printed.dots_per_inch,
+                )
+                yield pb.RecognizeDocumentResponse(page=page)
+        if written.format_name is not None:
+            for piece in pieces_of(await self.host.decoder.run(written.write)):
+                yield pb.RecognizeDocumentResponse(document=piece)
 
     async def Analyze(  # noqa: N802 - the name of the RPC
         self,
@@ -107,12 +128,14 @@ class _OcrServicer(rpc.OcrServiceServicer):
         began_s = monotonic()
         _ = self._analyzer.loaded  # a missing model is told before seconds go into reading
         english = find_language(DEFAULT_LANGUAGE)
-        page, _ = await self._read(request.image, (english,), context)
-        text = page.text[:MAX_TEXT_LETTERS]
-        analysis = await self._analyze(text, context)
+        order = PageOrder(
+            languages=(english,), caller=caller_of(context), remaining_s=context.time_remaining
+        )
+        page = (await self._pages.read_picture(request.image, order)).printed.page
+        analysis = await self._analyze(page.text[:MAX_TEXT_LETTERS], context)
         return pb.AnalyzeResponse(
             text=page.text,
-            analysis=self._analysis(analysis),
+            analysis=analyzed(analysis, model=self._analysis_model()),
             model=self._reading_model(page),
             seconds=monotonic() - began_s,
         )
@@ -129,7 +152,7 @@ class _OcrServicer(rpc.OcrServiceServicer):
             )
         analysis = await self._analyze(request.text, context)
         return pb.AnalyzeTextResponse(
-            analysis=self._analysis(analysis),
+            analysis=analyzed(analysis, model=self._analysis_model()),
             model=self._analysis_model(),
             seconds=monotonic() - began_s,
         )
@@ -142,17 +165,10 @@ class _OcrServicer(rpc.OcrServiceServicer):
         reader = self._reader.loaded
         return pb.ListLanguagesResponse(
             languages=[
-                page_pb2.Language(
-                    code=language.code,
-                    name=language.name,
-                    installed=reader.is_installed(language),
+                described(
+                    language,
                     engine=reader.engine_of(language),
-                    packages=language.packages,
-                    tag=language.tag,
-                    script=language.script,
-                    route=language.route,
-                    error_rate=language.error_rate,
-                    photo_error_rate=language.photo_error_rate,
+                    is_installed=reader.is_installed(language),
                 )
                 for language in all_languages().values()
             ]
@@ -164,28 +180,20 @@ class _OcrServicer(rpc.OcrServiceServicer):
         context: grpc.aio.ServicerContext[pb.ListModelsRequest, pb.ListModelsResponse],  # noqa: ARG002
     ) -> pb.ListModelsResponse:
         in_use = self.host.in_use()
-        if self._reader.is_loaded and self._reader.loaded.has_ppocr:
-            in_use |= {entry.name: "cpu" for entry in self._entries if entry.task in PPOCR_TASKS}
+        if self._reader.is_loaded:
+            in_use |= {model.name: model.device for model in self._line_models().values()}
         return pb.ListModelsResponse(
             models=[
                 image_pb2.ModelInfo(
-                    model=_named(entry, in_use.get(entry.name, "")), **entry.public()
+                    model=named(entry, in_use.get(entry.name, "")), **entry.public()
                 )
                 for entry in self._entries
             ]
         )
 
-    async def _read(
-        self, content: bytes, languages: tuple[Language, ...], context: Context
-    ) -> tuple[Page, image_pb2.Size]:
-        async def work(_: Reader) -> tuple[Page, image_pb2.Size]:
-            async with self.host.decoder.opened(content, _fit) as fitted:
-                page = await self._reader.answer((fitted, languages))
-            return page, image_pb2.Size(width=fitted.original_width, height=fitted.original_height)
-
-        return await self._reader.serve(
-            work, caller=caller_of(context), timeout_s=context.time_remaining()
-        )
+    def _recognized(self, read: ReadPage) -> pb.RecognizeResponse:
+        model = self._reading_model(read.printed.page)
+        return recognized(read.printed, model=model, seconds=read.seconds)
 
     async def _analyze(self, text: str, context: Context) -> Analysis:
         async def work(_: LoadedModel[Analyzer]) -> Analysis:
@@ -198,34 +206,34 @@ class _OcrServicer(rpc.OcrServiceServicer):
     def _reading_model(self, page: Page) -> image_pb2.Model:
         if page.engine == TESSERACT:
             return image_pb2.Model(name=TESSERACT, version=tesseract_version(), device="cpu")
-        entry = next(entry for entry in self._entries if entry.name == page.engine)
-        return _named(entry, "cpu")
+        return self._line_models()[READ_TEXT]
+
+    def _line_models(self) -> dict[str, image_pb2.Model]:
+        """Return the models of the engine for lines by their tasks; none where it is missing."""
+        engine = self._reader.loaded.line_engine
+        return {
+            entry.task: named(entry, engine.device)
+            for entry in self._entries
+            if engine is not None and entry.task in PPOCR_TASKS and entry.profile == engine.profile
+        }
 
     def _analysis_model(self) -> image_pb2.Model:
         loaded = self._analyzer.loaded
-        return _named(loaded.entry, loaded.device)
-
-    def _analysis(self, analysis: Analysis) -> analysis_pb2.Analysis:
-        sentiment = analysis_pb2.Sentiment()
-        if analysis.sentiment is not None:
-            sentiment.label = _LABELS[analysis.sentiment.tone]
-            sentiment.confidence = analysis.sentiment.confidence
-        return analysis_pb2.Analysis(
-            summary=analysis.summary,
-            sentiment=sentiment,
-            tags=analysis.tags,
-            language=analysis.language,
-            notice=analysis.notice,
-            model=self._analysis_model(),
-        )
+        return named(loaded.entry, loaded.device)
 
 
-def _named(entry: ModelEntry, device: str) -> image_pb2.Model:
-    return image_pb2.Model(name=entry.name, version=entry.version, device=device)
-
-
-def _fit(decoded: DecodedImage) -> FittedImage:
-    return fit(decoded.pixels)
+def _order(
+    request: pb.RecognizeRequest | pb.RecognizeDocumentRequest, context: Context, *, with_jpeg: bool
+) -> PageOrder:
+    if not 0 <= request.min_confidence <= 1:
+        raise InvalidRequest(f"min_confidence is {request.min_confidence}; send 0 to 1")
+    return PageOrder(
+        languages=find_languages(request.language),
+        min_confidence=request.min_confidence,
+        with_jpeg=with_jpeg,
+        caller=caller_of(context),
+        remaining_s=context.time_remaining,
+    )
 
 
 def _read_pages(
@@ -236,8 +244,3 @@ def _read_pages(
 
 def _analyze_texts(loaded: LoadedModel[Analyzer], texts: Sequence[str]) -> list[Analysis]:
     return [loaded.model.analyze(text) for text in texts]
-
-
-def _line(line: PageLine) -> page_pb2.Line:
-    corners = [image_pb2.Point(x=float(x), y=float(y)) for x, y in line.corners]
-    return page_pb2.Line(text=line.text, confidence=line.confidence, corners=corners)

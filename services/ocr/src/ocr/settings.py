@@ -28,3 +28,9 @@ class OcrSettings(ModelServiceSettings):
         le=128,
         description="Most Tesseract languages in memory at once, about 20 MB each.",
     )
+    max_pages: int = Field(
+        default=50,
+        ge=1,
+        le=1000,
+        description="Most pages of a document that are read in one request.",
+    )

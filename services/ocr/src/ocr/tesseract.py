@@ -1,8 +1,9 @@
 """Tesseract in process: reads pages and lines of any script, and finds how a page is turned."""
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
-from itertools import groupby
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import cv2
@@ -12,10 +13,11 @@ from numpy.typing import NDArray
 from tesserocr import PSM, PyTessBaseAPI
 
 from modelkit.images import RgbImage
-from ocr.engines import PageLine, ReadText
+from ocr.engines import PageLine, PageWord, ReadText
 from ocr.languages import Language
-from ocr.pictures import Corners, crop, flatten_light, grow
+from ocr.pictures import Corners, crop, flatten_light, grow, part
 from ocr.spelling import respell
+from ocr.table import page_lines, table_lines, words_of
 from servicekit.errors import LanguageNotInstalled
 
 # Where Debian, Ubuntu, Fedora and Homebrew (Apple silicon, Intel) put the language data.
@@ -34,8 +36,6 @@ _LINE_HEIGHT_PX = 44  # Tesseract's best size of a line
 _SURE_OF_WORDS = 0.8  # below it a line is tried again without the look for words
 # Of the files of all models in memory, where they take three times as much; the largest has 30 MB.
 _MOST_MODEL_BYTES = 40_000_000
-_WORD_LEVEL = "5"  # of a row of the table of words: level, page, block, paragraph, line, word,
-_LINE_FIELDS = 5  # left, top, width, height, confidence, text
 _ORIENTATION_MODEL = "osd"
 # Right for 16 of 20 languages in all four turns; the table says for which scripts it is not asked.
 _LEAST_ORIENTATION_CONFIDENCE = 5.0
@@ -84,14 +84,16 @@ class Tesseract:
         api.SetPageSegMode(PSM.AUTO)
         _set_image(api, pixels)
         api.Recognize()
-        lines = list(_lines(api))
+        lines = page_lines(api.GetTSVText(0), api.GetUTF8Text())
         api.Clear()
         return lines
 
     def read_line(
         self, pixels: NDArray[np.uint8], *languages: Language, raw: bool = False
     ) -> ReadText:
-        """Read a picture of one line; `raw` skips Tesseract's own look for words in it.
+        """Read a picture of one line, words in pixels of `pixels`.
+
+        `raw` skips Tesseract's own look for words in it.
 
         Raises:
             LanguageNotInstalled: the data of a language is missing.
@@ -101,8 +103,9 @@ class Tesseract:
         _set_image(api, pixels)
         text = " ".join(api.GetUTF8Text().split())
         confidence = api.MeanTextConf() / 100 if text else 0.0
+        words = words_of(text, list(chain(*table_lines(api.GetTSVText(0)))))
         api.Clear()
-        return ReadText(text, confidence)
+        return ReadText(text, confidence, words)
 
     def clockwise_turn(self, pixels: NDArray[np.uint8]) -> int | None:
         """Return how far to turn a page clockwise to read it: 0, 90, 180 or 270 degrees.
@@ -193,10 +196,13 @@ class TesseractReader:
             LanguageNotInstalled: the data of a language is missing.
         """
         lines = self._tesseract.read_page(pixels, *self._languages)
-        return [PageLine(self._respell(line.text), line.confidence, line.corners) for line in lines]
+        return [
+            replace(line, text=self._respell(line.text), words=self._respelt(line.words))
+            for line in lines
+        ]
 
     def read_lines(self, pixels: RgbImage, lines: Sequence[Corners]) -> list[ReadText]:
-        """Read each line; the answers are in the order of `lines`.
+        """Read each line; the answers are in the order of `lines`, words in pixels of `pixels`.
 
         Raises:
             LanguageNotInstalled: the data of a language is missing.
@@ -204,8 +210,12 @@ class TesseractReader:
         if not lines:
             return []
         grey = flatten_light(pixels)
-        cuts = (crop(grey, grow(line, _GROWTH), max_aspect=MAX_LINE_ASPECT) for line in lines)
-        return [self._read_cut(_to_height(cut)) for cut in cuts]
+        grown = [grow(line, _GROWTH) for line in lines]
+        cuts = (_to_height(crop(grey, line, max_aspect=MAX_LINE_ASPECT)) for line in grown)
+        return [
+            _placed(self._read_cut(cut), line, width_px=cut.shape[1])
+            for cut, line in zip(cuts, grown, strict=True)
+        ]
 
     def read_line(self, pixels: RgbImage) -> ReadText:
         """Read a picture of one line.
@@ -213,18 +223,34 @@ class TesseractReader:
         Raises:
             LanguageNotInstalled: the data of a language is missing.
         """
-        read = self._tesseract.read_line(pixels, *self._languages)
-        return ReadText(self._respell(read.text), read.confidence)
+        return self._spelt(self._tesseract.read_line(pixels, *self._languages))
 
     def _read_cut(self, line: NDArray[np.uint8]) -> ReadText:
         read = self._tesseract.read_line(line, *self._languages)
         if read.confidence < _SURE_OF_WORDS:
             raw = self._tesseract.read_line(line, *self._languages, raw=True)
             read = max(read, raw, key=lambda text: text.confidence)
-        return ReadText(self._respell(read.text), read.confidence)
+        return self._spelt(read)
+
+    def _spelt(self, read: ReadText) -> ReadText:
+        return replace(read, text=self._respell(read.text), words=self._respelt(read.words))
+
+    def _respelt(self, words: Sequence[PageWord]) -> tuple[PageWord, ...]:
+        return tuple(replace(word, text=self._respell(word.text)) for word in words)
 
     def _respell(self, text: str) -> str:
         return respell(text, self._languages[0].code) if len(self._languages) == 1 else text
+
+
+def _placed(read: ReadText, line: Corners, *, width_px: int) -> ReadText:
+    """Return what was read in a cut-out line with its words where the line stands."""
+    words = (
+        replace(
+            word, corners=part(line, word.corners[0, 0] / width_px, word.corners[1, 0] / width_px)
+        )
+        for word in read.words
+    )
+    return replace(read, words=tuple(words))
 
 
 def _to_height(line: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -239,24 +265,3 @@ def _set_image(api: PyTessBaseAPI, pixels: NDArray[np.uint8]) -> None:
     grey = pixels if pixels.ndim == GREY_AXES else cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     height, width = grey.shape
     api.SetImageBytes(np.ascontiguousarray(grey).tobytes(), width, height, 1, width)
-
-
-def _lines(api: PyTessBaseAPI) -> Iterator[PageLine]:
-    """Yield the lines of the table of words; the iterator has the letters of Hebrew reversed."""
-    words = (row.split("\t") for row in api.GetTSVText(0).splitlines())
-    for _, line in groupby((word for word in words if word[0] == _WORD_LEVEL), key=_line_of):
-        yield _join(list(line))
-
-
-def _line_of(word: list[str]) -> list[str]:
-    return word[:_LINE_FIELDS]
-
-
-def _join(words: list[list[str]]) -> PageLine:
-    boxes = np.array([word[6:10] for word in words], np.float64)
-    left, top = boxes[:, :2].min(axis=0)
-    right, bottom = (boxes[:, :2] + boxes[:, 2:]).max(axis=0)
-    letters = [len(word[11]) for word in words]
-    confidence = np.average([float(word[10]) for word in words], weights=letters)
-    corners = np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
-    return PageLine(" ".join(word[11] for word in words), float(confidence) / 100, corners)

@@ -1,0 +1,112 @@
+"""Draws one page of a PDF in a process of its own: python -m ocr.drawing PAGE LIMITS < FILE.
+
+pdfium is C++ and its files come from strangers. One that makes it crash, or take for ever or all
+memory, is lost with this process and harms nobody else; and pdfium is not thread-safe. Standard
+output gets one line of JSON, then the pixels.
+"""
+
+import json
+import math
+import resource
+import sys
+from dataclasses import asdict, dataclass
+from typing import IO
+
+import pypdfium2  # type: ignore[import-untyped]  # no py.typed
+
+# Python and pdfium need 60 MB beside the file and the largest page of 27 MB; the rest is for the
+# pictures within a page, which pdfium holds decoded.
+_MEMORY_BYTES = 512 * 1024 * 1024
+_PROCESSOR_S = 60
+_POINTS_PER_INCH = 72
+_PASSWORD = 4  # FPDF_ERR_PASSWORD of pdfium's fpdfview.h
+
+# What can be wrong with a PDF, as the parent is told.
+ASKS_FOR_PASSWORD = "password"  # noqa: S105 - not one
+DAMAGED = "damaged"
+
+
+@dataclass(frozen=True, slots=True)
+class DrawingLimits:
+    """How large a page is drawn.
+
+    Attributes:
+        dots_per_inch: what is wished for.
+        max_side_px: fewer dots where the page would be longer.
+        max_pixels: fewer dots where it would have more.
+    """
+
+    dots_per_inch: int
+    max_side_px: int
+    max_pixels: int
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """What was found out; (height, width, 3) bytes of sRGB follow.
+
+    Attributes:
+        fault: `ASKS_FOR_PASSWORD`, `DAMAGED`, or empty.
+        page_count: pages of the document.
+        width: of the drawn page in pixels; 0 where none was asked for.
+        height: the same.
+        dots_per_inch: what the page was drawn at.
+    """
+
+    fault: str = ""
+    page_count: int = 0
+    width: int = 0
+    height: int = 0
+    dots_per_inch: int = 0
+
+
+def main() -> None:
+    """Draw the page of the first argument, counted from 1; with 0, only count the pages."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_CPU, (_PROCESSOR_S, _PROCESSOR_S))
+    limits = DrawingLimits(**json.loads(sys.argv[2]))
+    draw(sys.stdin.buffer.read(), int(sys.argv[1]), limits, out=sys.stdout.buffer)
+
+
+def draw(content: bytes, number: int, limits: DrawingLimits, *, out: IO[bytes]) -> None:
+    """Write a `Drawn` and the pixels of page `number`; with 0, only count the pages."""
+    try:
+        pdf = pypdfium2.PdfDocument(content)
+        pdf.init_forms()  # else what was filled into its fields is not drawn
+        page_count = len(pdf)
+        page = pdf[number - 1] if number else None
+    except pypdfium2.PdfiumError as error:
+        fault = ASKS_FOR_PASSWORD if error.err_code == _PASSWORD else DAMAGED
+        _tell(Drawn(fault=fault), out)
+        return
+    if page is None:
+        _tell(Drawn(page_count=page_count), out)
+        return
+    width, height = page.get_size()
+    scale = _scale(width, height, limits)
+    bitmap = page.render(scale=scale, rev_byteorder=True)
+    dots_per_inch = max(1, round(scale * _POINTS_PER_INCH))
+    _tell(Drawn("", page_count, bitmap.width, bitmap.height, dots_per_inch), out)
+    rows = memoryview(bitmap.buffer).cast("B")
+    for start in range(0, bitmap.height * bitmap.stride, bitmap.stride):
+        out.write(rows[start : start + 3 * bitmap.width])
+
+
+def _tell(drawn: Drawn, out: IO[bytes]) -> None:
+    out.write(json.dumps(asdict(drawn)).encode() + b"\n")
+
+
+def _scale(width: float, height: float, limits: DrawingLimits) -> float:
+    """Return how many pixels a point of the page becomes."""
+    longest, area = max(width, height), max(width * height, sys.float_info.min)
+    return min(
+        limits.dots_per_inch / _POINTS_PER_INCH,
+        # A pixel less, for the sides are rounded up.
+        (limits.max_side_px - 1) / longest,
+        math.sqrt(limits.max_pixels / area),
+    )
+
+
+if __name__ == "__main__":
+    main()

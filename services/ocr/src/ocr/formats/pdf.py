@@ -1,0 +1,142 @@
+"""Writes a PDF that can be searched: the pictures with their text, invisible, where it stands."""
+
+import math
+import unicodedata
+from collections.abc import Iterator, Sequence
+from io import BytesIO
+from itertools import groupby
+
+import numpy as np
+from numpy.typing import NDArray
+from pikepdf import Dictionary, Name, Object, Pdf
+from PIL import Image
+
+from ocr.formats.geometry import for_xml, from_the_left
+from ocr.formats.invisible_font import ASCENT, DESCENT, LETTER_WIDTH, InvisibleFont
+from ocr.formats.printed import PrintedPage
+from ocr.pictures import Corners
+from ocr.scripts import runs_leftward
+from servicekit.errors import InvalidRequest
+
+_POINTS_PER_INCH = 72
+_UNKNOWN_DOTS_PER_INCH = 70  # what Tesseract takes for a picture that does not tell
+_MOST_POINTS = 14_400  # the longest side of a page; PDF 32000-1, annex C
+_INVISIBLE = 3  # PDF's text rendering mode
+_THOUSAND = 1000  # widths of a font are in thousandths of its size
+_QUARTER = 90
+# Poppler takes letters for two words when one stands half a point higher, so words that lean a
+# little are laid level; at 8 degrees the ends of one of five letters are off by a sixth of a line.
+_MOST_STEADIED_DEGREES = 8.0
+_WORD_SPACE = 0.2  # least space after a word, of its size: Poppler joins words with less than .15
+_RIGHTWARD = frozenset({"L", "EN", "AN"})  # Unicode's classes of letters and digits from the left
+_LEAST_POINTS = 0.1
+_COLOURS = {"L": Name.DeviceGray, "RGB": Name.DeviceRGB}
+
+
+def write_pdf(pages: Sequence[PrintedPage]) -> bytes:
+    """Return the document; the JPEG of each page is kept as it is."""
+    pdf, font = Pdf.new(), InvisibleFont()
+    contents = [_content(printed, font) for printed in pages]
+    written = font.add_to(pdf)
+    for printed, content in zip(pages, contents, strict=True):
+        scale = _points_per_pixel(printed)
+        size = (printed.width_px * scale, printed.height_px * scale)
+        page = pdf.add_blank_page(page_size=size)
+        page.obj.Resources = Dictionary(
+            Font=Dictionary(F=written), XObject=Dictionary(P=_picture(pdf, printed.jpeg))
+        )
+        page.obj.Contents = pdf.make_stream(content)
+    file = BytesIO()
+    pdf.save(file, deterministic_id=True)
+    return file.getvalue()
+
+
+def _points_per_pixel(printed: PrintedPage) -> float:
+    dots_per_inch = printed.dots_per_inch or _UNKNOWN_DOTS_PER_INCH
+    longest = max(printed.width_px, printed.height_px)
+    return min(_POINTS_PER_INCH / dots_per_inch, _MOST_POINTS / longest)
+
+
+def _picture(pdf: Pdf, jpeg: bytes) -> Object:
+    with Image.open(BytesIO(jpeg)) as image:
+        (width, height), mode = image.size, image.mode
+    if mode not in _COLOURS:
+        raise InvalidRequest(f"a page is a JPEG of mode {mode}; make it one of {list(_COLOURS)}")
+    return pdf.make_stream(
+        jpeg,
+        Type=Name.XObject,
+        Subtype=Name.Image,
+        Width=width,
+        Height=height,
+        ColorSpace=_COLOURS[mode],
+        BitsPerComponent=8,
+        Filter=Name.DCTDecode,
+    )
+
+
+def _content(printed: PrintedPage, font: InvisibleFont) -> bytes:
+    """Return the drawing: the picture over the whole page, then each word."""
+    scale = _points_per_pixel(printed)
+    width, height = printed.width_px * scale, printed.height_px * scale
+    words = "\n".join(_words(printed, font))
+    drawing = f"q {width:.3f} 0 0 {height:.3f} 0 0 cm /P Do Q\nBT {_INVISIBLE} Tr\n{words}\nET\n"
+    return drawing.encode("ascii")
+
+
+def _words(printed: PrintedPage, font: InvisibleFont) -> Iterator[str]:
+    scale = _points_per_pixel(printed)
+    for line in printed.page.lines:
+        # PDF counts from the bottom.
+        places = [
+            ((0, printed.height_px) + from_the_left(printed.page, word.corners) * (1, -1)) * scale
+            for word in line.words
+        ]
+        for word, place, following in zip(line.words, places, [*places[1:], None], strict=True):
+            yield _word(for_xml(word.text), place, following, font)
+
+
+def _word(text: str, place: Corners, following: Corners | None, font: InvisibleFont) -> str:
+    """Return how a word is shown: its font as high, its letters together as long as the word.
+
+    Args:
+        text: the word.
+        place: its corners in points from the lower left of the page, its upper left one first.
+        following: those of the next word of its line.
+        font: what it is written with.
+    """
+    along, up = place[2] - place[3], place[0] - place[3]
+    length, size = (max(float(np.hypot(*side)), _LEAST_POINTS) for side in (along, up))
+    angle = math.radians(_steady(math.degrees(math.atan2(along[1], along[0]))))
+    forward = np.array([math.cos(angle), math.sin(angle)])
+    upward = np.array([-forward[1], forward[0]])
+    shown = length
+    if following is not None:
+        lacking = max(0.0, _WORD_SPACE * size - _gap(place @ forward, following @ forward))
+        shown = max(length - lacking, length / 2)
+    stretch = 100 * shown * _THOUSAND / (len(text) * LETTER_WIDTH * size)
+    text = _from_the_left(text)
+    base = -0.5 - DESCENT / (ASCENT - DESCENT)  # of the size, from the middle of the word
+    start = place.mean(axis=0) + upward * base * size - forward * length / 2
+    matrix = " ".join(f"{number:.4f}" for number in (*forward, *upward, *start))
+    codes = font.encode(text if following is None else text + " ").hex()
+    return f"/F {size:.3f} Tf {stretch:.3f} Tz {matrix} Tm <{codes}> Tj"
+
+
+def _from_the_left(text: str) -> str:
+    """Return a word with its letters as they stand on the page; readers put them into order."""
+    if not runs_leftward(text):
+        return text
+    runs = groupby(text, key=lambda letter: unicodedata.bidirectional(letter) in _RIGHTWARD)
+    placed = ["".join(run) if rightward else "".join(run)[::-1] for rightward, run in runs]
+    return "".join(reversed(placed))
+
+
+def _gap(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    """Return how far two ranges are apart; less than 0 where they overlap."""
+    return float(max(other.min() - one.max(), one.min() - other.max()))
+
+
+def _steady(degrees: float) -> float:
+    """Return the nearest quarter turn instead of an angle close to it."""
+    quarter = round(degrees / _QUARTER) * _QUARTER
+    return quarter if abs(degrees - quarter) <= _MOST_STEADIED_DEGREES else degrees

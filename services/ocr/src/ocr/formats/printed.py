@@ -1,0 +1,34 @@
+"""What a format is made of, and what comes of it."""
+
+from dataclasses import dataclass
+
+from ocr.reading import Page
+
+
+@dataclass(frozen=True, slots=True)
+class PrintedPage:
+    """One page of a document that is written down.
+
+    Attributes:
+        page: what was read, in pixels of the upright picture.
+        number: in the document, counted from 1.
+        width_px: of the upright picture.
+        height_px: of the upright picture.
+        dots_per_inch: of the upright picture; 0 when it is not known.
+        jpeg: the upright picture, which only a PDF needs; not turned by `page.rotation_degrees`.
+    """
+
+    page: Page
+    number: int
+    width_px: int
+    height_px: int
+    dots_per_inch: int = 0
+    jpeg: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenDocument:
+    """A document in one format: UTF-8 text, or a PDF."""
+
+    content: bytes
+    media_type: str

@@ -1,0 +1,115 @@
+"""What was read and found out, as the messages of the contract."""
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+
+from imagemesh.image.v1 import image_pb2
+from imagemesh.ocr.v1 import analysis_pb2, page_pb2
+from imagemesh.ocr.v1 import ocr_service_pb2 as pb
+from modelkit.manifest import ModelEntry
+from ocr.analysis import Analysis
+from ocr.engines import PageLine, PageWord
+from ocr.formats import PrintedPage, WrittenDocument
+from ocr.languages import Language
+from ocr.pictures import Corners
+
+# The names of `ocr.formats` for the formats of the contract.
+FORMATS: Mapping[int, str | None] = MappingProxyType(
+    {
+        page_pb2.FORMAT_UNSPECIFIED: None,
+        page_pb2.FORMAT_HOCR: "hocr",
+        page_pb2.FORMAT_ALTO: "alto",
+        page_pb2.FORMAT_TSV: "tsv",
+        page_pb2.FORMAT_PDF: "pdf",
+    }
+)
+
+_PIECE_BYTES = 4 * 1024 * 1024  # of a document; the largest message has 11 MiB
+_LABELS = {
+    "positive": analysis_pb2.SENTIMENT_LABEL_POSITIVE,
+    "neutral": analysis_pb2.SENTIMENT_LABEL_NEUTRAL,
+    "negative": analysis_pb2.SENTIMENT_LABEL_NEGATIVE,
+}
+
+
+def recognized(
+    printed: PrintedPage, *, model: image_pb2.Model, seconds: float
+) -> pb.RecognizeResponse:
+    """Return the message of a page that was read."""
+    page = printed.page
+    return pb.RecognizeResponse(
+        text=page.text,
+        lines=[_line(line) for line in page.lines],
+        language=page.language,
+        confidence=page.confidence,
+        rotation_degrees=page.rotation_degrees,
+        size=image_pb2.Size(width=printed.width_px, height=printed.height_px),
+        model=model,
+        seconds=seconds,
+        route=page.route,
+        blocks=[page_pb2.Block(corners=_points(corners)) for corners in page.blocks],
+        skew_degrees=page.skew_degrees,
+    )
+
+
+def pieces_of(document: WrittenDocument) -> Iterator[page_pb2.Document]:
+    """Yield the messages that a document is sent in, at least one."""
+    for start in range(0, max(1, len(document.content)), _PIECE_BYTES):
+        content = document.content[start : start + _PIECE_BYTES]
+        yield page_pb2.Document(content=content, media_type=document.media_type)
+
+
+def analyzed(analysis: Analysis, *, model: image_pb2.Model) -> analysis_pb2.Analysis:
+    """Return the message of an analysis."""
+    sentiment = analysis_pb2.Sentiment()
+    if analysis.sentiment is not None:
+        sentiment.label = _LABELS[analysis.sentiment.tone]
+        sentiment.confidence = analysis.sentiment.confidence
+    return analysis_pb2.Analysis(
+        summary=analysis.summary,
+        sentiment=sentiment,
+        tags=analysis.tags,
+        language=analysis.language,
+        notice=analysis.notice,
+        model=model,
+    )
+
+
+def described(language: Language, *, engine: str, is_installed: bool) -> page_pb2.Language:
+    """Return the message of a language, which `engine` reads here."""
+    return page_pb2.Language(
+        code=language.code,
+        name=language.name,
+        installed=is_installed,
+        engine=engine,
+        packages=language.packages,
+        tag=language.tag,
+        script=language.script,
+        route=language.route,
+        error_rate=language.error_rate,
+        photo_error_rate=language.photo_error_rate,
+    )
+
+
+def named(entry: ModelEntry, device: str) -> image_pb2.Model:
+    """Return the message of a model on a device, which is empty where it is not in use."""
+    return image_pb2.Model(name=entry.name, version=entry.version, device=device)
+
+
+def _line(line: PageLine) -> page_pb2.Line:
+    return page_pb2.Line(
+        text=line.text,
+        confidence=line.confidence,
+        corners=_points(line.corners),
+        words=[_word(word) for word in line.words],
+        block=line.block,
+        script=line.script,
+    )
+
+
+def _word(word: PageWord) -> page_pb2.Word:
+    return page_pb2.Word(text=word.text, confidence=word.confidence, corners=_points(word.corners))
+
+
+def _points(corners: Corners) -> list[image_pb2.Point]:
+    return [image_pb2.Point(x=float(x), y=float(y)) for x, y in corners]

@@ -1,0 +1,120 @@
+"""Documents read page by page: each page is one request in the line before the reader."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
+from dataclasses import dataclass
+from time import monotonic
+from typing import Any, TypeAlias, TypeVar
+
+from modelkit.loading import ModelSlot
+from ocr.documents import Document, Documents
+from ocr.formats import PrintedPage
+from ocr.languages import Language
+from ocr.pictures import FittedImage
+from ocr.reading import Page, Reader
+
+Result = TypeVar("Result")
+ReaderSlot: TypeAlias = ModelSlot[Reader, tuple[FittedImage, tuple[Language, ...]], Page]
+
+_AHEAD = 2  # one page is read, the next is drawn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageOrder:
+    """How the pages of a request are read.
+
+    Attributes:
+        languages: of the text; none where they are to be found.
+        min_confidence: lines below it are left out.
+        with_jpeg: keep the picture of a page, for a PDF.
+        caller: who asks; callers take turns, page by page.
+        remaining_s: returns the time until the request is due, in seconds; None without a deadline.
+    """
+
+    languages: tuple[Language, ...]
+    min_confidence: float = 0.0
+    with_jpeg: bool = False
+    caller: str
+    remaining_s: Callable[[], float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadPage:
+    """A page that was read, and the time from its turn to its answer, in seconds."""
+
+    printed: PrintedPage
+    seconds: float
+
+
+class PageReader:
+    """Opens documents and reads their pages.
+
+    Args:
+        slot: the place of the reader; what is opened and drawn is within its bounds too.
+        documents: opens files.
+    """
+
+    def __init__(self, slot: ReaderSlot, documents: Documents) -> None:
+        self._slot = slot
+        self._documents = documents
+
+    async def open(self, content: bytes, order: PageOrder) -> Document:
+        """Return the document in a file.
+
+        Raises:
+            UnreadableImage: see `Documents.open`.
+        """
+        return await self._serve(lambda: self._documents.open(content), order)
+
+    async def read_picture(self, content: bytes, order: PageOrder) -> ReadPage:
+        """Read a picture; of a TIFF file, its first page."""
+        return await self.read(self._documents.picture(content), 1, order)
+
+    async def read(self, document: Document, number: int, order: PageOrder) -> ReadPage:
+        """Read one page."""
+        began_s = monotonic()
+
+        async def work() -> PrintedPage:
+            async with document.opened(number, with_jpeg=order.with_jpeg) as opened:
+                page = await self._slot.answer((opened.fitted, order.languages))
+            return PrintedPage(
+                page=page.above(order.min_confidence),
+                number=number,
+                width_px=opened.fitted.original_width,
+                height_px=opened.fitted.original_height,
+                dots_per_inch=opened.dots_per_inch,
+                jpeg=opened.jpeg,
+            )
+
+        printed = await self._serve(work, order)
+        return ReadPage(printed, monotonic() - began_s)
+
+    async def read_all(
+        self, document: Document, numbers: Iterable[int], order: PageOrder
+    ) -> AsyncGenerator[ReadPage, None]:
+        """Yield the pages of these numbers, in their order, each as soon as it is read.
+
+        Closed, it stops at once: what is drawn is given up, what is read has no listener.
+        """
+        under_way: deque[asyncio.Task[ReadPage]] = deque()
+        try:
+            for number in numbers:
+                under_way.append(asyncio.create_task(self.read(document, number, order)))
+                if len(under_way) == _AHEAD:
+                    yield await under_way.popleft()
+            while under_way:
+                yield await under_way.popleft()
+        finally:
+            for task in under_way:
+                task.cancel()
+            await asyncio.gather(*under_way, return_exceptions=True)
+
+    async def _serve(
+        self,
+        work: Callable[[], Coroutine[Any, Any, Result]],  # Any: as `FairLine` has it
+        order: PageOrder,
+    ) -> Result:
+        return await self._slot.serve(
+            lambda _: work(), caller=order.caller, timeout_s=order.remaining_s()
+        )
