@@ -1,16 +1,22 @@
 """Fixtures of the client's tests: the hand-written services, and a real gateway before them."""
 
+import asyncio
 import shutil
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
+from imagemesh.client import commands
+from servicekit.logs import configure_logs
 from tests.client.scripted import PNG, Certificate
+from tests.gateway.ended import Ended, ended
 from tests.gateway.running import Gateway, gateway_settings, running
 from tests.gateway.services import serving_all
 from tests.gateway.stage import Stage
+
+Run = Callable[..., Awaitable[Ended]]
 
 
 @pytest.fixture(scope="session")
@@ -57,3 +63,18 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
     files = ["-keyout", str(made.key_path), "-out", str(made.path)]
     subprocess.run([openssl, *request, *names, *files], check=True, capture_output=True)
     return made
+
+
+@pytest.fixture
+def run(gateway: Gateway, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+    """Return a function that runs `imagemesh COMMAND ARGUMENTS` with a good key."""
+    key_file = tmp_path / "api-key"
+    key_file.write_text(f"{gateway.key}\n")
+    configure_logs("error", log_format="json")  # the gateway shares stdout with the command
+
+    async def run_command(command: str, *arguments: str | Path, url: str = gateway.url) -> Ended:
+        argv = [*map(str, arguments), "--server", url, "--key-file", str(key_file)]
+        # The command has an event loop of its own.
+        return await asyncio.to_thread(ended, getattr(commands, command), argv, capsys)
+
+    return run_command

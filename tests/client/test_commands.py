@@ -2,38 +2,21 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from imagemesh.client import commands
-from servicekit.logs import configure_logs
+from tests.client.conftest import Run
 from tests.client.scripted import PNG, Says, error_body, scripted
 from tests.gateway.ended import Ended, ended
 from tests.gateway.origin import PICTURE, listening, picture
 from tests.gateway.running import Gateway, create_key, gateway_settings, running
 from tests.gateway.services import COLOURED, NO_FACE
 
-Run = Callable[..., Awaitable[Ended]]
-
 UNREADABLE = PICTURE + b"unreadable"
-
-
-@pytest.fixture
-def run(gateway: Gateway, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
-    """Return a function that runs `imagemesh COMMAND ARGUMENTS` with a good key."""
-    key_file = tmp_path / "api-key"
-    key_file.write_text(f"{gateway.key}\n")
-    configure_logs("error", log_format="json")  # the gateway shares stdout with the command
-
-    async def run_command(command: str, *arguments: str | Path, url: str = gateway.url) -> Ended:
-        argv = [*map(str, arguments), "--server", url, "--key-file", str(key_file)]
-        # The command has an event loop of its own.
-        return await asyncio.to_thread(ended, getattr(commands, command), argv, capsys)
-
-    return run_command
 
 
 def files(folder: Path, **contents: bytes) -> Path:
@@ -222,7 +205,7 @@ async def test_two_pictures_of_one_name_are_not_written_over_each_other(
     result = await run("colorize", folder, "--output", tmp_path / "out", "--parallel", "1")
 
     assert result.code == 1
-    assert "another picture of this run is written as a-colorized.*" in result.err
+    assert "another file of this run is written as a-colorized.*" in result.err
 
 
 async def test_output_that_is_no_folder_is_told(run: Run, scan: Path) -> None:

@@ -168,7 +168,7 @@ async def losing_first(gateway: Gateway, time: Time) -> AsyncIterator[Client]:
         (Says(body=b'{"result": {"text": 5}}'), r"Expected `str`, got `int` - at `\$.result.text`"),
         (Says(body=b'{"result": {"text": "\xff"}}'), "not that of imagemesh"),
         (Says(301, b"", {"Location": "https://elsewhere/"}), "redirects to https://elsewhere/"),
-        (Says(body=b" " * (17 * 2**20)), "over 16 MiB"),
+        (Says(body=b" " * (69 * 2**20)), "over 68 MiB"),
     ],
 )
 async def test_answer_that_is_not_the_contracts_is_told(answer: Says, message: str) -> None:

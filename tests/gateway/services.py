@@ -31,6 +31,13 @@ LANGUAGE_FAULTS: Final[dict[str, type[MeshError]]] = {
 }
 
 COLOURED: Final = b"\xff\xd8\xff\xe0 a coloured picture \xff\xd9"
+WRITTEN: Final = b"written down in pieces"
+MEDIA_TYPES: Final = {
+    page_pb2.FORMAT_HOCR: "application/xhtml+xml",
+    page_pb2.FORMAT_ALTO: "application/xml",
+    page_pb2.FORMAT_TSV: "text/tab-separated-values",
+    page_pb2.FORMAT_PDF: "application/pdf",
+}
 MODEL: Final = Model(name="by-hand", version="1.2.3", device="cpu")
 SECONDS: Final = 0.25
 SIZE: Final = Size(width=640, height=480)
@@ -97,19 +104,26 @@ class Ocr(ocr_rpc.OcrServiceServicer):
         await self.stage.play(request, context, word=_word(request.image))
         if request.language in LANGUAGE_FAULTS:
             raise LANGUAGE_FAULTS[request.language](f"{request.language}: apt install it")
-        text = "Extracted text will appear here."
-        corners = [Point(x=x, y=y) for x, y in ((1, 2), (9, 2), (9, 4), (1, 4.5))]
-        return ocr_pb.RecognizeResponse(
-            text=text,
-            lines=[page_pb2.Line(text=text, confidence=0.75, corners=corners)],
-            language=request.language,
-            confidence=0.75,
-            rotation_degrees=90,
-            size=SIZE,
-            model=MODEL,
-            seconds=SECONDS,
-            route="pp-ocr-lines",
-        )
+        read = _read("Extracted text will appear here.")
+        read.language = request.language
+        return read
+
+    async def RecognizeDocument(  # noqa: N802 - the name of the RPC
+        self, request: ocr_pb.RecognizeDocumentRequest, context: Context
+    ) -> AsyncIterator[ocr_pb.RecognizeDocumentResponse]:
+        """Answer with two pages, then the document in two pieces where it has a format."""
+        await self.stage.play(request, context, word=b"")
+        for number in (1, 2):
+            page = ocr_pb.DocumentPage(
+                number=number, page_count=3, read=_read(f"Page {number}"), dots_per_inch=250
+            )
+            yield ocr_pb.RecognizeDocumentResponse(page=page)
+            await self.stage.play(request, context, word=request.document.partition(b"|")[2])
+        if request.format:
+            media_type = MEDIA_TYPES[request.format]
+            for piece in (WRITTEN[:5], WRITTEN[5:]):
+                document = page_pb2.Document(content=piece, media_type=media_type)
+                yield ocr_pb.RecognizeDocumentResponse(document=document)
 
     async def Analyze(  # noqa: N802 - the name of the RPC
         self, request: ocr_pb.AnalyzeRequest, context: Context
@@ -271,6 +285,27 @@ async def _load() -> None:
 
 def _word(image: bytes) -> bytes:
     return image.removeprefix(PICTURE)
+
+
+def _read(text: str) -> ocr_pb.RecognizeResponse:
+    corners = [Point(x=x, y=y) for x, y in ((1, 2), (9, 2), (9, 4), (1, 4.5))]
+    words = [page_pb2.Word(text=word, confidence=0.5, corners=corners) for word in text.split()]
+    line = page_pb2.Line(
+        text=text, confidence=0.75, corners=corners, words=words, block=0, script="Latn"
+    )
+    return ocr_pb.RecognizeResponse(
+        text=text,
+        lines=[line],
+        blocks=[page_pb2.Block(corners=corners)],
+        language="eng",
+        confidence=0.75,
+        rotation_degrees=90,
+        skew_degrees=1.5,
+        size=SIZE,
+        model=MODEL,
+        seconds=SECONDS,
+        route="pp-ocr-lines",
+    )
 
 
 def _analysis(word: bytes) -> analysis_pb2.Analysis:

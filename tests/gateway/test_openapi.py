@@ -80,6 +80,7 @@ def test_every_endpoint_is_there() -> None:
         "/api/v1/usage",
         "/api/v1/webhook-secret",
         "/content/colorized/{name}",
+        "/content/documents/{name}",
     }
 
 

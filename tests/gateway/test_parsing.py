@@ -61,7 +61,7 @@ def test_unknown_parameter_is_named_with_those_that_there_are() -> None:
     problem = refusal(b'{"url": "x", "language": "eng"}')
 
     assert (problem.status, problem.code) == (400, "unknown_parameter")
-    known = "url, image, details, webhook, lang, min_confidence"
+    known = "url, image, details, webhook, lang, min_confidence, format, pages"
     assert str(problem) == f"unknown parameter 'language'; known are: {known}"
 
 

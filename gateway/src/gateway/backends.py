@@ -1,8 +1,7 @@
 """The services behind the gateway: their channels, calls, health, and their errors as problems."""
 
 import asyncio
-import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
@@ -15,7 +14,7 @@ from gateway.settings import GatewaySettings
 from imagemesh.colorize.v1 import colorize_service_pb2_grpc as colorize_rpc
 from imagemesh.ocr.v1 import ocr_service_pb2_grpc as ocr_rpc
 from imagemesh.vision.v1 import vision_service_pb2_grpc as vision_rpc
-from servicekit.callers import CALLER_KEY
+from servicekit.callers import CALLER_KEY, caller_digest
 from servicekit.client import open_channel
 from servicekit.interceptors import REQUEST_ID_KEY
 from servicekit.statuses import reason_of
@@ -109,12 +108,36 @@ async def call(
         Problem: what the service or the way to it said, as a REST error.
     """
     try:
-        # A digest: metadata is ASCII, and the services need not know who it is.
-        digest = hashlib.blake2s(caller.encode(), digest_size=8).hexdigest()
-        metadata = ((REQUEST_ID_KEY, request_id), (CALLER_KEY, digest))
-        return await rpc(request, timeout=timeout_s, metadata=metadata)
+        return await rpc(request, timeout=timeout_s, metadata=_metadata(request_id, caller))
     except grpc.aio.AioRpcError as error:
         raise _problem(error) from error
+
+
+async def stream(
+    rpc: grpc.aio.UnaryStreamMultiCallable[RequestT, ResponseT],
+    request: RequestT,
+    *,
+    timeout_s: float,
+    request_id: str,
+    caller: str,
+) -> AsyncGenerator[ResponseT, None]:
+    """Yield the answers of `rpc`, which is told the same as by `call`; closed, it ends the RPC.
+
+    Raises:
+        Problem: as `call`.
+    """
+    answers = rpc(request, timeout=timeout_s, metadata=_metadata(request_id, caller))
+    try:
+        async for answer in answers:
+            yield answer
+    except grpc.aio.AioRpcError as error:
+        raise _problem(error) from error
+    finally:
+        answers.cancel()
+
+
+def _metadata(request_id: str, caller: str) -> tuple[tuple[str, str], ...]:
+    return (REQUEST_ID_KEY, request_id), (CALLER_KEY, caller_digest(caller))
 
 
 def _problem(error: grpc.aio.AioRpcError) -> Problem:

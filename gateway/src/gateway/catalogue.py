@@ -157,13 +157,14 @@ CATALOGUE: Final = (
         "unsupported_media_type",
         (415,),
         "The body is neither JSON nor a form, or what it brings is no picture of an accepted type.",
-        "Send JPEG, PNG, GIF, BMP, TIFF or WebP; the first bytes decide, not the name.",
+        "Send JPEG, PNG, GIF, BMP, TIFF or WebP, to ocr also PDF; the first bytes decide, not the "
+        "name.",
     ),
     Fault(
         "unreadable_image",
         (422,),
-        "The picture is damaged, or it has more pixels than the limit.",
-        "Send a whole one, or a smaller one.",
+        "The picture or PDF is damaged, has more pixels than the limit, or asks for a password.",
+        "Send a whole one, a smaller one, or one without a password.",
     ),
     Fault(
         "idempotency_key_reused",

@@ -6,7 +6,7 @@ the request named none.
 """
 
 from datetime import date
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
@@ -77,8 +77,12 @@ class ColorizeRequest(Request, frozen=True, forbid_unknown_fields=True, kw_only=
     ) = UNSET
 
 
-class OcrRequest(Request, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The picture to read."""
+class DocumentRequest(Request, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Every request whose picture may be a PDF, or a TIFF of several pages."""
+
+
+class OcrRequest(DocumentRequest, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The picture or document to read."""
 
     lang: Annotated[
         str,
@@ -93,9 +97,31 @@ class OcrRequest(Request, frozen=True, forbid_unknown_fields=True, kw_only=True)
         Meta(
             ge=0,
             le=1,
-            description="Lines of `details` that are less sure are left out; the text stays whole.",
+            description="Lines that are less sure are left out of `details` and of every `format` "
+            "but text, which stays whole.",
         ),
     ] = 0.0
+    format: Annotated[
+        Literal["text", "json", "hocr", "alto", "tsv", "pdf"],
+        Meta(
+            description="How the text is written down: plain, with a form feed between two pages; "
+            "as JSON, hOCR 1.2, ALTO 4.4 or the table of Tesseract, all with the places of lines "
+            "and words; or as a PDF of the pictures in which the text can be found and copied."
+        ),
+    ] = "text"
+    pages: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                max_length=200,
+                description="The pages of a PDF or TIFF to read, counted from 1; all of them when "
+                "left out.",
+                examples=["1-3,7", "5-"],
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
 
 
 class AnalyzedOcrRequest(Request, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -136,12 +162,18 @@ class Model(Struct, frozen=True):
     device: str
 
 
+Corners = Annotated[
+    list[tuple[float, float]],
+    Meta(description="(x, y) in pixels of the upright picture, clockwise from where it begins."),
+]
+
+
 class TextLine(Struct, frozen=True):
-    """A line of text; corners are (x, y) in pixels of the upright picture, clockwise."""
+    """A line of text."""
 
     text: str
     confidence: Confidence
-    corners: list[tuple[float, float]]
+    corners: Corners
 
 
 class AnswerDetails(Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -161,6 +193,9 @@ class AnswerDetails(Struct, frozen=True, omit_defaults=True, kw_only=True):
     route: Annotated[str, Meta(description="How the page was read.")] | None = None
     threshold: Confidence | None = None
     language: str | None = None
+    page_count: (
+        Annotated[int, Meta(ge=1, description="Pages of the document, read or not.")] | None
+    ) = None
 
 
 class Colorized(Struct, frozen=True):

@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 
 from gateway.problems import Problem
+from servicekit.documents import is_pdf
 
 ACCEPTED = "JPEG, PNG, WebP, GIF, TIFF and BMP"
+PDF = "application/pdf"
 
 _SIGNATURES = (
     (b"\xff\xd8\xff", "image/jpeg"),
@@ -24,7 +26,7 @@ _BMP_HEADER_SIZES_BYTES = frozenset({12, 40, 52, 56, 64, 108, 124})
 
 @dataclass(frozen=True, slots=True)
 class EncodedImage:
-    """A picture as it came, not decoded.
+    """A picture, or a PDF where one may come, as it came; not decoded.
 
     Attributes:
         content: the whole file.
@@ -49,24 +51,31 @@ def sniff(content: bytes) -> str | None:
     return None
 
 
-def require_picture(content: bytes, *, subject: str) -> str:
+def require_picture(content: bytes, *, subject: str, or_pdf: bool = False) -> str:
     """Return the media type of `content`.
 
     Args:
         content: the whole file.
         subject: what the message begins with, such as "the URL leads to".
+        or_pdf: a PDF is as good as a picture.
 
     Raises:
-        Problem: 415, it is no accepted picture.
+        Problem: 415, it is not accepted.
     """
     media_type = sniff(content)
     if media_type is not None:
         return media_type
-    found = (
-        "a web page (HTML), not the picture itself" if looks_like_html(content) else "no picture"
-    )
-    message = f"{subject} {found}; accepted are {ACCEPTED}"
+    if or_pdf and is_pdf(content):
+        return PDF
+    accepted = f"{ACCEPTED}, and PDF" if or_pdf else ACCEPTED
+    message = f"{subject} {_found(content)}; accepted are {accepted}"
     raise Problem(415, "unsupported_media_type", message)
+
+
+def _found(content: bytes) -> str:
+    if is_pdf(content):
+        return "a PDF, which only ocr reads"
+    return "a web page (HTML), not the picture itself" if looks_like_html(content) else "no picture"
 
 
 def looks_like_html(content: bytes) -> bool:

@@ -47,6 +47,7 @@ class Details(Struct, frozen=True, omit_defaults=True, kw_only=True):
     route: str | None = None
     threshold: Confidence | None = None
     language: str | None = None
+    page_count: int | None = None
 
 
 class Answer(Struct, Generic[ResultT], frozen=True, omit_defaults=True):

@@ -73,6 +73,12 @@ def add_min_confidence(parser: argparse.ArgumentParser, *, of: str) -> None:
     parser.add_argument("--min-confidence", type=float, default=0.0, metavar="SHARE", help=of)
 
 
+def add_output(parser: argparse.ArgumentParser, *, of: str) -> None:
+    """Add --output and --force of the commands that make files."""
+    parser.add_argument("--output", type=Path, metavar="FOLDER", help=f"write {of} there")
+    parser.add_argument("--force", action="store_true", help="write over files that are there")
+
+
 def client_of(arguments: argparse.Namespace) -> Client:
     """Return the client that the arguments and the environment describe.
 

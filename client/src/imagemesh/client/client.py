@@ -19,6 +19,7 @@ from imagemesh.client.answers import (
     Text,
     Usage,
 )
+from imagemesh.client.document_answers import HostedPdf
 from imagemesh.client.errors import InvalidInput
 from imagemesh.client.images import (
     Picture,
@@ -108,17 +109,23 @@ class Client:
         *,
         lang: str = "eng",
         min_confidence: float = 0.0,
+        pages: str | None = None,
         details: bool = False,
     ) -> Answer[Text]:
-        """Read the text of a picture.
+        """Read the text of a picture, or of a document with a form feed between two pages.
+
+        `ask` takes what else can be made of it: a `PagesRequest`, `WrittenRequest` or `PdfRequest`.
 
         Args:
-            image: the picture.
+            image: the picture; also a PDF, or a TIFF of several pages.
             lang: language code, one of `languages()`.
             min_confidence: in [0, 1]; lines of `details` that are less sure are left out.
-            details: add which model gave the answer, and the lines with their places.
+            pages: those to read, such as "1-3,7"; all of them if None.
+            details: add which model gave the answer, and of a picture the lines with their places.
         """
-        request = requests.OcrRequest(lang=lang, min_confidence=min_confidence, details=details)
+        request = requests.OcrRequest(
+            lang=lang, min_confidence=min_confidence, pages=pages, details=details
+        )
         return await self.ask(request, image)
 
     async def analyzed_ocr(self, image: Source, *, details: bool = False) -> Answer[Analysis]:
@@ -171,9 +178,10 @@ class Client:
         transport = self._open()
         return await self._retries.call(lambda left_s: transport.usage(timeout_s=left_s))
 
-    async def download(self, answer: Answer[Colorized]) -> Picture:
-        """Return the picture that `colorize` answered with."""
-        url = answer.result.colorized
+    async def download(self, answer: Answer[Colorized] | Answer[HostedPdf]) -> Picture:
+        """Return the picture that `colorize` answered with, or the PDF of a `PdfRequest`."""
+        result = answer.result
+        url = result.pdf if isinstance(result, HostedPdf) else result.colorized
         if is_data_uri(url):
             return picture_of_data_uri(url)
         transport = self._open()

@@ -2,49 +2,78 @@
 
 import argparse
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from imagemesh.client import printing
 from imagemesh.client.answers import Answer, Colorized
 from imagemesh.client.arguments import (
     add_min_confidence,
+    add_output,
     add_selection,
     input_parser,
     server_parser,
 )
 from imagemesh.client.client import Client
+from imagemesh.client.document_answers import HostedPdf
 from imagemesh.client.images import is_data_uri
-from imagemesh.client.inputs import IMAGE_SUFFIXES, TEXT_SUFFIXES, Input, read_text
+from imagemesh.client.inputs import (
+    DOCUMENT_SUFFIXES,
+    IMAGE_SUFFIXES,
+    TEXT_SUFFIXES,
+    Input,
+    read_text,
+)
 from imagemesh.client.outcomes import Found, NothingHosted
+from imagemesh.client.requests import (
+    OcrRequest,
+    PagesRequest,
+    PdfRequest,
+    ReadRequest,
+    WrittenRequest,
+)
 from imagemesh.client.running import AskOne, look_up, work_through
 from imagemesh.client.saving import OutputFolder
+
+# What the formats of `ocr` ask for.
+_READ_REQUESTS: Final[dict[str, Callable[..., ReadRequest[Any]]]] = {  # Any: of each its own
+    "text": OcrRequest,
+    "json": PagesRequest,
+    "hocr": partial(WrittenRequest, format="hocr"),
+    "alto": partial(WrittenRequest, format="alto"),
+    "tsv": partial(WrittenRequest, format="tsv"),
+    "pdf": PdfRequest,
+}
 
 
 def colorize(argv: Sequence[str]) -> int:
     """Colour black-and-white photos and return the exit code."""
     parser = input_parser("colorize", "Colour black-and-white photos.")
-    parser.add_argument(
-        "--output", type=Path, metavar="FOLDER", help="write NAME-colorized.jpg (or .png) there"
-    )
-    parser.add_argument("--force", action="store_true", help="write over files that are there")
+    add_output(parser, of="NAME-colorized.jpg (or .png)")
     arguments = parser.parse_args(argv)
-    output = None
-    if arguments.output is not None:
-        output = OutputFolder(arguments.output, overwrite=arguments.force)
-    return _look_at(arguments, partial(_colorize, output), show=printing.show_colorized)
+    ask = partial(_colorize, _output_of(arguments, ending="-colorized"))
+    return _look_at(arguments, ask, show=printing.show_colorized)
 
 
 def ocr(argv: Sequence[str]) -> int:
-    """Read the text of pictures and return the exit code."""
-    parser = input_parser("ocr", "Read the text of pictures.")
+    """Read the text of pictures and documents and return the exit code."""
+    parser = input_parser("ocr", "Read the text of pictures, PDF and TIFF files.")
+    parser.add_argument(
+        "--format", choices=tuple(_READ_REQUESTS), default="text", help="what to make of it (text)"
+    )
+    parser.add_argument("--pages", metavar="RANGE", help='those to read, such as "1-3,7" or "5-"')
+    add_output(parser, of="NAME-ocr.pdf of --format pdf")
     parser.add_argument(
         "--lang", default="eng", help="language code, as `imagemesh languages` lists them (eng)"
     )
-    add_min_confidence(parser, of="lines of the details that are less sure are left out")
-    return _look_at(parser.parse_args(argv), _ocr, show=printing.show_text)
+    add_min_confidence(parser, of="lines that are less sure are left out, but for those of text")
+    arguments = parser.parse_args(argv)
+    if arguments.output is not None and arguments.format != "pdf":
+        parser.error("--output needs --format pdf; the others are printed")
+    ask = partial(_ocr, _output_of(arguments, ending="-ocr"))
+    return work_through(arguments, ask, show=printing.show_read, suffixes=DOCUMENT_SUFFIXES)
 
 
 def analyze(argv: Sequence[str]) -> int:
@@ -102,27 +131,58 @@ async def _colorize(
     if output is not None:
         output.claim(given.place)
     answer = await client.colorize(given.source, details=arguments.details)
-    is_hosted = not is_data_uri(answer.result.colorized)
     if output is None:
-        if not is_hosted and not arguments.json:
-            raise NothingHosted("the server hosts no pictures; name a folder with --output")
+        _check_is_hosted(answer.result.colorized, arguments)
         return Found(answer)
-    picture = await client.download(answer)
-    path = await asyncio.to_thread(output.save, picture, given.place)
-    if is_hosted:
+    path = await _save(output, client, answer, given)
+    if not is_data_uri(answer.result.colorized):
         return Found(answer, path)
     # The picture itself, in base64, would drown everything else.
     return Found(Answer(Colorized(path.absolute().as_uri()), answer.details), path)
 
 
-async def _ocr(client: Client, given: Input, arguments: argparse.Namespace) -> Found:
-    answer = await client.ocr(
-        given.source,
+async def _ocr(
+    output: OutputFolder | None, client: Client, given: Input, arguments: argparse.Namespace
+) -> Found:
+    if output is not None:
+        output.claim(given.place)
+    request = _READ_REQUESTS[arguments.format](
         lang=arguments.lang,
         min_confidence=arguments.min_confidence,
+        pages=arguments.pages,
         details=arguments.details,
     )
-    return Found(answer)
+    answer = await client.ask(request, given.source)
+    if not isinstance(answer.result, HostedPdf):
+        return Found(answer)
+    if output is None:
+        _check_is_hosted(answer.result.pdf, arguments)
+        return Found(answer)
+    path = await _save(output, client, answer, given)
+    if not is_data_uri(answer.result.pdf):
+        return Found(answer, path)
+    return Found(Answer(HostedPdf(path.absolute().as_uri()), answer.details), path)
+
+
+def _output_of(arguments: argparse.Namespace, *, ending: str) -> OutputFolder | None:
+    if arguments.output is None:
+        return None
+    return OutputFolder(arguments.output, ending=ending, overwrite=arguments.force)
+
+
+def _check_is_hosted(url: str, arguments: argparse.Namespace) -> None:
+    if is_data_uri(url) and not arguments.json:
+        raise NothingHosted("the server hosts no results; name a folder with --output")
+
+
+async def _save(
+    output: OutputFolder,
+    client: Client,
+    answer: Answer[Colorized] | Answer[HostedPdf],
+    given: Input,
+) -> Path:
+    result = await client.download(answer)
+    return await asyncio.to_thread(output.save, result, given.place)
 
 
 async def _analyze(client: Client, given: Input, arguments: argparse.Namespace) -> Found:

@@ -44,7 +44,7 @@ ResultT = TypeVar("ResultT")
 def colorized(response: ColorizeResponse) -> Answer[Colorized]:
     """Return the answer of a service that hosts nothing: the picture in a `data:` URI."""
     details = Details(
-        model=_model(response.model),
+        model=model_of(response.model),
         seconds=response.seconds,
         width=response.size.width,
         height=response.size.height,
@@ -57,7 +57,7 @@ def colorized(response: ColorizeResponse) -> Answer[Colorized]:
 def recognized(response: RecognizeResponse, *, min_confidence: float) -> Answer[Text]:
     """Return the answer for the text of a picture."""
     details = Details(
-        model=_model(response.model),
+        model=model_of(response.model),
         seconds=response.seconds,
         width=response.size.width,
         height=response.size.height,
@@ -73,9 +73,9 @@ def recognized(response: RecognizeResponse, *, min_confidence: float) -> Answer[
 def analyzed(response: AnalyzeResponse) -> Answer[Analysis]:
     """Return the answer for the analyzed text of a picture."""
     details = Details(
-        model=_model(response.model),
+        model=model_of(response.model),
         seconds=response.seconds,
-        analysis_model=_model(response.analysis.model),
+        analysis_model=model_of(response.analysis.model),
         language=response.analysis.language,
     )
     return Answer(_analysis(response.analysis, text=response.text), details)
@@ -84,7 +84,7 @@ def analyzed(response: AnalyzeResponse) -> Answer[Analysis]:
 def analyzed_text(response: AnalyzeTextResponse, *, text: str) -> Answer[Analysis]:
     """Return the answer for an analyzed `text`."""
     details = Details(
-        model=_model(response.model),
+        model=model_of(response.model),
         seconds=response.seconds,
         language=response.analysis.language,
     )
@@ -96,9 +96,9 @@ def faces(
 ) -> Answer[tuple[Face, ...]]:
     """Return the answer for the faces of a photo."""
     details = Details(
-        model=_model(response.model),
+        model=model_of(response.model),
         seconds=response.seconds,
-        face_model=_model(response.face_model),
+        face_model=model_of(response.face_model),
     )
     return Answer(
         tuple(_face(face, min_confidence=min_confidence) for face in response.faces), details
@@ -114,13 +114,13 @@ def classified(
         for label in response.labels
         if label.confidence >= min_confidence
     )
-    return Answer(labels, Details(model=_model(response.model), seconds=response.seconds))
+    return Answer(labels, Details(model=model_of(response.model), seconds=response.seconds))
 
 
 def judged(response: vision_service_pb2.DetectNudityResponse) -> Answer[Nudity]:
     """Return the answer for the judgement of a photo."""
     details = Details(
-        model=_model(response.model), seconds=response.seconds, threshold=response.threshold
+        model=model_of(response.model), seconds=response.seconds, threshold=response.threshold
     )
     return Answer(Nudity(is_nude=response.is_nude, confidence=response.confidence), details)
 
@@ -144,7 +144,8 @@ def languages(found: Iterable[page_pb2.Language]) -> tuple[Language, ...]:
     )
 
 
-def _model(model: image_pb2.Model) -> Model:
+def model_of(model: image_pb2.Model) -> Model:
+    """Return what gave an answer."""
     return Model(model.name, model.version, model.device)
 
 

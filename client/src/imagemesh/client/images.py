@@ -36,7 +36,7 @@ class RemoteImage:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A coloured picture: the encoded file and its media type, such as "image/jpeg"."""
+    """A coloured picture, or a PDF: the whole file and its media type, such as "image/jpeg"."""
 
     content: bytes
     media_type: str
@@ -98,8 +98,8 @@ def picture_of_data_uri(uri: str) -> Picture:
     """
     prefix = _DATA_URI.match(uri)
     if prefix is None:
-        raise UnexpectedAnswer("the coloured picture is no data: URI in base64")
+        raise UnexpectedAnswer("the result is no data: URI in base64")
     try:
         return Picture(base64.b64decode(uri[prefix.end() :], validate=True), prefix[1])
     except binascii.Error as error:
-        raise UnexpectedAnswer("the coloured picture's data: URI is damaged") from error
+        raise UnexpectedAnswer("the data: URI of the result is damaged") from error

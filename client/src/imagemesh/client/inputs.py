@@ -17,6 +17,7 @@ STDIN = "-"
 IMAGE_SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".jfif"}
 )
+DOCUMENT_SUFFIXES = IMAGE_SUFFIXES | {".pdf"}
 TEXT_SUFFIXES = frozenset({".txt"})
 
 _PIECE_BYTES = 64 * 1024

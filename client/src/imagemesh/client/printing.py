@@ -19,6 +19,7 @@ from imagemesh.client.answers import (
     Text,
     Usage,
 )
+from imagemesh.client.document_answers import HostedPdf, ReadPages
 from imagemesh.client.errors import ApiError, ClientError
 from imagemesh.client.outcomes import Found, Outcome
 
@@ -81,9 +82,13 @@ def show_colorized(result: Colorized) -> str:
     return result.colorized
 
 
-def show_text(result: Text) -> str:
-    """Return the text."""
-    return result.text
+def show_read(result: Text | ReadPages | HostedPdf | str) -> str:
+    """Return the text, the document, the pages as JSON, or the URL of a PDF."""
+    if isinstance(result, Text):
+        return result.text
+    if isinstance(result, HostedPdf):
+        return result.pdf
+    return result if isinstance(result, str) else json_of(result)
 
 
 def show_analysis(result: Analysis) -> str:

@@ -11,6 +11,7 @@ from imagemesh.client.answers import (
     Nudity,
     Text,
 )
+from imagemesh.client.document_answers import HostedPdf, ReadPages
 
 ResultT = TypeVar("ResultT")
 
@@ -30,11 +31,41 @@ class ColorizeRequest(Request[Colorized]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OcrRequest(Request[Text]):
-    """Read a picture; lines of `details` that are less sure than `min_confidence` are left out."""
+class ReadRequest(Request[ResultT]):
+    """Read a picture or a document; lines less sure than `min_confidence` are left out.
+
+    `pages` is such as "1-3,7"; all are read where it is None.
+    """
 
     lang: str = "eng"
     min_confidence: float = 0.0
+    pages: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OcrRequest(ReadRequest[Text]):
+    """Read the text, which stays whole: unsure lines are left out of `details` alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PagesRequest(ReadRequest[ReadPages]):
+    """Read the pages with their blocks, lines and words."""
+
+    format: str = "json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenRequest(ReadRequest[str]):
+    """Read what comes as a document: hocr, alto or tsv."""
+
+    format: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PdfRequest(ReadRequest[HostedPdf]):
+    """Make a PDF whose text can be found."""
+
+    format: str = "pdf"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

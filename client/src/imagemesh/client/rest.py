@@ -26,6 +26,7 @@ from imagemesh.client.answers import (
     Text,
     Usage,
 )
+from imagemesh.client.document_answers import HostedPdf, ReadPages
 from imagemesh.client.errors import (
     ApiError,
     InvalidInput,
@@ -37,8 +38,8 @@ from imagemesh.client.images import Image, Picture, Upload
 from imagemesh.client.refusals import refusal
 from imagemesh.client.transport import read_certificates
 
-# An answer that holds a picture of 10 MiB in base64, and what is around it.
-_MAX_ANSWER_BYTES: Final = 16 * 1024 * 1024
+# An answer that holds a PDF of 48 MiB in base64, and what is around it.
+_MAX_ANSWER_BYTES: Final = 68 * 1024 * 1024
 _PIECE_BYTES: Final = 64 * 1024
 _CONNECT_TIMEOUT_S: Final = 10.0
 _OK: Final = 200
@@ -50,6 +51,9 @@ _UNSAFE_IN_NAME: Final = re.compile(r'[\x00-\x1f\x7f"\\]')
 _ENDPOINTS: Final[dict[type[requests.Request[Any]], tuple[str, Any]]] = {  # Any: of each its own
     requests.ColorizeRequest: ("colorize", Answer[Colorized]),
     requests.OcrRequest: ("ocr", Answer[Text]),
+    requests.PagesRequest: ("ocr", Answer[ReadPages]),
+    requests.WrittenRequest: ("ocr", Answer[str]),
+    requests.PdfRequest: ("ocr", Answer[HostedPdf]),
     requests.AnalyzedOcrRequest: ("analyzed-ocr", Answer[Analysis]),
     requests.AnalyzedTextRequest: ("analyzed-text", Answer[Analysis]),
     requests.EmotionsRequest: ("emotions", Answer[tuple[Face, ...]]),
@@ -106,13 +110,13 @@ class RestTransport:
         return (await self._get("usage", Answer[Usage], timeout_s=timeout_s)).result
 
     async def download(self, url: str, *, timeout_s: float) -> Picture:
-        """Return the picture at `url`, which may be on another host: the key is not sent."""
+        """Return the picture or PDF at `url`, which may be on another host: the key is not sent."""
         reply = await self._send("GET", url, timeout_s=timeout_s, allow_redirects=True)
         media_type = reply.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         if reply.status != _OK:
             raise refusal(reply.status, reply.headers, reply.body)
-        if not media_type.startswith("image/"):
-            raise UnexpectedAnswer("the URL of the coloured picture leads to no picture")
+        if not media_type.startswith("image/") and media_type != "application/pdf":
+            raise UnexpectedAnswer("the URL of the result leads to no picture and no PDF")
         return Picture(reply.body, media_type)
 
     async def _get(self, name: str, kind: type[T], *, timeout_s: float) -> T:

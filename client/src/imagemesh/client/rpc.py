@@ -1,14 +1,14 @@
 """Asks a service over gRPC, without a gateway."""
 
 import uuid
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import grpc
 
-from imagemesh.client import decoding, requests
+from imagemesh.client import decoding, documents, requests
 from imagemesh.client.answers import Answer, Language, Usage
 from imagemesh.client.errors import (
     ApiError,
@@ -36,6 +36,7 @@ from imagemesh.vision.v1.vision_service_pb2 import (
     DetectNudityRequest,
 )
 from imagemesh.vision.v1.vision_service_pb2_grpc import VisionServiceStub
+from servicekit.documents import may_have_pages
 from servicekit.interceptors import REQUEST_ID_KEY
 from servicekit.limits import MAX_MESSAGE_BYTES
 from servicekit.statuses import reason_of
@@ -123,6 +124,10 @@ class RpcTransport:
                 return decoding.colorized(
                     await self._call(self._colorize.Colorize, colorize, timeout_s=timeout_s)
                 )
+            case requests.ReadRequest() if _is_document(request, image):
+                document = documents.question(request, image)
+                parts = await self._collect(ocr.RecognizeDocument, document, timeout_s=timeout_s)
+                return documents.answer(request, parts)
             case requests.OcrRequest(lang=lang, min_confidence=least):
                 recognize = RecognizeRequest(image=image, language=lang)
                 text = await self._call(ocr.Recognize, recognize, timeout_s=timeout_s)
@@ -151,6 +156,16 @@ class RpcTransport:
                 )
         raise TypeError(type(request).__name__)
 
+    async def _collect(
+        self,
+        rpc: grpc.aio.UnaryStreamMultiCallable[MessageT, ResponseT],
+        message: MessageT,
+        *,
+        timeout_s: float,
+    ) -> list[ResponseT]:
+        with self._refusing() as metadata:
+            return [part async for part in rpc(message, timeout=timeout_s, metadata=metadata)]
+
     async def _call(
         self,
         rpc: grpc.aio.UnaryUnaryMultiCallable[MessageT, ResponseT],
@@ -158,10 +173,15 @@ class RpcTransport:
         *,
         timeout_s: float,
     ) -> ResponseT:
-        request_id = uuid.uuid4().hex
-        metadata = ((REQUEST_ID_KEY, request_id), *self._key_metadata)
-        try:
+        with self._refusing() as metadata:
             return await rpc(message, timeout=timeout_s, metadata=metadata)
+
+    @contextmanager
+    def _refusing(self) -> Iterator[tuple[tuple[str, str], ...]]:
+        """Yield the metadata of a call, and make a ClientError of what goes wrong in it."""
+        request_id = uuid.uuid4().hex
+        try:
+            yield (REQUEST_ID_KEY, request_id), *self._key_metadata
         except grpc.aio.AioRpcError as error:
             raise _refusal(error, address=self._address, request_id=request_id) from error
 
@@ -183,6 +203,11 @@ async def open_rpc(
         channel = grpc.aio.insecure_channel(address, options=_OPTIONS)
     async with channel:
         yield RpcTransport(channel, address, key=key)
+
+
+def _is_document(request: requests.ReadRequest[Any], content: bytes) -> bool:  # Any: see _ask
+    is_plain = isinstance(request, requests.OcrRequest) and request.pages is None
+    return not is_plain or may_have_pages(content)
 
 
 def _refusal(error: grpc.aio.AioRpcError, *, address: str, request_id: str) -> ClientError:

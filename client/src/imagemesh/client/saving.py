@@ -1,4 +1,4 @@
-"""Writes coloured pictures into a folder, and never over a file unless told to."""
+"""Writes pictures and PDFs into a folder, and never over a file unless told to."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -7,19 +7,21 @@ from typing import Final
 from imagemesh.client.errors import InvalidInput
 from imagemesh.client.images import Picture
 
-_SUFFIXES: Final = {"image/jpeg": ".jpg", "image/png": ".png"}
+_SUFFIXES: Final = {"image/jpeg": ".jpg", "image/png": ".png", "application/pdf": ".pdf"}
 
 
 class OutputFolder:
-    """Where coloured pictures go.
+    """Where the results of a command go.
 
     Args:
         folder: made where it is missing.
+        ending: of the names of the files, before their suffix.
         overwrite: write over files that are there.
     """
 
-    def __init__(self, folder: Path, *, overwrite: bool) -> None:
+    def __init__(self, folder: Path, *, ending: str, overwrite: bool) -> None:
         self._folder = folder
+        self._ending = ending
         self._overwrite = overwrite
         self._claimed: set[Path] = set()
 
@@ -27,13 +29,13 @@ class OutputFolder:
         """Take a place before anything is asked and paid.
 
         Raises:
-            InvalidInput: there is a file, another picture of this run goes there, or no folder
+            InvalidInput: there is a file, another one of this run goes there, or no folder
                 can be made.
         """
         if place in self._claimed:
-            raise InvalidInput(f"another picture of this run is written as {_named(place, '.*')}")
+            raise InvalidInput(f"another file of this run is written as {self._named(place, '.*')}")
         for suffix in _SUFFIXES.values():
-            path = self._folder / _named(place, suffix)
+            path = self._folder / self._named(place, suffix)
             if path.exists() and not self._overwrite:
                 raise InvalidInput(f"{path} exists; --force writes over it")
         try:
@@ -45,13 +47,13 @@ class OutputFolder:
         self._claimed.add(place)
 
     def save(self, picture: Picture, place: Path) -> Path:
-        """Write the picture of a claimed place, and return its path.
+        """Write the picture or PDF of a claimed place, and return its path.
 
         Raises:
             InvalidInput: it cannot be written.
         """
-        path = self._folder / _named(place, _SUFFIXES.get(picture.media_type, ".jpg"))
-        # Nobody may find half a picture under the name.
+        path = self._folder / self._named(place, _SUFFIXES.get(picture.media_type, ".jpg"))
+        # Nobody may find half a file under the name.
         part = path.with_name(f".{path.name}.part")
         try:
             part.write_bytes(picture.content)
@@ -62,6 +64,5 @@ class OutputFolder:
             raise InvalidInput(f"cannot write {path}: {error.strerror}") from error
         return path
 
-
-def _named(place: Path, suffix: str) -> Path:
-    return place.with_name(f"{place.name}-colorized{suffix}")
+    def _named(self, place: Path, suffix: str) -> Path:
+        return place.with_name(f"{place.name}{self._ending}{suffix}")

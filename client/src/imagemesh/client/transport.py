@@ -34,7 +34,7 @@ class Transport(Protocol):
         ...
 
     async def download(self, url: str, *, timeout_s: float) -> Picture:
-        """Return the coloured picture that is hosted at `url`."""
+        """Return the coloured picture or the PDF that is hosted at `url`."""
         ...
 
 

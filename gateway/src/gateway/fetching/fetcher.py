@@ -31,7 +31,7 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MIB = 2**20
 _REQUEST_HEADERS = {
     hdrs.USER_AGENT: "imagemesh",
-    hdrs.ACCEPT: "image/*",
+    hdrs.ACCEPT: "image/*, application/pdf;q=0.5",
     # A compressed answer could unpack to any size; pictures are compressed already.
     hdrs.ACCEPT_ENCODING: "identity",
 }
@@ -94,12 +94,13 @@ class ImageFetcher:
         )
         self._session = _open_session(limits, guard, self._resolver)
 
-    async def fetch(self, url: str, *, timeout_s: float) -> EncodedImage:
+    async def fetch(self, url: str, *, timeout_s: float, or_pdf: bool = False) -> EncodedImage:
         """Return the picture at the URL.
 
         Args:
             url: as the caller gave it.
             timeout_s: what is left of the caller's time; `limits.total_s` applies besides.
+            or_pdf: a PDF is as good as a picture.
 
         Raises:
             Problem: 400 `invalid_url` or `forbidden_url`, 413 `image_too_large`, 415
@@ -114,7 +115,7 @@ class ImageFetcher:
         except TimeoutError as err:
             message = f"the picture did not arrive within {allowed_s:.3g} s"
             raise Problem(504, "fetch_timeout", message) from err
-        media_type = require_picture(content, subject="the URL leads to")
+        media_type = require_picture(content, subject="the URL leads to", or_pdf=or_pdf)
         return EncodedImage(content, media_type, file_name(first))
 
     async def close(self) -> None:

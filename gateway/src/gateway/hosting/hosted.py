@@ -11,6 +11,7 @@ from gateway.hosting.results import ResultStore
 from gateway.media import EncodedImage, sniff
 
 RESULTS_PATH: Final = "/content/colorized"
+DOCUMENTS_PATH: Final = "/content/documents"
 EXAMPLES_PATH: Final = "/content/examples"
 
 
@@ -31,13 +32,13 @@ class HostedPictures:
         return EncodedImage(content, media_type, name) if media_type else None
 
     async def read(self, url: str, *, base_url: str) -> EncodedImage | None:
-        """Return the picture at `url`, None where the gateway at `base_url` hosts none."""
+        """Return the picture or PDF at `url`, None where the gateway at `base_url` hosts none."""
         if not url.startswith(base_url):
             return None
         folder, _, name = url.removeprefix(base_url).rpartition("/")
         if folder == EXAMPLES_PATH:
             return self.example(name)
-        if folder != RESULTS_PATH:
+        if folder not in {RESULTS_PATH, DOCUMENTS_PATH}:
             return None
         result = await self._results.open(name)
         if result is None:

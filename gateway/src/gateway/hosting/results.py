@@ -1,4 +1,4 @@
-"""Coloured pictures, hosted under an unguessable name until they expire."""
+"""Results, coloured pictures and PDFs, hosted under an unguessable name until they expire."""
 
 import re
 import secrets
@@ -18,7 +18,7 @@ from gateway.database.engine import transaction
 from gateway.database.tables import RESULTS
 from gateway.problems import Problem
 
-_EXTENSIONS = {"image/jpeg": "jpeg", "image/png": "png"}
+_EXTENSIONS = {"image/jpeg": "jpeg", "image/png": "png", "application/pdf": "pdf"}
 _MAX_STEM = 60  # characters of the caller's file name that the URL keeps
 _SWEEP = 1000  # files deleted in one go; SQLite takes 32,766 values in a statement
 _TOKEN_BYTES = 16  # 128 bits: nobody guesses a name
@@ -31,15 +31,15 @@ _MAX_RETRIES = 2
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 # A name that `save` can have made; others need not be looked up, and some cannot be.
-_NAME = re.compile(r"[0-9a-f]{32}-[A-Za-z0-9._-]{1,60}\.(jpeg|png)")
+_NAME = re.compile(r"[0-9a-f]{32}-[A-Za-z0-9._-]{1,60}\.(jpeg|png|pdf)")
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A hosted picture.
+    """A hosted picture or PDF.
 
     Attributes:
-        media_type: "image/jpeg" or "image/png".
+        media_type: "image/jpeg", "image/png" or "application/pdf".
         seconds_left: time until it expires, in seconds.
         content: its bytes, in pieces.
     """
@@ -50,7 +50,7 @@ class Result:
 
 
 def open_store(url: str, *, folder: Path) -> ObjectStore:
-    """Return the store of pictures at `url`, such as s3://bucket/results; the folder where empty.
+    """Return the store of results at `url`, such as s3://bucket/results; the folder where empty.
 
     Keys of S3 and an endpoint other than Amazon's come from the usual AWS_ variables.
     """
@@ -63,12 +63,12 @@ def open_store(url: str, *, folder: Path) -> ObjectStore:
 
 
 class ResultStore:
-    """Hosted pictures: bytes in a store of objects, owner and expiry in the database.
+    """Hosted results: bytes in a store of objects, owner and expiry in the database.
 
     Args:
         engine: the gateway's database.
         store: where the bytes are.
-        lifetime: how long a picture is hosted.
+        lifetime: how long a result is hosted.
         clock: gives the time now, UTC without a zone.
     """
 
@@ -97,10 +97,10 @@ class ResultStore:
         """Host `content` and return its name: a token, the cleaned original name, an extension.
 
         Args:
-            content: the encoded picture.
+            content: the whole file.
             account: who may delete it.
-            media_type: "image/jpeg" or "image/png".
-            original_name: what the caller calls the picture.
+            media_type: "image/jpeg", "image/png" or "application/pdf".
+            original_name: what the caller calls what it was made of.
             lifetime: how long it is hosted; as long as any other when left out.
 
         Raises:
@@ -121,7 +121,7 @@ class ResultStore:
         return name
 
     async def open(self, name: str) -> Result | None:
-        """Return the picture of that name, None where there is none or it has expired."""
+        """Return the result of that name, None where there is none or it has expired."""
         if not _NAME.fullmatch(name):
             return None
         async with transaction(self._engine) as connection:
@@ -138,7 +138,7 @@ class ResultStore:
         return Result(row.media_type, seconds_left, _pieces(answer.stream()))
 
     async def delete(self, name: str, *, account: str) -> bool:
-        """Delete that picture of the account; return False where it has none of that name."""
+        """Delete that result of the account; return False where it has none of that name."""
         if not _NAME.fullmatch(name):
             return False
         mine = (RESULTS.c.name == name, RESULTS.c.account == account)
@@ -154,7 +154,7 @@ class ResultStore:
         return True
 
     async def sweep(self) -> int:
-        """Delete what has expired and return how many pictures that were."""
+        """Delete what has expired and return how many results that were."""
         count = 0
         while names := await self._expired_names():
             for name in names:

@@ -84,7 +84,8 @@ def input_of(values: Json, kind: type[RequestT]) -> Input[RequestT]:
     text = getattr(request, "image", UNSET)
     if isinstance(text, UnsetType):
         return Input(request, None)
-    return Input(replace(request, image=UNSET), _uploaded(_decode(text), file_name=""))
+    image = _uploaded(_decode(text), file_name="", kind=kind)
+    return Input(replace(request, image=UNSET), image)
 
 
 async def _read_upload(
@@ -95,12 +96,16 @@ async def _read_upload(
     parsed = parse_form(form.texts, kind, has_upload=form.image is not None)
     if form.image is None:
         return Input(parsed, None)
-    return Input(parsed, _uploaded(form.image, file_name=form.file_name))
+    return Input(parsed, _uploaded(form.image, file_name=form.file_name, kind=kind))
 
 
-def _uploaded(content: bytes, *, file_name: str) -> EncodedImage:
+def _uploaded(content: bytes, *, file_name: str, kind: type[Struct]) -> EncodedImage:
     check_image_size(len(content))
-    media_type = require_picture(content, subject="the parameter 'image' holds")
+    media_type = require_picture(
+        content,
+        subject="the parameter 'image' holds",
+        or_pdf=issubclass(kind, contract.DocumentRequest),
+    )
     # Some browsers send the whole path of a file, with the slashes of their system.
     last = file_name.replace("\\", "/").rpartition("/")[2]
     return EncodedImage(content, media_type, clean_file_name(last))

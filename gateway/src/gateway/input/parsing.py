@@ -6,7 +6,7 @@ The one place that decides between 400 and 404: the seed's errors page gives a m
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import msgspec
 from msgspec import Struct
@@ -86,7 +86,7 @@ def _parse(
     try:
         return msgspec.convert(values, kind, strict=strict)
     except msgspec.ValidationError as error:
-        raise Problem(400, "invalid_parameter", _describe(error)) from error
+        raise Problem(400, "invalid_parameter", _describe(error, kind)) from error
 
 
 @cache  # msgspec reads the annotations anew each time, which took longer than all the rest here
@@ -104,8 +104,17 @@ def _check_one_picture(given: list[str]) -> None:
         raise Problem(404, "missing_parameter", message)
 
 
-def _describe(error: msgspec.ValidationError) -> str:
+def _describe(error: msgspec.ValidationError, kind: type[Struct]) -> str:
     """Return "parameter 'limit': expected `int`, got `str`" for msgspec's "... - at `$.limit`"."""
     what, _, where = str(error).partition(" - at ")
     name = where.strip("`").removeprefix("$.")
+    if what.startswith("Invalid enum value"):
+        what = f"expected one of {', '.join(_choices(kind, name))}"
     return f"parameter {name!r}: {what[:1].lower()}{what[1:]}"
+
+
+def _choices(kind: type[Struct], name: str) -> tuple[str, ...]:
+    """Return what a parameter of `Annotated[Literal[...], ...]` may be."""
+    fields = {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
+    literal, *_ = get_args(fields[name])
+    return get_args(literal)

@@ -1,6 +1,6 @@
 """The OpenAPI 3.1 document, made of the contract's Structs and the table of endpoints."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import msgspec
 
@@ -58,7 +58,11 @@ def openapi_document(*, off: Collection[str] = ()) -> Json:
 
 
 def _schemas() -> Json:
-    kinds = [kind for endpoint in ENDPOINTS for kind in (endpoint.request, endpoint.answer)]
+    kinds = [
+        kind
+        for endpoint in ENDPOINTS
+        for kind in (endpoint.request, endpoint.answer, *endpoint.other_answers)
+    ]
     _, schemas = msgspec.json.schema_components([*kinds, *_OTHER_KINDS], ref_template=REF)
     for endpoint in ENDPOINTS:
         if _takes_picture(endpoint):
@@ -77,7 +81,7 @@ def _schemas() -> Json:
 def _form(fields: Json) -> Json:
     """Return the schema of a form with these fields, its picture a file."""
     file = {
-        "description": "The picture as a file instead of `url`, 10 MiB at most.",
+        "description": "The picture itself as a file instead of `url`, 10 MiB at most.",
         "contentMediaType": "application/octet-stream",
     }
     properties = {**fields["properties"], IMAGE_FIELD: file}
@@ -93,7 +97,7 @@ def _operation(endpoint: Endpoint) -> Json:
         endpoint.summary,
         description=endpoint.description,
         bodies=bodies,
-        answer=endpoint.answer,
+        answers=(endpoint.answer, *endpoint.other_answers),
         error_answers=errors(ERRORS),
     )
 
@@ -103,7 +107,7 @@ def _batch() -> Json:
         "batch",
         "Answer up to 16 requests at once, each with its own status.",
         bodies=content(job_contract.BatchRequest),
-        answer=job_contract.BatchAnswer,
+        answers=(job_contract.BatchAnswer,),
         error_answers=errors(_BATCH_ERRORS),
     )
 
@@ -114,7 +118,7 @@ def _posting(
     *,
     description: str = "",
     bodies: Json,
-    answer: type[msgspec.Struct],
+    answers: Sequence[type[msgspec.Struct]],
     error_answers: Json,
 ) -> Json:
     later = {
@@ -129,7 +133,7 @@ def _posting(
         "parameters": [IDEMPOTENCY_KEY, PREFER],
         "requestBody": {"required": True, "content": bodies},
         "responses": {
-            "200": {"description": "The answer.", "content": content(answer)},
+            "200": {"description": "The answer.", "content": content(*answers)},
             "202": later,
             **error_answers,
         },

@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from gateway import contract, job_contract
-from gateway.hosting.hosted import RESULTS_PATH
+from gateway.hosting.hosted import DOCUMENTS_PATH, RESULTS_PATH
 from gateway.jobs.answers import JOBS_PATH
 from gateway.openapi.parts import Json, content, error, errors
 from gateway.requests.capabilities import CapabilitiesAnswer
@@ -45,7 +45,7 @@ def lookup_paths() -> Json:
         ),
         JOBS_PATH + "/{id}": _job_path(),
         OWN_RESULTS_PATH + "/{name}": {
-            "delete": _deletion("delete-result", "Delete a coloured picture.", "name", _NO_RESULT)
+            "delete": _deletion("delete-result", "Delete a hosted result.", "name", _NO_RESULT)
         },
         WEBHOOKS_PATH: _listing(
             "webhook-secret",
@@ -53,7 +53,10 @@ def lookup_paths() -> Json:
             answer=job_contract.WebhookSecretAnswer,
             statuses=(400, *_WITH_KEY),
         ),
-        RESULTS_PATH + "/{name}": _result_path(),
+        RESULTS_PATH + "/{name}": _result_path(
+            "result", "Download a coloured picture", "image/jpeg", "image/png"
+        ),
+        DOCUMENTS_PATH + "/{name}": _result_path("document", "Download a PDF", "application/pdf"),
     }
 
 
@@ -93,15 +96,14 @@ def _job_path() -> Json:
     return {"get": get, "delete": _deletion("cancel-job", "End and forget a job.", "id", _NO_JOB)}
 
 
-def _result_path() -> Json:
-    pictures: Json = {"image/jpeg": {}, "image/png": {}}
+def _result_path(name: str, summary: str, *media_types: str) -> Json:
     get = {
-        "operationId": "result",
-        "summary": "Download a coloured picture; its name is the secret.",
+        "operationId": name,
+        "summary": f"{summary}; its name is the secret.",
         "security": [],
         "parameters": [_in_path("name")],
         "responses": {
-            "200": {"description": "The picture.", "content": pictures},
+            "200": {"description": "The file.", "content": {name: {} for name in media_types}},
             "404": error(_NO_RESULT),
         },
     }

@@ -48,9 +48,10 @@ PREFER: Final[Json] = {
 }
 
 
-def content(kind: type[msgspec.Struct]) -> Json:
-    """Return the content that is JSON of this Struct."""
-    return {"application/json": {"schema": {"$ref": REF.format(name=kind.__name__)}}}
+def content(*kinds: type[msgspec.Struct]) -> Json:
+    """Return the content that is JSON of this Struct, or of one of these."""
+    refs = [{"$ref": REF.format(name=kind.__name__)} for kind in kinds]
+    return {"application/json": {"schema": refs[0] if len(refs) == 1 else {"oneOf": refs}}}
 
 
 def error(description: str) -> Json:

@@ -28,7 +28,16 @@ def check_endpoint(mesh: Mesh, key: ApiKey, path: str) -> None:
     Raises:
         Problem: 403, it is switched off, or the key is limited to others.
     """
+    check_is_on(mesh, path)
+    key.check_scope(path)
+
+
+def check_is_on(mesh: Mesh, path: str) -> None:
+    """Let pass where this endpoint is not switched off.
+
+    Raises:
+        Problem: 403.
+    """
     if endpoint_name(path) in mesh.settings.endpoints_off:
         message = f"whoever runs this mesh has switched {endpoint_name(path)} off"
         raise Problem(403, "endpoint_off", message)
-    key.check_scope(path)

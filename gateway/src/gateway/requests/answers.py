@@ -30,7 +30,7 @@ _SENTIMENTS = {
 def colorized(response: ColorizeResponse, *, url: str) -> contract.ColorizeAnswer:
     """Return the answer for a coloured picture that is hosted at `url`."""
     details = contract.AnswerDetails(
-        model=_model(response.model),
+        model=model_of(response.model),
         seconds=response.seconds,
         width=response.size.width,
         height=response.size.height,
@@ -45,7 +45,7 @@ def recognized(
     """Return the answer for the text of the picture at `url`."""
     lines = [line for line in response.lines if line.confidence >= min_confidence]
     details = contract.AnswerDetails(
-        model=_model(response.model),
+        model=model_of(response.model),
         seconds=response.seconds,
         width=response.size.width,
         height=response.size.height,
@@ -62,9 +62,9 @@ def analyzed(response: AnalyzeResponse, *, url: str | UnsetType) -> contract.Ana
     """Return the answer for the analyzed text of the picture at `url`."""
     analysis = response.analysis
     details = contract.AnswerDetails(
-        model=_model(response.model),
+        model=model_of(response.model),
         seconds=response.seconds,
-        analysis_model=_model(analysis.model),
+        analysis_model=model_of(analysis.model),
         language=analysis.language,
     )
     result = contract.Analysis(
@@ -81,7 +81,7 @@ def analyzed_text(response: AnalyzeTextResponse, *, text: str) -> contract.Analy
     """Return the answer for an analyzed `text`."""
     analysis = response.analysis
     details = contract.AnswerDetails(
-        model=_model(response.model), seconds=response.seconds, language=analysis.language
+        model=model_of(response.model), seconds=response.seconds, language=analysis.language
     )
     result = contract.TextAnalysis(
         contract.AnalyzedText(text, analysis.summary),
@@ -95,9 +95,9 @@ def analyzed_text(response: AnalyzeTextResponse, *, text: str) -> contract.Analy
 def emotions(response: DetectEmotionsResponse, *, min_confidence: float) -> contract.EmotionsAnswer:
     """Return the answer for the faces of a photo."""
     details = contract.AnswerDetails(
-        model=_model(response.model),
+        model=model_of(response.model),
         seconds=response.seconds,
-        face_model=_model(response.face_model),
+        face_model=model_of(response.face_model),
     )
     faces = [_face(face, min_confidence=min_confidence) for face in response.faces]
     return contract.EmotionsAnswer(faces, details)
@@ -110,14 +110,14 @@ def classified(response: ClassifyResponse, *, min_confidence: float) -> contract
         for label in response.labels
         if label.confidence >= min_confidence
     ]
-    details = contract.AnswerDetails(model=_model(response.model), seconds=response.seconds)
+    details = contract.AnswerDetails(model=model_of(response.model), seconds=response.seconds)
     return contract.ClassifyAnswer(labels, details)
 
 
 def judged(response: DetectNudityResponse, *, url: str | UnsetType) -> contract.NudityAnswer:
     """Return the answer for the judgement of the photo at `url`."""
     details = contract.AnswerDetails(
-        model=_model(response.model), seconds=response.seconds, threshold=response.threshold
+        model=model_of(response.model), seconds=response.seconds, threshold=response.threshold
     )
     result = contract.Nudity(url=url, is_nude=response.is_nude, confidence=response.confidence)
     return contract.NudityAnswer(result, details)
@@ -144,7 +144,8 @@ def languages(response: ListLanguagesResponse) -> contract.LanguagesAnswer:
     )
 
 
-def _model(model: image_pb2.Model) -> contract.Model:
+def model_of(model: image_pb2.Model) -> contract.Model:
+    """Return what gave an answer."""
     return contract.Model(model.name, model.version, model.device)
 
 

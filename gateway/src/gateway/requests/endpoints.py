@@ -1,83 +1,31 @@
 """The endpoints: what each asks of the services, and how its answer looks."""
 
-from base64 import b64encode
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from time import monotonic
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Final
 
-import grpc
 from msgspec import Struct, UnsetType
 
-from gateway import contract
+from gateway import contract, document_contract
 from gateway.backends import call
 from gateway.hosting.hosted import RESULTS_PATH
 from gateway.mesh import Mesh
 from gateway.problems import Problem
 from gateway.requests import answers
+from gateway.requests.reading import read
+from gateway.requests.tasks import Task, host
 from imagemesh.colorize.v1.colorize_service_pb2 import ColorizeRequest
 from imagemesh.ocr.v1.ocr_service_pb2 import (
     AnalyzeRequest,
     AnalyzeTextRequest,
     ListLanguagesRequest,
-    RecognizeRequest,
 )
 from imagemesh.vision.v1.vision_service_pb2 import (
     ClassifyRequest,
     DetectEmotionsRequest,
     DetectNudityRequest,
 )
-
-RequestT = TypeVar("RequestT", bound=Struct)
-MessageT = TypeVar("MessageT")
-ResponseT = TypeVar("ResponseT")
-
-
-@dataclass(frozen=True, slots=True)
-class Task(Generic[RequestT]):
-    """One request that has passed every check.
-
-    Attributes:
-        request: the parsed body.
-        image: the encoded picture; empty where the request names none.
-        image_name: file name in the picture's URL.
-        account: who pays.
-        request_id: travels to the services and into every log line.
-        deadline_s: when the answer is due, on the monotonic clock.
-        base_url: what the URLs of hosted results begin with, without a slash at the end.
-    """
-
-    request: RequestT
-    image: bytes
-    image_name: str
-    account: str
-    request_id: str
-    deadline_s: float
-    base_url: str
-
-    def remaining_s(self) -> float:
-        """Return the time left, in seconds.
-
-        Raises:
-            Problem: 504, there is none.
-        """
-        remaining_s = self.deadline_s - monotonic()
-        if remaining_s <= 0:
-            raise Problem(504, "deadline_exceeded", "the request took too long")
-        return remaining_s
-
-    async def ask(
-        self, rpc: grpc.aio.UnaryUnaryMultiCallable[MessageT, ResponseT], message: MessageT
-    ) -> ResponseT:
-        """Return the answer of `rpc` in the time that is left, or raise its Problem."""
-        return await call(
-            rpc,
-            message,
-            timeout_s=self.remaining_s(),
-            request_id=self.request_id,
-            caller=self.account,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +35,11 @@ class Endpoint:
     Attributes:
         path: full path.
         summary: one sentence for the documentation.
-        description: what a caller must know before they use it; empty where that is all.
         request: the body's Struct.
         answer: the answer's Struct.
         run: asks the service.
+        description: what a caller must know before they use it; empty where that is all.
+        other_answers: the Structs of what it answers instead, where the request asks for it.
     """
 
     path: str
@@ -99,22 +48,21 @@ class Endpoint:
     answer: type[Struct]
     run: Callable[[Mesh, Any], Awaitable[Any]]  # Any: a Task and an answer of the types above
     description: str = ""
+    other_answers: tuple[type[Struct], ...] = ()
 
 
 async def _colorize(mesh: Mesh, task: Task[contract.ColorizeRequest]) -> contract.ColorizeAnswer:
     lifetime = _lifetime(mesh, task.request)
     response = await task.ask(mesh.backends.colorize.Colorize, ColorizeRequest(image=task.image))
-    if mesh.settings.zero_retention:
-        content = b64encode(response.image).decode()
-        return answers.colorized(response, url=f"data:{response.media_type};base64,{content}")
-    name = await mesh.results.save(
-        response.image,
-        account=task.account,
+    url = await host(
+        mesh,
+        task,
+        content=response.image,
         media_type=response.media_type,
-        original_name=task.image_name,
+        folder=RESULTS_PATH,
         lifetime=lifetime,
     )
-    return answers.colorized(response, url=f"{task.base_url}{RESULTS_PATH}/{name}")
+    return answers.colorized(response, url=url)
 
 
 def _lifetime(mesh: Mesh, request: contract.ColorizeRequest) -> timedelta:
@@ -130,15 +78,6 @@ def _lifetime(mesh: Mesh, request: contract.ColorizeRequest) -> timedelta:
         message = f"parameter 'expires_in_s': expected `int` <= {longest.total_seconds():.0f}"
         raise Problem(400, "invalid_parameter", message)
     return timedelta(seconds=request.expires_in_s)
-
-
-async def _ocr(mesh: Mesh, task: Task[contract.OcrRequest]) -> contract.OcrAnswer:
-    response = await task.ask(
-        mesh.backends.ocr.Recognize, RecognizeRequest(image=task.image, language=task.request.lang)
-    )
-    return answers.recognized(
-        response, url=task.request.url, min_confidence=task.request.min_confidence
-    )
 
 
 async def _analyzed_ocr(
@@ -210,6 +149,12 @@ _ABOUT_NUDITY: Final = (
     "Have a person look before anything is decided about a person."
 )
 
+_ABOUT_OCR: Final = (
+    "It takes PDF as well, and every page of a TIFF; a PDF is drawn and read like a scan, whether "
+    "it has text in it or not. `format` json answers with the pages, their blocks, lines and "
+    "words; hocr, alto and tsv with the document as one string; pdf with the URL of a PDF."
+)
+
 ENDPOINTS: Final = (
     Endpoint(
         "/api/v1/colorize",
@@ -221,10 +166,16 @@ ENDPOINTS: Final = (
     ),
     Endpoint(
         "/api/v1/ocr",
-        "Read the text of a picture.",
+        "Read the text of a picture or a document.",
         contract.OcrRequest,
         contract.OcrAnswer,
-        _ocr,
+        read,
+        _ABOUT_OCR,
+        (
+            document_contract.PagesAnswer,
+            document_contract.WrittenAnswer,
+            document_contract.PdfAnswer,
+        ),
     ),
     Endpoint(
         "/api/v1/analyzed-ocr",

@@ -13,15 +13,18 @@ from starlette.responses import Response
 from gateway import contract, job_contract
 from gateway.accounts.idempotency import Keep
 from gateway.accounts.keys import ApiKey
+from gateway.input.forms import check_image_size
 from gateway.input.inputs import Input
 from gateway.jobs.outcomes import Outcome, answered, broken, refused
 from gateway.jobs.runner import RunningJob
+from gateway.media import require_picture
 from gateway.mesh import Mesh
 from gateway.problems import Problem
 from gateway.requests.admission import check_endpoint
 from gateway.requests.batch import Batch, Item, run_batch
-from gateway.requests.endpoints import Endpoint, Task
+from gateway.requests.endpoints import Endpoint
 from gateway.requests.places import Places
+from gateway.requests.tasks import Task
 from gateway.responses import json_response
 from servicekit.logs import get_logger
 
@@ -147,9 +150,15 @@ class Workshop:
         request = task.request
         if not isinstance(request, contract.Request) or isinstance(request.url, UnsetType):
             return task
+        or_pdf = isinstance(request, contract.DocumentRequest)
         image = await self._mesh.hosted.read(request.url, base_url=task.base_url)
         if image is None:
-            image = await self._mesh.fetcher.fetch(request.url, timeout_s=task.remaining_s())
+            image = await self._mesh.fetcher.fetch(
+                request.url, timeout_s=task.remaining_s(), or_pdf=or_pdf
+            )
+        else:
+            check_image_size(len(image.content))  # a PDF that was written here can be larger
+            require_picture(image.content, subject="the URL leads to", or_pdf=or_pdf)
         return replace(task, image=image.content, image_name=image.name)
 
 

@@ -1,0 +1,217 @@
+"""Documents and formats of /api/v1/ocr."""
+
+import asyncio
+import re
+from base64 import b64decode
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imagemesh.ocr.v1 import page_pb2
+from tests.gateway.origin import PICTURE, picture
+from tests.gateway.purse import Purse
+from tests.gateway.running import Gateway, gateway_settings, running
+from tests.gateway.services import WRITTEN, serving_all
+from tests.gateway.stage import Stage
+from tests.gateway.uploads import FORMS, base64, form_of, send_in, upload
+
+PDF = b"%PDF-1.7 three pages"
+TIFF = b"II*\0 three pages"
+CORNERS = [[1.0, 2.0], [9.0, 2.0], [9.0, 4.0], [1.0, 4.5]]
+DETAILS = {
+    "model": {"name": "by-hand", "version": "1.2.3", "device": "cpu"},
+    "seconds": 0.5,
+    "page_count": 3,
+}
+
+
+async def read(gateway: Gateway, content: bytes = PDF, **fields: object) -> Any:  # Any: JSON
+    reply = await gateway.post("ocr", {"image": base64(content), **fields})
+    assert reply.status == 200, reply.body
+    return reply.json
+
+
+@pytest.mark.parametrize("form", FORMS)
+async def test_pages_of_a_pdf_are_joined_by_form_feeds(gateway: Gateway, form: str) -> None:
+    status, body = await send_in(gateway, form, "ocr", PDF)
+
+    assert status == 200
+    assert isinstance(body, dict)
+    assert body["result"]["text"] == "Page 1\fPage 2"
+    assert body.keys() == {"result"}
+
+
+async def test_pages_of_a_tiff_are_joined_too(gateway: Gateway) -> None:
+    assert (await read(gateway, TIFF))["result"] == {"text": "Page 1\fPage 2"}
+
+
+async def test_picture_is_read_by_the_unary_rpc(gateway: Gateway, stage: Stage) -> None:
+    await read(gateway, PICTURE, format="text", min_confidence=0.5)
+
+    request = stage.calls[-1].request
+    assert type(request).__name__ == "RecognizeRequest"
+    assert request.min_confidence == 0  # the text stays whole
+
+
+async def test_service_is_told_what_to_read(gateway: Gateway, stage: Stage) -> None:
+    await read(gateway, PICTURE, format="alto", pages="1-", lang="deu", min_confidence=0.25)
+
+    request = stage.calls[-1].request
+    assert (request.document, request.language, request.pages) == (PICTURE, "deu", "1-")
+    assert (request.min_confidence, request.format) == (0.25, page_pb2.FORMAT_ALTO)
+
+
+async def test_plain_text_of_a_document_stays_whole(gateway: Gateway, stage: Stage) -> None:
+    await read(gateway, min_confidence=0.25)
+
+    assert stage.calls[-1].request.min_confidence == 0
+
+
+async def test_json_has_pages_blocks_lines_and_words(gateway: Gateway) -> None:
+    answer = await read(gateway, format="json", details=True)
+
+    assert answer["details"] == DETAILS
+    assert answer["result"].keys() == {"page_count", "pages"}
+    assert answer["result"]["page_count"] == 3
+    assert answer["result"]["pages"][1] == {
+        "number": 2,
+        "width": 640,
+        "height": 480,
+        "dots_per_inch": 250,
+        "lang": "eng",
+        "confidence": 0.75,
+        "rotation_degrees": 90,
+        "skew_degrees": 1.5,
+        "route": "pp-ocr-lines",
+        "text": "Page 2",
+        "blocks": [
+            {
+                "corners": CORNERS,
+                "lines": [
+                    {
+                        "text": "Page 2",
+                        "confidence": 0.75,
+                        "corners": CORNERS,
+                        "script": "Latn",
+                        "words": [
+                            {"text": "Page", "confidence": 0.5, "corners": CORNERS},
+                            {"text": "2", "confidence": 0.5, "corners": CORNERS},
+                        ],
+                    }
+                ],
+            }
+        ],
+    }
+
+
+async def test_url_of_a_document_is_repeated(gateway: Gateway) -> None:
+    reply = await gateway.look_at("ocr", picture(PDF), format="json")
+
+    assert reply.json["result"]["url"].startswith("http://127.0.0.1:")
+
+
+@pytest.mark.parametrize("written_as", ["hocr", "alto", "tsv"])
+async def test_written_document_is_the_result_itself(gateway: Gateway, written_as: str) -> None:
+    answer = await read(gateway, format=written_as, details=True)
+
+    assert answer == {"result": WRITTEN.decode(), "details": DETAILS}
+
+
+@pytest.mark.parametrize("form", FORMS)
+async def test_pdf_is_hosted(gateway: Gateway, form: str) -> None:
+    _, body = await send_in(gateway, form, "ocr", PICTURE, format="pdf")
+    assert isinstance(body, dict)
+    url = body["result"]["pdf"]
+    path = url.removeprefix(gateway.url)
+    reply = await gateway.send("GET", path)
+
+    assert re.fullmatch(r"/content/documents/[0-9a-f]{32}-[a-z]+\.pdf", path)
+    assert (reply.status, reply.body) == (200, WRITTEN)
+    assert reply.headers["Content-Type"] == "application/pdf"
+
+
+async def test_hosted_pdf_is_deleted_by_its_owner(gateway: Gateway) -> None:
+    url = (await read(gateway, format="pdf"))["result"]["pdf"]
+    name = url.rpartition("/")[2]
+    headers = {"X-API-Key": gateway.key}
+
+    deleted = await gateway.send("DELETE", f"/api/v1/results/{name}", headers=headers)
+
+    assert deleted.status == 204
+    assert (await gateway.send("GET", f"/content/documents/{name}")).status == 404
+
+
+async def test_hosted_pdf_is_no_picture_for_other_endpoints(gateway: Gateway) -> None:
+    url = (await read(gateway, format="pdf"))["result"]["pdf"]
+
+    reply = await gateway.post("classify", {"url": url})
+
+    assert reply.refusal == (415, "unsupported_media_type")
+
+
+async def test_gateway_that_keeps_nothing_answers_with_the_pdf_itself(
+    addresses: dict[str, str], tmp_path: Path
+) -> None:
+    settings = gateway_settings(tmp_path, zero_retention=True, **addresses)
+    async with running(settings) as gateway:
+        url = (await read(gateway, format="pdf"))["result"]["pdf"]
+
+    head, _, content = url.partition(",")
+    assert head == "data:application/pdf;base64"
+    assert b64decode(content) == WRITTEN
+
+
+@pytest.mark.parametrize("endpoint", ["colorize", "analyzed-ocr", "emotions", "classify", "nudity"])
+@pytest.mark.parametrize("form", ["url", "base64", "multipart", "batch"])
+async def test_other_endpoints_take_no_pdf(gateway: Gateway, endpoint: str, form: str) -> None:
+    status, body = await send_in(gateway, form, endpoint, PDF)
+
+    assert isinstance(body, dict)
+    assert (status, body["error"]["code"]) == (415, "unsupported_media_type")
+    assert "a PDF, which only ocr reads; accepted are" in body["error"]["message"]
+
+
+async def test_ocr_says_that_it_takes_pdf(gateway: Gateway) -> None:
+    reply = await gateway.post("ocr", {"image": base64(b"neither")})
+
+    assert reply.refusal == (415, "unsupported_media_type")
+    assert reply.json["error"]["message"].endswith("TIFF and BMP, and PDF")
+
+
+async def test_unknown_format_gets_the_list(gateway: Gateway) -> None:
+    reply = await gateway.post("ocr", {"image": base64(), "format": "docx"})
+    uploaded = await upload(gateway, "ocr", form_of(PICTURE, format="docx"))
+
+    message = "parameter 'format': expected one of text, json, hocr, alto, tsv, pdf"
+    for refused in (reply, uploaded):
+        assert refused.refusal == (400, "invalid_parameter")
+        assert refused.json["error"]["message"] == message
+
+
+@pytest.mark.parametrize(("word", "status"), [("unreadable", 422), ("invalid", 400), ("bug", 500)])
+async def test_fault_in_the_middle_of_a_document_costs_nothing(
+    addresses: dict[str, str], tmp_path: Path, word: str, status: int
+) -> None:
+    purse = Purse(coins=2)
+    settings = gateway_settings(tmp_path, **addresses)
+    async with running(settings, credit=purse) as gateway:
+        reply = await gateway.post("ocr", {"image": base64(PDF + b"|" + word.encode())})
+        await read(gateway, format="hocr")
+
+    assert reply.status == status
+    assert purse.coins == 1
+
+
+async def test_caller_that_hangs_up_ends_the_document(tmp_path: Path) -> None:
+    stage = Stage()
+    async with (
+        serving_all(stage) as addresses,
+        running(gateway_settings(tmp_path, **addresses)) as gateway,
+    ):
+        asking = asyncio.create_task(read(gateway, PDF + b"|wait"))
+        await stage.waiting.wait()
+        asking.cancel()
+        await stage.cancelled.wait()
+
+    assert len(stage.calls) == 2
