@@ -7,7 +7,7 @@ MEMBERS := protos libs/servicekit libs/modelkit services/colorize services/ocr s
 TORCH_PIP_ARGS ?=
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup run models test fuzz check lint types contracts protos protos-fresh lock docs \
+.PHONY: help setup run mesh models test fuzz check check-deploy lint types contracts protos protos-fresh lock docs base \
 	train-classify train-emotions train-colorize
 
 help: ## list the targets
@@ -31,6 +31,9 @@ setup: .venv/.packages .venv/.system ## install everything into .venv, and Tesse
 
 run: setup ## start the mesh in the foreground on 127.0.0.1:$PORT
 	@exec $(BIN)/python scripts/run_mesh.py
+
+mesh: setup ## start the mesh with two replicas of each service behind Envoy, on 127.0.0.1:$PORT
+	@exec $(BIN)/python -m scripts.run_replicas
 
 models: setup ## pull the better models of all services, $IMAGEMESH_MODELS_MIRROR standing in
 	$(BIN)/imagemesh models pull
@@ -59,12 +62,21 @@ protos-fresh: protos ## fail where the generated code or the contract's history 
 	git diff --exit-code --stat -- protos/gen
 	$(BIN)/python scripts/check_breaking.py
 
+base: setup ## render deploy/k8s/base from the chart
+	$(BIN)/python scripts/render_base.py
+
+check-deploy: setup ## lint deploy/ with checkov and hadolint
+	$(BIN)/python scripts/check_deploy.py
+
 lock: setup ## pin the newest dependencies in requirements.lock
 	$(BIN)/python scripts/lock.py
 
 docs: setup ## rewrite the generated pages of docs/
 	$(BIN)/python scripts/write_settings_page.py
 	$(BIN)/python scripts/write_languages_page.py
+	$(BIN)/python scripts/write_analysis_page.py
+	$(BIN)/python scripts/write_chart_page.py
+	$(BIN)/python scripts/write_dashboards.py
 
 # glibc keeps what it frees: a step of a training allocates the same again.
 train-classify train-emotions train-colorize: train-%: setup ## train with DATA=folder, MINUTES= of computing

@@ -1,4 +1,8 @@
-"""The OCR engines that are compared: the service's own reading, and two engines as they come."""
+"""The OCR engines that are compared: the service's own reading, and others as they come.
+
+`paddleocr` is the service's reading with the engine of the full profile: its medium models where
+they are pulled, else the small ones. It needs the extra `paddle` of the service.
+"""
 
 from collections.abc import Callable
 from types import MappingProxyType
@@ -9,12 +13,14 @@ from PIL import Image
 from rapidocr import RapidOCR
 
 from modelkit.images import RgbImage
-from modelkit.manifest import load_manifest
+from modelkit.manifest import find_model, load_manifest
 from ocr.languages import Language
-from ocr.loaders import load_reader
+from ocr.loaders import PPOCR_TASKS, load_reader
+from ocr.paddle import PaddleOcr
 from ocr.pictures import fit
+from ocr.reading import Reader
 from ocr.settings import OcrSettings
-from ocr.tesseract import find_data_dir
+from ocr.tesseract import Tesseract, find_data_dir
 
 Engine = Callable[[RgbImage, Language], str]
 
@@ -25,13 +31,32 @@ _TESSERACT_NAMES = MappingProxyType({"kur": "kmr", "tgl": "fil"})
 
 def load_engines(names: list[str]) -> dict[str, Engine]:
     """Return the engines with these names, with one thread each."""
-    makers = {OURS: _imagemesh, "tesseract": _tesseract, "rapidocr": _rapidocr}
+    makers = {
+        OURS: _imagemesh,
+        "paddleocr": _paddleocr,
+        "tesseract": _tesseract,
+        "rapidocr": _rapidocr,
+    }
     return {name: makers[name]() for name in names}
 
 
 def _imagemesh() -> Engine:
-    reader = load_reader(OcrSettings(threads=1), load_manifest("ocr"))
+    settings = OcrSettings(threads=1, profile="embedded")
+    return _reading(load_reader(settings, load_manifest("ocr")))
 
+
+def _paddleocr() -> Engine:
+    settings = OcrSettings(threads=1)
+    detector, recogniser = (
+        find_model(load_manifest("ocr"), task, models_dir=settings.models_dir).path
+        for task in PPOCR_TASKS
+    )
+    engine = PaddleOcr(detector, recogniser, device="cpu", threads=1)
+    tesseract = Tesseract(find_data_dir(""), max_loaded=settings.loaded_languages)
+    return _reading(Reader(engine, tesseract))
+
+
+def _reading(reader: Reader) -> Engine:
     def read(pixels: RgbImage, language: Language) -> str:
         return reader.read(fit(pixels), language).text
 

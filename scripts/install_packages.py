@@ -38,10 +38,10 @@ PURPOSES = {
         elsewhere="elsewhere: point FONTS_DIR of benchmarks/pages.py at Noto and Liberation",
     ),
     "tests": Purpose(
-        ("chromium", "postgresql", "redis-server"),
-        need="Some tests drive a browser and real databases.",
+        ("chromium", "poppler-utils", "postgresql", "prometheus", "redis-server"),
+        need="Some tests drive a browser and real databases, read PDFs and try alerts.",
         without="The tests that need a missing one are skipped.",
-        elsewhere="macOS: brew install chromium postgresql redis",
+        elsewhere="macOS: brew install chromium poppler postgresql prometheus redis",
     ),
 }
 

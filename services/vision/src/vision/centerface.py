@@ -27,7 +27,7 @@ class CenterFace:
 
         Args:
             network: The file.
-            threads: Processor threads to use; 0 uses all cores.
+            threads: Processor threads to use.
         """
         self._session = open_network(network, shape=_EXPORTED_SHAPE, threads=threads)
 

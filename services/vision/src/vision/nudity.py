@@ -27,7 +27,7 @@ class NudityScorer:
 
         Args:
             network: The ONNX file.
-            threads: Processor threads to use; 0 uses all cores.
+            threads: Processor threads to use.
         """
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads

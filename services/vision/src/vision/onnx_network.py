@@ -26,7 +26,7 @@ def open_network(
     Args:
         network: An ONNX file with one input.
         shape: (count, channels, height, width) that the file gives to its input.
-        threads: Processor threads to use; 0 uses all cores.
+        threads: Processor threads to use.
     """
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads

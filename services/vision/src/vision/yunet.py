@@ -29,7 +29,7 @@ class Yunet:
 
         Args:
             network: The file.
-            threads: Processor threads to use; 0 uses all cores.
+            threads: Processor threads to use.
         """
         self._session = open_network(network, shape=_EXPORTED_SHAPE, threads=threads)
 
