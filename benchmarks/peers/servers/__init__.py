@@ -1,0 +1,1 @@
+"""One server for each peer, in its best reasonable configuration."""
