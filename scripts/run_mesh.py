@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from asyncio.subprocess import Process
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,21 @@ STOP_WITHIN_S = 30.0  # longer than the 20 s that each process drains
 
 
 @dataclass(frozen=True, slots=True)
+class Program:
+    """A process that is kept running.
+
+    Attributes:
+        name: for people, and of its log.
+        command: that starts it.
+        environment: whole.
+    """
+
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What is started.
 
@@ -39,6 +55,15 @@ class Plan:
     run_dir: Path
     database_url: str
     environment: dict[str, str]
+
+    def programs(self) -> list[Program]:
+        """Return what is kept running."""
+        return [python_program(name, name, self.environment) for name in (*SERVICES, "gateway")]
+
+
+def python_program(name: str, module: str, environment: Mapping[str, str]) -> Program:
+    """Return `python -m MODULE` as a program."""
+    return Program(name, (sys.executable, "-m", module), environment)
 
 
 def make_plan(environment: dict[str, str]) -> Plan:
@@ -63,23 +88,16 @@ def make_plan(environment: dict[str, str]) -> Plan:
 async def main() -> int:
     """Run until SIGINT or SIGTERM; return 0 after a clean stop, 1 when the mesh cannot start."""
     plan = make_plan(dict(os.environ))  # noqa: TID251 - it is handed on to the processes
-    key = await _demo_key(plan)
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    keepers = [
-        asyncio.create_task(_keep_running(name, plan, stop)) for name in (*SERVICES, "gateway")
-    ]
-    code = await _announce(plan, key, stop)
-    await stop.wait() if code == 0 else stop.set()
-    await asyncio.gather(*keepers)
-    return code
+    key = await demo_key(plan.run_dir, plan.database_url)
+    return await keep_all(
+        plan.programs(), plan.run_dir, announce=lambda stop: _announce(plan, key, stop)
+    )
 
 
-async def _demo_key(plan: Plan) -> str:
+async def demo_key(run_dir: Path, database_url: str) -> str:
     """Return the key in .run/api-key, a new one where it is missing or no longer good."""
-    path = plan.run_dir / "api-key"
-    engine = await open_database(plan.database_url)
+    path = run_dir / "api-key"
+    engine = await open_database(database_url)
     try:
         keys = KeyStore(engine)
         key = path.read_text().strip() if path.exists() else ""
@@ -94,28 +112,49 @@ async def _demo_key(plan: Plan) -> str:
     return key
 
 
-async def _keep_running(name: str, plan: Plan, stop: asyncio.Event) -> None:
+async def keep_all(
+    programs: Sequence[Program],
+    run_dir: Path,
+    *,
+    announce: Callable[[asyncio.Event], Awaitable[int]],
+) -> int:
+    """Keep the programs running until SIGINT or SIGTERM and return what `announce` did.
+
+    Args:
+        programs: all that run at once; each has a log in `run_dir`.
+        run_dir: folder of the logs.
+        announce: called once they are started; not 0 stops them.
+    """
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    keepers = [asyncio.create_task(_keep_running(program, run_dir, stop)) for program in programs]
+    code = await announce(stop)
+    await stop.wait() if code == 0 else stop.set()
+    await asyncio.gather(*keepers)
+    return code
+
+
+async def _keep_running(program: Program, run_dir: Path, stop: asyncio.Event) -> None:
     delay_s = RESTART_FIRST_S
     while not stop.is_set():
         started_s = asyncio.get_running_loop().time()
-        code = await _run_once(name, plan, stop)
+        code = await _run_once(program, run_dir, stop)
         if stop.is_set():
             return
         lived_s = asyncio.get_running_loop().time() - started_s
         delay_s = RESTART_FIRST_S if lived_s > RESTART_MOST_S else delay_s
-        print(f"{name} ended with {code}; starting it again in {delay_s:.0f} s "
-              f"(see .run/{name}.log)", file=sys.stderr, flush=True)  # fmt: skip
+        print(f"{program.name} ended with {code}; starting it again in {delay_s:.0f} s "
+              f"(see .run/{program.name}.log)", file=sys.stderr, flush=True)  # fmt: skip
         await _wait(stop, delay_s)
         delay_s = min(2 * delay_s, RESTART_MOST_S)
 
 
-async def _run_once(name: str, plan: Plan, stop: asyncio.Event) -> int:
-    with (plan.run_dir / f"{name}.log").open("ab") as log:
+async def _run_once(program: Program, run_dir: Path, stop: asyncio.Event) -> int:
+    with (run_dir / f"{program.name}.log").open("ab") as log:
         process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            name,
-            env=plan.environment,
+            *program.command,
+            env=program.environment,
             stdout=log,
             stderr=log,
             # Ctrl-C goes to the whole terminal; each process must get one SIGTERM, from here.
@@ -141,7 +180,7 @@ async def _terminate(process: Process) -> None:
 async def _announce(plan: Plan, key: str, stop: asyncio.Event) -> int:
     """Wait until every service serves, then print the ready line; return 1 if that fails."""
     print("starting (the first start loads the models) ...", file=sys.stderr, flush=True)
-    if not await _is_ready(plan.url, stop):
+    if not await is_ready(plan.url, stop):
         if stop.is_set():
             return 0
         print(f"not ready after {READY_WITHIN_S:.0f} s; see the logs in .run/", file=sys.stderr)
@@ -156,7 +195,8 @@ async def _announce(plan: Plan, key: str, stop: asyncio.Event) -> int:
     return 0
 
 
-async def _is_ready(url: str, stop: asyncio.Event) -> bool:
+async def is_ready(url: str, stop: asyncio.Event) -> bool:
+    """Wait until the gateway at `url` can ask all services; return whether it can."""
     deadline_s = asyncio.get_running_loop().time() + READY_WITHIN_S
     async with aiohttp.ClientSession() as session:
         while not stop.is_set() and asyncio.get_running_loop().time() < deadline_s:

@@ -30,6 +30,7 @@ class RunningMesh:
         url: of the gateway.
         key: the demo key.
         ports: of the services, by name.
+        authz_port: of the gateway, for Envoy.
         folder: logs and the key.
         process: the runner.
     """
@@ -37,6 +38,7 @@ class RunningMesh:
     url: str
     key: str
     ports: dict[str, int]
+    authz_port: int
     folder: Path
     process: subprocess.Popen[str]
 
@@ -57,7 +59,7 @@ class RunningMesh:
 def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningMesh]:
     """Start the mesh as `make run` does, and stop it with SIGTERM."""
     folder = tmp_path_factory.mktemp("mesh")
-    names = ("PORT", *(f"{name.upper()}_PORT" for name in SERVICES))
+    names = ("PORT", "GATEWAY_AUTHZ_PORT", *(f"{name.upper()}_PORT" for name in SERVICES))
     metrics = tuple(f"{name.upper()}_METRICS_PORT" for name in SERVICES)
     ports = dict(zip(names + metrics, free_ports(len(names + metrics)), strict=True))
     environment = {
@@ -79,7 +81,8 @@ def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningMesh]:
     assert curl.startswith("curl ")
     services = {name: ports[f"{name.upper()}_PORT"] for name in SERVICES}
     key = (folder / "api-key").read_text().strip()
-    yield RunningMesh(f"http://127.0.0.1:{ports['PORT']}", key, services, folder, process)
+    url, authz_port = f"http://127.0.0.1:{ports['PORT']}", ports["GATEWAY_AUTHZ_PORT"]
+    yield RunningMesh(url, key, services, authz_port, folder, process)
     process.send_signal(signal.SIGTERM)
     code = process.wait(timeout=60)
     process.stdout.close()

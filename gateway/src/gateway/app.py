@@ -15,10 +15,11 @@ from starlette.routing import Route
 
 from gateway.accounts.credits import Credits
 from gateway.admin.service import serving_admin
+from gateway.authz.port import serving_authz
 from gateway.database.clock import Clock, utc_now
 from gateway.database.engine import DatabaseUnavailable
 from gateway.edge import HttpEdge, render_http_exception, render_problem
-from gateway.hosting.hosted import EXAMPLES_PATH, RESULTS_PATH
+from gateway.hosting.hosted import DOCUMENTS_PATH, EXAMPLES_PATH, RESULTS_PATH
 from gateway.jobs.answers import JOBS_PATH
 from gateway.mesh import Mesh, open_mesh
 from gateway.openapi.document import openapi_document
@@ -63,6 +64,7 @@ def build_app(
             for path, by_method in _LOOKUPS.items()
         ),
         Route(RESULTS_PATH + "/{name}", _result, methods=["GET"]),
+        Route(DOCUMENTS_PATH + "/{name}", _result, methods=["GET"]),
         Route(EXAMPLES_PATH + "/{name}", _example, methods=["GET"]),
         Route("/healthz", _healthz, methods=["GET"]),
         Route("/readyz", _readyz, methods=["GET"]),
@@ -73,7 +75,11 @@ def build_app(
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[Mapping[str, Any]]:  # Any: Starlette's state
-        async with open_mesh(settings, credit=credit, clock=clock) as mesh, serving_admin(mesh):
+        async with (
+            open_mesh(settings, credit=credit, clock=clock) as mesh,
+            serving_admin(mesh),
+            serving_authz(mesh),
+        ):
             yield {"mesh": mesh, "gate": Gate(mesh), "lookups": Lookups(mesh)}
 
     app = Starlette(

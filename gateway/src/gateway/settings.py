@@ -176,6 +176,23 @@ class GatewaySettings(ProcessSettings):
         "least, such as those of `openssl rand -hex 32`; needed where there is an admin port.",
     )
 
+    authz_host: str = Field(
+        default="127.0.0.1",
+        description="Address of the port for Envoy's ext_authz; never one that the public reaches.",
+    )
+    authz_port: int = Field(
+        default=0,
+        ge=0,
+        le=65535,
+        description="HTTP port on which Envoy asks who may make an RPC; 0 serves none.",
+    )
+    authz_clients: str = Field(
+        default="spiffe://imagemesh/callers/",
+        pattern=r"^(spiffe://\S+/)?$",  # empty, or a path that ends: no id that is merely longer
+        description="What the SPIFFE id of a certificate begins with that may make RPCs without "
+        "a key; empty lets none in.",
+    )
+
     @field_validator("webhook_secret")
     @classmethod
     def _check_secret(cls, value: SecretStr) -> SecretStr:
@@ -183,9 +200,9 @@ class GatewaySettings(ProcessSettings):
             raise ValueError(f"must have {_MIN_SECRET_CHARACTERS} characters at least, or none")
         return value
 
-    @field_validator("admin_port")
+    @field_validator("admin_port", "authz_port")
     @classmethod
-    def _check_admin_port(cls, value: int, info: ValidationInfo) -> int:
+    def _check_other_port(cls, value: int, info: ValidationInfo) -> int:
         if 0 < value == info.data.get("port"):
             raise ValueError("is the public port; choose another")
         return value

@@ -48,6 +48,12 @@ class AccountStore:
             found = await connection.execute(select(ACCOUNTS.c.name).where(ACCOUNTS.c.name == name))
             return found.one_or_none() is not None
 
+    async def is_metered(self, name: str) -> bool:
+        """Tell whether an account of that name has a balance, and so pays for requests."""
+        async with transaction(self._engine) as connection:
+            balance = select(ACCOUNTS.c.balance).where(ACCOUNTS.c.name == name)
+            return await connection.scalar(balance) is not None
+
     async def list_accounts(
         self, *, after: str | None = None, limit: int | None = None
     ) -> list[Account]:

@@ -1,0 +1,1 @@
+"""What Envoy asks before it lets a gRPC caller through to the services."""

@@ -1,0 +1,64 @@
+"""The port on which Envoy asks: its ext_authz filter over HTTP.
+
+The question is the RPC's own request without its body; the answer 200 names the caller, and any
+other is the caller's answer, its text the message of the status. See docs/adr/0012.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+from aiohttp import web
+
+from gateway.authz.decisions import Question, decide
+from gateway.database.engine import DatabaseUnavailable
+from gateway.mesh import Mesh
+from gateway.problems import Problem
+from servicekit.callers import CALLER_KEY, caller_digest
+from servicekit.logs import get_logger
+
+API_KEY_HEADER: Final = "x-api-key"
+CLIENT_ID_HEADER: Final = "x-client-id"  # set by Envoy from the certificate, whatever was sent
+
+_DRAIN_S = 2.0  # as long as Envoy waits for an answer
+
+_log = get_logger("authz")
+
+
+@asynccontextmanager
+async def serving_authz(mesh: Mesh) -> AsyncIterator[None]:
+    """Answer Envoy while the context is open, where the settings switch it on."""
+    settings = mesh.settings
+    if settings.authz_port == 0:
+        yield
+        return
+
+    async def answer(request: web.Request) -> web.Response:
+        return await _answer(mesh, request)
+
+    app = web.Application()
+    app.router.add_route("*", "/{rpc:.*}", answer)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_DRAIN_S)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, settings.authz_host, settings.authz_port).start()
+        _log.info("answering Envoy", port=settings.authz_port)
+        yield
+    finally:
+        await runner.cleanup()
+
+
+async def _answer(mesh: Mesh, request: web.Request) -> web.Response:
+    question = Question(
+        request.path,
+        api_key=request.headers.get(API_KEY_HEADER, ""),
+        client_id=request.headers.get(CLIENT_ID_HEADER, ""),
+    )
+    try:
+        admitted = await decide(mesh, question)
+    except Problem as problem:
+        if isinstance(problem, DatabaseUnavailable):
+            _log.warning("database away", reason=problem.reason)
+        return web.Response(status=problem.status, text=str(problem), headers=problem.headers)
+    headers = {**admitted.headers, CALLER_KEY: caller_digest(admitted.caller)}
+    return web.Response(headers=headers)

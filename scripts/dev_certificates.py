@@ -1,0 +1,119 @@
+"""Certificates for a mesh on one machine, good for a month and signed by nobody that others trust.
+
+In production they come from cert-manager, SPIRE or whatever signs there; see deploy/envoy.
+"""
+
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+CALLER_ID = "spiffe://imagemesh/callers/demo"
+
+_LIFETIME = timedelta(days=30)
+_SERVER_NAMES = (x509.DNSName("localhost"), x509.IPAddress(IPv4Address("127.0.0.1")))
+
+
+class Authority:
+    """Signs certificates; its own is `ca.crt` in its folder.
+
+    Args:
+        folder: where all files go, which holds private keys from then on.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        self._folder = folder
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = _name("imagemesh development")
+        is_authority = x509.BasicConstraints(ca=True, path_length=0)
+        signs = x509.KeyUsage(
+            key_cert_sign=True,
+            crl_sign=True,
+            digital_signature=False,
+            content_commitment=False,
+            key_encipherment=False,
+            data_encipherment=False,
+            key_agreement=False,
+            encipher_only=False,
+            decipher_only=False,
+        )
+        certificate = (
+            self._builder(self._key, self._name)
+            .add_extension(is_authority, critical=True)
+            .add_extension(signs, critical=True)
+            .sign(self._key, hashes.SHA256())
+        )
+        self._write("ca.crt", certificate.public_bytes(serialization.Encoding.PEM))
+
+    def issue_server(self) -> None:
+        """Write `tls.crt` and `tls.key` of a server on this machine."""
+        self._issue("tls", _SERVER_NAMES, ExtendedKeyUsageOID.SERVER_AUTH)
+
+    def issue_caller(self, name: str = "caller", *, client_id: str = CALLER_ID) -> None:
+        """Write `NAME.crt` and `NAME.key` of a caller with a SPIFFE id."""
+        identity = x509.UniformResourceIdentifier(client_id)
+        self._issue(name, (identity,), ExtendedKeyUsageOID.CLIENT_AUTH)
+
+    def _issue(
+        self,
+        name: str,
+        identities: tuple[x509.GeneralName, ...],
+        usage: x509.ObjectIdentifier,
+    ) -> None:
+        key = ec.generate_private_key(ec.SECP256R1())
+        certificate = (
+            self._builder(key, _name(name))
+            .add_extension(x509.SubjectAlternativeName(identities), critical=False)
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+            .sign(self._key, hashes.SHA256())
+        )
+        self._write(f"{name}.crt", certificate.public_bytes(serialization.Encoding.PEM))
+        self._write(
+            f"{name}.key",
+            key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            ),
+        )
+
+    def _builder(
+        self, key: ec.EllipticCurvePrivateKey, subject: x509.Name
+    ) -> x509.CertificateBuilder:
+        now = datetime.now(UTC)
+        own = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
+        return (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(self._name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - timedelta(minutes=1))
+            .not_valid_after(now + _LIFETIME)
+            .add_extension(own, critical=False)
+            .add_extension(
+                x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False
+            )
+        )
+
+    def _write(self, name: str, content: bytes) -> None:
+        path = self._folder / name
+        path.touch(mode=0o600)
+        path.write_bytes(content)
+
+
+def make_certificates(folder: Path) -> None:
+    """Write those of an authority, a server and one caller into `folder`."""
+    authority = Authority(folder)
+    authority.issue_server()
+    authority.issue_caller()
+
+
+def _name(text: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
