@@ -1,0 +1,65 @@
+{{/* Names and labels. "Component" is one Deployment and all that belongs to it. */}}
+
+{{- define "imagemesh.name" -}}
+{{- .Values.nameOverride | default .Chart.Name | trunc 40 | trimSuffix "-" -}}
+{{- end }}
+
+{{- define "imagemesh.fullname" -}}
+{{- $name := include "imagemesh.name" . -}}
+{{- $full := contains $name .Release.Name | ternary .Release.Name (printf "%s-%s" .Release.Name $name) -}}
+{{- .Values.fullnameOverride | default $full | trunc 40 | trimSuffix "-" -}}
+{{- end }}
+
+{{/* Of (dict "root" $ "name" component): what selects its pods. Never changed: selectors are immutable. */}}
+{{- define "imagemesh.selector" -}}
+app.kubernetes.io/name: {{ include "imagemesh.name" .root }}
+app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/component: {{ .name }}
+{{- end }}
+
+{{- define "imagemesh.labels" -}}
+{{ include "imagemesh.selector" . }}
+app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .root.Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
+{{- end }}
+
+{{- define "imagemesh.metadata" -}}
+name: {{ include "imagemesh.fullname" .root }}-{{ .name }}
+labels:
+  {{- include "imagemesh.labels" . | nindent 2 }}
+{{- end }}
+
+{{/* Of (dict "root" $ "image" image): its reference; a digest is stronger than a tag. */}}
+{{- define "imagemesh.image" -}}
+{{- $tag := .image.tag | default .root.Values.image.tag | default .root.Chart.AppVersion -}}
+{{- with .root.Values.image.registry }}{{ . }}/{{ end -}}
+{{- .image.repository -}}
+{{- if .image.digest }}@{{ .image.digest }}{{ else }}:{{ $tag }}{{ end -}}
+{{- end }}
+
+{{/* The facts of the three model services; the ports are the defaults of their settings. */}}
+{{- define "imagemesh.facts" -}}
+colorize: {port: 50051, metricsPort: 9101, rpc: imagemesh.colorize.v1.ColorizeService}
+ocr: {port: 50052, metricsPort: 9102, rpc: imagemesh.ocr.v1.OcrService}
+vision: {port: 50053, metricsPort: 9103, rpc: imagemesh.vision.v1.VisionService}
+{{- end }}
+
+{{/* All components by name, each with its values. */}}
+{{- define "imagemesh.components" -}}
+{{- $components := merge (dict "gateway" .Values.gateway) .Values.services -}}
+{{- if .Values.envoy.enabled -}}{{- $_ := set $components "envoy" .Values.envoy -}}{{- end -}}
+{{- toYaml $components -}}
+{{- end }}
+
+{{/* Whether an autoscaler owns the replicas of a component ("true" or nothing). */}}
+{{- define "imagemesh.autoscaled" -}}
+{{- if or .hpa.enabled (dig "keda" "enabled" false .) -}}true{{- end -}}
+{{- end }}
+
+{{/* The fewest replicas that a component runs with. */}}
+{{- define "imagemesh.leastReplicas" -}}
+{{- if .hpa.enabled -}}{{ .hpa.minReplicas -}}
+{{- else if dig "keda" "enabled" false . -}}{{ .keda.minReplicas -}}
+{{- else -}}{{ .replicas -}}{{- end -}}
+{{- end }}

@@ -1,0 +1,114 @@
+{{/* What the pods of all components share; each takes (dict "root" $ "name" component "values" its values). */}}
+
+{{- define "imagemesh.deployment.head" -}}
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  {{- include "imagemesh.metadata" . | nindent 2 }}
+spec:
+  {{- if not (include "imagemesh.autoscaled" .values) }}
+  replicas: {{ .values.replicas }}
+  {{- end }}
+  revisionHistoryLimit: 5
+  selector:
+    matchLabels:
+      {{- include "imagemesh.selector" . | nindent 6 }}
+{{- end }}
+
+{{- define "imagemesh.pod.metadata" -}}
+labels:
+  {{- include "imagemesh.selector" . | nindent 2 }}
+  app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
+{{- with .values.podAnnotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{- define "imagemesh.pod" -}}
+serviceAccountName: {{ include "imagemesh.fullname" .root }}-{{ .name }}
+automountServiceAccountToken: false
+enableServiceLinks: false
+terminationGracePeriodSeconds: {{ .root.Values.lifecycle.graceSeconds }}
+{{- with .root.Values.image.pullSecrets }}
+imagePullSecrets:
+  {{- range . }}
+  - name: {{ . }}
+  {{- end }}
+{{- end }}
+{{- with .root.Values.priorityClass.name }}
+priorityClassName: {{ . }}
+{{- end }}
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 65532
+  runAsGroup: 65532
+  fsGroup: 65532
+  fsGroupChangePolicy: OnRootMismatch
+  seccompProfile:
+    type: RuntimeDefault
+{{- $component := . }}
+{{- with .root.Values.spread.topologyKeys }}
+topologySpreadConstraints:
+  {{- range . }}
+  - maxSkew: 1
+    topologyKey: {{ . }}
+    whenUnsatisfiable: {{ $component.root.Values.spread.whenUnsatisfiable }}
+    labelSelector:
+      matchLabels:
+        {{- include "imagemesh.selector" $component | nindent 8 }}
+    matchLabelKeys: [pod-template-hash]
+  {{- end }}
+{{- end }}
+{{- include "imagemesh.placement" .values | trim | nindent 0 }}
+{{- end }}
+
+{{/* Where pods of these values may run: on the nodes of a GPU where they use one. */}}
+{{- define "imagemesh.placement" -}}
+{{- $gpu := dig "gpu" "enabled" false . | ternary (get . "gpu") dict -}}
+{{- with merge dict .nodeSelector (get $gpu "nodeSelector" | default dict) }}
+nodeSelector:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with concat .tolerations (get $gpu "tolerations" | default list) }}
+tolerations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with get $gpu "runtimeClassName" }}
+runtimeClassName: {{ . }}
+{{- end }}
+{{- end }}
+
+{{- define "imagemesh.container.security" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: {{ dig "readOnlyRootFilesystem" true . }}
+capabilities:
+  drop: [ALL]
+{{- end }}
+
+{{- define "imagemesh.preStop" -}}
+lifecycle:
+  preStop:
+    sleep:
+      seconds: {{ .Values.lifecycle.preStopSeconds }}
+{{- end }}
+
+{{/* Of (dict "prefix" "OCR_" "settings" settings): they as variables. toJson writes large numbers whole. */}}
+{{- define "imagemesh.settings" -}}
+{{- $prefix := .prefix -}}
+{{- range $name, $value := .settings }}
+- name: {{ $prefix }}{{ $name }}
+  value: {{ kindIs "string" $value | ternary $value (toJson $value) | quote }}
+{{- end }}
+{{- end }}
+
+{{/* Of (dict "name" variable "secret" name "key" key): a variable out of a Secret, or nothing. */}}
+{{- define "imagemesh.secretEnv" -}}
+{{- if .secret }}
+- name: {{ .name }}
+  valueFrom:
+    secretKeyRef:
+      name: {{ .secret }}
+      key: {{ .key }}
+{{- end }}
+{{- end }}

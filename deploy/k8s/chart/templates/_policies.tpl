@@ -1,0 +1,156 @@
+{{- define "imagemesh.policy.pods" -}}
+- podSelector:
+    matchLabels:
+      {{- include "imagemesh.selector" . | nindent 6 }}
+{{- end }}
+
+{{- define "imagemesh.policy.dns" -}}
+- to:
+    - namespaceSelector:
+        matchLabels:
+          {{- toYaml .namespaceLabels | nindent 10 }}
+      podSelector:
+        matchLabels:
+          {{- toYaml .podLabels | nindent 10 }}
+    {{- range .addresses }}
+    - ipBlock:
+        cidr: {{ . }}
+    {{- end }}
+  ports:
+    - {protocol: UDP, port: 53}
+    - {protocol: TCP, port: 53}
+{{- end }}
+
+{{/* Who may call: the namespaces of networkPolicy.callers, or everyone (no `from`). */}}
+{{- define "imagemesh.policy.callers" -}}
+{{- with .Values.networkPolicy.callers -}}
+from:
+  {{- range . }}
+  - namespaceSelector:
+      matchLabels:
+        {{- toYaml . | nindent 8 }}
+  {{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Of what has namespaceLabels: all pods of those namespaces. */}}
+{{- define "imagemesh.policy.namespace" -}}
+- namespaceSelector:
+    matchLabels:
+      {{- toYaml .namespaceLabels | nindent 6 }}
+{{- end }}
+
+{{- define "imagemesh.policy.gateway" -}}
+{{- $component := dict "root" . "name" "gateway" -}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata:
+  {{- include "imagemesh.metadata" $component | nindent 2 }}
+spec:
+  podSelector:
+    matchLabels:
+      {{- include "imagemesh.selector" $component | nindent 6 }}
+  policyTypes: [Ingress, Egress]
+  ingress:
+    {{- if .Values.envoy.enabled }}
+    - from:
+        {{- include "imagemesh.policy.pods" (dict "root" . "name" "envoy") | nindent 8 }}
+      ports:
+        - {protocol: TCP, port: http}
+        - {protocol: TCP, port: authz}
+    {{- else }}
+    - ports:
+        - {protocol: TCP, port: http}
+      {{- include "imagemesh.policy.callers" . | nindent 6 }}
+    {{- end }}
+    - from:
+        {{- include "imagemesh.policy.namespace" .Values.networkPolicy.monitoring | nindent 8 }}
+        {{- if .Values.gatewayApi.http.enabled }}
+        {{- include "imagemesh.policy.namespace" .Values.gatewayApi.http | nindent 8 }}
+        {{- end }}
+      ports:
+        - {protocol: TCP, port: http}
+  egress:
+    {{- include "imagemesh.policy.dns" .Values.networkPolicy.dns | nindent 4 }}
+    {{- include "imagemesh.policy.backends" . | nindent 4 }}
+    {{- include "imagemesh.policy.internet" .Values.gateway.egress | nindent 4 }}
+    {{- with .Values.gateway.egress.stores }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+{{- end }}
+
+{{/* From the gateway to the services, through Envoy or without it. */}}
+{{- define "imagemesh.policy.backends" -}}
+{{- $root := . -}}
+{{- range $name, $facts := include "imagemesh.facts" . | fromYaml }}
+- to:
+    {{- include "imagemesh.policy.pods" (dict "root" $root "name" ($root.Values.envoy.enabled | ternary "envoy" $name)) | nindent 4 }}
+  ports:
+    - {protocol: TCP, port: {{ $facts.port }}}
+{{- end }}
+{{- end }}
+
+{{- define "imagemesh.policy.internet" -}}
+- to:
+    - ipBlock:
+        cidr: 0.0.0.0/0
+        except:
+          {{- toYaml .except | nindent 10 }}
+    - ipBlock:
+        cidr: ::/0
+        except:
+          {{- toYaml .exceptIPv6 | nindent 10 }}
+  ports:
+    {{- range .ports }}
+    - {protocol: TCP, port: {{ . }}}
+    {{- end }}
+{{- end }}
+
+{{- define "imagemesh.policy.envoy" -}}
+{{- $component := dict "root" . "name" "envoy" -}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata:
+  {{- include "imagemesh.metadata" $component | nindent 2 }}
+spec:
+  podSelector:
+    matchLabels:
+      {{- include "imagemesh.selector" $component | nindent 6 }}
+  policyTypes: [Ingress, Egress]
+  ingress:
+    - ports:
+        - {protocol: TCP, port: public}
+        - {protocol: TCP, port: native}
+      {{- include "imagemesh.policy.callers" . | nindent 6 }}
+    - from:
+        {{- include "imagemesh.policy.pods" (dict "root" . "name" "gateway") | nindent 8 }}
+      ports:
+        {{- range $name, $_ := include "imagemesh.facts" . | fromYaml }}
+        - {protocol: TCP, port: mesh-{{ $name }}}
+        {{- end }}
+    - from:
+        {{- include "imagemesh.policy.namespace" .Values.networkPolicy.monitoring | nindent 8 }}
+      ports:
+        - {protocol: TCP, port: stats}
+  egress:
+    {{- include "imagemesh.policy.dns" .Values.networkPolicy.dns | nindent 4 }}
+    - to:
+        {{- include "imagemesh.policy.pods" (dict "root" . "name" "gateway") | nindent 8 }}
+      ports:
+        - {protocol: TCP, port: 8080}
+        - {protocol: TCP, port: 8081}
+    {{- range $name, $facts := include "imagemesh.facts" . | fromYaml }}
+    - to:
+        {{- include "imagemesh.policy.pods" (dict "root" $ "name" $name) | nindent 8 }}
+      ports:
+        - {protocol: TCP, port: {{ $facts.port }}}
+    {{- end }}
+    {{- if .Values.tracing.percent }}
+    - to:
+        {{- include "imagemesh.policy.namespace" .Values.tracing | nindent 8 }}
+      ports:
+        - {protocol: TCP, port: 4317}
+    {{- end }}
+{{- end }}

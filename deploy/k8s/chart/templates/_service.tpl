@@ -1,0 +1,155 @@
+{{/* A model service: a Deployment and a headless Service, of (dict "root" $ "name" "values" "facts"). */}}
+
+{{- define "imagemesh.service" -}}
+{{- $prefix := printf "%s_" (upper .name) -}}
+{{- $lifecycle := .root.Values.lifecycle -}}
+{{- $models := .root.Values.models -}}
+{{- include "imagemesh.deployment.head" . }}
+  # A new pod cannot have the GPU that the old one holds; without GPUs a new pod comes first.
+  strategy:
+    type: RollingUpdate
+    rollingUpdate:
+      maxSurge: {{ .values.gpu.enabled | ternary 0 1 }}
+      maxUnavailable: {{ .values.gpu.enabled | ternary 1 0 }}
+  template:
+    metadata:
+      {{- include "imagemesh.pod.metadata" . | nindent 6 }}
+    spec:
+      {{- include "imagemesh.pod" . | nindent 6 }}
+      {{- if eq $models.source "pull" }}
+      initContainers:
+        - name: pull-models
+          image: {{ include "imagemesh.image" (dict "root" .root "image" .values.image) }}
+          imagePullPolicy: {{ .root.Values.image.pullPolicy }}
+          command: [imagemesh, models, pull]
+          env:
+            - name: IMAGEMESH_MODELS_DIR
+              value: /models
+            - name: IMAGEMESH_MODELS_MIRROR
+              value: {{ $models.pull.mirror | quote }}
+          resources:
+            requests: {cpu: 100m, memory: 128Mi}
+            limits: {cpu: "1", memory: 512Mi}
+          securityContext:
+            {{- include "imagemesh.container.security" dict | nindent 12 }}
+          volumeMounts:
+            - {name: models, mountPath: /models}
+            - {name: tmp, mountPath: /tmp}
+      {{- end }}
+      containers:
+        - name: {{ .name }}
+          image: {{ include "imagemesh.image" (dict "root" .root "image" .values.image) }}
+          imagePullPolicy: {{ .root.Values.image.pullPolicy }}
+          env:
+            - name: {{ $prefix }}HOST
+              value: 0.0.0.0
+            - name: {{ $prefix }}LOG_LEVEL
+              value: {{ .root.Values.logLevel }}
+            - name: {{ $prefix }}LOG_FORMAT
+              value: json
+            - name: {{ $prefix }}DRAIN_S
+              value: {{ $lifecycle.drainSeconds | quote }}
+            - name: {{ $prefix }}DEVICE
+              value: {{ .values.gpu.enabled | ternary "cuda" "cpu" }}
+            - name: {{ $prefix }}PROFILE
+              value: {{ .values.profile }}
+            - name: {{ $prefix }}THREADS
+              valueFrom:
+                resourceFieldRef:
+                  resource: limits.cpu
+                  divisor: "1"
+            {{- if ne $models.source "embedded" }}
+            - name: IMAGEMESH_MODELS_DIR
+              value: /models
+            {{- end }}
+            {{- include "imagemesh.settings" (dict "prefix" $prefix "settings" .values.settings) | trim | nindent 12 }}
+          ports:
+            - {name: grpc, containerPort: {{ .facts.port }}}
+            - {name: metrics, containerPort: {{ .facts.metricsPort }}}
+          {{- include "imagemesh.service.probes" . | nindent 10 }}
+          {{- include "imagemesh.preStop" .root | nindent 10 }}
+          resources:
+            {{- include "imagemesh.service.resources" .values | nindent 12 }}
+          securityContext:
+            {{- include "imagemesh.container.security" .values | nindent 12 }}
+          volumeMounts:
+            - {name: tmp, mountPath: /tmp}
+            {{- if ne $models.source "embedded" }}
+            - {name: models, mountPath: /models, readOnly: true}
+            {{- end }}
+            {{- if .values.gpu.enabled }}
+            - {name: shm, mountPath: /dev/shm}
+            {{- end }}
+      volumes:
+        - name: tmp
+          emptyDir:
+            sizeLimit: {{ .values.tmpSizeLimit }}
+        {{- include "imagemesh.service.models" .root | trim | nindent 8 }}
+        {{- if .values.gpu.enabled }}
+        - name: shm
+          emptyDir:
+            medium: Memory
+            sizeLimit: {{ .values.gpu.shmSize }}
+        {{- end }}
+---
+# Headless: every caller sees every pod and balances between them by itself.
+apiVersion: v1
+kind: Service
+metadata:
+  {{- include "imagemesh.metadata" . | nindent 2 }}
+spec:
+  clusterIP: None
+  selector:
+    {{- include "imagemesh.selector" . | nindent 4 }}
+  ports:
+    - {name: grpc, port: {{ .facts.port }}, targetPort: grpc, appProtocol: kubernetes.io/h2c}
+    - {name: metrics, port: {{ .facts.metricsPort }}, targetPort: metrics}
+{{- end }}
+
+{{/* Liveness asks for less than readiness: a model that hangs is loaded anew without a restart. */}}
+{{- define "imagemesh.service.probes" -}}
+startupProbe:
+  grpc: {port: {{ .facts.port }}, service: {{ .facts.rpc }}}
+  periodSeconds: 5
+  timeoutSeconds: 3
+  failureThreshold: {{ div (add .values.startupSeconds 4) 5 }}
+readinessProbe:
+  grpc: {port: {{ .facts.port }}, service: {{ .facts.rpc }}}
+  periodSeconds: 5
+  timeoutSeconds: 3
+  failureThreshold: 2
+livenessProbe:
+  grpc: {port: {{ .facts.port }}, service: {{ .facts.rpc }}}
+  periodSeconds: 20
+  timeoutSeconds: 5
+  failureThreshold: 15 # 5 minutes: MAX_RUN_S, and the time to load
+{{- end }}
+
+{{- define "imagemesh.service.resources" -}}
+{{- $resources := deepCopy .resources -}}
+{{- if .gpu.enabled -}}
+{{- range $side := list "requests" "limits" -}}
+{{- $_ := set (get $resources $side) $.gpu.resource $.gpu.count -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $resources -}}
+{{- end }}
+
+{{- define "imagemesh.service.models" -}}
+{{- $models := .Values.models -}}
+{{- if eq $models.source "image" }}
+- name: models
+  image:
+    reference: {{ $models.image }}
+    pullPolicy: {{ .Values.image.pullPolicy }}
+{{- else if eq $models.source "claim" }}
+- name: models
+  persistentVolumeClaim:
+    claimName: {{ $models.claim }}
+    readOnly: true
+{{- else if eq $models.source "pull" }}
+- name: models
+  emptyDir:
+    sizeLimit: {{ $models.pull.sizeLimit }}
+{{- end }}
+{{- end }}

@@ -1,0 +1,96 @@
+"""Write docs/chart.md from the schema of the chart's values and their defaults."""
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[1]
+CHART = ROOT / "deploy" / "k8s" / "chart"
+PAGE = ROOT / "docs" / "chart.md"
+
+HEAD = """# Values of the Helm chart
+
+`helm install imagemesh deploy/k8s/chart --values mine.yaml` takes these values.
+What is not in this table, or contradicts itself, is refused before anything is installed.
+Maps are merged with their defaults; `null` takes an entry of a default away.
+The three services have the same values; their defaults are those of `ocr` but for the image.
+This page is written by `make docs` from `values.schema.json` and `values.yaml`; do not edit it.
+"""
+
+TABLE = """
+| value | default | meaning |
+| --- | --- | --- |
+"""
+
+_ONE_OF_THREE = "ocr"
+
+Json = dict[str, Any]  # Any: a JSON schema
+
+
+def chart_page() -> str:
+    """Return the page."""
+    schema: Json = json.loads((CHART / "values.schema.json").read_text())
+    defaults: Json = yaml.safe_load((CHART / "values.yaml").read_text())
+    general: list[str] = []
+    parts: list[str] = []
+    for name, entry in schema["properties"].items():
+        rows = list(_rows(schema, name, entry, defaults.get(name)))
+        if "properties" not in _resolved(schema, entry):
+            general += rows
+            continue
+        meaning = _resolved(schema, entry)["description"]
+        parts.append(f"\n## `{name}`\n\n{meaning}\n{TABLE}" + "\n".join(rows) + "\n")
+    return HEAD + TABLE + "\n".join(general) + "\n" + "".join(parts)
+
+
+def _rows(schema: Json, name: str, entry: Json, default: object) -> Iterator[str]:
+    """Return the rows of a value, or of all values within it."""
+    entry = _resolved(schema, entry)
+    inner = entry.get("properties")
+    if not inner:
+        meaning = entry["description"] + _range(entry)
+        yield f"| `{name}` | {_shown(default)} | {meaning} |".replace("\n", " ")
+        return
+    if "." in name:
+        yield f"| `{name}` | | {entry['description']} |"
+    for key, part in inner.items():
+        if name == "services" and key != _ONE_OF_THREE:
+            continue
+        step = "*" if name == "services" else key
+        value = default.get(key) if isinstance(default, dict) else None
+        yield from _rows(schema, f"{name}.{step}", part, value)
+
+
+def _resolved(schema: Json, entry: Json) -> Json:
+    """Return a schema with what it refers to; its own words are stronger."""
+    result: Json = {}
+    for part in [entry, *entry.get("allOf", [])]:
+        if "$ref" in part:
+            referred = schema["$defs"][part["$ref"].removeprefix("#/$defs/")]
+            result.update(_resolved(schema, referred))
+    return {**result, **{key: value for key, value in entry.items() if key != "allOf"}}
+
+
+def _range(entry: Json) -> str:
+    if "enum" in entry:
+        return f" One of {', '.join(f'`{choice}`' for choice in entry['enum'])}."
+    bounds = [
+        f"{sign} {entry[key]}" for key, sign in (("minimum", "≥"), ("maximum", "≤")) if key in entry
+    ]
+    return f" Range: {', '.join(bounds)}." if bounds else ""
+
+
+def _shown(default: object) -> str:
+    if default is None or default in ("", [], {}):
+        return ""
+    text = default if isinstance(default, str) else json.dumps(default)
+    return f"`{text}`"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(chart_page())
+    sys.exit(0)

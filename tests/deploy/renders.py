@@ -1,0 +1,33 @@
+"""The values that all checks render: every profile, and what else changes what there is."""
+
+from scripts.render_base import Object
+from tests.deploy.objects import PROFILES, profile
+
+_ROUTE = {"enabled": True, "parentRefs": [{"name": "edge"}], "namespaceLabels": {"a": "b"}}
+EVERYTHING: Object = {
+    "priorityClass": {"create": True, "name": "mesh"},
+    "services": {
+        "colorize": {"gpu": {"enabled": True, "runtimeClassName": "nvidia"}},
+        "ocr": {"keda": {"enabled": True}},
+        "vision": {"hpa": {"enabled": True}},
+    },
+    "gateway": {"admin": {"enabled": True, "secret": "admin"}},
+    "models": {
+        "source": "pull",
+        "pull": {"mirror": "https://m.example.org", "cidr": "10.1.2.3/32"},
+    },
+    "gatewayApi": {"http": _ROUTE, "grpc": {**_ROUTE, "hostnames": ["a.example.org"]}},
+    "monitoring": {
+        "serviceMonitor": {"enabled": True},
+        "prometheusRule": {"enabled": True},
+        "dashboards": {"enabled": True},
+        "prometheusUrl": "http://prometheus:9090",
+    },
+}
+WITHOUT_ENVOY: Object = {"envoy": {"enabled": False}}
+RENDERS = {
+    **{name: profile(name) for name in ("default", *PROFILES)},
+    "everything": EVERYTHING,
+    "without-envoy": WITHOUT_ENVOY,
+    "claim": {"models": {"source": "claim", "claim": "weights"}},
+}

@@ -1,0 +1,160 @@
+"""The Envoy of the chart: the one configuration, and a pod that drains before it ends."""
+
+import asyncio
+import shutil
+import subprocess
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+import yaml
+
+from scripts.dev_certificates import Authority
+from scripts.render_base import ROOT
+from tests.deploy.objects import one, pod_of, rendered
+
+CONFIGURATION = ROOT / "deploy" / "envoy" / "envoy.yaml"
+ADMIN = "127.0.0.1/9901"  # as bash spells it
+STARTS_WITHIN_S = 30
+
+
+def configured(name: str) -> str:
+    maps = [part for part in rendered({"fullnameOverride": name}) if part["kind"] == "ConfigMap"]
+    text: str = maps[0]["data"]["envoy.yaml"]
+    return text
+
+
+@pytest.mark.parametrize("name", ["imagemesh", "pictures"])
+def test_only_the_names_of_services_differ_from_the_one_configuration(name: str) -> None:
+    written = CONFIGURATION.read_text()
+    for service in ("gateway", "colorize", "ocr", "vision"):
+        written = written.replace(f"address: {service},", f"address: {name}-{service},")
+
+    assert configured(name).rstrip() == written.rstrip()
+
+
+def test_a_change_of_the_configuration_makes_new_pods() -> None:
+    deployment = one(rendered(), "Deployment", "envoy")
+    other = next(
+        part
+        for part in rendered({"fullnameOverride": "pictures"})
+        if part["metadata"]["name"] == "pictures-envoy" and part["kind"] == "Deployment"
+    )
+
+    sums = [
+        part["spec"]["template"]["metadata"]["annotations"]["checksum/config"]
+        for part in (deployment, other)
+    ]
+
+    assert len(set(sums)) == 2
+
+
+@pytest.mark.parametrize("percent", [0, 5])
+def test_envoy_takes_what_its_pod_gives_it(percent: int, tmp_path: Path) -> None:
+    if shutil.which("envoy") is None:
+        pytest.skip("Envoy is not on this machine")
+    tracing = {"percent": percent, "namespaceLabels": {"a": "b"}}
+    parts = rendered({"tracing": tracing})
+    authority = Authority(tmp_path / "tls")
+    authority.issue_server()
+    text = one(parts, "ConfigMap", "envoy")["data"]["envoy.yaml"]
+    path = tmp_path / "envoy.yaml"
+    path.write_text(text.replace("/etc/envoy/tls", str(tmp_path / "tls")))
+    (container,) = pod_of(one(parts, "Deployment", "envoy"))["containers"]
+    places = {"/etc/envoy/envoy.yaml": str(path), "$(CPUS)": "1"}
+
+    command = [*container["command"], *(places.get(word, word) for word in container["args"])]
+    done = subprocess.run(
+        [*command, "--mode", "validate"], check=False, capture_output=True, text=True
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert ("--config-yaml" in command) == (percent > 0)
+
+
+def _listener(port: int) -> dict[str, Any]:  # Any: a part of Envoy's configuration
+    extensions = "type.googleapis.com/envoy.extensions.filters"
+    answer = {"match": {"prefix": "/"}, "direct_response": {"status": 200}}
+    http = {
+        "@type": f"{extensions}.network.http_connection_manager.v3.HttpConnectionManager",
+        "stat_prefix": "test",
+        "http_filters": [
+            {
+                "name": "router",
+                "typed_config": {"@type": f"{extensions}.http.router.v3.Router"},
+            }
+        ],
+        "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [answer]}]},
+    }
+    return {
+        "name": "test",
+        "address": {"socket_address": {"address": "127.0.0.1", "port_value": port}},
+        "filter_chains": [{"filters": [{"name": "http", "typed_config": http}]}],
+    }
+
+
+@pytest.fixture
+async def envoy(tmp_path: Path) -> AsyncIterator[tuple[int, int]]:
+    """Run Envoy and yield the ports of its admin and of a listener that answers 200."""
+    if shutil.which("envoy") is None:
+        pytest.skip("Envoy is not on this machine")
+    admin_at = tmp_path / "admin"
+    configuration = {
+        "admin": {"address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}}},
+        "static_resources": {"listeners": [_listener(0)]},
+    }
+    path = tmp_path / "envoy.yaml"
+    path.write_text(yaml.safe_dump(configuration))
+    process = await asyncio.create_subprocess_exec(
+        *("envoy", "--config-path", str(path), "--disable-hot-restart", "--concurrency", "1"),
+        *("--drain-strategy", "immediate", "--admin-address-path", str(admin_at)),
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with asyncio.timeout(STARTS_WITHIN_S):
+            assert process.stderr is not None
+            async for line in process.stderr:
+                if b"starting main dispatch loop" in line:
+                    break
+        admin_port = int(admin_at.read_text().rpartition(":")[2])
+        yield admin_port, await _listening(admin_port)
+    finally:
+        process.kill()
+        await process.communicate()
+
+
+async def _listening(admin_port: int) -> int:
+    url = f"http://127.0.0.1:{admin_port}/listeners?format=json"
+    async with aiohttp.ClientSession() as session, session.get(url) as answer:
+        listeners = (await answer.json(content_type=None))["listener_statuses"]
+    return int(listeners[0]["local_address"]["socket_address"]["port_value"])
+
+
+async def _is_draining(port: int) -> bool:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"http://127.0.0.1:{port}/") as answer,
+    ):
+        assert answer.status == 200
+        return answer.headers.get("Connection") == "close"
+
+
+async def test_the_pod_tells_envoy_to_drain_before_it_ends(envoy: tuple[int, int]) -> None:
+    admin_port, port = envoy
+    pod = pod_of(one(rendered(), "Deployment", "envoy"))
+    shell, flag, script = pod["containers"][0]["lifecycle"]["preStop"]["exec"]["command"]
+    assert ADMIN in script
+    assert "sleep 70" in script
+    script = script.replace(ADMIN, f"127.0.0.1/{admin_port}").replace("sleep 70", "true")
+    assert not await _is_draining(port)
+
+    process = await asyncio.create_subprocess_exec(
+        shell, flag, script, stdout=asyncio.subprocess.PIPE
+    )
+    output, _ = await process.communicate()
+
+    assert process.returncode == 0
+    assert output.startswith(b"HTTP/1.1 200 OK")
+    assert await _is_draining(port)

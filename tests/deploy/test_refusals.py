@@ -1,0 +1,102 @@
+"""Values that contradict the schema or each other render nothing, and say why."""
+
+import pytest
+from helm_python import HelmError
+
+from tests.deploy.objects import rendered
+
+HPA = {"enabled": True}
+KEDA = {"enabled": True}
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"lifecycle": {"graceSeconds": 74}}, "a pod would be killed while it drains"),
+        ({"lifecycle": {"preStopSeconds": 16}}, "preStopSeconds + drainSeconds + 5 is 81"),
+        ({"lifecycle": {"drainSeconds": 59}}, "a drain would cut it off"),
+        ({"lifecycle": {"requestTimeoutSeconds": 61}}, "a drain would cut it off"),
+        ({"services": {"ocr": {"hpa": HPA, "keda": KEDA}}}, "ocr: hpa and keda are both enabled"),
+        ({"services": {"ocr": {"keda": KEDA}}}, "set monitoring.prometheusUrl"),
+        (
+            {"services": {"ocr": {"hpa": {"enabled": True, "minReplicas": 7}}}},
+            "minReplicas 7 is more than maxReplicas 6",
+        ),
+        (
+            {"services": {"vision": {"pdb": {"maxUnavailable": 2}}}},
+            "vision: pdb.maxUnavailable 2 would let all 2 replicas go",
+        ),
+        ({"envoy": {"pdb": {"maxUnavailable": 5}}}, "would let all 2 replicas go at once"),
+        ({"gateway": {"replicas": 2}}, "2 replicas need gateway.database.secret"),
+        ({"gateway": {"hpa": HPA}}, "6 replicas need gateway.database.secret"),
+        (
+            {"gateway": {"replicas": 2, "database": {"secret": "pg"}}},
+            "and gateway.results.url, which all of them share",
+        ),
+        ({"gateway": {"results": {"secret": "aws"}}}, "gateway.results.url names none"),
+        ({"gateway": {"admin": {"enabled": True}}}, "needs gateway.admin.secret"),
+        ({"models": {"source": "image"}}, "needs models.image"),
+        ({"models": {"source": "claim"}}, "needs models.claim"),
+        ({"models": {"source": "pull"}}, "needs models.pull.mirror and models.pull.cidr"),
+        (
+            {"models": {"source": "pull", "pull": {"mirror": "http://m"}}},
+            "services reach no address but that one",
+        ),
+        ({"priorityClass": {"create": True}}, "needs priorityClass.name"),
+        ({"tracing": {"percent": 1}}, "needs tracing.namespaceLabels"),
+        ({"envoy": {"tlsSecret": ""}}, "envoy.enabled needs envoy.tlsSecret"),
+        ({"gatewayApi": {"http": {"enabled": True}}}, "needs gatewayApi.http.parentRefs"),
+        (
+            {"gatewayApi": {"grpc": {"enabled": True, "parentRefs": [{"name": "g"}]}}},
+            "needs gatewayApi.grpc.namespaceLabels",
+        ),
+    ],
+)
+def test_values_that_contradict_each_other_are_refused(
+    values: dict[str, object], reason: str
+) -> None:
+    with pytest.raises(HelmError, match=reason.replace(".", r"\.").replace("+", r"\+")):
+        rendered(values)
+
+
+@pytest.mark.parametrize(
+    ("values", "place"),
+    [
+        ({"replicas": 2}, "replicas"),
+        ({"services": {"ocr": {"replica": 2}}}, "replica"),
+        ({"services": {"faces": {}}}, "faces"),
+        ({"services": {"ocr": {"replicas": "2"}}}, "replicas"),
+        ({"services": {"ocr": {"replicas": 0}}}, "replicas"),
+        ({"services": {"ocr": {"replicas": 1.5}}}, "replicas"),
+        ({"services": {"ocr": {"settings": {"MAX_BACTH": 2}}}}, "MAX_BACTH"),
+        ({"services": {"ocr": {"settings": {"NUDITY_THRESHOLD": 0.5}}}}, "NUDITY_THRESHOLD"),
+        ({"services": {"ocr": {"settings": {"DRAIN_S": 5}}}}, "DRAIN_S"),
+        ({"services": {"ocr": {"gpu": {"count": 0.5}}}}, "count"),
+        ({"services": {"ocr": {"gpu": {"resource": "gpu"}}}}, "resource"),
+        ({"services": {"ocr": {"gpu": {"shmSize": "1 GB"}}}}, "shmSize"),
+        ({"services": {"ocr": {"resources": {"limits": {"memory": "4GB"}}}}}, "memory"),
+        ({"services": {"ocr": {"resources": {"limits": {"cpu": "4 cores"}}}}}, "cpu"),
+        ({"services": {"ocr": {"resources": {"limits": {"cpu": None}}}}}, "cpu"),
+        ({"services": {"ocr": {"image": {"digest": "latest"}}}}, "digest"),
+        ({"services": {"ocr": {"profile": "best"}}}, "profile"),
+        ({"services": {"ocr": {"hpa": {"cpuPercent": 170}}}}, "cpuPercent"),
+        ({"services": {"ocr": {"tolerations": [{"operator": "Exist"}]}}}, "operator"),
+        ({"gateway": {"settings": {"ADMIN_TOKEN": "x"}}}, "ADMIN_TOKEN"),
+        ({"gateway": {"results": {"url": "https://b"}}}, "url"),
+        ({"gateway": {"persistence": {"size": "much"}}}, "size"),
+        ({"models": {"source": "download"}}, "source"),
+        ({"models": {"pull": {"cidr": "10.0.0.1"}}}, "cidr"),
+        ({"envoy": {"service": {"type": "Public"}}}, "type"),
+        ({"logLevel": "loud"}, "logLevel"),
+        ({"image": {"pullPolicy": "Sometimes"}}, "pullPolicy"),
+        ({"spread": {"whenUnsatisfiable": "Never"}}, "whenUnsatisfiable"),
+        ({"monitoring": {"prometheusUrl": "prometheus"}}, "prometheusUrl"),
+    ],
+)
+def test_values_outside_the_schema_are_refused(values: dict[str, object], place: str) -> None:
+    with pytest.raises(HelmError, match=place):
+        rendered(values)
+
+
+def test_values_of_a_parent_chart_pass() -> None:
+    assert rendered({"global": {"anything": 1}}) == rendered()

@@ -1,0 +1,130 @@
+"""Dashboards and alerts name only what the processes export, and the alerts do what they say."""
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+import yaml
+from prometheus_client import CollectorRegistry
+
+from scripts.render_base import ROOT
+from scripts.write_dashboards import FOLDER, dashboard_files
+from servicekit.telemetry import HttpMetrics, ModelMetrics, ServiceMetrics
+from tests.deploy.objects import of_kind, rendered
+
+TELEMETRY = ROOT / "deploy" / "telemetry"
+
+_METRIC = re.compile(r"\bimagemesh_\w+")
+_LABELS = re.compile(r"(imagemesh_\w+)\{([^}]*)\}")
+_BY = re.compile(r"by \(([^)]*)\)")
+# What Prometheus itself adds to what it scrapes.
+ADDED = frozenset({"le", "job", "instance", "pod", "namespace", "service"})
+
+
+def registries() -> Iterator[CollectorRegistry]:
+    """Return the registries of a gateway and of a service, as they are when these start."""
+    service = ServiceMetrics()
+    ModelMetrics(service.registry).of("read-text")
+    service.rpc_seconds.labels("Recognize", "OK")
+    service.model_answers.labels("Recognize", "model", "1", "cpu")
+    http = HttpMetrics()
+    http.http_seconds.labels("/api/v1/ocr", "200")
+    yield from (service.registry, http.registry)
+
+
+def exported() -> dict[str, set[str]]:
+    """Return the labels of every metric that a process exports, by its name."""
+    return {
+        sample.name: set(sample.labels)
+        for registry in registries()
+        for family in registry.collect()
+        for sample in family.samples
+    }
+
+
+def queries() -> dict[str, str]:
+    """Return every query of the alerts, the dashboards and KEDA, by what asks it."""
+    alerts = yaml.safe_load((TELEMETRY / "alerts.yaml").read_text())
+    found = {rule["alert"]: rule["expr"] for rule in alerts["groups"][0]["rules"]}
+    for path in sorted(FOLDER.glob("*.json")):
+        for panel in json.loads(path.read_text())["panels"]:
+            for target in panel["targets"]:
+                found[f"{path.stem}: {panel['title']} {target['refId']}"] = target["expr"]
+    keda = {"services": {"ocr": {"keda": {"enabled": True}}}}
+    (scaled,) = of_kind(
+        rendered({**keda, "monitoring": {"prometheusUrl": "http://p"}}), "ScaledObject"
+    )
+    found["keda"] = scaled["spec"]["triggers"][0]["metadata"]["query"]
+    return found
+
+
+def test_there_are_queries() -> None:
+    assert len(queries()) >= 30
+
+
+@pytest.mark.parametrize("asker", queries())
+def test_a_query_names_only_metrics_and_labels_that_exist(asker: str) -> None:
+    query, metrics = queries()[asker], exported()
+
+    names = set(_METRIC.findall(query))
+    assert names <= set(metrics)
+    labels = set().union(*(metrics[name] for name in names)) | ADDED
+    for name, matchers in _LABELS.findall(query):
+        assert set(re.findall(r"(\w+)[!=]", matchers)) <= metrics[name] | ADDED
+    for group in _BY.findall(query):
+        assert set(re.split(r",\s*", group)) <= labels
+
+
+def test_every_metric_is_on_a_dashboard() -> None:
+    shown = " ".join(query for asker, query in queries().items() if ": " in asker)
+
+    families = {family.name for registry in registries() for family in registry.collect()}
+
+    assert {name for name in families if name not in shown} == set()
+
+
+def test_the_dashboards_are_as_written() -> None:
+    written = {path.name: path.read_text() for path in FOLDER.glob("*.json")}
+
+    assert written == dashboard_files(), "run `python scripts/write_dashboards.py`"
+
+
+def test_the_chart_carries_alerts_and_dashboards_whole() -> None:
+    on = {"enabled": True}
+    parts = rendered({"monitoring": {"prometheusRule": on, "dashboards": on}})
+
+    (rule,) = of_kind(parts, "PrometheusRule")
+    (config,) = [part for part in of_kind(parts, "ConfigMap") if "gateway.json" in part["data"]]
+    alerts = yaml.safe_load((TELEMETRY / "alerts.yaml").read_text())
+    assert rule["spec"] == alerts
+    assert {name: json.loads(text) for name, text in config["data"].items()} == {
+        name: json.loads(text) for name, text in dashboard_files().items()
+    }
+
+
+def test_every_alert_is_tested_both_ways() -> None:
+    alerts = yaml.safe_load((TELEMETRY / "alerts.yaml").read_text())
+    tests = yaml.safe_load((TELEMETRY / "alerts_test.yaml").read_text())["tests"]
+    cases = [case for test in tests for case in test["alert_rule_test"]]
+
+    names = {rule["alert"] for rule in alerts["groups"][0]["rules"]}
+
+    assert {case["alertname"] for case in cases if case.get("exp_alerts")} == names
+    assert {case["alertname"] for case in cases if not case.get("exp_alerts")} == names
+
+
+@pytest.mark.parametrize("command", [("check", "rules", "alerts.yaml"),
+                                     ("test", "rules", "alerts_test.yaml")])  # fmt: skip
+def test_prometheus_agrees(command: tuple[str, ...]) -> None:
+    if shutil.which("promtool") is None:
+        pytest.skip("promtool is not on this machine; Debian has it in the package prometheus")
+
+    done = subprocess.run(
+        ["promtool", *command], cwd=TELEMETRY, check=False, capture_output=True, text=True
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "SUCCESS" in done.stdout
