@@ -106,6 +106,18 @@ CATALOGUE: Final = (
         "Ask them; GET /api/v1/capabilities lists what is on.",
     ),
     Fault(
+        "unknown_client",
+        (403,),
+        "Native gRPC: the certificate is good, but its SPIFFE id may not call.",
+        "Call with one that may, or send an API key.",
+    ),
+    Fault(
+        "metered_account",
+        (403,),
+        "Native gRPC: the account pays with credits, which are charged over REST alone.",
+        "Ask over REST, or with the key of an account that is not metered.",
+    ),
+    Fault(
         "missing_parameter",
         (404,),
         "A parameter that the endpoint needs is missing.",
