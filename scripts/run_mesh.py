@@ -95,7 +95,7 @@ async def main() -> int:
 
 
 async def demo_key(run_dir: Path, database_url: str) -> str:
-    """Return the key in .run/api-key, a new one where it is missing or no longer good."""
+    """Return the key in the file api-key, a new one where it is missing or no longer good."""
     path = run_dir / "api-key"
     engine = await open_database(database_url)
     try:
@@ -145,7 +145,7 @@ async def _keep_running(program: Program, run_dir: Path, stop: asyncio.Event) ->
         lived_s = asyncio.get_running_loop().time() - started_s
         delay_s = RESTART_FIRST_S if lived_s > RESTART_MOST_S else delay_s
         print(f"{program.name} ended with {code}; starting it again in {delay_s:.0f} s "
-              f"(see .run/{program.name}.log)", file=sys.stderr, flush=True)  # fmt: skip
+              f"(see {run_dir / program.name}.log)", file=sys.stderr, flush=True)  # fmt: skip
         await _wait(stop, delay_s)
         delay_s = min(2 * delay_s, RESTART_MOST_S)
 
@@ -183,10 +183,13 @@ async def _announce(plan: Plan, key: str, stop: asyncio.Event) -> int:
     if not await is_ready(plan.url, stop):
         if stop.is_set():
             return 0
-        print(f"not ready after {READY_WITHIN_S:.0f} s; see the logs in .run/", file=sys.stderr)
+        print(
+            f"not ready after {READY_WITHIN_S:.0f} s; see the logs in {plan.run_dir}",
+            file=sys.stderr,
+        )
         return 1
     picture = f"{plan.url}/content/examples/letter.png"
-    print(f"imagemesh is ready at {plan.url} (demo key in .run/api-key). Try:")
+    print(f"imagemesh is ready at {plan.url} (demo key in {plan.run_dir}/api-key). Try:")
     print(
         f"curl -X POST -H 'X-API-Key: {key}' -H 'Content-Type: application/json' "
         f'-d \'{{"url": "{picture}"}}\' {plan.url}/api/v1/analyzed-ocr',

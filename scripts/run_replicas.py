@@ -80,13 +80,15 @@ async def _announce(places: Places, gateway_url: str, key: str, stop: asyncio.Ev
     if not (await is_ready(gateway_url, stop) and await _are_healthy(places, stop)):
         if stop.is_set():
             return 0
-        sys.stderr.write(f"not ready after {READY_WITHIN_S:.0f} s; see the logs in .run/\n")
+        sys.stderr.write(
+            f"not ready after {READY_WITHIN_S:.0f} s; see the logs in {places.tls.parent}\n"
+        )
         return 1
     public = places.url("public")
-    print(f"imagemesh is ready at {public} (demo key in .run/api-key)")
+    print(f"imagemesh is ready at {public} (demo key in {places.tls.parent}/api-key)")
     print(f"gRPC for callers with a key or a certificate: {places.url('native')}")
     print(f"metrics of Envoy: {places.url('stats', scheme='http')}/stats/prometheus")
-    print("certificates in .run/tls: ca.crt, caller.crt and caller.key. Try:")
+    print(f"certificates in {places.tls}: ca.crt, caller.crt and caller.key. Try:")
     print(
         f"curl --cacert {places.tls}/ca.crt -H 'X-API-Key: {key}' "
         f"-H 'Content-Type: application/json' "
