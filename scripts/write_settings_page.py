@@ -29,7 +29,7 @@ RUN = """
 | variable | default | meaning |
 | --- | --- | --- |
 | `PORT` | `8080` | HTTP port of the gateway that `make run` starts. |
-| `NATIVE_PORT` | `9443` | Port of native gRPC that `make mesh` opens; its public one is `PORT`, else 8443. |
+| `NATIVE_PORT` | `9443` | Port of native gRPC of `make mesh`; the public one is `PORT` or 8443. |
 | `IMAGEMESH_RUN_DIR` | `.run` | Folder of the demo key, the logs, the database and the results. |
 | `PYTHON` | `python3.11` or `python3` | Python that makes the virtual environment. |
 | `TORCH_PIP_ARGS` | | pip options for torch alone, such as an index of CPU builds. |
