@@ -9,11 +9,13 @@ from typing import TypeVar, TypeVarTuple
 from modelkit import formats
 from modelkit.budget import ByteBudget
 from modelkit.images import DecodedImage, ImageLimits, decode_image
+from servicekit.errors import UnreadableImage
 
 Arguments = TypeVarTuple("Arguments")
 Result = TypeVar("Result")
 
 _CHANNELS = 3
+_SMALL_BYTES = 1 << 20
 
 
 class Decoder:
@@ -50,7 +52,10 @@ class Decoder:
         Raises:
             UnreadableImage: See `decode_image`.
         """
-        size_bytes = await self.run(_pixel_bytes, content, self._limits)
+        if _tells_at_once(content):
+            size_bytes = _pixel_bytes(content, self._limits)
+        else:
+            size_bytes = await self.run(_pixel_bytes, content, self._limits)
         async with self._budget.hold(size_bytes):
             yield await self.run(_decode, content, self._limits, prepare)
 
@@ -72,6 +77,14 @@ class Decoder:
     def close(self) -> None:
         """Wait for what is running and end the threads."""
         self._threads.shutdown(cancel_futures=True)
+
+
+def _tells_at_once(content: bytes) -> bool:
+    """Tell whether the size is known sooner than a thread is asked for it."""
+    try:
+        return len(content) <= _SMALL_BYTES and formats.recognise(content).tells_at_once
+    except UnreadableImage:
+        return False
 
 
 def _pixel_bytes(content: bytes, limits: ImageLimits) -> int:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
 
+import simplejpeg  # type: ignore[import-untyped]  # it ships no types
 from PIL import (
     BmpImagePlugin,
     GifImagePlugin,
@@ -44,12 +45,14 @@ class PictureFormat:
         read_size: Returns the (width, height) in pixels that decoding makes room for, without
             making it, and refuses files that are costly whatever their size.
         open: Returns Pillow's lazy image of a file.
+        tells_at_once: Reading the size of a small file takes microseconds.
     """
 
     media_type: str
     signatures: tuple[tuple[int, bytes], ...]
     read_size: Callable[[bytes], tuple[int, int]]
     open: Plugin
+    tells_at_once: bool = False
 
 
 def recognise(content: bytes) -> PictureFormat:
@@ -76,7 +79,12 @@ def _jpeg_size(content: bytes) -> tuple[int, int]:
     scans = content.count(b"\xff\xda")
     if scans > MAX_JPEG_SCANS:
         raise UnreadableImage(f"image has {scans} JPEG scans; the limit is {MAX_JPEG_SCANS}")
-    return _opened_size(JpegImagePlugin.JpegImageFile, content)
+    try:
+        # What libjpeg will make room for, in a fortieth of the time that Pillow takes to open it.
+        height, width, *_ = simplejpeg.decode_jpeg_header(content, strict=False)
+    except ValueError:
+        return _opened_size(JpegImagePlugin.JpegImageFile, content)
+    return width, height
 
 
 def _webp_size(content: bytes) -> tuple[int, int]:
@@ -113,7 +121,13 @@ def _tiff_size(content: bytes) -> tuple[int, int]:
 
 
 _FORMATS = (
-    PictureFormat("image/jpeg", ((0, b"\xff\xd8\xff"),), _jpeg_size, JpegImagePlugin.JpegImageFile),
+    PictureFormat(
+        "image/jpeg",
+        ((0, b"\xff\xd8\xff"),),
+        _jpeg_size,
+        JpegImagePlugin.JpegImageFile,
+        tells_at_once=True,
+    ),
     PictureFormat(
         "image/png",
         ((0, b"\x89PNG\r\n\x1a\n"),),

@@ -42,7 +42,7 @@ class ModelServiceSettings(ServiceSettings):
         description="Requests in line for one model; more are answered RESOURCE_EXHAUSTED.",
     )
     max_batch: int = Field(
-        default=16,  # of the classifier, an eighth less work a picture than 8
+        default=8,  # of the classifier, 3 % more work a picture than 16, and half the wait
         ge=1,
         le=1024,
         description="Most requests that a model answers together; a GPU may gain from more.",
