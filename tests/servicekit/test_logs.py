@@ -1,7 +1,10 @@
 """Log lines as a collector reads them."""
 
+import asyncio
+import io
 import json
-from typing import Literal
+from contextlib import redirect_stdout
+from typing import Any, Literal
 
 import pytest
 
@@ -53,3 +56,52 @@ def test_traces_show_no_variables(
     out = capsys.readouterr().out
     assert "ValueError: substring not found" in out
     assert picture not in out.replace('picture = "canary-pixels"', "")
+
+
+class _Pipe(io.BytesIO):
+    """Where a process writes to that has no terminal; what is flushed, is here."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.written = asyncio.Event()
+
+    def write(self, content: Any) -> int:  # Any: whatever has bytes
+        self.written.set()
+        return super().write(content)
+
+    @property
+    def lines(self) -> list[dict[str, object]]:
+        """What came."""
+        return [json.loads(line) for line in self.getvalue().splitlines()]
+
+
+async def test_lines_of_a_moment_are_written_together() -> None:
+    configure_logs("info", log_format="json")
+    pipe = _Pipe()
+    with redirect_stdout(io.TextIOWrapper(pipe)):
+        for number in range(3):
+            get_logger("test").info("rpc", number=number)
+        assert pipe.lines == []
+        async with asyncio.timeout(5):
+            await pipe.written.wait()
+
+        assert [line["number"] for line in pipe.lines] == [0, 1, 2]
+
+
+async def test_an_error_is_written_at_once_with_what_came_before() -> None:
+    configure_logs("info", log_format="json")
+    pipe = _Pipe()
+    with redirect_stdout(io.TextIOWrapper(pipe)):
+        get_logger("test").info("rpc")
+        get_logger("test").error("model lost")
+
+        assert [line["event"] for line in pipe.lines] == ["rpc", "model lost"]
+
+
+async def test_lines_outside_of_a_loop_are_written_at_once() -> None:
+    configure_logs("info", log_format="json")
+    pipe = _Pipe()
+    with redirect_stdout(io.TextIOWrapper(pipe)):
+        await asyncio.to_thread(get_logger("test").info, "model loaded")
+
+        assert [line["event"] for line in pipe.lines] == ["model loaded"]

@@ -2,9 +2,9 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
+from functools import partial
 from time import monotonic
 from typing import Any, TypeAlias, cast
 
@@ -28,13 +28,6 @@ Context = grpc.aio.ServicerContext[Any, Any]
 Handler = Callable[[Any, Context], Awaitable[Any]]
 StreamHandler = Callable[[Any, Context], AsyncGenerator[Any, None]]
 MethodHandler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
-
-
-@dataclass(slots=True)
-class _Seen:
-    """What an RPC answered so far: the labels of its model."""
-
-    model: dict[str, str] = field(default_factory=dict)
 
 
 class RpcEdge(grpc.aio.ServerInterceptor):
@@ -82,34 +75,34 @@ class RpcEdge(grpc.aio.ServerInterceptor):
 
     def _answering(self, inner: Handler, method: str) -> Any:  # Any: as the stubs know it not
         async def outer(request: Any, context: Context) -> Any:  # Any: see Handler
-            async with self._edge(context, method) as seen:
-                response = await inner(request, context)
-                seen.model = _model_of(response)
-                return response
+            return await self._watch(context, method, partial(inner, request, context))
 
         return outer
 
     def _streaming(self, inner: StreamHandler, method: str) -> Any:  # Any: as above
-        # Not a generator itself: it would not be told of a deadline that passes between answers.
-        async def outer(request: Any, context: Context) -> None:  # Any: see Handler
-            async with self._edge(context, method), aclosing(inner(request, context)) as responses:
+        async def write_all(request: Any, context: Context) -> None:  # Any: see Handler
+            async with aclosing(inner(request, context)) as responses:
                 async for response in responses:
                     await context.write(response)
 
+        # Not a generator itself: it would not be told of a deadline that passes between answers.
+        async def outer(request: Any, context: Context) -> None:  # Any: see Handler
+            await self._watch(context, method, partial(write_all, request, context))
+
         return outer
 
-    @asynccontextmanager
-    async def _edge(self, context: Context, method: str) -> AsyncIterator[_Seen]:
-        """Make errors of what is done within statuses, and leave a log line and metrics of it."""
+    # Any: see Handler.
+    async def _watch(
+        self, context: Context, method: str, answer: Callable[[], Awaitable[Any]]
+    ) -> Any:
+        """Return the answer; make its errors statuses, leave a log line and metrics of it."""
         started_s = monotonic()
         structlog.contextvars.bind_contextvars(request_id=_request_id(context))
-        code = grpc.StatusCode.CANCELLED
-        seen = _Seen()
+        code, model = grpc.StatusCode.CANCELLED, {}
         self._count(1)
         try:
-            async with self._deadline(context):
-                yield seen
-            code = grpc.StatusCode.OK
+            response = await self._in_time(context, answer)
+            code, model = grpc.StatusCode.OK, _model_of(response)
         except MeshError as error:
             code = grpc.StatusCode[error.status]
             await abort(context, error)
@@ -117,9 +110,11 @@ class RpcEdge(grpc.aio.ServerInterceptor):
             code = grpc.StatusCode.INTERNAL
             _log.exception("rpc failed", method=method)
             await abort(context, MeshError("the service failed; report the request id"))
+        else:
+            return response
         finally:
             self._count(-1)
-            self._record(method, code, seconds=monotonic() - started_s, model=seen.model)
+            self._record(method, code, seconds=monotonic() - started_s, model=model)
 
     def _count(self, change: int) -> None:
         self._in_flight += change
@@ -133,8 +128,8 @@ class RpcEdge(grpc.aio.ServerInterceptor):
             self._metrics.model_answers.labels(method=method, **model).inc()
         _log.info("rpc", method=method, code=code.name, seconds=round(seconds, 4), **model)
 
-    @asynccontextmanager
-    async def _deadline(self, context: Context) -> AsyncIterator[None]:
+    # Any: see Handler.
+    async def _in_time(self, context: Context, answer: Callable[[], Awaitable[Any]]) -> Any:
         if self._in_flight > self._max_concurrent_rpcs:
             raise Overloaded(
                 f"{self._max_concurrent_rpcs} requests are being answered already; try again later"
@@ -143,7 +138,7 @@ class RpcEdge(grpc.aio.ServerInterceptor):
         timeout_s = self._default_deadline_s if remaining_s is None else remaining_s
         try:
             async with asyncio.timeout(timeout_s):
-                yield
+                return await answer()
         except TimeoutError as error:
             raise DeadlineExceeded(f"no answer within the deadline of {timeout_s:.1f} s") from error
 

@@ -1,11 +1,14 @@
 """Structured logs on stdout: JSON for machines, text on a terminal, never an image's content."""
 
+import asyncio
 import logging
 import sys
 from typing import Literal
 
 import structlog
 from structlog.typing import FilteringBoundLogger
+
+WRITTEN_WITHIN_S = 0.05
 
 
 def configure_logs(level: str, *, log_format: Literal["auto", "json", "text"]) -> None:
@@ -24,7 +27,7 @@ def configure_logs(level: str, *, log_format: Literal["auto", "json", "text"]) -
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.WriteLoggerFactory(),
+        logger_factory=_Lines(),
         cache_logger_on_first_use=False,
     )
     # Libraries log through the standard module: their warnings are worth a line, no more.
@@ -35,3 +38,40 @@ def get_logger(name: str) -> FilteringBoundLogger:
     """Return the logger of one part of the mesh, such as "vision"."""
     logger: FilteringBoundLogger = structlog.get_logger(part=name)
     return logger
+
+
+class _Lines:
+    """Writes log lines, those of a moment together: with each write another thread has its turn.
+
+    Errors, and what is logged outside of an event loop, are written at once. It is its own factory,
+    as structlog asks for one.
+    """
+
+    def __init__(self) -> None:
+        self._flushing_in: asyncio.AbstractEventLoop | None = None
+
+    def __call__(self, *_: object) -> "_Lines":
+        return self
+
+    def info(self, line: str) -> None:
+        sys.stdout.write(line + "\n")
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            sys.stdout.flush()
+            return
+        if self._flushing_in is not loop:
+            self._flushing_in = loop
+            loop.call_later(WRITTEN_WITHIN_S, self._flush)
+
+    debug = warning = info
+
+    def error(self, line: str) -> None:
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+
+    critical = exception = error
+
+    def _flush(self) -> None:
+        self._flushing_in = None
+        sys.stdout.flush()
