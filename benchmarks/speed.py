@@ -29,6 +29,7 @@ from benchmarks.machine import describe_machine
 from benchmarks.peak_memory import PeakMemory, measure_services
 from colorize.encoding import encode_within
 from colorize.model import Colorizer
+from modelkit.devices import Device
 from modelkit.images import ImageLimits, RgbImage, decode_image
 from modelkit.manifest import find_model, load_manifest
 from servicekit.limits import MAX_IMAGE_BYTES
@@ -192,7 +193,7 @@ def print_tables(timings: list[Timing], peaks: list[PeakMemory]) -> None:
 
 def _load_colorizer(models_dir: Path) -> Colorizer:
     found = find_model(load_manifest("colorize"), "colorize", models_dir=models_dir)
-    return Colorizer(found.path, device="cpu")
+    return Colorizer(found.path, device=Device())
 
 
 def _decode(content: bytes) -> RgbImage:

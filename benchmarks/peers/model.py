@@ -9,6 +9,7 @@ The scripted model does what each request says: a word and a name, such as `pois
     die NAME        raises SystemExit, which ends a thread or a process
     crash NAME      ends the process, as a fault in native code does
     hold NAME       takes a second
+    hang NAME       takes a minute
 """
 
 import os
@@ -20,10 +21,12 @@ from typing import Any, Protocol
 import torch
 
 from benchmarks.peers.orders import Orders
+from modelkit.devices import Device
 from modelkit.images import ImageLimits, decode_image
 from vision.classifier import ResidualClassifier
 
-BATCH_S, ITEM_S, HOLD_S = 0.060, 0.005, 1.0  # as a model on a small GPU
+BATCH_S, ITEM_S = 0.060, 0.005  # as a model on a small GPU
+HOLD_S, HANG_S = 1.0, 60.0
 ECHOED_BYTES = 4
 
 
@@ -56,7 +59,7 @@ class PhotoClassifier:
 
     def __init__(self, weights: str) -> None:
         torch.set_num_threads(1)
-        self._classifier = ResidualClassifier(Path(weights), device="cpu")
+        self._classifier = ResidualClassifier(Path(weights), device=Device())
         self._limits = ImageLimits()
 
     def prepare(self, body: bytes) -> Any:
@@ -84,6 +87,8 @@ class Actor:
         with self._executed.open("a", encoding="utf-8") as file:
             file.writelines(f"{line}\n" for line in lines)
         words = {line.split()[0] for line in lines}
+        if "hang" in words:
+            time.sleep(HANG_S)
         time.sleep(HOLD_S if "hold" in words else BATCH_S + ITEM_S * len(lines))
         if "crash" in words:
             os._exit(1)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from modelkit.devices import Device
 from modelkit.images import RgbImage
 from models.training.pictures import read_archive, read_classes
 from models.training.scoring import score_classifier
@@ -24,7 +25,7 @@ def main() -> None:
     torch.set_num_threads(1)
     folder = arguments.data / "tiny-imagenet"
     classes = read_classes(folder / "classes.tsv")
-    classifier = ResidualClassifier(arguments.weights, device="cpu")
+    classifier = ResidualClassifier(arguments.weights, device=Device())
 
     def classify(picture: RgbImage) -> Mapping[str, float]:
         return {label.tag: label.confidence for label in classifier.classify(picture)}

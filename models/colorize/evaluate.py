@@ -13,6 +13,7 @@ from PIL import Image
 
 from colorize.model import Colorizer
 from colorize.pixels import to_lab
+from modelkit.devices import Device
 from modelkit.images import RgbImage
 
 _WEIGHTS = Path("services/colorize/src/colorize/weights/colorize.safetensors")
@@ -26,7 +27,7 @@ def main() -> None:
     parser.add_argument("--photos", type=Path, required=True, help="a zip of JPEG files")
     parser.add_argument("--weights", type=Path, default=_WEIGHTS)
     arguments = parser.parse_args()
-    colorizer = Colorizer(arguments.weights, device="cpu")
+    colorizer = Colorizer(arguments.weights, device=Device())
     rows = [
         _compare(photo, colorizer.colorize(grey_copy(photo)))
         for photo in read_photos(arguments.photos)

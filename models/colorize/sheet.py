@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 
 from colorize.model import Colorizer
+from modelkit.devices import Device
 
 _WEIGHTS = Path("services/colorize/src/colorize/weights/colorize.safetensors")
 _SHEET = Path("docs/colorized.jpg")
@@ -24,7 +25,7 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, default=_WEIGHTS)
     parser.add_argument("--sheet", type=Path, default=_SHEET)
     arguments = parser.parse_args()
-    colorizer = Colorizer(arguments.weights, device="cpu")
+    colorizer = Colorizer(arguments.weights, device=Device())
     pairs = [draw_pair(path, colorizer) for path in sorted(arguments.photos.glob("*.jpg"))]
     draw_sheet(pairs).save(arguments.sheet, quality=_QUALITY)
 

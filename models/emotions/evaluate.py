@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from modelkit.devices import Device
 from modelkit.images import RgbImage
 from models.training.pictures import read_archive
 from models.training.scoring import score_classifier
@@ -25,7 +26,7 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, default=_WEIGHTS)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    classifier = EmotionClassifier(arguments.weights, device="cpu")
+    classifier = EmotionClassifier(arguments.weights, device=Device())
 
     def classify(picture: RgbImage) -> Mapping[str, float]:
         emotions = classifier.classify_face(picture, _WITHOUT_MARGIN)

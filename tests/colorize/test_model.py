@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from colorize.merging import make_guide, merge_chroma
 from colorize.model import Colorizer
 from colorize.pixels import is_coloured, lightness_of, resize
+from modelkit.devices import Device
 from modelkit.images import RgbImage
 
 WEIGHTS = Path(str(files("colorize") / "weights" / "colorize.safetensors"))
@@ -18,7 +19,7 @@ WEIGHTS = Path(str(files("colorize") / "weights" / "colorize.safetensors"))
 
 @pytest.fixture(scope="module")
 def colorizer() -> Colorizer:
-    return Colorizer(WEIGHTS, device="cpu")
+    return Colorizer(WEIGHTS, device=Device())
 
 
 def landscape(height: int = 240, width: int = 320) -> RgbImage:
@@ -145,3 +146,12 @@ def test_shipped_weights_answer_as_they_did(colorizer: Colorizer) -> None:
     sky, ground = coloured[20:60, 40:280, 1:], coloured[180:220, 40:280, 1:]
     assert sky.mean(axis=(0, 1)) == pytest.approx([-0.77, -2.91], abs=0.3)
     assert ground.mean(axis=(0, 1)) == pytest.approx([1.36, -18.86], abs=0.3)
+
+
+def test_lower_precision_gives_nearly_the_same_colours(colorizer: Colorizer) -> None:
+    other = Colorizer(WEIGHTS, device=Device("cpu", "bfloat16"))
+
+    shift = np.abs(lab(other.colorize(landscape())) - lab(colorizer.colorize(landscape())))
+
+    assert 0 < shift.mean() < 0.3
+    assert shift.max() < 4

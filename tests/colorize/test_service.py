@@ -126,6 +126,21 @@ async def test_coloured_picture_keeps_its_colours(stub: "rpc.ColorizeServiceAsyn
     assert answer.model.name == "tiny-colorizer"
 
 
+async def test_answer_names_a_precision_that_is_not_the_usual_one() -> None:
+    async with running(device="cpu", precision="bfloat16") as stub:
+        answer = await stub.Colorize(pb.ColorizeRequest(image=encode_image(GREY, "image/png")))
+
+    assert answer.model.device == "cpu/bfloat16"
+
+
+async def test_precision_that_the_device_lacks_is_told() -> None:
+    async with running(device="cpu", precision="float16") as stub:
+        image = encode_image(GREY, "image/png")
+        code, reason = await failure(stub.Colorize(pb.ColorizeRequest(image=image)))
+
+    assert (code, reason) == (grpc.StatusCode.FAILED_PRECONDITION, "not_installed")
+
+
 async def test_orientation_is_applied_and_metadata_dropped(
     stub: "rpc.ColorizeServiceAsyncStub",
 ) -> None:

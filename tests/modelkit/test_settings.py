@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from modelkit.settings import ModelServiceSettings
+from modelkit.settings import ModelServiceSettings, TorchServiceSettings
 
 
 def test_defaults_need_no_setting_but_the_ports() -> None:
@@ -28,3 +28,15 @@ def test_all_wrong_values_are_told_at_once() -> None:
         "max_waiting",
         "threads",
     }
+
+
+def test_torch_computes_in_float32_unless_told_otherwise() -> None:
+    settings = TorchServiceSettings(port=0, metrics_port=0)
+
+    assert (settings.precision, settings.gpu_memory_fraction) == ("float32", 1.0)
+
+
+@pytest.mark.parametrize("wrong", [{"precision": "int8"}, {"gpu_memory_fraction": 0}])
+def test_precision_and_share_of_memory_are_checked(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        TorchServiceSettings.model_validate({"port": 0, "metrics_port": 0, **wrong})

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from colorize.model import Colorizer
+from modelkit.devices import Device
 from vision.classifier import ResidualClassifier
 from vision.emotions import EMOTIONS, EmotionClassifier
 from vision.geometry import Box
@@ -63,7 +64,7 @@ def train(task: str, data: Path, out: Path) -> Path:
 def test_classify_is_trained_and_loads(data: Path, tmp_path: Path) -> None:
     weights = train("classify", data, tmp_path)
 
-    labels = ResidualClassifier(weights, device="cpu").classify(np.zeros((64, 64, 3), np.uint8))
+    labels = ResidualClassifier(weights, device=Device()).classify(np.zeros((64, 64, 3), np.uint8))
 
     assert sorted(label.tag for label in labels) == [f"thing {name}" for name in CLASSES]
 
@@ -72,7 +73,7 @@ def test_emotions_are_trained_and_load(data: Path, tmp_path: Path) -> None:
     weights = train("emotions", data, tmp_path)
 
     face = np.zeros((64, 64, 3), np.uint8)
-    emotions = EmotionClassifier(weights, device="cpu").classify_face(face, Box(8, 8, 56, 56))
+    emotions = EmotionClassifier(weights, device=Device()).classify_face(face, Box(8, 8, 56, 56))
 
     assert {emotion.name for emotion in emotions} == set(EMOTIONS)
 
@@ -82,4 +83,4 @@ def test_colorize_is_trained_and_loads(data: Path, tmp_path: Path) -> None:
 
     photo = np.full((40, 60, 3), 90, np.uint8)
 
-    assert Colorizer(weights, device="cpu").colorize(photo).shape == (40, 60, 3)
+    assert Colorizer(weights, device=Device()).colorize(photo).shape == (40, 60, 3)

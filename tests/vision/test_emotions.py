@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from modelkit.devices import Device
 from modelkit.images import RgbImage
 from vision.emotions import EMOTIONS, EmotionClassifier, cut_face, normalise_faces
 from vision.geometry import Box
@@ -16,7 +17,7 @@ WEIGHTS = Path(str(files("vision") / "weights" / "emotions.safetensors"))
 
 @pytest.fixture(scope="module")
 def classifier() -> EmotionClassifier:
-    return EmotionClassifier(WEIGHTS, device="cpu")
+    return EmotionClassifier(WEIGHTS, device=Device())
 
 
 def steps(height: int, width: int) -> RgbImage:
@@ -95,8 +96,10 @@ def test_read_only_pixels_are_accepted(classifier: EmotionClassifier) -> None:
     assert len(classifier.classify_face(image, Box(10, 10, 110, 110))) == 7
 
 
-def test_many_faces_together_get_the_emotions_they_get_alone(classifier: EmotionClassifier) -> None:
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_many_faces_together_get_the_emotions_they_get_alone(precision: str) -> None:
     """More than fit into one look of the network."""
+    classifier = EmotionClassifier(WEIGHTS, device=Device("cpu", precision))
     boxes = [Box(11 + n, 11, 109, 109 - n) for n in range(40)]
 
     together = classifier.classify_faces(smile(), boxes)
@@ -119,3 +122,14 @@ def test_shipped_weights_answer_as_they_did(classifier: EmotionClassifier) -> No
     assert [emotion.name for emotion in best] == ["Happy", "Neutral", "Surprise"]
     confidences = [emotion.confidence for emotion in best]
     assert confidences == pytest.approx([0.934, 0.044, 0.010], abs=0.01)
+
+
+def test_lower_precision_answers_nearly_alike(classifier: EmotionClassifier) -> None:
+    other = EmotionClassifier(WEIGHTS, device=Device("cpu", "bfloat16"))
+    box = Box(11, 11, 109, 109)
+
+    expected = {one.name: one.confidence for one in classifier.classify_face(smile(), box)}
+    emotions = {one.name: one.confidence for one in other.classify_face(smile(), box)}
+
+    assert emotions == pytest.approx(expected, abs=0.03)
+    assert emotions != expected

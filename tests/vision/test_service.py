@@ -202,6 +202,16 @@ async def test_missing_models_fail_their_calls_and_not_the_service(tmp_path: Pat
     assert ["mobilenet-edgetpu" in failures[0][2], "yunet" in failures[1][2]] == [True, True]
 
 
+async def test_answers_name_a_precision_that_is_not_the_usual_one(tmp_path: Path) -> None:
+    async with running(tmp_path, device="cpu", precision="bfloat16") as channel:
+        labels = await call(channel, "Classify", RAMP)
+        faces = await call(channel, "DetectEmotions", RAMP)
+        nudity = await call(channel, "DetectNudity", RAMP)
+
+    models = (labels.model, faces.model, faces.face_model, nudity.model)
+    assert [model.device for model in models] == ["cpu/bfloat16", "cpu/bfloat16", "cpu", "cpu"]
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="every model has its device here")
 async def test_one_missing_model_leaves_the_others(tmp_path: Path) -> None:
     """Told to use a device that is not there, the models of torch are missing, the other is not."""

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from typing import Generic, TypeAlias, TypeVar
 
 from modelkit.execution import ModelLost
+from servicekit.errors import Overloaded
 from servicekit.telemetry import TaskMetrics
+
+_TOO_LARGE = "too large for the memory that is free; send a smaller picture or try again later"
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -50,7 +53,7 @@ class Batcher(Generic[Item, Answer]):
     Measured against waiting for a fuller batch, that is never worse above 40 % load and faster
     below: batches grow by themselves as load does. One batch runs at a time. When it fails, its
     halves are tried alone, and theirs, until the item that cannot be answered stands alone and
-    gets the error; running out of memory is such a failure.
+    gets the error. One that is too large for the memory even alone is Overloaded.
 
     It knows no bound, no turn and no deadline: its items come from a `FairLine`. Its clock is that
     of the event loop.
@@ -78,6 +81,7 @@ class Batcher(Generic[Item, Answer]):
 
         Raises:
             ModelLost: The model was lost while the batch ran.
+            Overloaded: The memory does not hold the item.
         """
         loop = asyncio.get_running_loop()
         job = _Job[Item, Answer](item, size_bytes, loop.time(), loop.create_future())
@@ -128,7 +132,7 @@ class Batcher(Generic[Item, Answer]):
         # The edge of the models: whatever one raises is the fault of one item.
         except Exception as error:  # noqa: BLE001
             if len(batch) == 1:
-                _fail(batch[0], error)
+                _fail(batch[0], Overloaded(_TOO_LARGE) if isinstance(error, MemoryError) else error)
                 return
             middle = len(batch) // 2
             for half in (batch[:middle], batch[middle:]):

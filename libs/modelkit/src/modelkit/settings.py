@@ -12,6 +12,7 @@ from servicekit.settings import ServiceSettings
 DEFAULT_MODELS_DIR = Path("~/.cache/imagemesh/models")
 
 Folder: TypeAlias = Annotated[Path, AfterValidator(Path.expanduser)]
+Precision: TypeAlias = Literal["float32", "bfloat16", "float16"]
 Threads: TypeAlias = Annotated[int, AfterValidator(lambda told: told or joblib.cpu_count())]
 
 # One variable for all services and the command: what one pulls, the others must find.
@@ -71,6 +72,23 @@ class ModelServiceSettings(ServiceSettings):
         le=1024,
         description="Processor threads that one model uses; 0 uses all cores that the container "
         "may use.",
+    )
+
+
+class TorchServiceSettings(ModelServiceSettings):
+    """The settings of a service whose own networks torch computes."""
+
+    precision: Precision = Field(
+        default="float32",
+        description="Numbers that torch computes in: bfloat16 is for GPUs and for processors with "
+        "AVX512-BF16 or AMX, others are slower with it; float16 is for GPUs only.",
+    )
+    gpu_memory_fraction: float = Field(
+        default=1.0,
+        gt=0,
+        le=1,
+        description="Share of the GPU's memory that torch may take; a batch that needs more is "
+        "halved.",
     )
 
 

@@ -88,7 +88,7 @@ class AlreadyExists(MeshError):
 
 
 class Overloaded(MeshError):
-    """A queue is full; the caller may try again later."""
+    """A queue or the memory is full; the caller may try again later."""
 
     status = "RESOURCE_EXHAUSTED"
     reason = "overloaded"

@@ -6,10 +6,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from colorize.merging import make_guide, merge_chroma
 from colorize.network import STRIDE_PX, annealed_mean, load_network
 from colorize.pixels import ReducedImage, lightness_of, resize
+from modelkit.devices import Device
 from modelkit.images import RgbImage
 
 # Short side that the network sees. On 250 photos 80 px has the least error, 112 px 1 % more.
@@ -37,11 +39,11 @@ class Colorizer:
 
     Args:
         weights: The safetensors file.
-        device: A torch device, "cpu" or "cuda".
+        device: Where it computes.
     """
 
-    def __init__(self, weights: Path, *, device: str) -> None:
-        self._device = torch.device(device)
+    def __init__(self, weights: Path, *, device: Device) -> None:
+        self._device = device
         self._network = load_network(weights, device=device)
 
     def colorize(self, image: RgbImage) -> RgbImage:
@@ -64,11 +66,14 @@ class Colorizer:
         Args:
             lightness: (height, width) float32, as `make_sketch` returns it.
         """
-        batch = torch.from_numpy(lightness / 50 - 1)[None, None].to(self._device)
-        with torch.inference_mode():
-            guess = annealed_mean(self._network(batch), self._network.colors, _TEMPERATURE)
-        chroma: NDArray[np.float32] = guess[0].permute(1, 2, 0).cpu().numpy()
+        batch = torch.from_numpy(lightness / 50 - 1)[None, None]
+        guess = self._device.compute(self._chroma, batch)
+        chroma: NDArray[np.float32] = guess[0].permute(1, 2, 0).numpy()
         return chroma
+
+    def _chroma(self, lightness: Tensor) -> Tensor:
+        logits = self._network(lightness.to(self._device.dtype))
+        return annealed_mean(logits, self._network.colors, _TEMPERATURE)
 
 
 def make_sketch(image: RgbImage) -> Sketch:

@@ -7,6 +7,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+from modelkit.devices import Device
+
 STRIDE_PX = 16  # the deepest features are this much smaller; input sides are multiples of it
 OUTPUT_STRIDE_PX = 2  # the answer is half the input's size
 _WIDTHS = (48, 96, 192, 256)
@@ -70,7 +72,7 @@ class ColorNetwork(nn.Module):
             larger = functional.interpolate(narrow, scale_factor=2.0, mode="nearest")
             merged = functional.relu(larger + self.laterals[index](levels[index]))
             features = functional.relu(self.merges[index](merged))
-        logits: Tensor = self.head(features)
+        logits: Tensor = self.head(features.to(self.head.weight.dtype))
         return logits
 
 
@@ -88,18 +90,17 @@ def annealed_mean(logits: Tensor, colors: Tensor, temperature: float) -> Tensor:
     return torch.einsum("nbhw,bc->nchw", shares, colors)
 
 
-def load_network(weights: Path, *, device: str) -> ColorNetwork:
+def load_network(weights: Path, *, device: Device) -> ColorNetwork:
     """Return the network with the weights of a safetensors file, ready to answer on the device.
 
     Args:
         weights: The safetensors file; float16 tensors are widened to float32.
-        device: A torch device, "cpu" or "cuda".
+        device: Where it is to compute.
     """
     tensors = {name: tensor.float() for name, tensor in load_file(weights).items()}
     network = ColorNetwork(tensors["colors"])
     network.load_state_dict(tensors)
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in its stubs
-    return network.eval().to(torch.device(device))
+    return device.place(network, head=network.head)
 
 
 class _Block(nn.Module):

@@ -20,7 +20,7 @@ from colorize.settings import ColorizeSettings
 from imagemesh.colorize.v1 import colorize_service_pb2 as pb
 from imagemesh.colorize.v1 import colorize_service_pb2_grpc as rpc
 from imagemesh.image.v1 import image_pb2
-from modelkit.devices import pick_device
+from modelkit.devices import open_device
 from modelkit.hosting import ModelHost
 from modelkit.images import DecodedImage, RgbImage
 from modelkit.loading import LoadedModel
@@ -138,8 +138,15 @@ def _load_colorizer(
         models_dir=settings.models_dir,
         profile=settings.profile,
     )
-    device = pick_device(settings.device)
-    return LoadedModel(Colorizer(found.path, device=device), found.entry, device)
+    device = open_device(
+        settings.device,
+        precision=settings.precision,
+        memory_fraction=settings.gpu_memory_fraction,
+    )
+    colorizer = Colorizer(found.path, device=device)
+    # So that no caller waits until a GPU has its kernels.
+    colorizer.colorize(np.zeros((64, 64, 3), np.uint8))
+    return LoadedModel(colorizer, found.entry, device.name)
 
 
 def _look(decoded: DecodedImage) -> _Picture:

@@ -3,10 +3,10 @@
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from modelkit.settings import ModelServiceSettings
+from modelkit.settings import TorchServiceSettings
 
 
-class ColorizeSettings(ModelServiceSettings):
+class ColorizeSettings(TorchServiceSettings):
     """What the colorize service can be told."""
 
     model_config = SettingsConfigDict(env_prefix="COLORIZE_", frozen=True)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from modelkit.devices import Device
 from modelkit.images import RgbImage
 from vision.labels import Label, rank_labels
 from vision.network import ResidualNetwork, load_network
@@ -31,11 +32,11 @@ class ResidualClassifier:
 
     Args:
         weights: The safetensors file; the tags of its classes are in the .tags.json file beside it.
-        device: A torch device, "cpu" or "cuda".
+        device: Where it computes.
     """
 
-    def __init__(self, weights: Path, *, device: str) -> None:
-        self._device = torch.device(device)
+    def __init__(self, weights: Path, *, device: Device) -> None:
+        self._device = device
         self._network = load_network(classification_network(), weights, device=device)
         tags = json.loads(weights.with_suffix(".tags.json").read_text(encoding="utf-8"))
         self._tags: list[str] = tags
@@ -64,10 +65,14 @@ class ResidualClassifier:
         squares = [torch.from_numpy(picture).permute(0, 3, 1, 2) for picture in pictures]
         # One square is seen in the mirror too: measured better than one look.
         views = [torch.cat([one, one.flip(-1)]) if len(one) == 1 else one for one in squares]
-        with torch.inference_mode():
-            logits = self._network(normalise_pictures(torch.cat(views).to(self._device)))
-            shares = logits.softmax(dim=1).cpu().split([len(view) for view in views])
+        answers = self._device.compute(self._confidences, torch.cat(views))
+        shares = torch.split(answers, [len(view) for view in views])
         return [rank_labels(self._tags, share.mean(dim=0).tolist()) for share in shares]
+
+    def _confidences(self, pictures: Tensor) -> Tensor:
+        numbers = normalise_pictures(pictures).to(self._device.dtype)
+        logits: Tensor = self._network(numbers)
+        return logits.softmax(dim=1)
 
 
 def classification_network() -> ResidualNetwork:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from modelkit.devices import Device
 from modelkit.images import RgbImage
 from vision.geometry import Box
 from vision.network import ResidualNetwork, load_network
@@ -39,11 +40,11 @@ class EmotionClassifier:
 
     Args:
         weights: The safetensors file.
-        device: A torch device, "cpu" or "cuda".
+        device: Where it computes.
     """
 
-    def __init__(self, weights: Path, *, device: str) -> None:
-        self._device = torch.device(device)
+    def __init__(self, weights: Path, *, device: Device) -> None:
+        self._device = device
         self._network = load_network(emotion_network(), weights, device=device)
 
     def classify_face(self, image: RgbImage, box: Box) -> list[Emotion]:
@@ -74,13 +75,15 @@ class EmotionClassifier:
 
     def _classify(self, faces: NDArray[np.uint8]) -> list[list[Emotion]]:
         """Return the emotions of (count, 48, 48) faces."""
-        pictures = torch.from_numpy(faces)[:, None].to(self._device)
-        both = torch.cat([pictures, pictures.flip(-1)])
-        with torch.inference_mode():
-            shares = self._network(normalise_faces(both)).softmax(dim=1)
-        # The mean over the face and its mirror image: measured better than the face alone.
-        confidences = (shares[: len(faces)] + shares[len(faces) :]) / 2
+        confidences = self._device.compute(self._confidences, torch.from_numpy(faces)[:, None])
         return [_rank(row) for row in confidences.tolist()]
+
+    def _confidences(self, pictures: Tensor) -> Tensor:
+        both = normalise_faces(torch.cat([pictures, pictures.flip(-1)])).to(self._device.dtype)
+        shares = self._network(both).softmax(dim=1)
+        # The mean over the face and its mirror image: measured better than the face alone.
+        mean: Tensor = (shares[: len(pictures)] + shares[len(pictures) :]) / 2
+        return mean
 
 
 def _rank(confidences: Sequence[float]) -> list[Emotion]:

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
+import numpy as np
 import torch
 
-from modelkit.devices import pick_device
+from modelkit.devices import Device, open_device
 from modelkit.images import RgbImage
 from modelkit.loading import LoadedModel
 from modelkit.manifest import InstalledModel, ModelEntry, find_model
@@ -22,6 +23,7 @@ from vision.settings import VisionSettings
 from vision.yunet import Yunet
 
 _FACE_NETWORKS: dict[str, type[CenterFace | Yunet]] = {"centerface": CenterFace, "yunet": Yunet}
+_BLANK: RgbImage = np.zeros((64, 64, 3), np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +64,10 @@ def load_classifier(
     if found.path.suffix == ".tflite":
         mobilenet = MobilenetClassifier(found.path, threads=settings.threads)
         return LoadedModel(mobilenet, found.entry, "cpu")
-    device = pick_device(settings.device)
-    return LoadedModel(ResidualClassifier(found.path, device=device), found.entry, device)
+    device = _open_device(settings)
+    classifier = ResidualClassifier(found.path, device=device)
+    classifier.classify(_BLANK)  # so that no caller waits until a GPU has its kernels
+    return LoadedModel(classifier, found.entry, device.name)
 
 
 def load_face_reader(
@@ -75,10 +79,11 @@ def load_face_reader(
         NotInstalled: A file, or the device that the emotion model is to run on, is not there.
     """
     found = _find("emotions", settings, entries)
-    device = pick_device(settings.device)
+    device = _open_device(settings)
     emotions = EmotionClassifier(found.path, device=device)
+    emotions.classify_face(_BLANK, Box(0, 0, *_BLANK.shape[:2]))  # as above
     faces = _load_face_detector(settings, entries)
-    return LoadedModel(FaceReader(faces, emotions), found.entry, device, parts=(faces,))
+    return LoadedModel(FaceReader(faces, emotions), found.entry, device.name, parts=(faces,))
 
 
 def load_nudity_scorer(
@@ -99,6 +104,14 @@ def _load_face_detector(
     found = _find("faces", settings, entries)
     network = _FACE_NETWORKS[found.entry.name](found.path, threads=settings.threads)
     return LoadedModel(FaceDetector(network), found.entry, "cpu")
+
+
+def _open_device(settings: VisionSettings) -> Device:
+    return open_device(
+        settings.device,
+        precision=settings.precision,
+        memory_fraction=settings.gpu_memory_fraction,
+    )
 
 
 def _find(task: str, settings: VisionSettings, entries: Sequence[ModelEntry]) -> InstalledModel:

@@ -8,6 +8,8 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+from modelkit.devices import Device
+
 
 class ResidualNetwork(nn.Module):
     """A small residual network: stem, stages of two-convolution blocks, mean, linear.
@@ -49,7 +51,8 @@ class ResidualNetwork(nn.Module):
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Return logits, (count, classes), for pictures (count, channels, height, width)."""
-        features = self.stages(functional.relu(self.stem(pictures))).mean(dim=(2, 3))
+        maps = self.stages(functional.relu(self.stem(pictures)))
+        features = maps.mean(dim=(2, 3), dtype=self.head.weight.dtype)
         # A product for each picture: one product for all rounds its sums by how many there are. The
         # convolutions round alike in any batch but one of a single picture.
         weights = self.head.weight.expand(len(features), -1, -1)
@@ -83,15 +86,14 @@ def _convolve(channels: int, width: int, *, stride: int) -> nn.Sequential:
     )
 
 
-def load_network(network: ResidualNetwork, weights: Path, *, device: str) -> ResidualNetwork:
+def load_network(network: ResidualNetwork, weights: Path, *, device: Device) -> ResidualNetwork:
     """Return the network with the weights of a safetensors file, ready to answer on the device.
 
     Args:
         network: A network of the shape that the file was trained with.
         weights: The safetensors file; float16 tensors are widened to float32.
-        device: A torch device, "cpu" or "cuda".
+        device: Where it is to compute.
     """
     tensors = {name: tensor.float() for name, tensor in load_file(weights).items()}
     network.load_state_dict(tensors)
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in its stubs
-    return network.eval().to(torch.device(device))
+    return device.place(network, head=network.head)

@@ -3,10 +3,10 @@
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from modelkit.settings import ModelServiceSettings
+from modelkit.settings import TorchServiceSettings
 
 
-class VisionSettings(ModelServiceSettings):
+class VisionSettings(TorchServiceSettings):
     """What the vision service can be told."""
 
     model_config = SettingsConfigDict(env_prefix="VISION_", frozen=True)

@@ -118,7 +118,7 @@ class Model(_message.Message):
     version: _builtins.str
     """Version of the model as in the service's models.toml, such as "1.0.0"."""
     device: _builtins.str
-    """Device that ran it: "cpu" or "cuda"."""
+    """Device that ran it, "cpu" or "cuda", with the precision where that is not float32: "cpu/bfloat16"."""
     def __init__(
         self,
         *,
