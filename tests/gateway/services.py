@@ -248,12 +248,13 @@ def model_info(task: str, *, model: Model = MODEL) -> ModelInfo:
 
 
 @asynccontextmanager
-async def serving_all(stage: Stage) -> AsyncIterator[dict[str, str]]:
+async def serving_all(stage: Stage, *, traced_to: str = "") -> AsyncIterator[dict[str, str]]:
     """Serve the three services and yield their addresses as settings of the gateway."""
+    settings = service_settings(traced_to=traced_to)
     async with AsyncExitStack() as stack:
         addresses = {}
         for name, service in services_of(stage).items():
-            port = await stack.enter_async_context(serving(service, service_settings()))
+            port = await stack.enter_async_context(serving(service, settings))
             addresses[f"{name}_address"] = f"127.0.0.1:{port}"
         yield addresses
 
@@ -274,9 +275,9 @@ def services_of(stage: Stage) -> dict[str, Service]:
     }
 
 
-def service_settings(*, port: int = 0) -> ServiceSettings:
+def service_settings(*, port: int = 0, traced_to: str = "") -> ServiceSettings:
     """Return settings of a service that drains at once."""
-    return ServiceSettings(port=port, metrics_port=0, drain_s=0)
+    return ServiceSettings(port=port, metrics_port=0, drain_s=0, otlp_endpoint=traced_to)
 
 
 async def _load() -> None:

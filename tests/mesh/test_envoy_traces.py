@@ -1,72 +1,98 @@
-"""Envoy sends traces where the collector is, and only when it is told to."""
+"""One trace leads through Envoy, the gateway and a service, when Envoy is told to make its part."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import grpc
-import pytest
+import aiohttp
 
-from benchmarks.running_envoy import http_client, running_envoy
-from scripts.envoy_on_loopback import free_ports, new_places
+from benchmarks.running_envoy import http_client, running_envoy, until_healthy
+from gateway.hosting.hosted import RESULTS_PATH
+from scripts.envoy_on_loopback import new_places
+from scripts.ports import free_ports
+from tests.collector import CollectedSpan, Collector, collecting
+from tests.gateway.running import Gateway, gateway_settings, running
+from tests.gateway.services import serving_all
+from tests.gateway.stage import Stage
+from tests.gateway.uploads import base64
 
 README = Path(__file__).parents[2] / "deploy" / "README.md"
-COLLECTOR = "opentelemetry.proto.collector.trace.v1.TraceService"
-NOBODY = ("gateway", "authz", "colorize", "ocr", "vision")
-ENOUGH = 10  # requests; Envoy sends five spans at once
+CLASSIFY = "imagemesh.vision.v1.VisionService/Classify"
+CANARY = "sesame"
 
 
-class Collector:
-    """Takes spans.
+@dataclass(frozen=True, slots=True)
+class Front:
+    """Envoy before a gateway and a service, all of them traced.
 
     Attributes:
-        got: set when the first came.
+        http: a client of the public port.
+        gateway: has the key.
     """
 
-    def __init__(self) -> None:
-        self.got = asyncio.Event()
+    http: aiohttp.ClientSession
+    gateway: Gateway
 
-    async def export(self, request: bytes, _: Any) -> bytes:  # Any: a context of bytes
-        """Take what Envoy sends."""
-        if b"service.name" in request and b"/healthz" in request:
-            self.got.set()
-        return b""
+    async def classify(self) -> None:
+        """Ask for labels through Envoy."""
+        body, headers = {"image": base64()}, {"X-API-Key": self.gateway.key}
+        async with self.http.post("/api/v1/classify", json=body, headers=headers) as answer:
+            assert answer.status == 200, await answer.text()
 
 
 @asynccontextmanager
-async def collecting(collector: Collector) -> AsyncIterator[int]:
-    """Serve the collector and yield its port."""
-    handler: Any = grpc.unary_unary_rpc_method_handler(collector.export)  # Any: it is a coroutine
-    server = grpc.aio.server()
-    server.add_generic_rpc_handlers(
-        (grpc.method_handlers_generic_handler(COLLECTOR, {"Export": handler}),)
-    )
-    port = server.add_insecure_port("127.0.0.1:0")
-    await server.start()
-    try:
-        yield port
-    finally:
-        await server.stop(None)
+async def traced(
+    folder: Path, collector: Collector, *, options: tuple[str, ...]
+) -> AsyncIterator[Front]:
+    """Run them; the gateway reaches the service through Envoy too."""
+    inner, authz, colorize, ocr = free_ports(4)
+    async with serving_all(Stage(), traced_to=collector.url) as addresses:
+        own = int(addresses["vision_address"].rpartition(":")[2])
+        settings = gateway_settings(
+            folder, otlp_endpoint=collector.url, vision_address=f"127.0.0.1:{inner}"
+        )
+        async with running(settings) as gateway:
+            upstreams = {"vision": [own], "colorize": [colorize], "ocr": [ocr], "authz": [authz]}
+            upstreams["gateway"] = [int(gateway.url.rpartition(":")[2])]
+            upstreams["otel-collector"] = [collector.port]
+            places = new_places(folder, upstreams, ports={"mesh-vision": inner})
+            async with running_envoy(places, folder, options=options), http_client(places) as http:
+                await until_healthy(places, {"vision": 1, "gateway": 1})
+                yield Front(http, gateway)
 
 
-@pytest.mark.parametrize("is_told", [True, False])
-async def test_traces_are_sent_when_asked_for(tmp_path: Path, *, is_told: bool) -> None:
-    collector = Collector()
-    async with collecting(collector) as port:
-        nobody = {name: [one] for name, one in zip(NOBODY, free_ports(5), strict=True)}
-        places = new_places(tmp_path, {**nobody, "otel-collector": [port]})
-        options = ("--config-yaml", option_in_readme()) if is_told else ()
-        envoy = running_envoy(places, tmp_path, options=options)
-        async with envoy, http_client(places) as http:
-            for _ in range(ENOUGH):
-                async with http.get("/healthz") as answer:
-                    assert answer.status == 503  # there is no gateway
-            if is_told:
-                await asyncio.wait_for(collector.got.wait(), 20)
+async def test_one_trace_leads_through_all_of_them(tmp_path: Path) -> None:
+    told = ("--config-yaml", option_in_readme())
+    async with collecting() as collector, traced(tmp_path, collector, options=told) as front:
+        await front.classify()
+        async with front.http.get(f"{RESULTS_PATH}/{CANARY}?{CANARY}") as answer:
+            assert answer.status == 404
+        await collector.until("envoy", count=3)
 
-    assert collector.got.is_set() is is_told
+    answered = collector.of("vision", CLASSIFY)
+    asked = collector.of("gateway", CLASSIFY)
+    request = collector.of("gateway", "POST /api/v1/classify")
+    way = way_up(collector, answered)
+    assert [one.process for one in way] == ["vision", "envoy", "gateway", "gateway", "envoy"]
+    assert (way[2], way[3], way[4].parent_id) == (asked, request, "")
+    assert {one.trace_id for one in way} == {answered.trace_id}
+    sent = b"".join(collector.received)
+    assert CANARY.encode() not in sent
+    assert front.gateway.key.encode() not in sent
+
+
+async def test_envoy_that_is_not_told_decides_that_there_are_none(tmp_path: Path) -> None:
+    async with collecting() as collector, traced(tmp_path, collector, options=()) as front:
+        await front.classify()
+
+    assert collector.spans == []
+
+
+def way_up(collector: Collector, span: CollectedSpan) -> list[CollectedSpan]:
+    """Return a span and all those that it is within, one after the other."""
+    above = [one for one in collector.spans if one.span_id == span.parent_id]
+    return [span, *(way_up(collector, above[0]) if above else [])]
 
 
 def option_in_readme() -> str:

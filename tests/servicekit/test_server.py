@@ -1,7 +1,6 @@
 """The server as its callers and its operator meet it."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from typing import Any
 from urllib.request import urlopen
@@ -13,6 +12,7 @@ from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from imagemesh.ocr.v1 import ocr_service_pb2 as pb
 from imagemesh.ocr.v1 import ocr_service_pb2_grpc as rpc
+from scripts.ports import free_port
 from servicekit.client import open_channel
 from servicekit.server import serving
 from servicekit.settings import ServiceSettings
@@ -163,12 +163,6 @@ async def test_serves_only_once_the_models_are_loaded() -> None:
 
     assert before == health_pb2.HealthCheckResponse.NOT_SERVING
     assert after == health_pb2.HealthCheckResponse.SERVING
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 async def test_stop_ends_the_wait_for_the_models() -> None:

@@ -38,6 +38,18 @@ def test_all_faults_are_reported_at_once(
     ]
 
 
+@pytest.mark.parametrize("url", ["collector:4317", "grpc://collector:4317", "http://"])
+def test_collector_that_is_no_url_is_reported_by_its_own_name(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], url: str
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", url)
+
+    with pytest.raises(SystemExit):
+        load_settings(EchoSettings)
+
+    assert capsys.readouterr().err.startswith("setting OTEL_EXPORTER_OTLP_ENDPOINT: ")
+
+
 def test_settings_are_frozen() -> None:
     settings = EchoSettings()
 

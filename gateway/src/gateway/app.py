@@ -36,7 +36,9 @@ from gateway.requests.endpoints import ENDPOINTS, Endpoint
 from gateway.requests.handling import BATCH_PATH, Gate
 from gateway.requests.lookups import Lookups
 from gateway.settings import GatewaySettings
+from gateway.tracing import HttpSpans
 from servicekit.telemetry import HttpMetrics
+from servicekit.tracing.opening import Traces, open_traces
 
 Answer = Callable[[Request], Awaitable[Response]]
 LookUp = Callable[[Lookups, Request], Awaitable[Response]]
@@ -56,6 +58,7 @@ def build_app(
 ) -> Starlette:
     """Return the application; it opens and closes what it holds with its lifespan."""
     metrics = HttpMetrics()
+    traces = open_traces("gateway", settings)
     routes = [
         *(Route(endpoint.path, _post(endpoint), methods=["POST"]) for endpoint in ENDPOINTS),
         Route(BATCH_PATH, _batch, methods=["POST"]),
@@ -75,22 +78,29 @@ def build_app(
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[Mapping[str, Any]]:  # Any: Starlette's state
-        async with (
-            open_mesh(settings, credit=credit, clock=clock) as mesh,
-            serving_admin(mesh),
-            serving_authz(mesh),
-        ):
-            yield {"mesh": mesh, "gate": Gate(mesh), "lookups": Lookups(mesh)}
+        try:
+            async with (
+                open_mesh(settings, credit=credit, clock=clock, traces=traces) as mesh,
+                serving_admin(mesh),
+                serving_authz(mesh),
+            ):
+                yield {"mesh": mesh, "gate": Gate(mesh), "lookups": Lookups(mesh)}
+        finally:
+            await traces.close()
 
     app = Starlette(
         routes=routes,
-        middleware=[Middleware(HttpEdge, metrics=metrics)],
+        middleware=[*_span_makers(traces), Middleware(HttpEdge, metrics=metrics)],
         exception_handlers={Problem: render_problem, HTTPException: render_http_exception},
         lifespan=lifespan,
     )
     # A path with a slash too many is no path of the contract: 404, not a redirect.
     app.router.redirect_slashes = False
     return app
+
+
+def _span_makers(traces: Traces) -> list[Middleware]:
+    return [] if traces.serving is None else [Middleware(HttpSpans, serving=traces.serving)]
 
 
 def _post(endpoint: Endpoint) -> Answer:

@@ -1,7 +1,7 @@
 """The services behind the gateway: their channels, calls, health, and their errors as problems."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
@@ -67,7 +67,9 @@ class Backends:
 
 
 @asynccontextmanager
-async def open_backends(settings: GatewaySettings) -> AsyncIterator[Backends]:
+async def open_backends(
+    settings: GatewaySettings, *, interceptors: Sequence[grpc.aio.ClientInterceptor] = ()
+) -> AsyncIterator[Backends]:
     """Open one channel to each service; they connect on first use and reconnect by themselves."""
     addresses = {
         "colorize": settings.colorize_address,
@@ -76,7 +78,7 @@ async def open_backends(settings: GatewaySettings) -> AsyncIterator[Backends]:
     }
     async with AsyncExitStack() as stack:
         channels = {
-            name: await stack.enter_async_context(open_channel(address))
+            name: await stack.enter_async_context(open_channel(address, interceptors=interceptors))
             for name, address in addresses.items()
         }
         yield Backends(

@@ -70,7 +70,7 @@ class HttpEdge:
         except ClientDisconnect:
             status = CLIENT_GONE
         except Exception:  # noqa: BLE001 - the edge: no stack may leave the process
-            _log.exception("request failed", route=_route(scope))
+            _log.exception("request failed", route=route_of(scope))
             if status == 0:
                 await _internal(request_id)(scope, receive, send_marked)
         finally:
@@ -78,7 +78,7 @@ class HttpEdge:
             self._record(scope, status, seconds=monotonic() - started_s)
 
     def _record(self, scope: Scope, status: int, *, seconds: float) -> None:
-        route = _route(scope)
+        route = route_of(scope)
         self._metrics.http_seconds.labels(route, str(status)).observe(seconds)
         _log.info(
             "request",
@@ -96,8 +96,8 @@ def _with_headers(headers: Iterable[RawHeader], added: Mapping[str, str]) -> lis
     return [*(header for header in headers if header[0].lower() not in names), *raw]
 
 
-def _route(scope: Scope) -> str:
-    """Return the path as its route has it, so that metrics and logs hold no name of a result."""
+def route_of(scope: Scope) -> str:
+    """Return the path as its route has it, so that nothing that is kept holds a result's name."""
     route = scope.get("route")
     return str(route.path) if isinstance(route, Route) else "other"
 

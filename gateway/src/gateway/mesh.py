@@ -29,6 +29,7 @@ from gateway.jobs.store import JobStore
 from gateway.jobs.webhooks import Webhooks, sending
 from gateway.settings import GatewaySettings
 from servicekit.logs import get_logger
+from servicekit.tracing.opening import Traces
 
 _SWEEP_EVERY_S = 3600.0  # an expired picture is refused at once; its bytes go within the hour
 
@@ -59,7 +60,11 @@ class Mesh:
 
 @asynccontextmanager
 async def open_mesh(
-    settings: GatewaySettings, *, credit: Credits | None = None, clock: Clock = utc_now
+    settings: GatewaySettings,
+    *,
+    credit: Credits | None = None,
+    clock: Clock = utc_now,
+    traces: Traces,
 ) -> AsyncIterator[Mesh]:
     """Open all that the gateway needs and close it again; the services need not be up."""
     async with AsyncExitStack() as stack:
@@ -74,7 +79,8 @@ async def open_mesh(
         limits = FetchLimits(total_s=settings.fetch_timeout_s)
         fetcher = ImageFetcher(limits, allow=settings.fetch_allow)
         stack.push_async_callback(fetcher.close)
-        backends = await stack.enter_async_context(open_backends(settings))
+        opening = open_backends(settings, interceptors=traces.channel)
+        backends = await stack.enter_async_context(opening)
         await stack.enter_async_context(_sweeping(results))
         books = await stack.enter_async_context(_books(engine, settings, clock))
         rates = RateLimits(

@@ -9,6 +9,7 @@ from modelkit.decoding import Decoder
 from modelkit.images import ImageLimits
 from modelkit.loading import LoadedModel, ModelSlot, SlotLimits
 from modelkit.settings import ModelServiceSettings
+from modelkit.tracing import TracedDecoder
 from servicekit.health import Health
 from servicekit.telemetry import ModelMetrics, ServiceMetrics
 
@@ -28,7 +29,8 @@ class ModelHost:
         self._settings = settings
         self.health = Health()
         self.metrics = ServiceMetrics()
-        self.decoder = Decoder(
+        decoder = TracedDecoder if settings.otlp_endpoint else Decoder
+        self.decoder: Decoder = decoder(
             ImageLimits(max_pixels=settings.max_image_pixels), threads=settings.decode_threads
         )
         self._model_metrics = ModelMetrics(self.metrics.registry)
@@ -66,6 +68,7 @@ class ModelHost:
             ),
             metrics=self._model_metrics.of(task),
             health=self.health,
+            is_traced=bool(settings.otlp_endpoint),
         )
         self._slots.append(slot)
         return slot

@@ -9,6 +9,7 @@ from modelkit.batching import Batcher, BatchLimits
 from modelkit.execution import ModelLost, ModelThread
 from modelkit.lines import FairLine
 from modelkit.manifest import ModelEntry
+from modelkit.tracing import TracedBatcher, TracedLine
 from servicekit.errors import NotInstalled, Unavailable
 from servicekit.health import Health
 from servicekit.logs import get_logger
@@ -77,6 +78,7 @@ class ModelSlot(Generic[Loaded, Item, Answer]):
         limits: What its requests may take.
         metrics: Of this task.
         health: Where the slot says that its model is lost, or back.
+        is_traced: Whether requests leave spans.
     """
 
     def __init__(
@@ -88,6 +90,7 @@ class ModelSlot(Generic[Loaded, Item, Answer]):
         limits: SlotLimits,
         metrics: TaskMetrics,
         health: Health,
+        is_traced: bool = False,
     ) -> None:
         self._task = task
         self._load = load
@@ -95,10 +98,17 @@ class ModelSlot(Generic[Loaded, Item, Answer]):
         self._max_run_s = limits.max_run_s
         self._metrics = metrics
         self._health = health
-        self._line = FairLine(
+        self._line: FairLine | TracedLine = FairLine(
             task, places=limits.places, max_waiting=limits.max_waiting, metrics=metrics
         )
-        self._batcher = Batcher[Item, Answer](self._run, limits=limits.batch, metrics=metrics)
+        self._batcher: Batcher[Item, Answer] | TracedBatcher[Item, Answer] = Batcher(
+            self._run, limits=limits.batch, metrics=metrics
+        )
+        if is_traced:
+            self._line = TracedLine(self._line, task)
+            self._batcher = TracedBatcher(
+                self._run, task=task, limits=limits.batch, metrics=metrics
+            )
         self._thread: ModelThread | None = None
         self._loaded: Loaded | None = None
         self._missing: NotInstalled | None = None
@@ -188,6 +198,9 @@ class ModelSlot(Generic[Loaded, Item, Answer]):
             answers = await thread.run(self._compute, loaded, items, limit_s=self._max_run_s)
         except ModelLost as error:
             self._lose(thread, reason=str(error))
+            raise
+        except MemoryError as error:
+            log.warning("batch too large", task=self._task, items=len(items), reason=str(error))
             raise
         self._pause_s = 0.0
         return answers

@@ -1,6 +1,7 @@
 """Channels to the services of the mesh."""
 
 import json
+from collections.abc import Sequence
 from typing import Final
 
 import grpc
@@ -38,10 +39,12 @@ _OPTIONS: Final = (
 )
 
 
-def open_channel(address: str) -> grpc.aio.Channel:
+def open_channel(
+    address: str, *, interceptors: Sequence[grpc.aio.ClientInterceptor] = ()
+) -> grpc.aio.Channel:
     """Return a channel to `address` ("host:port"); it connects on first use, and again by itself.
 
     Messages up to 11 MiB pass; an RPC that fails with UNAVAILABLE is tried three times in all, on
     the next replica where the name has several. The caller gives every RPC its deadline.
     """
-    return grpc.aio.insecure_channel(address, options=_OPTIONS)
+    return grpc.aio.insecure_channel(address, options=_OPTIONS, interceptors=interceptors)

@@ -21,6 +21,7 @@ from servicekit.logs import configure_logs, get_logger
 from servicekit.memory import return_freed_memory
 from servicekit.settings import ServiceSettings
 from servicekit.telemetry import ServiceMetrics
+from servicekit.tracing.opening import Traces, open_traces
 
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
@@ -62,6 +63,11 @@ class Service:
     metrics: ServiceMetrics = field(default_factory=ServiceMetrics)
     interceptors: tuple[grpc.aio.ServerInterceptor, ...] = ()
 
+    @property
+    def member(self) -> str:
+        """Which member of the mesh it is, such as "vision"."""
+        return self.name.removeprefix("imagemesh.").partition(".")[0]
+
 
 def run(service: Service, settings: ServiceSettings) -> None:
     """Serve until SIGTERM or SIGINT, then drain."""
@@ -96,7 +102,8 @@ async def serving(
         RuntimeError: the port is taken.
     """
     health_servicer = health.aio.HealthServicer()
-    server = _build(service, settings, health_servicer=health_servicer)
+    traces = open_traces(service.member, settings)
+    server = _build(service, settings, health_servicer=health_servicer, traces=traces)
     port = server.add_insecure_port(f"{settings.host}:{settings.port}")
     await _set_health(health_servicer, service, is_serving=False)
     await server.start()
@@ -113,6 +120,7 @@ async def serving(
             mirroring.cancel()
         await health_servicer.enter_graceful_shutdown()
         await server.stop(settings.drain_s)
+        await traces.close()
         service.close()
 
 
@@ -121,13 +129,15 @@ def _build(
     settings: ServiceSettings,
     *,
     health_servicer: health.aio.HealthServicer,
+    traces: Traces,
 ) -> grpc.aio.Server:
     edge = RpcEdge(
         service.metrics,
         max_concurrent_rpcs=settings.max_concurrent_rpcs,
         default_deadline_s=settings.default_deadline_s,
     )
-    server = grpc.aio.server(interceptors=(edge, *service.interceptors), options=_OPTIONS)
+    interceptors = (*traces.server, edge, *service.interceptors)
+    server = grpc.aio.server(interceptors=interceptors, options=_OPTIONS)
     service.register(server)
     health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
     names = (service.name, health.SERVICE_NAME, reflection.SERVICE_NAME)

@@ -30,6 +30,13 @@ class ProcessSettings(BaseSettings):
         le=600,
         description="Longest wait for requests in flight after SIGTERM, in seconds.",
     )
+    otlp_endpoint: str = Field(
+        default="",
+        validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT",
+        pattern=r"^(https?://\S+)?$",  # empty, or an absolute URL
+        description="URL of the collector of traces, over gRPC, such as "
+        "http://otel-collector:4317; empty makes none. The other OTEL_ variables count then too.",
+    )
 
 
 class ServiceSettings(ProcessSettings):
@@ -60,7 +67,10 @@ def load_settings(cls: type[SettingsT]) -> SettingsT:
     except ValidationError as error:
         prefix = cls.model_config.get("env_prefix", "")
         for fault in error.errors():
-            name = prefix + "_".join(str(part) for part in fault["loc"]).upper()
+            name = "_".join(str(part) for part in fault["loc"]).upper()
+            # A variable without the prefix goes by its own name.
+            if fault["loc"] and fault["loc"][0] in cls.model_fields:
+                name = prefix + name
             got = "" if _is_secret(cls, fault["loc"]) else f" (got {fault['input']!r})"
             sys.stderr.write(f"setting {name}: {fault['msg']}{got}\n")
         sys.exit(2)

@@ -1,4 +1,4 @@
-"""Every metric of the mesh, declared once; dashboards and alerts use only these names."""
+"""Every metric and span of the mesh, named once; dashboards and alerts use only these names."""
 
 from dataclasses import dataclass, field
 
@@ -19,6 +19,23 @@ MODEL_CANCELLED = "imagemesh_model_cancelled"
 MODEL_LOSSES = "imagemesh_model_losses"
 HTTP_SECONDS = "imagemesh_http_seconds"
 HTTP_IN_FLIGHT = "imagemesh_http_in_flight"
+
+# What is done for one request, as spans within its own.
+SPAN_DECODE = "decode picture"
+SPAN_LINE = "wait in line"
+SPAN_BATCH = "wait for model"
+SPAN_RUN = "run model"
+
+# Attributes of spans; those that OpenTelemetry has names for are called so.
+SPAN_HTTP_METHOD = "http.request.method"
+SPAN_HTTP_ROUTE = "http.route"
+SPAN_HTTP_STATUS = "http.response.status_code"
+SPAN_RPC_SYSTEM = "rpc.system.name"
+SPAN_RPC_METHOD = "rpc.method"
+SPAN_RPC_STATUS = "rpc.response.status_code"
+SPAN_REQUEST_ID = "imagemesh.request_id"
+SPAN_TASK = "imagemesh.task"
+SPAN_BATCH_SIZE = "imagemesh.batch_size"
 
 # Where a request waits: for its turn to be prepared, and prepared for the model to be free.
 LINE, BATCH = "line", "batch"

@@ -1,0 +1,139 @@
+"""The steps that a request for a model leaves in its trace."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from time import monotonic
+
+import numpy as np
+import pytest
+
+from modelkit.decoding import Decoder
+from modelkit.hosting import ModelHost
+from modelkit.images import encode_image
+from modelkit.loading import ModelSlot
+from modelkit.settings import ModelServiceSettings
+from servicekit.tracing.steps import Attributes, following
+
+PICTURE = encode_image(np.zeros((10, 20, 3), np.uint8), "image/png")
+LINE = ("wait in line", {"imagemesh.task": "width"})
+DECODE: tuple[str, Attributes] = ("decode picture", {})
+
+
+def of_batch(name: str, size: int) -> tuple[str, Attributes]:
+    return name, {"imagemesh.task": "width", "imagemesh.batch_size": size}
+
+
+@dataclass
+class Noted:
+    """A trace that keeps its steps, and when each began and came."""
+
+    steps: list[tuple[str, Attributes]] = field(default_factory=list)
+    times_s: list[tuple[float, float]] = field(default_factory=list)
+
+    def describe(self, name: str, attributes: Attributes, *, has_failed: bool = False) -> None:
+        """Not asked for here."""
+        raise NotImplementedError
+
+    def add_step(self, name: str, *, began_s: float, attributes: Attributes) -> None:
+        """Keep it."""
+        self.steps.append((name, attributes))
+        self.times_s.append((began_s, monotonic()))
+
+
+@dataclass(frozen=True)
+class Widths:
+    """A service whose model says how wide pictures are, and fails on those that are not known."""
+
+    host: ModelHost
+    slot: ModelSlot[str, int, str]
+
+    async def ask(self, trace: Noted) -> str:
+        """Ask for the width of the picture."""
+
+        async def work(_: str) -> str:
+            width = await self.host.decoder.read(PICTURE, lambda decoded: decoded.pixels.shape[1])
+            return await self.slot.answer(width)
+
+        with following(trace):
+            return await self.slot.serve(work, caller="a", timeout_s=10)
+
+    async def answer(self, trace: Noted, width: int) -> str:
+        """Ask the model alone."""
+        with following(trace):
+            return await self.slot.answer(width)
+
+
+def widths(_: str, items: Sequence[int]) -> list[str]:
+    if 0 in items:
+        raise ValueError("no width")
+    return [f"{width} px" for width in items]
+
+
+@asynccontextmanager
+async def serving_widths(url: str) -> AsyncIterator[Widths]:
+    host = ModelHost(ModelServiceSettings(port=0, metrics_port=0, otlp_endpoint=url))
+    made = Widths(host, host.slot("width", lambda: "model", widths))
+    await host.load()
+    yield made
+    host.close()
+
+
+@pytest.fixture
+async def service() -> AsyncIterator[Widths]:
+    """Return one that is traced; its collector is for the server to know, not for its models."""
+    async with serving_widths("http://collector:4317") as made:
+        yield made
+
+
+async def test_request_leaves_every_step_in_order(service: Widths) -> None:
+    trace = Noted()
+
+    assert await service.ask(trace) == "20 px"
+    assert trace.steps == [
+        LINE,
+        DECODE,
+        of_batch("wait for model", 1),
+        of_batch("run model", 1),
+    ]
+    ends = [ended_s for _, ended_s in trace.times_s]
+    assert ends == sorted(ends)
+    assert all(began_s <= ended_s for began_s, ended_s in trace.times_s)
+
+
+async def test_each_request_of_a_batch_has_its_own_steps(service: Widths) -> None:
+    traces = [Noted(), Noted(), Noted()]
+
+    answers = await asyncio.gather(
+        *(service.answer(trace, width) for width, trace in enumerate(traces, start=1))
+    )
+
+    assert answers == ["1 px", "2 px", "3 px"]
+    for trace in traces:
+        assert trace.steps == [of_batch("wait for model", 3), of_batch("run model", 3)]
+
+
+async def test_batch_that_is_tried_again_in_halves_shows_each_run(service: Widths) -> None:
+    good, bad = Noted(), Noted()
+
+    answers = await asyncio.gather(
+        service.answer(good, 1), service.answer(bad, 0), return_exceptions=True
+    )
+
+    assert answers[0] == "1 px"
+    runs = [of_batch(name, size) for size in (2, 1) for name in ("wait for model", "run model")]
+    assert (good.steps, bad.steps) == (runs, runs)
+
+
+async def test_work_for_nobody_leaves_no_step(service: Widths) -> None:
+    assert await service.slot.answer(7) == "7 px"
+
+
+async def test_without_a_collector_models_are_served_as_ever() -> None:
+    trace = Noted()
+    async with serving_widths("") as service:
+        assert type(service.host.decoder) is Decoder
+        assert await service.ask(trace) == "20 px"
+
+    assert trace.steps == []
