@@ -3,9 +3,9 @@
     python -m benchmarks.answers [--pictures N] [--rounds N] [--photos FOLDER] [--services A,B]
 
 So many distinct pictures are sent one after the other, then all at once, so many rounds, to every
-RPC of every real service. They are drawn, with a word on each, or made of the photos of a folder.
-An answer must be the one that its picture had alone, byte for byte but for the seconds that it
-took: anything else is crossed or depends on its neighbours.
+RPC of every real service; as a document each has two pages. They are drawn, with a word on each, or
+made of the photos of a folder. An answer must be the one that its picture had alone, byte for byte
+but for the seconds that it took: anything else is crossed or depends on its neighbours.
 """
 
 import argparse
@@ -25,6 +25,7 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageFont
 from benchmarks.calls import CALLS, Call
 from benchmarks.machine import describe_machine
 from benchmarks.processes import serving
+from imagemesh.ocr.v1.ocr_service_pb2 import RecognizeDocumentResponse
 
 PACKAGES = ("grpcio", "numpy", "onnxruntime", "pillow", "simplejpeg", "torch")
 WIDTH_PX, HEIGHT_PX = 320, 120
@@ -133,8 +134,11 @@ async def _compare(
     return Agreement(rpc, rounds * len(pictures), len(known), crossed, other, seconds)
 
 
-def _to_bytes(answer: Any) -> bytes:  # Any: the answer of any RPC
-    answer.ClearField("seconds")
+def _to_bytes(answer: Any) -> bytes:  # Any: the answer of any RPC, or all of a stream
+    if isinstance(answer, list):
+        return b"".join(map(_to_bytes, answer))
+    timed = answer.page.read if isinstance(answer, RecognizeDocumentResponse) else answer
+    timed.ClearField("seconds")
     content: bytes = answer.SerializeToString(deterministic=True)
     return content
 

@@ -9,7 +9,7 @@ first two, servers run on one core and the client on the others:
     echo        a model that computes nothing, a picture of 100 KB: what the server itself costs
     classify    the classifier of the vision service: how near the server comes to a bare loop
     sleep       a model of 60 ms and 5 ms an item, callers who come by chance: how long they wait
-    robustness  poison, cancels, overload, death and SIGTERM: what becomes of the requests
+    robustness  poison, cancels, overload, death, hanging and SIGTERM: what becomes of requests
 """
 
 import argparse

@@ -38,10 +38,12 @@ class Outcome:
         how: "answered"; "wrong", with another's answer; "refused", as one that may be sent again;
             "failed"; "lost", with its connection; "late", after its deadline.
         seconds: How long that took.
+        status: As the server told it, such as "429" or "UNAVAILABLE"; "" where it told none.
     """
 
     how: str
     seconds: float
+    status: str = ""
 
 
 class Caller:
@@ -66,8 +68,8 @@ class Caller:
         """
         began_s = monotonic()
         send = self._send_http if self._peer.protocol == "http" else self._send_grpc
-        how = await send(self._peer.frame(body), expected, limit_s)
-        return Outcome(how, monotonic() - began_s)
+        how, status = await send(self._peer.frame(body), expected, limit_s)
+        return Outcome(how, monotonic() - began_s, status)
 
     async def until_answered(self, body: bytes, *, expected: bytes, limit_s: float) -> bool:
         """Ask until there is an answer; return whether there was one in time."""
@@ -79,7 +81,7 @@ class Caller:
             await asyncio.sleep(0.02)
         return False
 
-    async def _send_http(self, framed: bytes, expected: bytes, limit_s: float) -> str:
+    async def _send_http(self, framed: bytes, expected: bytes, limit_s: float) -> tuple[str, str]:
         headers = {"Content-Type": self._peer.content_type}
         try:
             async with (
@@ -88,21 +90,22 @@ class Caller:
             ):
                 content = await reply.read()
         except TimeoutError:
-            return LATE
+            return LATE, ""
         except aiohttp.ClientError:
-            return LOST
+            return LOST, ""
+        status = str(reply.status)
         if reply.status in _REFUSALS:
-            return REFUSED
+            return REFUSED, status
         if not reply.ok:
-            return FAILED
-        return ANSWERED if expected in content else WRONG
+            return FAILED, status
+        return (ANSWERED if expected in content else WRONG), status
 
-    async def _send_grpc(self, framed: bytes, expected: bytes, limit_s: float) -> str:
+    async def _send_grpc(self, framed: bytes, expected: bytes, limit_s: float) -> tuple[str, str]:
         try:
             content = await self._call(framed, timeout=limit_s)
         except grpc.aio.AioRpcError as error:
-            return _STATUSES.get(error.code(), FAILED)
-        return ANSWERED if expected in content else WRONG
+            return _STATUSES.get(error.code(), FAILED), error.code().name
+        return (ANSWERED if expected in content else WRONG), "OK"
 
 
 @asynccontextmanager

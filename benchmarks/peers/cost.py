@@ -13,9 +13,10 @@ from typing import Protocol
 from benchmarks.peers.asking import READY_WITHIN_S, calling
 from benchmarks.peers.catalogue import Peer
 from benchmarks.peers.load import LoadFailed, send
-from benchmarks.peers.orders import Orders, free_port, to_environment
+from benchmarks.peers.orders import Orders, to_environment
 from benchmarks.peers.processes import Tree, last_words, running, started
 from benchmarks.serving import Slice
+from scripts.ports import free_port
 
 BARE = "bare loop"
 WARM_UP_REQUESTS = 64

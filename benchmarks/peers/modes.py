@@ -12,18 +12,20 @@ from benchmarks.peers.catalogue import OUR_VISION_SERVICE, OURS, Peer
 from benchmarks.peers.cost import BARE, Stage, measure
 from benchmarks.peers.load import LoadFailed
 from benchmarks.peers.model import load_model
-from benchmarks.peers.orders import Orders, free_port
-from benchmarks.peers.probes import STARTS, Subject
+from benchmarks.peers.orders import Orders
+from benchmarks.peers.probes import STARTS, Finding, Subject
 from benchmarks.peers.processes import ALL_CORES, CLIENT_CORES, last_words, started
 from benchmarks.peers.report import COST_HEAD, Cost, cost_of, cost_row, table
 from benchmarks.peers.waits import Waits, wait_for_answers
 from benchmarks.serving import draw_picture
 from modelkit.manifest import find_model, load_manifest
+from scripts.ports import free_port
 
 IN_FLIGHT = 32
 SHARE = 0.8  # of the sleeping model's capacity
 ECHO_S, CLASSIFY_S = 1.0, 2.0  # length of a turn
 SLEEP_S = 30.0
+PROBE_WITHIN_S = 90.0  # a server that is broken already may leave a probe waiting for ever
 # How long a framework that waits for fuller batches waits: little where the processor computes,
 # more where the model takes its time. Ours does not wait.
 WINDOW_S, SLEEP_WINDOW_S = 0.005, 0.050
@@ -77,15 +79,22 @@ def compare_robustness(run: Run) -> list[dict[str, object]]:
     """Do to every server what breaks servers."""
     results: list[dict[str, object]] = []
     for peer in [OURS, *(one for one in run.peers if not one.is_for_cost)]:
-        for number, _ in enumerate(STARTS):
-            with _left_out_where_it_fails():
-                results += asyncio.run(_probe(run, peer, number))
+        results += [{"server": peer.name, **asdict(one)} for one in probe_all(run, peer)]
     names = list(dict.fromkeys(str(one["server"]) for one in results))
     probes = list(dict.fromkeys(str(one["probe"]) for one in results))
     saw = {(one["server"], one["probe"]): str(one["saw"]) for one in results}
     rows = [[name, *(saw.get((name, probe), "") for probe in probes)] for name in names]
     print(table(("server", *probes), rows))
     return results
+
+
+def probe_all(run: Run, peer: Peer) -> list[Finding]:
+    """Return what the probes saw of one server, printed as they end; failed ones are left out."""
+    found: list[Finding] = []
+    for number, _ in enumerate(STARTS):
+        with _left_out_where_it_fails():
+            asyncio.run(_probe(run, peer, number, found))
+    return found
 
 
 MODES: dict[str, Callable[[Run], list[dict[str, object]]]] = {
@@ -135,15 +144,16 @@ def _waits_row(waits: Waits) -> list[str]:
     return [waits.name, f"{waits.p50_ms:.0f}", f"{waits.p99_ms:.0f}", others]
 
 
-async def _probe(run: Run, peer: Peer, number: int) -> list[dict[str, object]]:
-    """Run the probes that share the server of one start."""
-    found: list[dict[str, object]] = []
+async def _probe(run: Run, peer: Peer, number: int, found: list[Finding]) -> None:
+    """Run the probes that share the server of one start, and add what they saw."""
     async with _scripted(run, peer, window_s=WINDOW_S) as subject:
         for probe in STARTS[number]:
-            finding = await probe(subject)
+            try:
+                finding = await asyncio.wait_for(probe(subject), PROBE_WITHIN_S)
+            except TimeoutError as error:
+                raise LoadFailed(f"{peer.name} never came to the end of a probe") from error
             print(f"{peer.name:16} {finding.probe:10} {finding.saw}", flush=True)
-            found.append({"server": peer.name, **asdict(finding)})
-    return found
+            found.append(finding)
 
 
 @contextmanager

@@ -1,10 +1,10 @@
 """What a server is told, in its environment: some frameworks start their processes themselves."""
 
 import os
-import socket
 from dataclasses import dataclass
 
 BATCH = 8
+RUN_LIMIT_S = 3  # what takes longer hangs, for a server that can be told so
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +47,3 @@ def read_orders() -> Orders:
         weights=told["PEER_WEIGHTS"],
         executed=told["PEER_EXECUTED"],
     )
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on, for what a framework serves besides."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])

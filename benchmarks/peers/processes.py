@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 SERVER_CORE = min(os.sched_getaffinity(0))
 ALL_CORES = os.sched_getaffinity(0)
 CLIENT_CORES = ALL_CORES - {SERVER_CORE} or {SERVER_CORE}
-STOPS_WITHIN_S = 20.0
+STOPS_WITHIN_S = 10.0
 LAST_WORDS = 1000  # characters of a log that say why a server did not start
 _MARK = "PEER_MARK"
 

@@ -1,6 +1,8 @@
 """Batches: who is in them, what a bad item does to its neighbours, and who never runs."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
@@ -9,6 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from modelkit.batching import Batcher, BatchLimits
 from modelkit.execution import ModelLost
+from servicekit.errors import Overloaded
 from servicekit.telemetry import ModelMetrics
 
 
@@ -78,7 +81,7 @@ async def test_one_item_starts_at_once_and_the_rest_joins_the_next_batch(
 async def test_batch_has_a_size_in_bytes_too(batcher: Batcher[int, str], model: Model) -> None:
     model.may_run.set()
 
-    await asyncio.gather(*ask(batcher, 1, 2, 3, size_bytes=40), *ask(batcher, 4, size_bytes=400))
+    await asyncio.gather(*ask(batcher, 1, 2, 3, size_bytes=50), *ask(batcher, 4, size_bytes=400))
 
     assert model.batches == [[1, 2], [3], [4]]
 
@@ -106,6 +109,22 @@ async def test_batch_that_is_too_large_for_memory_is_halved() -> None:
 
     assert await asyncio.gather(*ask(batcher, 1, 2, 3)) == ["1", "2", "3"]
     assert sizes == [3, 1, 2, 1, 1]
+
+
+async def test_item_that_is_too_large_even_alone_is_told_so() -> None:
+    async def run(items: list[int]) -> Sequence[str]:
+        if 9 in items:
+            raise MemoryError(f"no room for {items}")
+        return [str(item) for item in items]
+
+    metrics = ModelMetrics(CollectorRegistry()).of("test")
+    batcher = Batcher[int, str](run, limits=BatchLimits(), metrics=metrics)
+
+    *answers, outcome = await asyncio.gather(*ask(batcher, 1, 2, 9), return_exceptions=True)
+
+    assert answers == ["1", "2"]
+    assert isinstance(outcome, Overloaded)
+    assert str(outcome).endswith("send a smaller picture or try again later")
 
 
 async def test_wrong_number_of_answers_is_an_error_and_no_ones_answer() -> None:
@@ -174,6 +193,71 @@ async def test_cancel_within_a_batch_leaves_its_neighbours_and_ends_with_it(
     with suppress(asyncio.CancelledError):
         await gone
     assert gone.cancelled()
+    assert model.batches == [[1, 2]]
+
+
+async def test_cancel_within_a_retry_ends_with_it(registry: CollectorRegistry) -> None:
+    may_end = asyncio.Event()
+
+    async def run(items: list[int]) -> Sequence[str]:
+        if len(items) > 1:
+            raise ValueError("one of them")
+        await may_end.wait()
+        return [str(item) for item in items]
+
+    metrics = ModelMetrics(registry).of("test")
+    gone, stays = ask(Batcher[int, str](run, limits=BatchLimits(), metrics=metrics), 1, 2)
+    await turn()
+
+    gone.cancel()
+    await turn()
+    assert not gone.done(), "what it holds is in use"
+    may_end.set()
+
+    assert await stays == "2"
+    assert gone.cancelled()
+
+
+class Picture:
+    """An item that a weak reference can follow; it has megabytes."""
+
+
+@pytest.mark.parametrize("is_cancelled", [True, False])
+async def test_item_is_let_go_when_it_is_done(
+    registry: CollectorRegistry, *, is_cancelled: bool
+) -> None:
+    """The batcher goes on, and is busy."""
+    may_run = asyncio.Event()
+
+    async def run(items: list[Picture]) -> Sequence[str]:
+        await may_run.wait()
+        may_run.clear()
+        return ["seen" for _ in items]
+
+    metrics = ModelMetrics(registry).of("test")
+    batcher = Batcher[Picture, str](run, limits=BatchLimits(), metrics=metrics)
+    busy = [asyncio.create_task(batcher.answer(Picture()))]
+    await turn()
+    item = Picture()
+    held = weakref.ref(item)
+    asked = asyncio.create_task(batcher.answer(item))
+    await turn()
+
+    if is_cancelled:
+        asked.cancel()
+    else:
+        may_run.set()
+        await turn()
+        busy.append(asyncio.create_task(batcher.answer(Picture())))
+        may_run.set()
+    await asyncio.wait((asked,))
+    await turn()
+    del item, asked
+    gc.collect()
+
+    assert held() is None
+    may_run.set()
+    assert await asyncio.gather(*busy) == ["seen"] * len(busy)
 
 
 async def test_item_that_left_is_not_tried_again(batcher: Batcher[int, str], model: Model) -> None:

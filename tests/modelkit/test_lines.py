@@ -102,16 +102,22 @@ def test_cancelled_request_frees_its_place_in_line_and_never_begins() -> None:
     on_stage(play)
 
 
-def test_request_that_leaves_as_its_turn_comes_passes_it_on() -> None:
-    """Cancelled after its place was given and before it could take it."""
+@pytest.mark.parametrize("loop_turns", [0, 1, 2])
+def test_request_that_leaves_as_its_turn_comes_passes_it_on(loop_turns: int) -> None:
+    """Cancelled before its place is given, at once before, or before it could take it."""
 
     async def play(stage: Stage) -> None:
         loop = asyncio.get_running_loop()
 
+        def cancel_in(turns: int) -> None:
+            if turns:
+                loop.call_soon(cancel_in, turns - 1)
+            else:
+                second.cancel()
+
         async def work() -> None:
             await asyncio.sleep(1)
-            # Two turns of the loop later: in the first the place is passed on.
-            loop.call_soon(lambda: loop.call_soon(second.cancel))
+            cancel_in(loop_turns)
 
         first = asyncio.create_task(stage.line.serve(work, caller="a", timeout_s=None))
         second, third = (stage.ask(name) for name in "23")

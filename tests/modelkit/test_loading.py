@@ -1,6 +1,7 @@
 """The place of a model in a service: filled, empty, lost and filled anew."""
 
 import asyncio
+import json
 import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -9,7 +10,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from modelkit.batching import BatchLimits
-from modelkit.loading import LoadedModel, ModelSlot, SlotLimits
+from modelkit.loading import FIRST_PAUSE_S, LoadedModel, ModelSlot, SlotLimits
 from modelkit.manifest import ModelEntry
 from servicekit.errors import ModelNotInstalled, Overloaded, Unavailable
 from servicekit.health import Health
@@ -24,11 +25,14 @@ class Model:
         self.loads = 0
         self.faults: list[Exception] = []
         self.gate = Gate()
-        self.loaded_again = asyncio.Event()
+        self.may_reload = threading.Event()
+        self.may_reload.set()
 
     def load(self) -> str:
         """Return the name of the thread, or fail while there is a fault left."""
         self.loads += 1
+        if self.loads > 1:
+            assert self.may_reload.wait(10)
         if self.faults and self.loads > 1:
             raise self.faults.pop()
         return threading.current_thread().name
@@ -39,6 +43,8 @@ class Model:
             raise SystemExit
         if "hang" in items:
             self.gate()
+        if "fill" in items:
+            raise MemoryError(f"no room for {items}")
         return [f"{item} by {loaded}" for item in items]
 
 
@@ -125,6 +131,7 @@ async def test_request_before_the_model_is_loaded_is_unavailable() -> None:
 
 async def test_dead_model_fails_its_requests_at_once_and_is_loaded_anew() -> None:
     model = Model()
+    model.may_reload.clear()
     async with loaded(model) as setting:
         outcomes = await asyncio.gather(
             setting.ask("die"), setting.ask("hello"), return_exceptions=True
@@ -133,6 +140,7 @@ async def test_dead_model_fails_its_requests_at_once_and_is_loaded_anew() -> Non
         with pytest.raises(Unavailable):
             await setting.ask("too early")
 
+        model.may_reload.set()
         await setting.until(is_well=True)
 
         assert all(isinstance(outcome, Unavailable) for outcome in outcomes)
@@ -145,15 +153,15 @@ async def test_dead_model_fails_its_requests_at_once_and_is_loaded_anew() -> Non
 
 async def test_requests_in_line_behind_a_dead_model_are_unavailable_at_once() -> None:
     """Four are worked on, of which two are in the deadly batch; two more stand in line."""
-    async with loaded(Model()) as setting:
+    model = Model()
+    model.may_reload.clear()
+    async with loaded(model) as setting:
         items = ("die", "a", "b", "c", "d", "e")
 
         outcomes = await asyncio.gather(*map(setting.ask, items), return_exceptions=True)
 
-        assert {type(outcome).__base__ for outcome in outcomes} <= {
-            Unavailable,
-            Unavailable.__base__,
-        }
+        assert all(isinstance(outcome, Unavailable) for outcome in outcomes), outcomes
+        model.may_reload.set()
         await setting.until(is_well=True)
 
 
@@ -166,6 +174,25 @@ async def test_hanging_model_is_given_up_and_loaded_anew() -> None:
 
         assert await setting.ask("hello") == "hello by test"
         model.gate.may_end.set()
+
+
+async def test_model_that_hangs_twice_is_loaded_anew_once_its_threads_end() -> None:
+    """Each that hangs still holds the memory of its model."""
+    model = Model()
+    async with loaded(model, max_run_s=0.05) as setting:
+        for _ in range(2):
+            await setting.until(is_well=True)
+            with pytest.raises(Unavailable, match="hangs"):
+                await setting.ask("hang")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(FIRST_PAUSE_S + 0.3):
+                await setting.until(is_well=True)
+
+        model.gate.may_end.set()
+        await setting.until(is_well=True)
+
+        assert await setting.ask("hello") == "hello by test"
+        assert model.loads == 3
 
 
 async def test_model_that_cannot_be_loaded_anew_is_tried_again() -> None:
@@ -191,6 +218,26 @@ async def test_line_has_its_bound() -> None:
 
         model.gate.may_end.set()
         assert len(await asyncio.gather(*asked)) == 6
+
+
+async def test_batch_without_memory_leaves_the_model_and_a_warning(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    async with loaded(Model()) as setting:
+        filled, answer = await asyncio.gather(
+            setting.ask("fill"), setting.ask("hello"), return_exceptions=True
+        )
+
+        assert isinstance(filled, Overloaded)
+        assert answer == "hello by test"
+        assert setting.health.is_well
+
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    warnings = [line for line in lines if line["level"] == "warning"]
+    assert [(line["event"], line["task"], line["items"]) for line in warnings] == [
+        ("batch too large", "test", 2),
+        ("batch too large", "test", 1),
+    ]
 
 
 async def test_close_finishes_the_running_batch_and_refuses_the_rest() -> None:

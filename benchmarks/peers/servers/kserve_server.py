@@ -12,7 +12,8 @@ from typing import Any
 import kserve
 
 from benchmarks.peers.model import load_model
-from benchmarks.peers.orders import free_port, read_orders
+from benchmarks.peers.orders import read_orders
+from scripts.ports import free_port
 
 
 class Served(kserve.Model):

@@ -12,7 +12,7 @@ import grpc
 from pydantic_settings import SettingsConfigDict
 
 from benchmarks.peers.model import Model, load_model
-from benchmarks.peers.orders import BATCH, read_orders
+from benchmarks.peers.orders import BATCH, RUN_LIMIT_S, read_orders
 from imagemesh.vision.v1 import vision_service_pb2 as pb
 from modelkit.hosting import ModelHost
 from modelkit.settings import ModelServiceSettings
@@ -68,7 +68,9 @@ def _answer_all(model: Model, prepared: Sequence[Any]) -> list[bytes]:
 
 def main() -> None:
     """Serve until told to stop."""
-    settings = MeshSettings(port=read_orders().port, metrics_port=0, max_batch=BATCH)
+    settings = MeshSettings(
+        port=read_orders().port, metrics_port=0, max_batch=BATCH, max_run_s=RUN_LIMIT_S
+    )
     stage = Stage(settings)
     service = partial(Service, NAME, stage.register, stage.host.load, stage.host.close)
     run(service(health=stage.host.health, metrics=stage.host.metrics), settings)

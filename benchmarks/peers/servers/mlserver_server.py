@@ -13,7 +13,8 @@ from mlserver.types import InferenceRequest, InferenceResponse, ResponseOutput
 from mlserver.utils import install_uvloop_event_loop
 
 from benchmarks.peers.model import load_model
-from benchmarks.peers.orders import BATCH, free_port, read_orders
+from benchmarks.peers.orders import BATCH, read_orders
+from scripts.ports import free_port
 
 
 class Served(mlserver.MLModel):

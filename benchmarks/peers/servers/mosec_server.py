@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import mosec
 
 from benchmarks.peers.model import load_model
-from benchmarks.peers.orders import BATCH, read_orders
+from benchmarks.peers.orders import BATCH, RUN_LIMIT_S, read_orders
 
 
 class Worker(mosec.Worker):
@@ -34,7 +34,9 @@ def main() -> None:
     """Serve until told to stop; the port comes on the command line, which mosec reads itself."""
     server = mosec.Server()
     window_ms = round(1000 * read_orders().window_s)
-    server.append_worker(Worker, num=1, max_batch_size=BATCH, max_wait_time=window_ms)
+    server.append_worker(
+        Worker, num=1, max_batch_size=BATCH, max_wait_time=window_ms, timeout=RUN_LIMIT_S
+    )
     server.run()
 
 
