@@ -3,7 +3,6 @@
 import asyncio
 import os
 import re
-import socket
 import sys
 from asyncio.subprocess import DEVNULL, Process
 from collections.abc import AsyncIterator, Collection, Mapping
@@ -14,16 +13,12 @@ from typing import Any
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
+from scripts.ports import free_port
 from servicekit.client import open_channel
 
 READY_WITHIN_S = 120.0
 KIB_IN_MIB = 1024
-
-
-def free_port() -> int:
-    """Return a port of loopback that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
+TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
 @asynccontextmanager
@@ -53,8 +48,15 @@ async def running(
     )
     if cores:
         os.sched_setaffinity(process.pid, cores)
-    try:
+    async with stopped_at_end(process):
         yield process
+
+
+@asynccontextmanager
+async def stopped_at_end(process: Process) -> AsyncIterator[None]:
+    """Ask a process to stop when the context is left, and wait until it has."""
+    try:
+        yield
     finally:
         with suppress(ProcessLookupError):
             process.terminate()
@@ -63,16 +65,17 @@ async def running(
 
 @asynccontextmanager
 async def serving(
-    name: str, *, cores: Collection[int] = (), **settings: int
+    name: str, *, port: int = 0, cores: Collection[int] = (), **settings: int
 ) -> AsyncIterator[tuple[grpc.aio.Channel, Process]]:
     """Run a service of the mesh; yield a channel to it once it serves, and its process.
 
     Args:
         name: "colorize", "ocr" or "vision".
+        port: Where it listens; 0 takes any that is free.
         cores: What it is bound to; without any it may run on all.
         settings: Of the service, as its settings class names them.
     """
-    port = free_port()
+    port = port or free_port()
     told = {"port": port, "metrics_port": 0, **settings}
     variables = {f"{name}_{key}".upper(): str(value) for key, value in told.items()}
     async with (
@@ -88,6 +91,13 @@ async def _until_serving(channel: grpc.aio.Channel) -> None:
     async for answer in health.Watch(health_pb2.HealthCheckRequest(), wait_for_ready=True):
         if answer.status == health_pb2.HealthCheckResponse.SERVING:
             return
+
+
+def cpu_seconds(process: Process) -> float:
+    """Return the CPU time of a process and its threads so far; see proc_pid_stat(5)."""
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    user, system = int(fields[11]), int(fields[12])
+    return (user + system) / TICKS_PER_S
 
 
 def memory_mib(process: Process, field: str) -> float:

@@ -22,17 +22,19 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import monotonic
 
 import numpy as np
 from PIL import Image
 
 from benchmarks.machine import describe_machine
-from benchmarks.processes import running, serving
-from imagemesh.vision.v1 import vision_service_pb2 as pb
-from imagemesh.vision.v1 import vision_service_pb2_grpc as rpc
+from benchmarks.peers.catalogue import OUR_VISION_SERVICE
+from benchmarks.peers.load import send
+from benchmarks.processes import cpu_seconds, running, serving
 from modelkit.images import ImageLimits, RgbImage, decode_image
 from modelkit.manifest import load_manifest
+from scripts.ports import free_port
 from servicekit.memory import return_freed_memory
 from servicekit.processors import let_waiting_threads_sleep
 from vision.loaders import load_classifier, use_threads
@@ -42,9 +44,8 @@ WIDTH_PX, HEIGHT_PX = 640, 480  # about 100 KB, as in notes of other servers
 JPEG_QUALITY = 92
 BATCH = 8
 WARM_UP_ROUNDS = 1
-ANSWERED_WITHIN_S = 60.0
+WARM_UP_REQUESTS = 64
 SERVICE, LOOP, PILLOW_LOOP = "service", "loop", "pillow-loop"
-TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 PACKAGES = ("grpcio", "numpy", "pillow", "torch", "uvloop")
 
 
@@ -118,29 +119,29 @@ async def measure(
 ) -> dict[str, list[Slice]]:
     """Return the slices of all, in the order of their turns."""
     slices: dict[str, list[Slice]] = {PILLOW_LOOP: [], LOOP: [], SERVICE: []}
-    picture = draw_picture()
     let_waiting_threads_sleep()  # the loops as the service
     all_cores = sorted(os.sched_getaffinity(0))
     bound = frozenset(all_cores[:cores])
     os.sched_setaffinity(0, all_cores[cores:] or all_cores)
-    async with (
-        _looping(PILLOW_LOOP, bound) as pillow_loop,
-        _looping(LOOP, bound) as loop,
-        serving("vision", threads=cores, cores=bound) as (channel, service),
-    ):
-        stub = rpc.VisionServiceStub(channel)
-        request = pb.ClassifyRequest(image=picture)
-        for number in range(WARM_UP_ROUNDS + rounds):
-            turns = {
-                PILLOW_LOOP: await _loop_slice(pillow_loop, seconds),
-                LOOP: await _loop_slice(loop, seconds),
-                SERVICE: await _service_slice(
-                    stub, request, service, seconds=seconds, in_flight=in_flight
-                ),
-            }
-            if number >= WARM_UP_ROUNDS:
-                for name, turn in turns.items():
-                    slices[name].append(turn)
+    port = free_port()
+    with TemporaryDirectory() as folder:
+        async with (
+            _looping(PILLOW_LOOP, bound) as pillow_loop,
+            _looping(LOOP, bound) as loop,
+            serving("vision", port=port, threads=cores, cores=bound) as (_, service),
+        ):
+            picture = Path(folder) / "picture.jpg"
+            picture.write_bytes(draw_picture())
+            load = Load(port, picture, in_flight)
+            for number in range(WARM_UP_ROUNDS + rounds):
+                turns = {
+                    PILLOW_LOOP: await _loop_slice(pillow_loop, seconds),
+                    LOOP: await _loop_slice(loop, seconds),
+                    SERVICE: await load.slice(service, seconds),
+                }
+                if number >= WARM_UP_ROUNDS:
+                    for name, turn in turns.items():
+                        slices[name].append(turn)
     return slices
 
 
@@ -190,41 +191,46 @@ async def _looping(kind: str, cores: frozenset[int]) -> AsyncIterator[Process]:
         yield loop
 
 
+@dataclass(slots=True)
+class Load:
+    """Keeps the service busy with one picture.
+
+    Attributes:
+        port: Of the service, on this machine.
+        picture: The file that is sent.
+        in_flight: Requests at once.
+        per_second: How many it answered in its last turn.
+    """
+
+    port: int
+    picture: Path
+    in_flight: int
+    per_second: float = 0.0
+
+    async def slice(self, service: Process, seconds: float) -> Slice:
+        """Send about so many seconds' worth of requests."""
+        requests = max(WARM_UP_REQUESTS, round(seconds * self.per_second))
+        began_cpu_s = cpu_seconds(service)
+        took_s = await asyncio.to_thread(
+            send,
+            OUR_VISION_SERVICE,
+            self.port,
+            body=self.picture,
+            requests=requests,
+            in_flight=self.in_flight,
+        )
+        done = Slice(requests, took_s, cpu_seconds(service) - began_cpu_s)
+        self.per_second = done.per_second
+        return done
+
+
 async def _loop_slice(loop: Process, seconds: float) -> Slice:
     if loop.stdin is None or loop.stdout is None:
         raise RuntimeError("the loop was started without pipes")
-    began_s, began_cpu_s = monotonic(), _cpu_seconds(loop)
+    began_s, began_cpu_s = monotonic(), cpu_seconds(loop)
     loop.stdin.write(f"{seconds}\n".encode())
     pictures = int(await loop.stdout.readline())
-    return Slice(pictures, monotonic() - began_s, _cpu_seconds(loop) - began_cpu_s)
-
-
-async def _service_slice(
-    stub: "rpc.VisionServiceAsyncStub",
-    request: pb.ClassifyRequest,
-    service: Process,
-    *,
-    seconds: float,
-    in_flight: int,
-) -> Slice:
-    pictures = 0
-    began_s, began_cpu_s = monotonic(), _cpu_seconds(service)
-
-    async def ask_again() -> None:
-        nonlocal pictures
-        while monotonic() < began_s + seconds:
-            await stub.Classify(request, timeout=ANSWERED_WITHIN_S)
-            pictures += 1
-
-    await asyncio.gather(*(ask_again() for _ in range(in_flight)))
-    return Slice(pictures, monotonic() - began_s, _cpu_seconds(service) - began_cpu_s)
-
-
-def _cpu_seconds(process: Process) -> float:
-    """Return the CPU time of a process and its threads so far; see proc_pid_stat(5)."""
-    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
-    user, system = int(fields[11]), int(fields[12])
-    return (user + system) / TICKS_PER_S
+    return Slice(pictures, monotonic() - began_s, cpu_seconds(loop) - began_cpu_s)
 
 
 if __name__ == "__main__":
