@@ -48,12 +48,19 @@ class Slow:
 
 @asynccontextmanager
 async def sending(
-    gateway: Gateway, body: bytes, *, length: int, headers: str = ""
+    gateway: Gateway,
+    body: bytes,
+    *,
+    length: int,
+    headers: str = "",
+    path: str = "classify",
+    key: str = "",
 ) -> AsyncIterator[Slow]:
     """Send the beginning of a body of that length."""
     host, _, port = gateway.url.removeprefix("http://").partition(":")
     reader, writer = await asyncio.open_connection(host, int(port))
-    head = f"POST /api/v1/classify HTTP/1.1\r\nHost: {host}\r\nX-API-Key: {gateway.key}\r\n"
+    key = key or gateway.key
+    head = f"POST /api/v1/{path} HTTP/1.1\r\nHost: {host}\r\nX-API-Key: {key}\r\n"
     writer.write(f"{head}{headers}Content-Length: {length}\r\n\r\n".encode() + body)
     await writer.drain()
     yield Slow(reader, writer)
@@ -159,6 +166,28 @@ async def test_who_asks_first_sends_nothing(gateway: Gateway) -> None:
         status, code, _ = await asking.answer()
 
     assert (status, code) == (413, "body_too_large")
+
+
+@pytest.mark.parametrize(
+    ("path", "key", "status"), [("classify", "unknown", 401), ("nothing", "", 404)]
+)
+async def test_refusal_waits_for_the_rest_of_the_body(
+    gateway: Gateway, path: str, key: str, status: int
+) -> None:
+    """Many clients of HTTP/2 lose an answer that comes before they have sent everything."""
+    async with (
+        sending(gateway, b"x", length=2, path=path, key=key) as asking,
+        asyncio.timeout(ENOUGH_S),
+    ):
+        answering = asyncio.create_task(asking.reader.readuntil(b"\r\n\r\n"))
+        for _ in range(10):
+            await gateway.send("GET", "/healthz")
+        was_early = answering.done()
+        asking.writer.write(b"x")
+        head = await answering
+
+    assert (int(head.split()[1]), was_early) == (status, False)
+    assert b"connection: close" not in head.lower()
 
 
 async def test_who_sends_first_still_hears_the_refusal(gateway: Gateway) -> None:

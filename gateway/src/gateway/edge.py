@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.contract import ErrorAnswer, ErrorBody
 from gateway.database.engine import DatabaseUnavailable
+from gateway.input.bodies import CLOSE, drain
 from gateway.problems import Problem
 from gateway.responses import json_response
 from servicekit.logs import get_logger
@@ -108,13 +109,7 @@ async def render_problem(request: Request, problem: Exception) -> Response:
         raise problem
     if isinstance(problem, DatabaseUnavailable):
         _log.warning("database away", reason=problem.reason)
-    return _error(
-        problem.status,
-        problem.code,
-        str(problem),
-        request_id=request.state.request_id,
-        headers=problem.headers,
-    )
+    return await _refusal(request, problem.status, problem.code, str(problem), problem.headers)
 
 
 async def render_http_exception(request: Request, error: Exception) -> Response:
@@ -128,8 +123,16 @@ async def render_http_exception(request: Request, error: Exception) -> Response:
         message = f"the method {request.method} is not allowed; use {headers.get('Allow', 'POST')}"
     if error.status_code == HTTPStatus.NOT_FOUND:
         message = "there is nothing at this path; GET /openapi.json lists what there is"
-    request_id = request.state.request_id
-    return _error(error.status_code, code, message, request_id=request_id, headers=headers)
+    return await _refusal(request, error.status_code, code, message, headers)
+
+
+async def _refusal(
+    request: Request, status: int, code: str, message: str, headers: dict[str, str]
+) -> Response:
+    """Return an error once the caller has sent what it has to send, or for long enough."""
+    if "Connection" not in headers and not await drain(request):
+        headers = {**headers, **CLOSE}
+    return _error(status, code, message, request_id=request.state.request_id, headers=headers)
 
 
 def _internal(request_id: str) -> Response:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from typing import Final
 
 from starlette.requests import Request
 
@@ -18,7 +19,7 @@ SMALL_BODY_BYTES = 64 * _KIB
 _MAX_DRAINED_BYTES = 16 * _MIB
 _MAX_DRAIN_S = 2.0
 
-_CLOSE = {"Connection": "close"}
+CLOSE: Final = {"Connection": "close"}
 
 
 class UploadMemory:
@@ -103,8 +104,6 @@ class BodyReader:
 
         Raises:
             Problem: 408 too slow, 413 too large, 429 too much is held, or what the context raises.
-                Where the body was not read to its end, the connection cannot be used again and the
-                answer says so.
         """
         try:
             with self._memory.share() as share:
@@ -114,11 +113,7 @@ class BodyReader:
                     yield Pieces(request, max_bytes=max_bytes, share=share)
         except TimeoutError as error:
             message = f"the body did not arrive within {self._timeout_s:.3g} s; send it faster"
-            raise Problem(408, "body_timeout", message, headers=dict(_CLOSE)) from error
-        except Problem as problem:
-            if not await _drain(request):
-                problem.headers.update(_CLOSE)
-            raise
+            raise Problem(408, "body_timeout", message, headers=dict(CLOSE)) from error
 
 
 class Pieces:
@@ -148,11 +143,12 @@ class Pieces:
         return body
 
 
-async def _drain(request: Request) -> bool:
+async def drain(request: Request) -> bool:
     """Read on without keeping anything, for a while, and tell whether the body has ended.
 
-    Most callers read no answer before they have sent everything, and lose it when the connection
-    is closed on what they send.
+    Most callers read no answer before they have sent everything, and lose it when the connection,
+    or the stream of HTTP/2, is closed on what they send. Where the body has not ended, neither can
+    be used again.
     """
     asks_first = request.headers.get("expect", "").lower() == "100-continue"
     if asks_first or _declared_bytes(request) > _MAX_DRAINED_BYTES:
