@@ -5,10 +5,17 @@ BIN := .venv/bin
 MEMBERS := protos libs/servicekit libs/modelkit services/colorize services/ocr services/vision gateway client
 # pip options for torch alone, such as an --index-url of CPU builds; pip's default may be CUDA's.
 TORCH_PIP_ARGS ?=
+# What `make images` builds and with what; IMAGES_ARGS are more options, such as --target with-models.
+IMAGES ?= gateway colorize ocr vision
+IMAGES_WITH ?= podman
+IMAGES_ARGS ?=
+VERSION ?= 0.1.0
+RUNTIME_BASE ?= $(BASE)
+pinned = $(if $(findstring @sha256:,$(1)),$(1),$(error a base is given by its digest: make images BASE=NAME@sha256:...))
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: help setup run mesh models test fuzz check check-deploy lint types contracts protos protos-fresh lock docs base \
-	train-classify train-emotions train-colorize
+	images train-classify train-emotions train-colorize
 
 help: ## list the targets
 	@grep -E '^[a-z -]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -67,6 +74,14 @@ base: setup ## render deploy/k8s/base from the chart
 
 check-deploy: setup ## lint deploy/ with checkov and hadolint
 	$(BIN)/python scripts/check_deploy.py
+
+images: ## build IMAGES= on BASE=NAME@sha256:DIGEST, with IMAGES_WITH=podman or docker
+	set -e; for member in $(IMAGES); do \
+	  $(IMAGES_WITH) build --file deploy/docker/Dockerfile --tag imagemesh/$$member:$(VERSION) \
+	    --build-arg MEMBER=$$member --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) \
+	    --build-arg BASE=$(call pinned,$(BASE)) --build-arg RUNTIME_BASE=$(call pinned,$(RUNTIME_BASE)) \
+	    --build-arg TORCH_PIP_ARGS="$(TORCH_PIP_ARGS)" $(IMAGES_ARGS) .; \
+	done
 
 lock: setup ## pin the newest dependencies in requirements.lock
 	$(BIN)/python scripts/lock.py
