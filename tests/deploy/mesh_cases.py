@@ -40,11 +40,11 @@ _SHARED = [
     Case({"spread.whenUnsatisfiable": "DoNotSchedule"},
          deployment("ocr", f"{POD}/topologySpreadConstraints/0/whenUnsatisfiable"),
          "DoNotSchedule", "ScheduleAnyway"),
-    Case({"spread.topologyKeys": ["rack"]},
+    Case({"spread.topologyKeys": ["topology.kubernetes.io/region", "kubernetes.io/hostname"]},
          deployment("vision", f"{POD}/topologySpreadConstraints/0/topologyKey"),
-         "rack", "topology.kubernetes.io/zone"),
+         "topology.kubernetes.io/region", "topology.kubernetes.io/zone"),
     Case({"spread.topologyKeys": []}, deployment("ocr", f"{POD}/topologySpreadConstraints"),
-         ABSENT, "..."),
+         ABSENT, "...", accepts="all replicas of"),
 ]  # fmt: skip
 
 _GATEWAY = [
@@ -100,7 +100,8 @@ _GATEWAY = [
          ("NetworkPolicy", "gateway", "spec/egress/4/ports"), [{"protocol": "TCP", "port": 443}],
          [{"protocol": "TCP", "port": 80}, {"protocol": "TCP", "port": 443}]),
     Case({"gateway.egress.except": ["10.0.0.0/8"]},
-         ("NetworkPolicy", "gateway", "spec/egress/4/to/0/ipBlock/except"), ["10.0.0.0/8"], "..."),
+         ("NetworkPolicy", "gateway", "spec/egress/4/to/0/ipBlock/except"), ["10.0.0.0/8"], "...",
+         accepts="imagemesh-gateway lets"),
     Case({"gateway.nodeSelector": {"a": "b"}}, deployment("gateway", f"{POD}/nodeSelector"),
          {"a": "b"}),
 ]  # fmt: skip
@@ -155,6 +156,16 @@ _TRACING = [
     Case({**_TRACED, "tracing.collector": "otel.telemetry"},
          ("NetworkPolicy", "envoy", "spec/egress/5/to/0/namespaceSelector/matchLabels"),
          {"a": "b"}),
+    Case({**_TRACED, "tracing.collector": "otel.telemetry"},
+         deployment("gateway", f"{GATEWAY}/env/OTEL_EXPORTER_OTLP_ENDPOINT/value"),
+         "http://otel.telemetry:4317"),
+    Case(_TRACED, deployment("ocr", f"{OCR}/env/OTEL_EXPORTER_OTLP_ENDPOINT/value"),
+         "http://otel-collector:4317"),
+    Case(_TRACED, deployment("gateway", f"{GATEWAY}/env/OTEL_TRACES_SAMPLER/value"),
+         "parentbased_traceidratio"),
+    Case(_TRACED, deployment("ocr", f"{OCR}/env/OTEL_TRACES_SAMPLER_ARG/value"), "0.05"),
+    Case({**_TRACED, "tracing.percent": 100},
+         deployment("gateway", f"{GATEWAY}/env/OTEL_TRACES_SAMPLER_ARG/value"), "1"),
 ]  # fmt: skip
 
 _ROUTE = {"enabled": True, "parentRefs": [{"name": "edge"}], "namespaceLabels": {"a": "b"}}

@@ -232,6 +232,8 @@ SENSE = [
     Mutant("ScaledObject", "ocr", "spec/scaleTargetRef/name", "x", "scales x, which is", ROUTES),
     Mutant("Deployment", "envoy", f"{POD}/containers/envoy/volumeMounts/tls/mountPath", "/tls",
            "Envoy reads /etc/envoy/tls/tls.crt, which is not in its pod"),
+    Mutant("Deployment", "envoy", f"{POD}/containers/envoy/volumeMounts/1", ABSENT,
+           "Envoy reads /etc/envoy/certificate.yaml, which is not in its pod"),
     Mutant("Deployment", "envoy", f"{POD}/containers/envoy/args/1", "/etc/envoy.yaml",
            "Envoy reads /etc/envoy.yaml, which is not in its pod"),
 ]  # fmt: skip

@@ -13,6 +13,12 @@ DNS = End(
     {"k8s-app": "kube-dns"},
     {"kubernetes.io/metadata.name": "kube-system"},
 )
+SYSTEM = End(  # another pod beside the DNS
+    "system",
+    {"dns": "53/UDP"},
+    {"k8s-app": "other"},
+    {"kubernetes.io/metadata.name": "kube-system"},
+)
 PROMETHEUS = End(
     "prometheus", {"web": "9090/TCP"}, {"app": "p"}, {"kubernetes.io/metadata.name": "monitoring"}
 )
@@ -42,6 +48,7 @@ NODE_IPV6 = End("node-ipv6", {"https": "443/TCP"}, {}, address="fd00::1")
 
 OUTSIDE = (
     DNS,
+    SYSTEM,
     PROMETHEUS,
     STORES,
     STRANGER,
@@ -67,7 +74,7 @@ SCRAPED: set[Edge] = {
     ("prometheus", "vision", "9103/TCP"),
 }
 # Callers may be anyone; so is Prometheus, which is a pod like others.
-CALLERS = ("prometheus", "stores", "stranger", "neighbour", "dns")
+CALLERS = ("prometheus", "stores", "stranger", "neighbour", "dns", "system")
 FROM_OUTSIDE = ("internet", "internet-ipv6", "metadata", "node", "node-ipv6")
 PUBLIC = ("8443/TCP", "9443/TCP")
 THROUGH_ENVOY: set[Edge] = {

@@ -51,12 +51,16 @@ def _put_in_list(place: list[Any], last: str, value: object) -> None:  # Any: as
     number = next(
         number
         for number, entry in enumerate(place)
-        if last == str(number) or (isinstance(entry, dict) and entry.get("name") == last)
+        if last == str(number) or _is_called(entry, last)
     )
     if value == ABSENT:
         del place[number]
     else:
         place[number] = value
+
+
+def _is_called(entry: object, name: str) -> bool:
+    return isinstance(entry, dict) and entry.get("name") == name
 
 
 def _steps(path: str) -> list[str]:
@@ -69,5 +73,5 @@ def _inner(value: Any, step: str) -> Any:  # Any: as above
     if isinstance(value, list) and step.isdigit():
         return value[int(step)] if int(step) < len(value) else ABSENT
     if isinstance(value, list):
-        return next((entry for entry in value if entry.get("name") == step), ABSENT)
+        return next((entry for entry in value if _is_called(entry, step)), ABSENT)
     return ABSENT

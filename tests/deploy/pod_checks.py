@@ -175,7 +175,7 @@ def _security(part: Object) -> Iterator[str]:
     context = pod.get("securityContext", {})
     if context.get("runAsNonRoot") is not True or context.get("runAsUser", 0) == 0:
         yield "it may run as root"
-    if not context.get("runAsGroup"):
+    if not context.get("runAsGroup") or context.get("fsGroup") == 0:
         yield "it runs in the group of root"
     if context.get("seccompProfile", {}).get("type") != "RuntimeDefault":
         yield "it runs without seccomp"

@@ -16,6 +16,7 @@ EVERYTHING: Object = {
         "source": "pull",
         "pull": {"mirror": "https://m.example.org", "cidr": "10.1.2.3/32"},
     },
+    "tracing": {"percent": 5, "namespaceLabels": {"a": "b"}},
     "gatewayApi": {"http": _ROUTE, "grpc": {**_ROUTE, "hostnames": ["a.example.org"]}},
     "monitoring": {
         "serviceMonitor": {"enabled": True},

@@ -25,7 +25,7 @@ SERVICE = ("DEVICE", "PROFILE", "THREADS")
 SCRAPED = frozenset({"metrics", "http", "stats"})
 LEAST_START_S = 60  # for models to load, or a database to migrate
 
-_FILE = re.compile(r"filename: (/[\w./-]+)")
+_FILE = re.compile(r"(?:filename|(?:path_config_source|watched_directory): \{path): (/[\w./-]+)")
 _SQLITE = re.compile(r"sqlite\+aiosqlite:///(/.*)")
 
 
@@ -182,7 +182,7 @@ def _routes(parts: Sequence[Object]) -> Iterator[str]:
 def _envoy_files(parts: Sequence[Object]) -> Iterator[str]:
     """The files that Envoy's configuration names are in its pod."""
     configurations = {
-        key_of(part)[1]: part["data"]["envoy.yaml"]
+        key_of(part)[1]: "".join(part["data"].values())
         for part in of_kind(parts, "ConfigMap")
         if "envoy.yaml" in part["data"]
     }

@@ -91,14 +91,15 @@ _GPU = [
     Case({"services.ocr.gpu.enabled": True}, deployment("ocr", f"{POD}/tolerations/0/key"),
          "nvidia.com/gpu"),
     Case({"services.ocr.gpu": {"enabled": True, "tolerations": []}},
-         deployment("ocr", f"{POD}/tolerations"), ABSENT),
+         deployment("ocr", f"{POD}/tolerations"), ABSENT,
+         accepts="imagemesh-ocr: nodes of GPUs are tainted"),
     Case({"services.ocr.gpu": {"enabled": True, "runtimeClassName": "nvidia"}},
          deployment("ocr", f"{POD}/runtimeClassName"), "nvidia"),
     Case({"services.ocr.gpu": {"runtimeClassName": "nvidia"}},
          deployment("ocr", f"{POD}/runtimeClassName"), ABSENT),
-    Case({"services.ocr.gpu": {"enabled": True, "shmSize": "3Gi"}},
+    Case({"services.ocr.gpu": {"enabled": True, "shmSize": "1536Mi"}},
          deployment("ocr", f"{POD}/volumes/shm/emptyDir"),
-         {"medium": "Memory", "sizeLimit": "3Gi"}),
+         {"medium": "Memory", "sizeLimit": "1536Mi"}),
     Case({"services.ocr.gpu.enabled": True},
          deployment("ocr", f"{OCR}/volumeMounts/shm/mountPath"), "/dev/shm"),  # noqa: S108 - a place in a container
 ]  # fmt: skip

@@ -1,6 +1,7 @@
 """The Envoy of the chart: the one configuration, and a pod that drains before it ends."""
 
 import asyncio
+import re
 import shutil
 import subprocess
 from collections.abc import AsyncIterator
@@ -11,11 +12,11 @@ import aiohttp
 import pytest
 import yaml
 
-from scripts.dev_certificates import Authority
 from scripts.render_base import ROOT
 from tests.deploy.objects import one, pod_of, rendered
 
 CONFIGURATION = ROOT / "deploy" / "envoy" / "envoy.yaml"
+SECRETS = ("certificate.yaml", "authority.yaml")
 ADMIN = "127.0.0.1/9901"  # as bash spells it
 STARTS_WITHIN_S = 30
 
@@ -33,6 +34,21 @@ def test_only_the_names_of_services_differ_from_the_one_configuration(name: str)
         written = written.replace(f"address: {service},", f"address: {name}-{service},")
 
     assert configured(name).rstrip() == written.rstrip()
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_secrets_are_found_as_the_one_configuration_says(name: str) -> None:
+    found = one(rendered(), "ConfigMap", "envoy")["data"][name]
+
+    assert found.rstrip() == CONFIGURATION.with_name(name).read_text().rstrip()
+
+
+def test_pod_waits_for_every_file_that_envoy_reads_from_its_secret() -> None:
+    written = "".join(CONFIGURATION.with_name(name).read_text() for name in SECRETS)
+    volumes = pod_of(one(rendered(), "Deployment", "envoy"))["volumes"]
+    (items,) = [one["secret"]["items"] for one in volumes if one["name"] == "tls"]
+
+    assert {item["path"] for item in items} == set(re.findall(r"/etc/envoy/tls/([\w.]+)", written))
 
 
 def test_a_change_of_the_configuration_makes_new_pods() -> None:
@@ -57,15 +73,15 @@ def test_envoy_takes_what_its_pod_gives_it(percent: int, tmp_path: Path) -> None
         pytest.skip("Envoy is not on this machine")
     tracing = {"percent": percent, "namespaceLabels": {"a": "b"}}
     parts = rendered({"tracing": tracing})
-    authority = Authority(tmp_path / "tls")
-    authority.issue_server()
-    text = one(parts, "ConfigMap", "envoy")["data"]["envoy.yaml"]
-    path = tmp_path / "envoy.yaml"
-    path.write_text(text.replace("/etc/envoy/tls", str(tmp_path / "tls")))
+    for name, text in one(parts, "ConfigMap", "envoy")["data"].items():
+        (tmp_path / name).write_text(text.replace("/etc/envoy", str(tmp_path)))
     (container,) = pod_of(one(parts, "Deployment", "envoy"))["containers"]
-    places = {"/etc/envoy/envoy.yaml": str(path), "$(CPUS)": "1"}
+    arguments = [
+        word.replace("/etc/envoy", str(tmp_path)).replace("$(CPUS)", "1")
+        for word in container["args"]
+    ]
+    command = [*container["command"], *arguments]
 
-    command = [*container["command"], *(places.get(word, word) for word in container["args"])]
     done = subprocess.run(
         [*command, "--mode", "validate"], check=False, capture_output=True, text=True
     )

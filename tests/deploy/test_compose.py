@@ -100,6 +100,20 @@ def test_every_variable_is_a_setting(parts: Yaml, name: str) -> None:
     assert set(parts[name]["environment"]) <= variables_of(SETTINGS[member])
 
 
+def test_two_variables_switch_traces_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRACES_PERCENT", "5")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://otel-collector:4317")
+
+    services = json.loads(config(COMPOSE).stdout)["services"]
+
+    for name in MEMBERS:
+        told = services[name]["environment"]["OTEL_EXPORTER_OTLP_ENDPOINT"]
+        assert told == "http://otel-collector:4317"
+    tracing = {"percent": 5, "namespaceLabels": {"a": "b"}}
+    (container,) = pod_of(one(rendered({"tracing": tracing}), "Deployment", "envoy"))["containers"]
+    assert services["envoy"]["command"][-2:] == container["args"][-2:]
+
+
 @pytest.mark.parametrize("name", MEMBERS)
 def test_images_are_built_by_the_one_dockerfile(parts: Yaml, name: str) -> None:
     build = parts[name]["build"]
@@ -149,6 +163,15 @@ def test_a_member_has_the_time_to_drain(parts: Yaml) -> None:
         assert int(parts[name]["stop_grace_period"].removesuffix("s")) > drain_s
 
 
+def test_envoy_is_given_all_its_files(parts: Yaml) -> None:
+    files = {f"./envoy/{path.name}" for path in (COMPOSE.parent / "envoy").iterdir()}
+
+    mounted = dict(volume.removesuffix(":ro").split(":", 1) for volume in parts["envoy"]["volumes"])
+
+    assert files <= set(mounted)
+    assert all(mounted[one] == one.replace("./", "/etc/") for one in files)
+
+
 def test_envoy_is_the_one_of_the_chart(parts: Yaml) -> None:
     (container,) = pod_of(one(rendered(), "Deployment", "envoy"))["containers"]
 
@@ -161,3 +184,20 @@ def test_every_mounted_file_exists(parts: Yaml) -> None:
 
     assert files
     assert all((COMPOSE.parent / file).exists() for file in files)
+
+
+def test_what_the_page_sets_is_read() -> None:
+    """By the file where it goes into .env, and by the gateway itself where into gateway.env."""
+    page = (DOCKERFILE.parent / "README.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| (.*?) \|(.*)\|$", page, re.MULTILINE)
+    profiles = {
+        name: [re.findall(r"`([A-Z_]+)=?", cell) for cell in cells] for name, *cells in rows
+    }
+    of_gateway = variables_of(SETTINGS["gateway"])
+    of_file = set(re.findall(r"\$\{(\w+)", COMPOSE.read_text()))
+
+    for profile in ("postgres", "redis", "minio", "monitoring"):
+        settings, further = profiles[profile]
+        assert settings
+        assert set(settings) <= of_file
+        assert {name for name in further if not name.startswith("AWS_")} <= of_gateway

@@ -13,7 +13,6 @@ from imagemesh.colorize.v1 import colorize_service_pb2
 from imagemesh.ocr.v1 import ocr_service_pb2
 from imagemesh.vision.v1 import vision_service_pb2
 from ocr.settings import OcrSettings
-from scripts.dev_certificates import make_certificates
 from scripts.envoy_on_loopback import CONFIG, PROGRAM, SERVICES, read_config
 from vision.settings import VisionSettings
 
@@ -36,23 +35,16 @@ NAMES = {
 }
 
 
-@pytest.fixture(scope="module")
-def tls(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("tls")
-    make_certificates(folder)
-    return folder
-
-
-def validated(text: str, folder: Path, tls: Path) -> "subprocess.CompletedProcess[str]":
+def validated(text: str, folder: Path) -> "subprocess.CompletedProcess[str]":
     """Return what Envoy says of a configuration, which it does not run."""
     path = folder / "envoy.yaml"
-    path.write_text(text.replace("/etc/envoy/tls", str(tls)))
+    path.write_text(text.replace("/etc/envoy", str(CONFIG.parent)))
     command = [str(PROGRAM), "--mode", "validate", "--log-level", "warning", "-c", str(path)]
     return subprocess.run(command, check=False, capture_output=True, text=True)
 
 
-def test_envoy_takes_it_without_a_warning(tmp_path: Path, tls: Path) -> None:
-    done = validated(CONFIG.read_text(), tmp_path, tls)
+def test_envoy_takes_it_without_a_warning(tmp_path: Path) -> None:
+    done = validated(CONFIG.read_text(), tmp_path)
 
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -63,17 +55,15 @@ def test_envoy_takes_it_without_a_warning(tmp_path: Path, tls: Path) -> None:
         ("grpc_health_check", "grpc_healthcheck"),
         ("route: &to_ocr {cluster: ocr,", "route: &to_ocr {cluster: orc,"),
         ("healthy_panic_threshold: {value: 0}", "healthy_panic_threshold: {value: none}"),
-        (r"tls\.key", "missing.key"),
+        (r"/certificate\.yaml", "/missing.yaml"),
         ("FULL_SCAN", "FULL_SCANS"),
     ],
 )
-def test_envoy_refuses_a_planted_fault(
-    tmp_path: Path, tls: Path, pattern: str, replacement: str
-) -> None:
+def test_envoy_refuses_a_planted_fault(tmp_path: Path, pattern: str, replacement: str) -> None:
     text, count = re.subn(pattern, replacement, CONFIG.read_text(), count=1)
 
     assert count == 1
-    assert validated(text, tmp_path, tls).returncode != 0
+    assert validated(text, tmp_path).returncode != 0
 
 
 def test_every_cluster_that_is_named_exists() -> None:

@@ -33,7 +33,10 @@ def test_production_holds_its_pods_to_the_restricted_standard() -> None:
     parts = kustomized("overlays/production")
 
     namespace = next(part for part in parts if part["kind"] == "Namespace")
-    assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+    assert namespace["metadata"]["labels"] == {
+        "pod-security.kubernetes.io/enforce": "restricted",
+        "pod-security.kubernetes.io/warn": "restricted",
+    }
     assert {
         part["metadata"].get("namespace") for part in parts if part["kind"] == "Deployment"
     } == {"imagemesh"}

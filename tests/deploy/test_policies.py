@@ -65,7 +65,9 @@ def test_traces_open_the_way_to_their_collector() -> None:
 
     found = edges(rendered({"tracing": tracing}))
 
-    assert found - NEEDED == {("envoy", "stranger", "4317/TCP")}
+    traced = ("envoy", "gateway", *SERVICES)
+    names = {(service, "dns", port) for service in SERVICES for port in ("53/UDP", "53/TCP")}
+    assert found - NEEDED == names | {(name, "stranger", "4317/TCP") for name in traced}
 
 
 def test_routes_open_the_way_from_their_gateway() -> None:

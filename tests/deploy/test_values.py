@@ -1,16 +1,24 @@
 """What each value of the chart changes, and that what it makes is whole."""
 
+import re
+from collections.abc import Iterator
+
 import pytest
 
 from scripts.render_base import Object
 from tests.deploy.cases import Case
+from tests.deploy.component_cases import COMPONENT_CASES
 from tests.deploy.faults import faults_of
 from tests.deploy.mesh_cases import MESH_CASES
 from tests.deploy.objects import rendered
 from tests.deploy.paths import ABSENT, find, seen
 from tests.deploy.service_cases import SERVICE_CASES
+from tests.deploy.test_schemas import paths_of
 
-CASES = [*SERVICE_CASES, *MESH_CASES]
+CASES = [*SERVICE_CASES, *MESH_CASES, *COMPONENT_CASES]
+# Tested elsewhere: names by what Envoy is told, and `global` by a render that it changes not.
+WITHOUT_CASE = {"nameOverride", "fullnameOverride", "global"}
+_ONE_OF_THREE = re.compile(r"^services\.(colorize|vision)\.")
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +40,27 @@ def nested(values: dict[str, object]) -> Object:
 
 def test_there_are_enough_cases_of_what_values_change() -> None:
     assert len(CASES) >= 100
+
+
+def test_every_value_has_a_case(chart_schema: Object) -> None:
+    """A value that no case sets may do nothing."""
+    values = {_of_ocr(path) for path in paths_of(chart_schema, chart_schema)} - WITHOUT_CASE
+    said = {_of_ocr(path) for case in CASES for path in leaves_of(nested(case.values))}
+
+    assert {path for path in values if not any(leaf.startswith(path) for leaf in said)} == set()
+
+
+def leaves_of(value: object, path: str = "") -> Iterator[str]:
+    """Return the dotted names of all that values say."""
+    if not isinstance(value, dict) or not value:
+        yield path
+        return
+    for name, inner in value.items():
+        yield from leaves_of(inner, f"{path}.{name}".strip("."))
+
+
+def _of_ocr(path: str) -> str:
+    return _ONE_OF_THREE.sub("services.ocr.", path)
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)

@@ -44,6 +44,7 @@
   value: {{ $values.admin.port | quote }}
 {{- include "imagemesh.secretEnv" (merge (dict "name" "GATEWAY_ADMIN_TOKEN") $values.admin) }}
 {{- end }}
+{{- include "imagemesh.traces" . }}
 {{- include "imagemesh.settings" (dict "prefix" "GATEWAY_" "settings" $values.settings) }}
 {{- end }}
 

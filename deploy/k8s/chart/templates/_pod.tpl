@@ -102,6 +102,20 @@ lifecycle:
 {{- end }}
 {{- end }}
 
+{{/* Variables of what makes traces. Where Envoy stands before it, Envoy has chosen the requests. */}}
+{{- define "imagemesh.traces" -}}
+{{- with .Values.tracing -}}
+{{- if .percent }}
+- name: OTEL_EXPORTER_OTLP_ENDPOINT
+  value: http://{{ .collector }}:4317
+- name: OTEL_TRACES_SAMPLER
+  value: parentbased_traceidratio
+- name: OTEL_TRACES_SAMPLER_ARG
+  value: {{ divf .percent 100 | quote }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{/* Of (dict "name" variable "secret" name "key" key): a variable out of a Secret, or nothing. */}}
 {{- define "imagemesh.secretEnv" -}}
 {{- if .secret }}

@@ -74,6 +74,7 @@ spec:
   egress:
     {{- include "imagemesh.policy.dns" .Values.networkPolicy.dns | nindent 4 }}
     {{- include "imagemesh.policy.backends" . | nindent 4 }}
+    {{- include "imagemesh.policy.traces" . | nindent 4 }}
     {{- include "imagemesh.policy.internet" .Values.gateway.egress | nindent 4 }}
     {{- with .Values.gateway.egress.stores }}
     {{- toYaml . | nindent 4 }}
@@ -147,10 +148,15 @@ spec:
       ports:
         - {protocol: TCP, port: {{ $facts.port }}}
     {{- end }}
-    {{- if .Values.tracing.percent }}
-    - to:
-        {{- include "imagemesh.policy.namespace" .Values.tracing | nindent 8 }}
-      ports:
-        - {protocol: TCP, port: 4317}
-    {{- end }}
+    {{- include "imagemesh.policy.traces" . | nindent 4 }}
+{{- end }}
+
+{{/* To the collector of traces, where there are any. */}}
+{{- define "imagemesh.policy.traces" -}}
+{{- if .Values.tracing.percent -}}
+- to:
+    {{- include "imagemesh.policy.namespace" .Values.tracing | nindent 4 }}
+  ports:
+    - {protocol: TCP, port: 4317}
+{{- end }}
 {{- end }}

@@ -62,6 +62,7 @@
             - name: IMAGEMESH_MODELS_DIR
               value: /models
             {{- end }}
+            {{- include "imagemesh.traces" .root | trim | nindent 12 }}
             {{- include "imagemesh.settings" (dict "prefix" $prefix "settings" .values.settings) | trim | nindent 12 }}
           ports:
             - {name: grpc, containerPort: {{ .facts.port }}}
