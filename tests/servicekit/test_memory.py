@@ -1,12 +1,36 @@
-"""The allocator is told what the services need."""
+"""The allocator and the collector of garbage are told what the services need."""
 
+import gc
 import sys
+import weakref
 
 import pytest
 
-from servicekit.memory import return_freed_memory
+from servicekit.memory import return_freed_memory, spare_loaded_objects
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc only")
 def test_glibc_takes_the_setting() -> None:
     assert return_freed_memory()
+
+
+class _Knot:
+    """Refers to itself, so that only a collection frees it."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+def test_collections_look_at_new_objects_only() -> None:
+    loaded = _Knot()
+    old = weakref.ref(loaded)
+    try:
+        spare_loaded_objects()
+        del loaded
+        new = weakref.ref(_Knot())
+        gc.collect()
+
+        assert old() is not None
+        assert new() is None
+    finally:
+        gc.unfreeze()

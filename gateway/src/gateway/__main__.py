@@ -8,6 +8,7 @@ import uvicorn
 from gateway.app import build_app
 from gateway.settings import GatewaySettings
 from servicekit.logs import configure_logs
+from servicekit.memory import spare_loaded_objects
 from servicekit.settings import load_settings
 
 # Longer than callers and load balancers keep an idle connection (60 s is the most common), so that
@@ -21,8 +22,10 @@ def main() -> None:
     # uvicorn drains on SIGTERM and then raises it again; a clean stop shall end with 0.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     configure_logs(settings.log_level, log_format=settings.log_format)
+    app = build_app(settings)
+    spare_loaded_objects()
     uvicorn.run(
-        build_app(settings),
+        app,
         host=settings.host,
         port=settings.port,
         loop="uvloop",

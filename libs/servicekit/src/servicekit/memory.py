@@ -1,6 +1,7 @@
 """Keep the memory of a process near what it uses."""
 
 import ctypes
+import gc
 import sys
 
 # Numbers of glibc's mallopt, from malloc.h.
@@ -32,3 +33,13 @@ def return_freed_memory() -> bool:
         _M_TRIM_THRESHOLD: _MOST_FREE_BYTES,
     }
     return all(mallopt(option, value) for option, value in options.items())
+
+
+def spare_loaded_objects() -> None:
+    """Leave all objects that are there now out of every later collection of garbage.
+
+    To be called once all is loaded. A full collection looks at every object while all requests
+    wait: with torch 0.09 s for 180,000 of them, and an overloaded service refused 0.16 s late.
+    """
+    gc.collect()
+    gc.freeze()

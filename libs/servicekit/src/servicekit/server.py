@@ -18,7 +18,7 @@ from servicekit.health import Health
 from servicekit.interceptors import RpcEdge
 from servicekit.limits import MAX_MESSAGE_BYTES
 from servicekit.logs import configure_logs, get_logger
-from servicekit.memory import return_freed_memory
+from servicekit.memory import return_freed_memory, spare_loaded_objects
 from servicekit.settings import ServiceSettings
 from servicekit.telemetry import ServiceMetrics
 from servicekit.tracing.opening import Traces, open_traces
@@ -84,6 +84,7 @@ async def _run(service: Service, settings: ServiceSettings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with serving(service, settings, stop=stop):
+        spare_loaded_objects()
         await stop.wait()
         _log.info("draining", service=service.name, grace_s=settings.drain_s)
     _log.info("stopped", service=service.name)
