@@ -1,11 +1,13 @@
 """End replicas under load and count what fails: python -m benchmarks.chaos.
 
-    python -m benchmarks.chaos [--requests N] [--in-flight N] [--json FILE]
+    python -m benchmarks.chaos [--models] [--requests N] [--in-flight N] [--per-second N]
+                               [--json FILE]
 
 The gateway and two stand-ins of each service run behind the real Envoy with the configuration of
 deploy/envoy, over TLS. Under a steady load on each service in turn, half REST and half gRPC, one
 replica is killed, then one is asked to stop, and each comes back while the load goes on. Then one
 replica of a service is five times slower than the other, and at last one comes new.
+With `--models` the real services run and small pictures are sent; the last two are left out.
 """
 
 import argparse
@@ -16,6 +18,7 @@ import tempfile
 from collections import Counter
 from dataclasses import asdict, dataclass
 from http import HTTPStatus
+from math import inf
 from pathlib import Path
 from time import monotonic
 
@@ -60,6 +63,7 @@ async def end_under_load(
     *,
     requests: int,
     in_flight: int,
+    per_second: float = inf,
 ) -> Ending:
     """End a replica after a quarter of the requests, start it again after half of them."""
     statuses: Counter[int] = Counter()
@@ -69,7 +73,9 @@ async def end_under_load(
     async def call() -> None:
         nonlocal sent
         while sent < requests:
+            due_s = began_s + sent / per_second
             sent += 1
+            await asyncio.sleep(due_s - monotonic())
             status = await (mesh.ask(service) if sent % 2 else mesh.call(service))
             statuses[status] += 1
             if statuses.total() >= requests // 4:
@@ -133,47 +139,80 @@ async def until_used(mesh: ReplicatedMesh, service: str, number: int) -> float:
     return monotonic() - began_s
 
 
-async def measure(folder: Path, *, requests: int, in_flight: int) -> dict[str, object]:
-    """Do all and print a table."""
-    (folder / "equal").mkdir()
-    (folder / "unequal").mkdir()
+async def end_each(
+    folder: Path, *, has_models: bool, requests: int, in_flight: int, per_second: float
+) -> list[Ending]:
+    """End a replica of each service with each signal, and print a table."""
     speeds = dict.fromkeys(("colorize", "ocr", "vision"), (FAST_S / 2, FAST_S / 2))
     endings = []
     print(f"{'service':10} {'signal':8} {'requests':>8} {'failed':>7} {'seconds':>8}", flush=True)
-    async with replicated_mesh(folder / "equal", speeds) as mesh:
+    async with replicated_mesh(folder, speeds, has_models=has_models) as mesh:
         for signal_number in SIGNALS:
             for service in speeds:
                 ending = await end_under_load(
-                    mesh, service, signal_number, requests=requests, in_flight=in_flight
+                    mesh,
+                    service,
+                    signal_number,
+                    requests=requests,
+                    in_flight=in_flight,
+                    per_second=per_second,
                 )
                 print(
                     f"{service:10} {ending.signal:8} {ending.requests:8} {ending.failed:7} "
-                    f"{ending.seconds:8.1f}"
+                    f"{ending.seconds:8.1f}",
+                    flush=True,
                 )
                 endings.append(ending)
                 await until_healthy(mesh.places, {service: 2})
-    unequal = {**speeds, "vision": (FAST_S, SLOW_S), "ocr": (FAST_S, FAST_S, FAST_S)}
-    async with replicated_mesh(folder / "unequal", unequal, started={"ocr": 2}) as mesh:
+    return endings
+
+
+async def slow_and_new(folder: Path, *, in_flight: int) -> tuple[float, float]:
+    """Return the share of `throughput` and the seconds of `until_used`, and print both."""
+    speeds = {
+        "colorize": (FAST_S,),
+        "vision": (FAST_S, SLOW_S),
+        "ocr": (FAST_S, FAST_S, FAST_S),
+    }
+    async with replicated_mesh(folder, speeds, started={"ocr": 2}) as mesh:
         share = await throughput(
             mesh, "vision", warm_up_s=WARM_UP_S, measured_s=MEASURED_S, in_flight=in_flight
         )
         print(f"one replica 5x slower: {share:.3f} of the ideal (bar {THROUGHPUT_BAR})")
         new_s = await until_used(mesh, "ocr", 2)
         print(f"a new replica answers after {new_s:.1f} s (bar {NEW_BAR_S:.0f})")
-    return {"endings": [asdict(one) for one in endings], "share": share, "new_s": new_s}
+    return share, new_s
+
+
+async def measure(folder: Path, arguments: argparse.Namespace) -> dict[str, object]:
+    """Do what is asked for and return the figures."""
+    for name in ("equal", "unequal"):
+        (folder / name).mkdir()
+    endings = await end_each(
+        folder / "equal",
+        has_models=arguments.models,
+        requests=arguments.requests,
+        in_flight=arguments.in_flight,
+        per_second=arguments.per_second,
+    )
+    figures: dict[str, object] = {"endings": [asdict(one) for one in endings]}
+    if not arguments.models:
+        share, new_s = await slow_and_new(folder / "unequal", in_flight=arguments.in_flight)
+        figures |= {"share": share, "new_s": new_s}
+    return figures
 
 
 def main() -> None:
     """Measure, and write the JSON file if one is named."""
     parser = argparse.ArgumentParser(description="End replicas under load; count what fails.")
+    parser.add_argument("--models", action="store_true", help="run the real services")
     parser.add_argument("--requests", type=int, default=1200, help="for each ended replica")
     parser.add_argument("--in-flight", type=int, default=16)
+    parser.add_argument("--per-second", type=float, default=inf, help="most requests")
     parser.add_argument("--json", type=Path, help="file to write the figures to")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        figures = uvloop.run(
-            measure(Path(folder), requests=arguments.requests, in_flight=arguments.in_flight)
-        )
+        figures = uvloop.run(measure(Path(folder), arguments))
     if arguments.json:
         figures = {**describe_machine(PACKAGES), **figures}
         arguments.json.write_text(json.dumps(figures, indent=2) + "\n")

@@ -25,10 +25,11 @@ import aiohttp
 import uvloop
 
 from benchmarks.machine import describe_machine
-from benchmarks.processes import free_port, running
+from benchmarks.processes import running
 from gateway.accounts.accounts import AccountStore
 from gateway.accounts.keys import KeyStore
 from gateway.database.engine import open_database
+from scripts.ports import free_port
 
 CPU_BAR = 1.5  # at most so many times the CPU of the bare proxy
 CROWD_BAR = 2.0  # at most so many times the fast caller's p99 alone

@@ -7,6 +7,7 @@ service, and works on one request at a time, as a model does.
 import argparse
 import asyncio
 from collections.abc import Callable
+from hashlib import blake2s
 from typing import Any, Final
 
 import grpc
@@ -14,7 +15,6 @@ from google.protobuf.message import Message
 
 from imagemesh.colorize.v1 import colorize_service_pb2 as colorize_pb
 from imagemesh.image.v1.image_pb2 import Model
-from imagemesh.ocr.v1 import analysis_pb2
 from imagemesh.ocr.v1 import ocr_service_pb2 as ocr_pb
 from imagemesh.vision.v1 import vision_service_pb2 as vision_pb
 from servicekit.server import Service, run
@@ -28,22 +28,20 @@ NAMES: Final = {
 
 _MODEL: Final = Model(name="replica", version="1", device="cpu")
 _COLOURED: Final = b"\xff\xd8\xff\xe0 coloured \xff\xd9"
-_SENTIMENT: Final = analysis_pb2.Sentiment(
-    label=analysis_pb2.SENTIMENT_LABEL_POSITIVE, confidence=0.9
-)
+
+
+def text_of(picture: bytes) -> str:
+    """Return what a stand-in reads in a picture: so an answer to another request is seen."""
+    return blake2s(picture).hexdigest()
 
 
 def _colour(_: bytes) -> Message:
     return colorize_pb.ColorizeResponse(image=_COLOURED, media_type="image/jpeg", model=_MODEL)
 
 
-def _repeat(request: bytes) -> Message:
-    """Answer with the text itself, so that an answer to another request would be seen."""
-    text = ocr_pb.AnalyzeTextRequest.FromString(request).text
-    analysis = analysis_pb2.Analysis(
-        summary=text, sentiment=_SENTIMENT, tags=["one"], language="en"
-    )
-    return ocr_pb.AnalyzeTextResponse(analysis=analysis, model=_MODEL)
+def _read(request: bytes) -> Message:
+    text = text_of(ocr_pb.RecognizeRequest.FromString(request).image)
+    return ocr_pb.RecognizeResponse(text=text, model=_MODEL)
 
 
 def _label(_: bytes) -> Message:
@@ -54,7 +52,7 @@ def _label(_: bytes) -> Message:
 # Of each service, the path of the RPC that is asked, and what answers it.
 ANSWERS: Final[dict[str, tuple[str, Callable[[bytes], Message]]]] = {
     "colorize": (f"/{NAMES['colorize']}/Colorize", _colour),
-    "ocr": (f"/{NAMES['ocr']}/AnalyzeText", _repeat),
+    "ocr": (f"/{NAMES['ocr']}/Recognize", _read),
     "vision": (f"/{NAMES['vision']}/Classify", _label),
 }
 

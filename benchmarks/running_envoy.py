@@ -5,15 +5,17 @@ import os
 import ssl
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
 import grpc
 
+from benchmarks.processes import stopped_at_end
 from scripts.envoy_on_loopback import Places, healthy_members, write_config
 
-TIMEOUT_S = 60.0  # far beyond any start or answer; nothing may hang
+TIMEOUT_S = 60.0  # far beyond any answer; nothing may hang
+READY_WITHIN_S = 300.0  # six processes that load their models on two busy cores
 
 _ASK_EVERY_S = 0.1
 
@@ -31,7 +33,7 @@ async def running_envoy(
 
 async def until_healthy(places: Places, wanted: Mapping[str, int]) -> None:
     """Wait until Envoy would send requests to so many replicas of each of these clusters."""
-    async with asyncio.timeout(TIMEOUT_S):
+    async with asyncio.timeout(READY_WITHIN_S):
         while True:
             found = await healthy_members(places)
             if found and wanted.items() <= found.items():
@@ -70,12 +72,8 @@ async def running(
 ) -> AsyncIterator[Process]:
     """Run a process and stop it; what it writes goes to `log`."""
     process = await start(command, log, settings)
-    try:
+    async with stopped_at_end(process):
         yield process
-    finally:
-        with suppress(ProcessLookupError):
-            process.terminate()
-        await process.wait()
 
 
 async def start(

@@ -5,10 +5,8 @@ their ports, which no DNS name can say.
 """
 
 import re
-import socket
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,13 +15,14 @@ import aiohttp
 import yaml
 
 from scripts.dev_certificates import make_certificates
+from scripts.ports import LOOPBACK, free_ports
 
 CONFIG = Path(__file__).parents[1] / "deploy" / "envoy" / "envoy.yaml"
 PROGRAM = Path(sys.executable).with_name("envoy")
 SERVICES = ("colorize", "ocr", "vision")
-LOOPBACK = "127.0.0.1"
 
-_TLS_FOLDER = "/etc/envoy/tls"
+_FOLDER, _TLS_FOLDER = "/etc/envoy", "/etc/envoy/tls"
+_SECRETS = ("certificate.yaml", "authority.yaml")  # beside CONFIG
 _HEALTHY = re.compile(
     r'^envoy_cluster_membership_healthy\{.*cluster_name="(\w+)"\} (\d+)$', re.MULTILINE
 )
@@ -86,9 +85,10 @@ def read_config() -> Any:  # Any: a YAML document
 
 
 def write_config(places: Places, path: Path) -> list[str]:
-    """Write the configuration for `places` to `path` and return the command that runs it."""
-    text = CONFIG.read_text().replace(_TLS_FOLDER, str(places.tls))
-    config = yaml.safe_load(text)
+    """Write the configuration for `places` to `path` and its folder; return what runs it."""
+    for name in _SECRETS:
+        (path.parent / name).write_text(_text(CONFIG.with_name(name), places, path.parent))
+    config = yaml.safe_load(_text(CONFIG, places, path.parent))
     _move(config["admin"]["address"], places.listeners["admin"])
     resources = config["static_resources"]
     for listener in resources["listeners"]:
@@ -118,11 +118,8 @@ async def healthy_members(places: Places) -> dict[str, int]:
     return {name: int(count) for name, count in _HEALTHY.findall(page)}
 
 
-def free_ports(count: int) -> list[int]:
-    """Return ports that are free now."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(socket.create_server((LOOPBACK, 0))) for _ in range(count)]
-        return [int(listener.getsockname()[1]) for listener in sockets]
+def _text(file: Path, places: Places, folder: Path) -> str:
+    return file.read_text().replace(_TLS_FOLDER, str(places.tls)).replace(_FOLDER, str(folder))
 
 
 def _move(address: dict[str, Any], port: int) -> None:  # Any: YAML

@@ -13,11 +13,11 @@ from contextlib import suppress
 from scripts.envoy_on_loopback import (
     SERVICES,
     Places,
-    free_ports,
     healthy_members,
     new_places,
     write_config,
 )
+from scripts.ports import free_ports
 from scripts.run_mesh import (
     READY_WITHIN_S,
     Program,

@@ -9,8 +9,8 @@ from typing import Any
 import grpc
 
 from imagemesh.admin.v1 import admin_service_pb2_grpc as rpc
+from scripts.ports import free_port
 from tests.gateway.running import Gateway, gateway_settings, running
-from tests.gateway.servers import free_port
 
 TOKEN = "0123456789abcdef" * 2
 ENOUGH_S = 30  # far more than any RPC; none may hang

@@ -21,10 +21,10 @@ from gateway.admin.service import NAME
 from gateway.settings import GatewaySettings
 from imagemesh.admin.v1 import admin_service_pb2 as pb
 from imagemesh.admin.v1 import admin_service_pb2_grpc as rpc
+from scripts.ports import free_port
 from servicekit.settings import load_settings
 from tests.gateway.administering import TOKEN, Admin, administering
 from tests.gateway.running import gateway_settings, running
-from tests.gateway.servers import free_port
 from tests.gateway.test_main import started
 
 METHODS = [method.name for method in pb.DESCRIPTOR.services_by_name["AdminService"].methods]

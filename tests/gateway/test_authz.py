@@ -15,9 +15,9 @@ from gateway.settings import GatewaySettings
 from imagemesh.colorize.v1 import colorize_service_pb2
 from imagemesh.ocr.v1 import ocr_service_pb2
 from imagemesh.vision.v1 import vision_service_pb2
+from scripts.ports import free_port
 from servicekit.callers import CALLER_KEY, caller_digest
 from tests.gateway.running import Gateway, create_key, gateway_settings, running
-from tests.gateway.servers import free_port
 
 VISION = "/imagemesh.vision.v1.VisionService/"
 CLASSIFY = VISION + "Classify"

@@ -3,11 +3,11 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 from base64 import b64encode
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import aiohttp
 import grpc
 import pytest
 
+from scripts.ports import free_ports
 from servicekit.client import open_channel
 from tests.mesh.pictures import LETTER, PictureServer, letter, portrait
 
@@ -30,7 +31,6 @@ class RunningMesh:
         url: of the gateway.
         key: the demo key.
         ports: of the services, by name.
-        authz_port: of the gateway, for Envoy.
         folder: logs and the key.
         process: the runner.
     """
@@ -38,55 +38,70 @@ class RunningMesh:
     url: str
     key: str
     ports: dict[str, int]
-    authz_port: int
     folder: Path
     process: subprocess.Popen[str]
 
     def process_id(self, name: str) -> int:
         """Return the id of the process `python -m name` that the runner started."""
-        children = subprocess.run(
-            ["ps", "-o", "pid=,args=", "--ppid", str(self.process.pid)],
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout
-        line = re.search(rf"^\s*(\d+) .* -m {name}$", children, re.MULTILINE)
-        assert line, children
+        line = re.search(rf"^\s*(\d+) .* -m {name}$", _children(self.process), re.MULTILINE)
+        assert line, name
         return int(line[1])
+
+
+@contextmanager
+def started(
+    *command: str, folder: Path, settings: Mapping[str, str]
+) -> Iterator[tuple["subprocess.Popen[str]", str]]:
+    """Start a mesh as a user does and stop it with SIGTERM.
+
+    Yields its process and the curl command that it tells to try, once it is ready.
+
+    Args:
+        command: what Python is given.
+        folder: of the logs and the key.
+        settings: variables beside those of this process.
+    """
+    environment = {
+        **os.environ,  # noqa: TID251 - the processes need the machine's
+        **settings,
+        "IMAGEMESH_RUN_DIR": str(folder),
+        "GATEWAY_FETCH_ALLOW": "127.0.0.0/8",
+    }
+    process = subprocess.Popen(
+        [sys.executable, *command], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    ready = process.stdout.readline()
+    assert "imagemesh is ready at" in ready, (ready, _logs(folder))
+    yield process, next(line for line in process.stdout if line.startswith("curl "))
+    children = [int(line.split()[0]) for line in _children(process).splitlines()]
+    process.send_signal(signal.SIGTERM)
+    code = process.wait(timeout=60)
+    process.stdout.close()
+    assert code == 0
+    assert [one for one in children if Path(f"/proc/{one}").exists()] == []
+
+
+def _children(process: "subprocess.Popen[str]") -> str:
+    """Return id and command of each process that it started, a line each."""
+    command = ["ps", "-o", "pid=,args=", "--ppid", str(process.pid)]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 @pytest.fixture(scope="session")
 def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningMesh]:
     """Start the mesh as `make run` does, and stop it with SIGTERM."""
     folder = tmp_path_factory.mktemp("mesh")
-    names = ("PORT", "GATEWAY_AUTHZ_PORT", *(f"{name.upper()}_PORT" for name in SERVICES))
+    names = ("PORT", *(f"{name.upper()}_PORT" for name in SERVICES))
     metrics = tuple(f"{name.upper()}_METRICS_PORT" for name in SERVICES)
     ports = dict(zip(names + metrics, free_ports(len(names + metrics)), strict=True))
-    environment = {
-        **os.environ,  # noqa: TID251 - the processes need the machine's
-        **{name: str(port) for name, port in ports.items()},
-        "IMAGEMESH_RUN_DIR": str(folder),
-        "GATEWAY_FETCH_ALLOW": "127.0.0.0/8",
-    }
-    process = subprocess.Popen(
-        [sys.executable, ROOT / "scripts" / "run_mesh.py"],
-        env=environment,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    ready = process.stdout.readline()
-    curl = process.stdout.readline()
-    assert "imagemesh is ready at" in ready, (ready, _logs(folder))
-    assert curl.startswith("curl ")
-    services = {name: ports[f"{name.upper()}_PORT"] for name in SERVICES}
-    key = (folder / "api-key").read_text().strip()
-    url, authz_port = f"http://127.0.0.1:{ports['PORT']}", ports["GATEWAY_AUTHZ_PORT"]
-    yield RunningMesh(url, key, services, authz_port, folder, process)
-    process.send_signal(signal.SIGTERM)
-    code = process.wait(timeout=60)
-    process.stdout.close()
-    assert code == 0
+    settings = {name: str(port) for name, port in ports.items()}
+    command = "scripts/run_mesh.py"
+    with started(command, folder=folder, settings=settings) as (process, _):
+        services = {name: ports[f"{name.upper()}_PORT"] for name in SERVICES}
+        key = (folder / "api-key").read_text().strip()
+        url = f"http://127.0.0.1:{ports['PORT']}"
+        yield RunningMesh(url, key, services, folder, process)
     assert traces_in_logs(folder, key) == []
 
 
@@ -99,17 +114,6 @@ def traces_in_logs(folder: Path, key: str) -> list[str]:
         inside = picture[len(picture) // 2 :][:40]
         secrets += [inside, repr(inside)[2:40].encode(), b64encode(picture)[400:440]]
     return [repr(secret) for secret in secrets if secret in logs]
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports that are free now."""
-    sockets = [socket.socket() for _ in range(count)]
-    for listener in sockets:
-        listener.bind(("127.0.0.1", 0))
-    ports = [int(listener.getsockname()[1]) for listener in sockets]
-    for listener in sockets:
-        listener.close()
-    return ports
 
 
 def _logs(folder: Path) -> str:

@@ -1,46 +1,62 @@
-"""The real models behind the real Envoy: every endpoint, over REST and over gRPC."""
+"""`make mesh`: the real models, two replicas each, behind the real Envoy; all ways to ask them."""
 
 import json
-from collections.abc import AsyncIterator
+import shlex
+import shutil
+import subprocess
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
 import grpc
 import pytest
 
-from benchmarks.running_envoy import (
-    http_client,
-    native_channel,
-    running_envoy,
-    until_healthy,
-)
+from benchmarks.running_envoy import http_client, native_channel
 from imagemesh.vision.v1 import vision_service_pb2 as pb
 from imagemesh.vision.v1.vision_service_pb2_grpc import VisionServiceStub
-from scripts.envoy_on_loopback import Places, new_places
-from tests.mesh.conftest import RunningMesh
+from scripts.envoy_on_loopback import Places
+from scripts.ports import free_ports
+from tests.mesh.conftest import SERVICES, started
 from tests.mesh.pictures import PictureServer
+from tests.mesh.test_envoy_callers import SPOOFED, Metadata
 from tests.seed import ANALYZED_OCR, CLASSIFY, COLORIZE, EMOTIONS, NUDITY, OCR, shape
 
 
-@pytest.fixture(scope="module")
-async def places(
-    mesh: RunningMesh, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Places]:
-    """Run Envoy before the mesh."""
-    folder = tmp_path_factory.mktemp("envoy")
-    gateway = int(mesh.url.rpartition(":")[2])
-    services = {name: [port] for name, port in mesh.ports.items()}
-    found = new_places(folder, {**services, "gateway": [gateway], "authz": [mesh.authz_port]})
-    async with running_envoy(found, folder):
-        await until_healthy(found, dict.fromkeys((*services, "gateway"), 1))
-        yield found
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What `make mesh` tells.
+
+    Attributes:
+        places: of Envoy.
+        key: the demo key.
+        curl: the command to try.
+    """
+
+    places: Places
+    key: str
+    curl: str
 
 
 @pytest.fixture(scope="module")
-async def public(mesh: RunningMesh, places: Places) -> AsyncIterator[aiohttp.ClientSession]:
+def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
+    """Start the mesh as `make mesh` does, and stop it with SIGTERM."""
+    folder = tmp_path_factory.mktemp("replicas")
+    public, native = free_ports(2)
+    settings = {"PORT": str(public), "NATIVE_PORT": str(native)}
+    places = Places({"public": public, "native": native}, {}, folder / "tls")
+    with started("-m", "scripts.run_replicas", folder=folder, settings=settings) as (_, curl):
+        yield Told(places, (folder / "api-key").read_text().strip(), curl)
+    for name in SERVICES:
+        logs = [(folder / f"{name}-{number}.log").read_text() for number in (1, 2)]
+        assert all('"event": "stopped"' in log for log in logs)
+
+
+@pytest.fixture(scope="module")
+async def public(told: Told) -> AsyncIterator[aiohttp.ClientSession]:
     """Open a session that trusts Envoy and sends the demo key."""
-    async with http_client(places) as http:
-        http.headers["X-API-Key"] = mesh.key
+    async with http_client(told.places) as http:
+        http.headers["X-API-Key"] = told.key
         yield http
 
 
@@ -70,31 +86,69 @@ async def test_endpoint_answers_over_tls(
     assert (response.status, shape(answer)) == (200, shape(json.loads(example)))
 
 
+def test_command_that_it_tells_to_try_answers(told: Told) -> None:
+    if shutil.which("curl") is None:
+        pytest.skip("curl is not on this machine")
+
+    done = subprocess.run(shlex.split(told.curl), check=True, capture_output=True)
+
+    assert shape(json.loads(done.stdout)) == shape(json.loads(ANALYZED_OCR))
+
+
+@pytest.mark.parametrize("spoofed", [(), SPOOFED])
 @pytest.mark.parametrize("proof", ["key", "certificate"])
 async def test_native_callers_get_what_rest_answers(
-    mesh: RunningMesh,
+    told: Told,
     public: aiohttp.ClientSession,
-    places: Places,
     pictures: PictureServer,
     proof: str,
+    spoofed: Metadata,
 ) -> None:
-    metadata = (("x-api-key", mesh.key),) if proof == "key" else ()
+    metadata = (*spoofed, *([("x-api-key", told.key)] if proof == "key" else []))
     certificate = None if proof == "key" else "caller"
     request = pb.ClassifyRequest(image=pictures.pictures["portrait.jpg"])
-    async with native_channel(places, certificate=certificate) as channel:
+    async with native_channel(told.places, certificate=certificate) as channel:
         native: Any = await VisionServiceStub(channel).Classify(  # Any: it has no generic stub
             request, metadata=metadata, timeout=60
         )
-    body = {"url": pictures.url("portrait.jpg")}
-    async with public.post("/api/v1/classify", json=body) as response:
-        answer = (await response.json())["result"]
 
-    assert [label["tag"] for label in answer] == [label.tag for label in native.labels]
+    assert [label.tag for label in native.labels] == await tags(public, pictures)
 
 
-async def test_nobody_without_proof_is_answered(places: Places) -> None:
-    async with native_channel(places) as channel:
+@pytest.mark.parametrize("spoofed", [(), SPOOFED])
+async def test_nobody_without_proof_is_answered(told: Told, spoofed: Metadata) -> None:
+    async with native_channel(told.places) as channel:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await VisionServiceStub(channel).Classify(pb.ClassifyRequest(), timeout=10)
+            await VisionServiceStub(channel).Classify(
+                pb.ClassifyRequest(), metadata=spoofed, timeout=10
+            )
 
     assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
+
+
+async def test_grpc_web_gets_what_rest_answers(
+    told: Told, public: aiohttp.ClientSession, pictures: PictureServer
+) -> None:
+    url = told.places.url("native") + "/imagemesh.vision.v1.VisionService/Classify"
+    request = pb.ClassifyRequest(image=pictures.pictures["portrait.jpg"]).SerializeToString()
+    headers = {"content-type": "application/grpc-web+proto"}
+
+    async with public.post(url, data=frame(request), headers=headers) as answer:
+        content = await answer.read()
+    size = int.from_bytes(content[1:5], "big")
+    labels = pb.ClassifyResponse.FromString(content[5 : 5 + size]).labels
+
+    assert b"grpc-status:0\r\n" in content[5 + size :]
+    assert [label.tag for label in labels] == await tags(public, pictures)
+
+
+async def tags(public: aiohttp.ClientSession, pictures: PictureServer) -> list[str]:
+    """Return what REST finds in the portrait."""
+    body = {"url": pictures.url("portrait.jpg")}
+    async with public.post("/api/v1/classify", json=body) as response:
+        return [label["tag"] for label in (await response.json())["result"]]
+
+
+def frame(message: bytes) -> bytes:
+    """Return a message as gRPC sends it: not compressed, and its length before it."""
+    return bytes(1) + len(message).to_bytes(4, "big") + message

@@ -19,7 +19,8 @@ from benchmarks.running_envoy import (
     until_healthy,
 )
 from scripts.dev_certificates import CALLER_ID, Authority
-from scripts.envoy_on_loopback import Places, free_ports, new_places
+from scripts.envoy_on_loopback import Places, new_places
+from scripts.ports import free_ports
 from servicekit.callers import caller_digest
 from servicekit.server import serving
 from servicekit.settings import ServiceSettings
@@ -208,6 +209,20 @@ async def test_service_without_a_replica_is_unavailable(front: Front) -> None:
             await ask(b"", metadata=(("x-api-key", front.gateway.key),), timeout=10)
 
     assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+async def test_one_of_two_gateways_that_is_away_keeps_no_caller_out(
+    front: Front, tmp_path: Path
+) -> None:
+    authz = [*front.places.upstreams["authz"], *free_ports(1)]
+    places = new_places(tmp_path, {**front.places.upstreams, "authz": authz})
+    async with running_envoy(places, tmp_path), native_channel(places) as channel:
+        await until_healthy(places, {"vision": 1})
+        ask: Any = channel.unary_unary(PATH)  # Any: bytes in, bytes out
+        metadata = (("x-api-key", front.gateway.key),)
+        answers = [await ask(b"", metadata=metadata, timeout=30) for _ in range(20)]
+
+    assert len(answers) == 20
 
 
 async def test_gateway_that_is_away_is_the_one_error_shape(tmp_path: Path) -> None:

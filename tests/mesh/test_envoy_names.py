@@ -8,7 +8,8 @@ from typing import Any
 
 from benchmarks.chaos import NEW_BAR_S
 from benchmarks.running_envoy import running_envoy, until_healthy
-from scripts.envoy_on_loopback import free_ports, new_places
+from scripts.envoy_on_loopback import new_places
+from scripts.ports import free_ports
 from servicekit.client import open_channel
 from servicekit.server import serving
 from servicekit.settings import ServiceSettings
