@@ -65,7 +65,7 @@ async def stopped_at_end(process: Process) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def serving(
-    name: str, *, port: int = 0, cores: Collection[int] = (), **settings: int
+    name: str, *, port: int = 0, cores: Collection[int] = (), **settings: int | str
 ) -> AsyncIterator[tuple[grpc.aio.Channel, Process]]:
     """Run a service of the mesh; yield a channel to it once it serves, and its process.
 

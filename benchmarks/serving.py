@@ -1,13 +1,14 @@
 """Compare our service with a bare loop over the same model: python -m benchmarks.serving.
 
-    python -m benchmarks.serving [--cores N] [--rounds N] [--seconds S] [--in-flight N] [--json F]
+    python -m benchmarks.serving [--cores N] [--threads N] [--loop-threads N] [--rounds N]
+                                 [--precision P] [--seconds S] [--in-flight N] [--json F]
 
 The bare loop decodes eight pictures, classifies them together, and begins anew: nothing is
 received, waited for or sent. It is run twice, with the service's decoder and with Pillow's, as most
-such loops are written. The service does the same for requests over gRPC, so many in flight. All
-have as many processor threads for the model as cores, and are bound to the same ones, the client to
-the others if there are any. They take turns in slices of one run, so that a busy machine slows all.
-What is compared is the CPU time per picture of their processes, from /proc, and the throughput.
+such loops are written, always in float32. The service does the same for requests over gRPC, so many
+in flight. All are bound to the same cores, the client to the others if there are any. They take
+turns in slices of one run, so that a busy machine slows all. What is compared is the CPU time per
+picture of their processes, from /proc, and the throughput.
 """
 
 import argparse
@@ -72,6 +73,11 @@ def main() -> None:
     """Measure, print a table and write the JSON file if one is named."""
     parser = argparse.ArgumentParser(description="Compare our service with a bare loop.")
     parser.add_argument("--cores", type=int, default=1, help="of the loops and of the service")
+    parser.add_argument(
+        "--threads", type=int, default=0, help="of the model; 0 is one for each core"
+    )
+    parser.add_argument("--loop-threads", type=int, default=0, help="in the loops; 0 is as many")
+    parser.add_argument("--precision", default="float32", help="of the service")
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--seconds", type=float, default=4.0, help="length of a slice")
     parser.add_argument("--in-flight", type=int, default=32)
@@ -79,17 +85,17 @@ def main() -> None:
     parser.add_argument("--be", choices=(LOOP, PILLOW_LOOP), help="a bare loop; used by itself")
     arguments = parser.parse_args()
     if arguments.be:
-        run_bare_loop(draw_picture(), arguments.be, threads=arguments.cores)
+        run_bare_loop(draw_picture(), arguments.be, threads=arguments.threads)
         return
-    slices = asyncio.run(
-        measure(
-            arguments.rounds,
-            cores=arguments.cores,
-            seconds=arguments.seconds,
-            in_flight=arguments.in_flight,
-        )
-    )
-    told = {"in_flight": arguments.in_flight, "cores": arguments.cores}
+    threads = arguments.threads or arguments.cores
+    told = {
+        "in_flight": arguments.in_flight,
+        "cores": arguments.cores,
+        "threads": threads,
+        "loop_threads": arguments.loop_threads or threads,
+        "precision": arguments.precision,
+    }
+    slices = asyncio.run(measure(arguments.rounds, seconds=arguments.seconds, **told))
     figures = {**describe_machine(PACKAGES), **told, **summarise(slices)}
     print(json.dumps(figures, indent=2))
     if arguments.json:
@@ -115,7 +121,14 @@ def summarise(slices: dict[str, list[Slice]]) -> dict[str, object]:
 
 
 async def measure(
-    rounds: int, *, cores: int, seconds: float, in_flight: int
+    rounds: int,
+    *,
+    cores: int,
+    threads: int,
+    loop_threads: int,
+    precision: str,
+    seconds: float,
+    in_flight: int,
 ) -> dict[str, list[Slice]]:
     """Return the slices of all, in the order of their turns."""
     slices: dict[str, list[Slice]] = {PILLOW_LOOP: [], LOOP: [], SERVICE: []}
@@ -126,9 +139,12 @@ async def measure(
     port = free_port()
     with TemporaryDirectory() as folder:
         async with (
-            _looping(PILLOW_LOOP, bound) as pillow_loop,
-            _looping(LOOP, bound) as loop,
-            serving("vision", port=port, threads=cores, cores=bound) as (_, service),
+            _looping(PILLOW_LOOP, bound, loop_threads) as pillow_loop,
+            _looping(LOOP, bound, loop_threads) as loop,
+            serving("vision", port=port, cores=bound, threads=threads, precision=precision) as (
+                _,
+                service,
+            ),
         ):
             picture = Path(folder) / "picture.jpg"
             picture.write_bytes(draw_picture())
@@ -149,7 +165,8 @@ def run_bare_loop(picture: bytes, kind: str, *, threads: int) -> None:
     """Classify for the seconds that each line of stdin names, and answer with how many pictures."""
     return_freed_memory()
     use_threads(threads)
-    model = load_classifier(VisionSettings(threads=threads), load_manifest("vision")).model
+    settings = VisionSettings(threads=threads, precision="float32")
+    model = load_classifier(settings, load_manifest("vision")).model
     decode = _decode if kind == LOOP else _decode_with_pillow
     for line in sys.stdin:
         ends_s = monotonic() + float(line)
@@ -185,8 +202,8 @@ def draw_picture() -> bytes:
 
 
 @asynccontextmanager
-async def _looping(kind: str, cores: frozenset[int]) -> AsyncIterator[Process]:
-    told = ("--be", kind, "--cores", str(len(cores)))
+async def _looping(kind: str, cores: frozenset[int], threads: int) -> AsyncIterator[Process]:
+    told = ("--be", kind, "--threads", str(threads))
     async with running("benchmarks.serving", *told, cores=cores, stdin=PIPE, stdout=PIPE) as loop:
         yield loop
 
