@@ -285,3 +285,23 @@ async def test_batches_are_measured(
     assert registry.get_sample_value("imagemesh_model_run_seconds_count", labels) == 1
     waits = {**labels, "stage": "batch"}
     assert registry.get_sample_value("imagemesh_model_queue_seconds_count", waits) == 3
+
+
+async def test_model_is_busy_again_before_anybody_has_an_answer(
+    registry: CollectorRegistry,
+) -> None:
+    seen: list[str] = []
+
+    async def run(items: list[str]) -> Sequence[str]:
+        seen.extend(f"runs {item}" for item in items)
+        return items
+
+    metrics = ModelMetrics(registry).of("test")
+    batcher = Batcher[str, str](run, limits=BatchLimits(max_items=1), metrics=metrics)
+
+    async def ask(item: str) -> None:
+        seen.append(f"has {await batcher.answer(item)}")
+
+    await asyncio.gather(ask("a"), ask("b"))
+
+    assert seen == ["runs a", "runs b", "has a", "has b"]

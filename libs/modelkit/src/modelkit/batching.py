@@ -99,10 +99,15 @@ class Batcher(Generic[Item, Answer]):
             raise
 
     async def _work(self) -> None:
+        answered: list[tuple[_Job[Item, Answer], Answer]] = []
         try:
             while batch := self._next_batch():
-                await self._answer_all(batch)
+                run = self._start(batch)
+                # Now, and not before: the model need not wait until they are encoded and sent.
+                _give(answered)
+                answered = await self._answers(batch, run)
         finally:
+            _give(answered)
             self._worker = None
 
     def _next_batch(self) -> list[_Job[Item, Answer]]:
@@ -119,13 +124,15 @@ class Batcher(Generic[Item, Answer]):
             self._ready.remove(job)
         return batch
 
-    async def _answer_all(self, batch: list[_Job[Item, Answer]]) -> None:
-        """Give each job of the batch its answer or its error."""
+    async def _answers(
+        self, batch: list[_Job[Item, Answer]], run: asyncio.Future[Sequence[Answer]]
+    ) -> list[tuple[_Job[Item, Answer], Answer]]:
+        """Return what a run answers each job of its batch; without an answer each gets its error.
+
+        Where the run fails, the halves of the batch have their answers when this returns.
+        """
         try:
-            answers = await self._timed_run(batch)
-            for job, answer in zip(batch, answers, strict=True):
-                if not job.outcome.done():  # else its caller is gone
-                    job.outcome.set_result(answer)
+            return list(zip(batch, await self._timed(run, len(batch)), strict=True))
         except ModelLost as error:
             for job in batch:
                 _fail(job, ModelLost(str(error)))
@@ -133,28 +140,40 @@ class Batcher(Generic[Item, Answer]):
         except Exception as error:  # noqa: BLE001
             if len(batch) == 1:
                 _fail(batch[0], Overloaded(_TOO_LARGE) if isinstance(error, MemoryError) else error)
-                return
+                return []
             middle = len(batch) // 2
             for half in (batch[:middle], batch[middle:]):
                 wanted = [job for job in half if not job.outcome.done()]
                 if wanted:
-                    await self._answer_all(wanted)
+                    _give(await self._answers(wanted, self._start(wanted)))
+        return []
 
-    async def _timed_run(self, batch: list[_Job[Item, Answer]]) -> Sequence[Answer]:
-        loop = asyncio.get_running_loop()
-        began_s = loop.time()
+    def _start(self, batch: list[_Job[Item, Answer]]) -> asyncio.Future[Sequence[Answer]]:
+        now_s = asyncio.get_running_loop().time()
         run = asyncio.ensure_future(self._run([job.item for job in batch]))
         for job in batch:
             job.run = run
-            self._metrics.batch_seconds.observe(began_s - job.began_s)
+            self._metrics.batch_seconds.observe(now_s - job.began_s)
         self._metrics.batch_size.observe(len(batch))
+        return run
+
+    async def _timed(self, run: asyncio.Future[Sequence[Answer]], items: int) -> Sequence[Answer]:
+        loop = asyncio.get_running_loop()
+        began_s = loop.time()
         try:
             answers = await run
         finally:
             self._metrics.run_seconds.observe(loop.time() - began_s)
-        if len(answers) != len(batch):  # then nobody knows whose they are
-            raise ValueError(f"the model gave {len(answers)} answers to {len(batch)} items")
+        if len(answers) != items:  # then nobody knows whose they are
+            raise ValueError(f"the model gave {len(answers)} answers to {items} items")
         return answers
+
+
+def _give(answered: list[tuple[_Job[Item, Answer], Answer]]) -> None:
+    for job, answer in answered:
+        if not job.outcome.done():  # else its caller is gone
+            job.outcome.set_result(answer)
+    answered.clear()  # the batcher goes on, and must not hold the items
 
 
 def _fail(job: _Job[Item, Answer], error: Exception) -> None:
