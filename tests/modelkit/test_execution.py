@@ -78,7 +78,7 @@ async def test_job_that_takes_too_long_is_lost() -> None:
 async def test_close_waits_for_the_running_job() -> None:
     gate = Gate()
     thread = ModelThread("classify")
-    running = asyncio.create_task(thread.run(gate))
+    running = thread.run(gate)
     await gate.wait_until_running()
 
     closing = asyncio.create_task(asyncio.to_thread(thread.close))

@@ -4,7 +4,6 @@ import asyncio
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from queue import SimpleQueue
 from typing import Any, TypeVar, TypeVarTuple
@@ -24,14 +23,6 @@ class ModelLost(Unavailable):
     """The thread of the model ended or hung; what it was doing has no answer."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Outcome:
-    """What a job came to; Any: the result is the caller's."""
-
-    result: Any = None
-    error: BaseException | None = None
-
-
 class ModelThread:
     """Runs jobs one after the other in a thread of its own.
 
@@ -46,7 +37,7 @@ class ModelThread:
         self._name = name
         self._loop = asyncio.get_running_loop()
         self._jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
-        self._waiting: set[asyncio.Future[_Outcome]] = set()
+        self._waiting: set[asyncio.Future[Any]] = set()  # Any: of any job
         self._has_ended = False
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
@@ -56,15 +47,16 @@ class ModelThread:
         """Whether the thread has not ended."""
         return self._thread.is_alive()
 
-    async def run(
+    def run(
         self,
         function: Callable[[*Arguments], Result],
         *args: *Arguments,
         limit_s: float | None = None,
-    ) -> Result:
-        """Run `function(*args)` in the thread; return what it returns, raise what it raises.
+    ) -> asyncio.Future[Result]:
+        """Let the thread run `function(*args)`; return what will have its result or its error.
 
-        Once begun it runs to its end, even if this is cancelled.
+        No coroutine: each would let all that is ready go first, before the model has work again.
+        Once begun the job runs to its end, even if the future is cancelled.
 
         Args:
             function: The job.
@@ -72,21 +64,19 @@ class ModelThread:
             limit_s: A job that takes longer hangs; None never says so.
 
         Raises:
-            ModelLost: The thread has ended, or the job hangs.
+            ModelLost: In the future: the thread has ended, or the job hangs.
         """
+        outcome: asyncio.Future[Result] = self._loop.create_future()
         if self._has_ended:
-            raise self._lost("ended")
-        outcome: asyncio.Future[_Outcome] = self._loop.create_future()
+            outcome.set_exception(self._lost("ended"))
+            return outcome
         self._waiting.add(outcome)
         outcome.add_done_callback(self._waiting.discard)
+        if limit_s is not None:
+            limit = self._loop.call_later(limit_s, _fail, outcome, self._lost("hangs"))
+            outcome.add_done_callback(lambda _: limit.cancel())
         self._jobs.put(partial(self._do, outcome, partial(function, *args)))
-        done, _ = await asyncio.wait((outcome,), timeout=limit_s)
-        if not done:
-            raise self._lost("hangs")
-        if (error := outcome.result().error) is not None:
-            raise error
-        result: Result = outcome.result().result
-        return result
+        return outcome
 
     def stop(self) -> None:
         """Let the thread end after what it is doing; do not wait for it."""
@@ -109,17 +99,18 @@ class ModelThread:
         finally:
             self._tell(self._end)
 
-    def _do(self, outcome: asyncio.Future[_Outcome], job: Callable[[], object]) -> None:
+    def _do(self, outcome: asyncio.Future[Result], job: Callable[[], Result]) -> None:
         try:
-            done = _Outcome(result=job())
+            result = job()
         except Exception as error:  # noqa: BLE001 - it is raised again where it is awaited
-            done = _Outcome(error=error)
-        self._tell(_set, outcome, done)
+            self._tell(_fail, outcome, error)
+        else:
+            self._tell(_set, outcome, result)
 
     def _end(self) -> None:
         self._has_ended = True
         for outcome in list(self._waiting):
-            _set(outcome, _Outcome(error=self._lost("ended")))
+            _fail(outcome, self._lost("ended"))
 
     def _tell(self, function: Callable[[*Arguments], object], *args: *Arguments) -> None:
         with suppress(RuntimeError):  # the loop is closed: nobody waits any more
@@ -129,6 +120,13 @@ class ModelThread:
         return ModelLost(f"the model of {self._name} {how}; it is loaded anew; try again later")
 
 
-def _set(outcome: asyncio.Future[_Outcome], done: _Outcome) -> None:
+def _set(outcome: asyncio.Future[Result], result: Result) -> None:
     if not outcome.done():
-        outcome.set_result(done)
+        outcome.set_result(result)
+
+
+def _fail(outcome: asyncio.Future[Result], error: Exception) -> None:
+    if isinstance(error, StopIteration):  # which no future takes
+        error = RuntimeError("the model raised StopIteration")
+    if not outcome.done():
+        outcome.set_exception(error)

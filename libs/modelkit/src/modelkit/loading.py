@@ -1,8 +1,9 @@
 """The place of one model in a service: who may use it, and what happens when it is lost."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from modelkit.batching import Batcher, BatchLimits
@@ -190,20 +191,28 @@ class ModelSlot(Generic[Loaded, Item, Answer]):
     async def _begin(self, work: Callable[[Loaded], Coroutine[Any, Any, Result]]) -> Result:
         return await work(self.loaded)  # which was lost if the request waited too long for it
 
-    async def _run(self, items: list[Item]) -> Sequence[Answer]:
+    def _run(self, items: list[Item]) -> Awaitable[Sequence[Answer]]:
         thread, loaded = self._thread, self._loaded
         if thread is None or loaded is None:
-            raise ModelLost(f"the model of {self._task} is being loaded; try again later")
-        try:
-            answers = await thread.run(self._compute, loaded, items, limit_s=self._max_run_s)
-        except ModelLost as error:
+            return self._absent()
+        run = thread.run(self._compute, loaded, items, limit_s=self._max_run_s)
+        run.add_done_callback(partial(self._look_at, thread, len(items)))
+        return run
+
+    async def _absent(self) -> Sequence[Answer]:
+        raise ModelLost(f"the model of {self._task} is being loaded; try again later")
+
+    def _look_at(
+        self, thread: ModelThread, items: int, run: asyncio.Future[Sequence[Answer]]
+    ) -> None:
+        """See what a run says of the model; before anybody else sees it."""
+        error = None if run.cancelled() else run.exception()
+        if isinstance(error, ModelLost):
             self._lose(thread, reason=str(error))
-            raise
-        except MemoryError as error:
-            log.warning("batch too large", task=self._task, items=len(items), reason=str(error))
-            raise
-        self._pause_s = 0.0
-        return answers
+        elif isinstance(error, MemoryError):
+            log.warning("batch too large", task=self._task, items=items, reason=str(error))
+        elif error is None:
+            self._pause_s = 0.0
 
     async def _load_in(self, thread: ModelThread) -> None:
         """Load the model in a thread, which then is the slot's."""
