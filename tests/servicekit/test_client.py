@@ -1,6 +1,7 @@
 """Channels survive what happens to the services behind them."""
 
 import socket
+from typing import Any
 
 import grpc
 import pytest
@@ -55,3 +56,31 @@ async def test_absent_service_is_unavailable_and_found_when_it_comes() -> None:
 
     assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
     assert late.seconds == 4
+
+
+@pytest.mark.parametrize("code", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED])
+async def test_what_a_stopping_server_refuses_is_sent_again(code: grpc.StatusCode) -> None:
+    refusals = [code]
+
+    async def answer(_: bytes, context: Any) -> bytes:  # Any: a context of bytes
+        if refusals:
+            await context.abort(refusals.pop(), "stopping")
+        return pb.AnalyzeTextResponse(seconds=1).SerializeToString()
+
+    handler: Any = answer  # Any: the stubs know only synchronous handlers
+    methods: dict[str, grpc.RpcMethodHandler[bytes, bytes]] = {
+        "AnalyzeText": grpc.unary_unary_rpc_method_handler(handler)
+    }
+    server = grpc.aio.server()
+    server.add_generic_rpc_handlers(
+        (grpc.method_handlers_generic_handler("imagemesh.ocr.v1.OcrService", methods),)
+    )
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    try:
+        async with open_channel(f"127.0.0.1:{port}") as channel:
+            answered = await rpc.OcrServiceStub(channel).AnalyzeText(pb.AnalyzeTextRequest())
+    finally:
+        await server.stop(None)
+
+    assert answered.seconds == 1

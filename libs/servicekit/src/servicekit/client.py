@@ -20,7 +20,8 @@ _SERVICE_CONFIG: Final = json.dumps(
                     "initialBackoff": "0.05s",
                     "maxBackoff": "0.5s",
                     "backoffMultiplier": 2,
-                    "retryableStatusCodes": ["UNAVAILABLE"],
+                    # A server that stops cancels what arrives in that moment.
+                    "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"],
                 },
             }
         ],
@@ -44,7 +45,8 @@ def open_channel(
 ) -> grpc.aio.Channel:
     """Return a channel to `address` ("host:port"); it connects on first use, and again by itself.
 
-    Messages up to 11 MiB pass; an RPC that fails with UNAVAILABLE is tried three times in all, on
-    the next replica where the name has several. The caller gives every RPC its deadline.
+    Messages up to 11 MiB pass; an RPC that a server refuses with UNAVAILABLE or CANCELLED is tried
+    three times in all, on the next replica where the name has several. The caller gives every RPC
+    its deadline.
     """
     return grpc.aio.insecure_channel(address, options=_OPTIONS, interceptors=interceptors)
