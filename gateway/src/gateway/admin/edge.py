@@ -1,7 +1,6 @@
 """The edge of the admin port: who may call, and the gateway's problems as errors of the mesh."""
 
 import hmac
-from collections.abc import Awaitable, Callable
 from typing import Any, Final, cast
 
 import grpc
@@ -18,7 +17,7 @@ from servicekit.errors import (
     Unauthenticated,
     Unavailable,
 )
-from servicekit.interceptors import PLUMBING, Context, Handler, MethodHandler
+from servicekit.interceptors import Context, Handler, HandlerWrapper, MethodHandler
 from servicekit.logs import get_logger
 
 _ERROR_OF_STATUS: Final[dict[int, type[MeshError]]] = {
@@ -32,7 +31,7 @@ _ERROR_OF_STATUS: Final[dict[int, type[MeshError]]] = {
 _log = get_logger("admin")
 
 
-class AdminEdge(grpc.aio.ServerInterceptor):
+class AdminEdge(HandlerWrapper):
     """Wrap every unary RPC but those of health and reflection, which probes ask without a token.
 
     Args:
@@ -42,16 +41,13 @@ class AdminEdge(grpc.aio.ServerInterceptor):
     def __init__(self, token: SecretStr) -> None:
         self._token = token.get_secret_value().encode()
 
-    async def intercept_service(
+    # Any: as in `Handler`.
+    def wrap(
         self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[MethodHandler]],
-        handler_call_details: grpc.HandlerCallDetails,
+        handler: "grpc.RpcMethodHandler[Any, Any]",
+        path: str,  # noqa: ARG002 - all are wrapped alike
     ) -> MethodHandler:
-        """Return the handler of the RPC with the edge around it."""
-        handler = await continuation(handler_call_details)
-        path = str(handler_call_details.method)
-        if handler is None or path.startswith(PLUMBING):
-            return handler
+        """Return a handler with the edge around it."""
         # The stubs know only synchronous handlers; a grpc.aio server has coroutines here. There is
         # no other kind: a stream would fail here rather than pass without a token.
         inner = cast("Handler", handler.unary_unary)

@@ -30,7 +30,28 @@ StreamHandler = Callable[[Any, Context], AsyncGenerator[Any, None]]
 MethodHandler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 
 
-class RpcEdge(grpc.aio.ServerInterceptor):
+class HandlerWrapper(grpc.aio.ServerInterceptor):
+    """Puts something around the handler of every RPC but those of health and reflection."""
+
+    async def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[MethodHandler]],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> MethodHandler:
+        """Return the handler of the RPC with what this puts around it."""
+        handler = await continuation(handler_call_details)
+        path = str(handler_call_details.method)
+        if handler is None or path.startswith(PLUMBING):
+            return handler
+        return self.wrap(handler, path)
+
+    # Any: as in `Handler`.
+    def wrap(self, handler: "grpc.RpcMethodHandler[Any, Any]", path: str) -> MethodHandler:
+        """Return a handler around that of the RPC with this path."""
+        raise NotImplementedError
+
+
+class RpcEdge(HandlerWrapper):
     """Wrap every RPC of a service that takes one request and answers it, at once or in a stream.
 
     Args:
@@ -47,16 +68,9 @@ class RpcEdge(grpc.aio.ServerInterceptor):
         self._default_deadline_s = default_deadline_s
         self._in_flight = 0
 
-    async def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[MethodHandler]],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> MethodHandler:
-        """Return the handler of the RPC with the edge around it."""
-        handler = await continuation(handler_call_details)
-        path = str(handler_call_details.method)
-        if handler is None or path.startswith(PLUMBING):
-            return handler
+    # Any: as in `Handler`.
+    def wrap(self, handler: "grpc.RpcMethodHandler[Any, Any]", path: str) -> MethodHandler:
+        """Return a handler with the edge around it."""
         method = path.rsplit("/", 1)[-1]
         # The stubs know only synchronous handlers; a grpc.aio server has coroutines here.
         if handler.unary_unary is not None:

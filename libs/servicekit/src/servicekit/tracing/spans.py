@@ -21,7 +21,7 @@ from opentelemetry.trace import (
 )
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from servicekit.interceptors import PLUMBING, Handler, MethodHandler
+from servicekit.interceptors import PLUMBING, Handler, HandlerWrapper, MethodHandler
 from servicekit.interceptors import Context as RpcContext
 from servicekit.telemetry import (
     SPAN_REQUEST_ID,
@@ -130,22 +130,15 @@ async def _end(span: Span, path: str, call: Any) -> None:  # Any: see Continuati
     span.end()
 
 
-class ServedRpcs(grpc.aio.ServerInterceptor):
+class ServedRpcs(HandlerWrapper):
     """Makes a span of every RPC that is answered; to be outside of the edge that logs it."""
 
     def __init__(self, spans: Spans) -> None:
         self._spans = spans
 
-    async def intercept_service(
-        self,
-        continuation: Callable[[grpc.HandlerCallDetails], Awaitable[MethodHandler]],
-        handler_call_details: grpc.HandlerCallDetails,
-    ) -> MethodHandler:
-        """Return the handler of the RPC with a span around it."""
-        handler = await continuation(handler_call_details)
-        path = str(handler_call_details.method)
-        if handler is None or path.startswith(PLUMBING):
-            return handler
+    # Any: see Continuation
+    def wrap(self, handler: "grpc.RpcMethodHandler[Any, Any]", path: str) -> MethodHandler:
+        """Return a handler with a span around it."""
         kind = "unary_unary" if handler.unary_unary is not None else "unary_stream"
         inner = getattr(handler, kind)
         if inner is None:  # it takes a stream, as no RPC of the mesh does
