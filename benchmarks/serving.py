@@ -19,9 +19,10 @@ import os
 import statistics
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic
@@ -30,7 +31,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.machine import describe_machine
-from benchmarks.peers.catalogue import OUR_VISION_SERVICE
+from benchmarks.peers.catalogue import OUR_VISION_SERVICE, Peer
 from benchmarks.peers.load import send
 from benchmarks.processes import cpu_seconds, running, serving
 from modelkit.images import ImageLimits, RgbImage, decode_image
@@ -148,12 +149,13 @@ async def measure(
         ):
             picture = Path(folder) / "picture.jpg"
             picture.write_bytes(draw_picture())
-            load = Load(port, picture, in_flight)
+            cpu_s = partial(cpu_seconds, service)
+            load = Load(OUR_VISION_SERVICE, port, cpu_s, picture, in_flight)
             for number in range(WARM_UP_ROUNDS + rounds):
                 turns = {
                     PILLOW_LOOP: await _loop_slice(pillow_loop, seconds),
                     LOOP: await _loop_slice(loop, seconds),
-                    SERVICE: await load.slice(service, seconds),
+                    SERVICE: await asyncio.to_thread(load.turn, seconds),
                 }
                 if number >= WARM_UP_ROUNDS:
                     for name, turn in turns.items():
@@ -210,33 +212,37 @@ async def _looping(kind: str, cores: frozenset[int], threads: int) -> AsyncItera
 
 @dataclass(slots=True)
 class Load:
-    """Keeps the service busy with one picture.
+    """Keeps a server busy with one picture.
 
     Attributes:
-        port: Of the service, on this machine.
+        peer: Which.
+        port: Where, on this machine.
+        cpu_s: Returns the CPU time of its processes so far.
         picture: The file that is sent.
         in_flight: Requests at once.
         per_second: How many it answered in its last turn.
     """
 
+    peer: Peer
     port: int
+    cpu_s: Callable[[], float]
     picture: Path
     in_flight: int
     per_second: float = 0.0
 
-    async def slice(self, service: Process, seconds: float) -> Slice:
+    @property
+    def name(self) -> str:
+        """For people."""
+        return self.peer.name
+
+    def turn(self, seconds: float) -> Slice:
         """Send about so many seconds' worth of requests."""
         requests = max(WARM_UP_REQUESTS, round(seconds * self.per_second))
-        began_cpu_s = cpu_seconds(service)
-        took_s = await asyncio.to_thread(
-            send,
-            OUR_VISION_SERVICE,
-            self.port,
-            body=self.picture,
-            requests=requests,
-            in_flight=self.in_flight,
+        began_cpu_s = self.cpu_s()
+        took_s = send(
+            self.peer, self.port, body=self.picture, requests=requests, in_flight=self.in_flight
         )
-        done = Slice(requests, took_s, cpu_seconds(service) - began_cpu_s)
+        done = Slice(requests, took_s, self.cpu_s() - began_cpu_s)
         self.per_second = done.per_second
         return done
 

@@ -12,14 +12,13 @@ from typing import Protocol
 
 from benchmarks.peers.asking import READY_WITHIN_S, calling
 from benchmarks.peers.catalogue import Peer
-from benchmarks.peers.load import LoadFailed, send
+from benchmarks.peers.load import LoadFailed
 from benchmarks.peers.orders import Orders, to_environment
 from benchmarks.peers.processes import Tree, last_words, running, started
-from benchmarks.serving import Slice
+from benchmarks.serving import Load, Slice
 from scripts.ports import free_port
 
 BARE = "bare loop"
-WARM_UP_REQUESTS = 64
 
 
 class Contender(Protocol):
@@ -33,49 +32,6 @@ class Contender(Protocol):
     def turn(self, seconds: float) -> Slice:
         """Work for about so many seconds and return what that took."""
         ...
-
-
-@dataclass(slots=True)
-class Served:
-    """A server under load.
-
-    Attributes:
-        peer: Which.
-        port: Where.
-        tree: Its processes.
-        picture: The file that is sent.
-        in_flight: Requests at once.
-        per_second: How many it answered in its last turn.
-    """
-
-    peer: Peer
-    port: int
-    tree: Tree
-    picture: Path
-    in_flight: int
-    per_second: float = 0.0
-
-    @property
-    def name(self) -> str:
-        """For people."""
-        return self.peer.name
-
-    def turn(self, seconds: float) -> Slice:
-        """Answer about so many seconds' worth of requests."""
-        done = self._send(max(WARM_UP_REQUESTS, round(seconds * self.per_second)))
-        self.per_second = done.per_second
-        return done
-
-    def _send(self, requests: int) -> Slice:
-        began_cpu_s = self.tree.cpu_s
-        seconds = send(
-            self.peer,
-            self.port,
-            body=self.picture,
-            requests=requests,
-            in_flight=self.in_flight,
-        )
-        return Slice(requests, seconds, self.tree.cpu_s - began_cpu_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +91,7 @@ def take_turns(
 
 
 @contextmanager
-def serving(peer: Peer, stage: Stage) -> Iterator[Served]:
+def serving(peer: Peer, stage: Stage) -> Iterator[Load]:
     """Start a server, see that it answers right, before and after, and stop it.
 
     Raises:
@@ -145,7 +101,7 @@ def serving(peer: Peer, stage: Stage) -> Iterator[Served]:
     log = stage.picture.with_name(f"{peer.name}.log")
     with started(peer, stage.told(port), cache=stage.cache, log=log) as tree:
         asyncio.run(_check(peer, port, stage, log))
-        yield Served(peer, port, tree, stage.picture, stage.in_flight)
+        yield Load(peer, port, lambda: tree.cpu_s, stage.picture, stage.in_flight)
         asyncio.run(_check(peer, port, stage, log))
 
 
