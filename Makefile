@@ -15,12 +15,12 @@ pinned = $(if $(findstring @sha256:,$(1)),$(1),$(error a base is given by its di
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: help setup run mesh models test fuzz check check-deploy lint types contracts protos protos-fresh lock docs base \
-	images train-classify train-emotions train-colorize
+	images train-emotions train-colorize train-sentiment
 
 help: ## list the targets
 	@grep -E '^[a-z -]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
-setup: .venv/.packages .venv/.system ## install everything into .venv, and Tesseract's data where apt can
+setup: .venv/.packages .venv/.converted .venv/.system ## install everything into .venv, and Tesseract's data where apt can
 
 .venv/.packages: requirements.lock $(MEMBERS:=/pyproject.toml)
 	$(PYTHON) -m venv .venv
@@ -28,6 +28,11 @@ setup: .venv/.packages .venv/.system ## install everything into .venv, and Tesse
 	$(BIN)/pip install --quiet $(TORCH_PIP_ARGS) torch==2.13.0
 	$(BIN)/pip install --quiet --no-deps --require-hashes -r requirements.lock
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation $(MEMBERS:%=-e %)
+	@touch $@
+
+# Published weights become the graphs that the services run.
+.venv/.converted: .venv/.packages models/convert.py models/training/export.py
+	$(BIN)/python -W ignore -m models.convert
 	@touch $@
 
 .venv/.system: .venv/.packages services/ocr/src/ocr/languages.toml scripts/install_packages.py
@@ -94,8 +99,9 @@ docs: setup ## rewrite the generated pages of docs/
 	$(BIN)/python scripts/write_dashboards.py
 
 # glibc keeps what it frees: a step of a training allocates the same again.
-train-classify train-emotions train-colorize: train-%: setup ## train with DATA=folder, MINUTES= of computing
+train-emotions train-colorize train-sentiment: train-%: setup ## train with DATA=folder, then export the graph
 	@test -d "$(DATA)" || { echo "name the folder of the data sets: make $@ DATA=PATH" >&2; exit 2; }
 	MALLOC_MMAP_THRESHOLD_=1073741824 MALLOC_TRIM_THRESHOLD_=4294967296 MALLOC_TOP_PAD_=67108864 \
 	$(BIN)/python -m models.$*.train --data "$(DATA)" $(if $(MINUTES),--minutes $(MINUTES) --epochs 1000)
+	$(BIN)/python -m models.$*.export
 	$(BIN)/python scripts/pin_weights.py

@@ -4,8 +4,10 @@ import sys
 import tomllib
 from pathlib import Path
 
-from modelkit.manifest import find_model, load_manifest
+from modelkit.manifest import load_manifest
 from ocr.analysis import Analysis, Analyzer
+from ocr.loaders import load_analyzer
+from ocr.settings import OcrSettings
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE = DOCS / "analysis.md"
@@ -53,8 +55,7 @@ def _document(name: str, words: dict[str, str], text: str, analysis: Analysis) -
 
 def main() -> int:
     """Write the page."""
-    found = find_model(load_manifest("ocr"), "embed-text", models_dir=Path())
-    analyzer = Analyzer(found.path.parent, device="cpu")
+    analyzer = load_analyzer(OcrSettings(threads=1), load_manifest("ocr")).model
     PAGE.write_text(analysis_page(analyzer), "utf-8")
     return 0
 

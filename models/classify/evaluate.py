@@ -1,39 +1,58 @@
-"""Score the shipped classifier: python -m models.classify.evaluate --data PATH."""
+"""Score the classifier on photos: python -m models.classify.evaluate --photos PHOTOS.zip.
+
+The table beside the zip, photos.tsv, has the columns file and label_index_1000.
+"""
 
 import argparse
+import csv
+import io
 import json
-from collections.abc import Mapping
+import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import torch
+from PIL import Image
 
-from modelkit.devices import Device
 from modelkit.images import RgbImage
-from models.training.pictures import read_archive, read_classes
-from models.training.scoring import score_classifier
-from vision.classifier import ResidualClassifier
-
-_WEIGHTS = Path("services/vision/src/vision/weights/classify.safetensors")
+from modelkit.manifest import load_manifest
+from modelkit.runtime import Runtime
+from models.training.calibration import classification_scores, fit_temperature
+from vision.classifier import cut_squares
+from vision.loaders import Loaders
+from vision.settings import VisionSettings
 
 
 def main() -> None:
-    """Print the scores over the validation pictures of Tiny ImageNet."""
+    """Print the scores over all photos, and with --fit the temperature that fits them best."""
     parser = argparse.ArgumentParser(description="Score the shipped classifier.")
-    parser.add_argument("--data", type=Path, required=True, help="the folder of the data sets")
-    parser.add_argument("--weights", type=Path, default=_WEIGHTS)
+    parser.add_argument("--photos", type=Path, required=True, help="a zip of JPEG files")
+    parser.add_argument("--fit", action="store_true", help="print the factor of the temperature")
     arguments = parser.parse_args()
-    torch.set_num_threads(1)
-    folder = arguments.data / "tiny-imagenet"
-    classes = read_classes(folder / "classes.tsv")
-    classifier = ResidualClassifier(arguments.weights, device=Device())
+    settings = VisionSettings(threads=1)
+    loaded = Loaders(settings, load_manifest("vision"), Runtime(threads=1)).classifier()
+    rows, labels = [], []
+    for label, photo in read_photos(arguments.photos):
+        (answer,) = loaded.model.confidences([cut_squares(photo)])
+        rows.append(answer)
+        labels.append(label)
+    confidences, truths = torch.from_numpy(np.stack(rows)), torch.tensor(labels)
+    scores = classification_scores(confidences, truths)
+    print(json.dumps({"model": loaded.entry.name, "photos": len(labels), **scores}))
+    if arguments.fit:
+        print(json.dumps({"factor": fit_temperature(confidences.clamp_min(1e-12).log(), truths)}))
 
-    def classify(picture: RgbImage) -> Mapping[str, float]:
-        return {label.tag: label.confidence for label in classifier.classify(picture)}
 
-    pictures = (
-        (classes[name], picture) for name, picture in read_archive(folder / "val.zip", mode="RGB")
-    )
-    print(json.dumps(score_classifier(classify, pictures, list(classes.values())).overall))
+def read_photos(archive: Path) -> Iterator[tuple[int, RgbImage]]:
+    """Yield class and pixels, (height, width, 3) uint8, of each photo of a zip."""
+    with (
+        zipfile.ZipFile(archive) as opened,
+        archive.with_suffix(".tsv").open(encoding="utf-8", newline="") as table,
+    ):
+        for row in csv.DictReader(table, delimiter="\t"):
+            photo = Image.open(io.BytesIO(opened.read(row["file"]))).convert("RGB")
+            yield int(row["label_index_1000"]), np.array(photo)
 
 
 if __name__ == "__main__":

@@ -13,10 +13,9 @@ from PIL import Image
 
 from colorize.model import Colorizer
 from colorize.pixels import to_lab
-from modelkit.devices import Device
 from modelkit.images import RgbImage
-
-_WEIGHTS = Path("services/colorize/src/colorize/weights/colorize.safetensors")
+from modelkit.runtime import Runtime
+from models.colorize.export import GRAPH
 
 _LEAST_COLOURFULNESS = 1e-3  # some photos are grey: a share of nothing
 
@@ -25,9 +24,9 @@ def main() -> None:
     """Print the scores over all photos of a zip, each turned grey at full size."""
     parser = argparse.ArgumentParser(description="Score the colorizer on colour photos.")
     parser.add_argument("--photos", type=Path, required=True, help="a zip of JPEG files")
-    parser.add_argument("--weights", type=Path, default=_WEIGHTS)
+    parser.add_argument("--graph", type=Path, default=GRAPH)
     arguments = parser.parse_args()
-    colorizer = Colorizer(arguments.weights, device=Device())
+    colorizer = Colorizer(Runtime(threads=1).open(arguments.graph, sizes_vary=True))
     rows = [
         _compare(photo, colorizer.colorize(grey_copy(photo)))
         for photo in read_photos(arguments.photos)

@@ -1,56 +1,72 @@
-"""Draw old photos beside what the colorizer makes of them: python -m models.colorize.sheet."""
+"""Draw photos beside their colors: python -m models.colorize.sheet --old FOLDER --photos ZIP."""
 
 import argparse
+from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from colorize.model import Colorizer
-from modelkit.devices import Device
+from modelkit.images import RgbImage
+from modelkit.runtime import Runtime
+from models.colorize.evaluate import grey_copy, read_photos
+from models.colorize.export import GRAPH
 
-_WEIGHTS = Path("services/colorize/src/colorize/weights/colorize.safetensors")
 _SHEET = Path("docs/colorized.jpg")
-_PHOTO_HEIGHT_PX = 220
-_MOST_WIDTH_PX = 300  # of one photo; a wider one is made lower
-_PAIRS_IN_A_ROW = 2
+_PHOTO_HEIGHT_PX = 200
+_MOST_WIDTH_PX = 270  # of one photo; a wider one is made lower
+_ROWS_SIDE_BY_SIDE = 2
 _GAP_PX = 8
 _QUALITY = 85
 
 
 def main() -> None:
-    """Colour every photo of a folder and write one sheet, each photo beside its colours."""
+    """Write one sheet: old photos and their colors, then grey copies, their colors, the truth."""
     parser = argparse.ArgumentParser(description="Draw the contact sheet of the colorizer.")
-    parser.add_argument("--photos", type=Path, required=True, help="a folder of JPEG files")
-    parser.add_argument("--weights", type=Path, default=_WEIGHTS)
+    parser.add_argument("--old", type=Path, required=True, help="a folder of JPEG files")
+    parser.add_argument("--photos", type=Path, required=True, help="a zip of color photos")
+    parser.add_argument("--count", type=int, default=10, help="of color photos")
+    parser.add_argument("--skip", type=int, default=0, help="color photos left out at first")
+    parser.add_argument("--graph", type=Path, default=GRAPH)
     parser.add_argument("--sheet", type=Path, default=_SHEET)
     arguments = parser.parse_args()
-    colorizer = Colorizer(arguments.weights, device=Device())
-    pairs = [draw_pair(path, colorizer) for path in sorted(arguments.photos.glob("*.jpg"))]
-    draw_sheet(pairs).save(arguments.sheet, quality=_QUALITY)
+    colorizer = Colorizer(Runtime(threads=1).open(arguments.graph, sizes_vary=True))
+    rows = []
+    for path in sorted(arguments.old.glob("*.jpg")):
+        photo = np.array(Image.open(path).convert("RGB"))
+        rows.append(draw_row([photo, colorizer.colorize(photo)]))
+    end = arguments.skip + arguments.count
+    for photo in islice(read_photos(arguments.photos), arguments.skip, end):
+        grey = grey_copy(photo)
+        rows.append(draw_row([grey, colorizer.colorize(grey), photo]))
+    draw_sheet(rows).save(arguments.sheet, quality=_QUALITY)
 
 
-def draw_pair(path: Path, colorizer: Colorizer) -> Image.Image:
-    """Return a photo beside its colours, both at the height of the sheet's rows."""
-    photo = np.array(Image.open(path).convert("RGB"))
-    coloured = colorizer.colorize(photo)
-    width = min(_MOST_WIDTH_PX, round(_PHOTO_HEIGHT_PX * photo.shape[1] / photo.shape[0]))
-    height = round(width * photo.shape[0] / photo.shape[1])
-    pair = Image.new("RGB", (2 * _MOST_WIDTH_PX, _PHOTO_HEIGHT_PX), "white")
-    for left, pixels in ((_MOST_WIDTH_PX - width, photo), (_MOST_WIDTH_PX, coloured)):
-        small = Image.fromarray(pixels).resize((width, height), Image.Resampling.LANCZOS)
-        pair.paste(small, (left, (_PHOTO_HEIGHT_PX - height) // 2))
-    return pair
+def draw_row(photos: Sequence[RgbImage]) -> Image.Image:
+    """Return photos of one shape side by side, each at the height of the sheet's rows."""
+    height, width = photos[0].shape[:2]
+    small_width = min(_MOST_WIDTH_PX, round(_PHOTO_HEIGHT_PX * width / height))
+    small_height = round(small_width * height / width)
+    row = Image.new("RGB", (len(photos) * small_width, small_height), "white")
+    for number, pixels in enumerate(photos):
+        small = Image.fromarray(pixels).resize(
+            (small_width, small_height), Image.Resampling.LANCZOS
+        )
+        row.paste(small, (number * small_width, 0))
+    return row
 
 
-def draw_sheet(pairs: list[Image.Image]) -> Image.Image:
-    """Return all pairs in rows."""
-    rows = -(-len(pairs) // _PAIRS_IN_A_ROW)
-    width, height = 2 * _MOST_WIDTH_PX + _GAP_PX, _PHOTO_HEIGHT_PX + _GAP_PX
-    sheet = Image.new("RGB", (_PAIRS_IN_A_ROW * width, rows * height), "white")
-    for index, pair in enumerate(pairs):
-        row, column = divmod(index, _PAIRS_IN_A_ROW)
-        sheet.paste(pair, (column * width, row * height))
+def draw_sheet(rows: Sequence[Image.Image]) -> Image.Image:
+    """Return all rows, two side by side."""
+    width = max(row.width for row in rows) + _GAP_PX
+    height = _PHOTO_HEIGHT_PX + _GAP_PX
+    lines = -(-len(rows) // _ROWS_SIDE_BY_SIDE)
+    sheet = Image.new("RGB", (_ROWS_SIDE_BY_SIDE * width, lines * height), "white")
+    for index, row in enumerate(rows):
+        line, column = divmod(index, _ROWS_SIDE_BY_SIDE)
+        sheet.paste(row, (column * width, line * height))
     return sheet
 
 

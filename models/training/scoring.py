@@ -1,4 +1,4 @@
-"""Score a shipped classifier picture by picture, as its service calls it."""
+"""Score a shipped classifier image by image, as its service calls it."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -19,8 +19,8 @@ class Scores:
     """How good a classifier is.
 
     Attributes:
-        overall: Scores by name, and pictures per second.
-        recalls: The share of the pictures of each class that were named right.
+        overall: Scores by name, and images per second.
+        recalls: The share of the images of each class that were named right.
     """
 
     overall: dict[str, float]
@@ -29,28 +29,28 @@ class Scores:
 
 def score_classifier(
     classify: Classify,
-    pictures: Iterable[tuple[str, NDArray[np.uint8]]],
+    images: Iterable[tuple[str, NDArray[np.uint8]]],
     names: Sequence[str],
 ) -> Scores:
-    """Return accuracy, calibration error and pictures per second, and the recall of each name.
+    """Return accuracy, calibration error and images per second, and the recall of each name.
 
     Args:
         classify: The service's own call.
-        pictures: The true name and the pixels of each picture.
+        images: The true name and the pixels of each image.
         names: All names, each once.
     """
     index = {name: position for position, name in enumerate(names)}
     rows, labels, seconds = [], [], 0.0
-    for name, picture in pictures:
+    for name, image in images:
         began = time.perf_counter()
-        answer = classify(picture)
+        answer = classify(image)
         seconds += time.perf_counter() - began
         rows.append([answer[other] for other in names])
         labels.append(index[name])
     confidences, truths = torch.tensor(rows), torch.tensor(labels)
     speed = round(len(labels) / seconds, 1)
-    scores = {"pictures": len(labels), **classification_scores(confidences, truths)}
-    return Scores({**scores, "pictures_per_s": speed}, _recalls(confidences, truths, names))
+    scores = {"images": len(labels), **classification_scores(confidences, truths)}
+    return Scores({**scores, "images_per_s": speed}, _recalls(confidences, truths, names))
 
 
 def _recalls(

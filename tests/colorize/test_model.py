@@ -1,4 +1,4 @@
-"""The colorizer: what it keeps, how chroma follows edges, what its weights answer."""
+"""The colorizer: lightness is kept, chroma follows edges; answers of its weights."""
 
 from importlib.resources import files
 from pathlib import Path
@@ -6,20 +6,22 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
 from colorize.merging import make_guide, merge_chroma
 from colorize.model import Colorizer
 from colorize.pixels import is_coloured, lightness_of, resize
-from modelkit.devices import Device
 from modelkit.images import RgbImage
+from modelkit.runtime import Runtime
+from modelkit.torch_network import load_module
 
-WEIGHTS = Path(str(files("colorize") / "weights" / "colorize.safetensors"))
+GRAPH = Path(str(files("colorize") / "weights" / "colorize.onnx"))
 
 
 @pytest.fixture(scope="module")
 def colorizer() -> Colorizer:
-    return Colorizer(WEIGHTS, device=Device())
+    return Colorizer(Runtime().open(GRAPH, sizes_vary=True))
 
 
 def landscape(height: int = 240, width: int = 320) -> RgbImage:
@@ -148,10 +150,24 @@ def test_shipped_weights_answer_as_they_did(colorizer: Colorizer) -> None:
     assert ground.mean(axis=(0, 1)) == pytest.approx([1.36, -18.86], abs=0.3)
 
 
-def test_lower_precision_gives_nearly_the_same_colours(colorizer: Colorizer) -> None:
-    other = Colorizer(WEIGHTS, device=Device("cpu", "bfloat16"))
+def test_strength_multiplies_the_chroma(colorizer: Colorizer) -> None:
+    grey, vivid = (
+        np.abs(lab(colorizer.colorize(landscape(), strength=strength))[..., 1:]).mean()
+        for strength in (0.0, 1.5)
+    )
+    usual = np.abs(lab(colorizer.colorize(landscape()))[..., 1:]).mean()
 
-    shift = np.abs(lab(other.colorize(landscape())) - lab(colorizer.colorize(landscape())))
+    assert grey < 1
+    assert vivid == pytest.approx(1.5 * usual, rel=0.15)
 
-    assert 0 < shift.mean() < 0.3
-    assert shift.max() < 4
+
+def test_torch_answers_as_the_graph_does() -> None:
+    lightness = lightness_of(landscape(128, 160))[np.newaxis, np.newaxis]
+    module = load_module(GRAPH, "colorize.network:ChromaNetwork").eval()
+
+    with torch.inference_mode():
+        answer = module(torch.from_numpy(lightness)).numpy()
+
+    (expected,) = Runtime().open(GRAPH).run(lightness)
+    # Of 130: a hundred-thousandth.
+    np.testing.assert_allclose(answer, expected, atol=1e-3)

@@ -123,18 +123,24 @@ async def test_coloured_picture_keeps_its_colours(stub: "rpc.ColorizeServiceAsyn
     assert answer.already_coloured
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(answer.image))), picture)
     assert b"CreatorTool" not in answer.image
-    assert answer.model.name == "tiny-colorizer"
+    assert answer.model.name == "lite-colorizer"
 
 
-async def test_answer_names_a_precision_that_is_not_the_usual_one() -> None:
-    async with running(device="cpu", precision="bfloat16") as stub:
-        answer = await stub.Colorize(pb.ColorizeRequest(image=encode_image(GREY, "image/png")))
+async def test_strength_changes_the_chroma_and_is_checked(
+    stub: "rpc.ColorizeServiceAsyncStub",
+) -> None:
+    image = encode_image(GREY, "image/png")
 
-    assert answer.model.device == "cpu/bfloat16"
+    answer = await stub.Colorize(pb.ColorizeRequest(image=image, strength=0))
+
+    pixels = np.asarray(Image.open(io.BytesIO(answer.image))).astype(int)
+    assert np.abs(pixels - pixels.mean(axis=2, keepdims=True)).max() <= 2
+    code, _ = await failure(stub.Colorize(pb.ColorizeRequest(image=image, strength=2)))
+    assert code == grpc.StatusCode.INVALID_ARGUMENT
 
 
-async def test_precision_that_the_device_lacks_is_told() -> None:
-    async with running(device="cpu", precision="float16") as stub:
+async def test_device_that_cannot_be_had_is_not_serving_and_told() -> None:
+    async with running(device="cuda") as stub:
         image = encode_image(GREY, "image/png")
         code, reason = await failure(stub.Colorize(pb.ColorizeRequest(image=image)))
 
@@ -164,12 +170,12 @@ async def test_answer_names_its_model_and_time(stub: "rpc.ColorizeServiceAsyncSt
     answer = await stub.Colorize(pb.ColorizeRequest(image=encode_image(GREY, "image/png")))
 
     assert (answer.model.name, answer.model.version, answer.model.device) == (
-        "tiny-colorizer",
-        "1.1.0",
+        "lite-colorizer",
+        "2.0.0",
         "cpu",
     )
     assert answer.seconds > 0
-    assert b">imagemesh, tiny-colorizer 1.1.0<" in answer.image  # the file says it too
+    assert b">imagemesh, lite-colorizer 2.0.0<" in answer.image  # the file says it too
 
 
 @pytest.mark.parametrize("content", [b"", b"no picture", encode_image(GREY, "image/jpeg")[:-400]])
@@ -192,7 +198,7 @@ async def test_largest_picture_is_a_setting() -> None:
 async def test_full_line_is_refused_and_the_rest_answered() -> None:
     """Three pictures are worked on, one waits."""
     content = encode_image(grey_ramp(2000, 2000), "image/png")
-    async with running(max_waiting=1, max_batch=1, decode_threads=1) as stub:
+    async with running(max_waiting=1, decode_threads=1) as stub:
         calls = [stub.Colorize(pb.ColorizeRequest(image=content)) for _ in range(8)]
         answers = await asyncio.gather(*calls, return_exceptions=True)
 
@@ -220,5 +226,5 @@ async def test_pictures_sent_together_get_the_colours_they_get_alone(
 async def test_model_is_listed_with_its_device(stub: "rpc.ColorizeServiceAsyncStub") -> None:
     (info,) = (await stub.ListModels(pb.ListModelsRequest())).models
 
-    assert (info.model.name, info.model.device, info.task) == ("tiny-colorizer", "cpu", "colorize")
+    assert (info.model.name, info.model.device, info.task) == ("lite-colorizer", "cpu", "colorize")
     assert info.card == "models/colorize/README.md"

@@ -49,7 +49,7 @@ def batcher(model: Model, registry: CollectorRegistry) -> Iterator[Batcher[int, 
     """Return one of up to four items and a hundred bytes."""
     metrics = ModelMetrics(registry).of("test")
     limits = BatchLimits(max_items=4, max_bytes=100)
-    yield Batcher[int, str](model.run, limits=limits, metrics=metrics)
+    yield Batcher[int, str](model.run, task="test", limits=limits, metrics=metrics)
     model.may_run.set()
 
 
@@ -105,7 +105,7 @@ async def test_batch_that_is_too_large_for_memory_is_halved() -> None:
         return [str(item) for item in items]
 
     metrics = ModelMetrics(CollectorRegistry()).of("test")
-    batcher = Batcher[int, str](run, limits=BatchLimits(), metrics=metrics)
+    batcher = Batcher[int, str](run, task="test", limits=BatchLimits(), metrics=metrics)
 
     assert await asyncio.gather(*ask(batcher, 1, 2, 3)) == ["1", "2", "3"]
     assert sizes == [3, 1, 2, 1, 1]
@@ -118,13 +118,13 @@ async def test_item_that_is_too_large_even_alone_is_told_so() -> None:
         return [str(item) for item in items]
 
     metrics = ModelMetrics(CollectorRegistry()).of("test")
-    batcher = Batcher[int, str](run, limits=BatchLimits(), metrics=metrics)
+    batcher = Batcher[int, str](run, task="test", limits=BatchLimits(), metrics=metrics)
 
     *answers, outcome = await asyncio.gather(*ask(batcher, 1, 2, 9), return_exceptions=True)
 
     assert answers == ["1", "2"]
     assert isinstance(outcome, Overloaded)
-    assert str(outcome).endswith("send a smaller picture or try again later")
+    assert str(outcome).endswith("send a smaller image or try again later")
 
 
 async def test_wrong_number_of_answers_is_an_error_and_no_ones_answer() -> None:
@@ -132,7 +132,7 @@ async def test_wrong_number_of_answers_is_an_error_and_no_ones_answer() -> None:
         return ["1"] * (len(items) + 1)
 
     metrics = ModelMetrics(CollectorRegistry()).of("test")
-    batcher = Batcher[int, str](run, limits=BatchLimits(), metrics=metrics)
+    batcher = Batcher[int, str](run, task="test", limits=BatchLimits(), metrics=metrics)
 
     outcomes = await asyncio.gather(*ask(batcher, 1, 2), return_exceptions=True)
 
@@ -206,7 +206,9 @@ async def test_cancel_within_a_retry_ends_with_it(registry: CollectorRegistry) -
         return [str(item) for item in items]
 
     metrics = ModelMetrics(registry).of("test")
-    gone, stays = ask(Batcher[int, str](run, limits=BatchLimits(), metrics=metrics), 1, 2)
+    gone, stays = ask(
+        Batcher[int, str](run, task="test", limits=BatchLimits(), metrics=metrics), 1, 2
+    )
     await turn()
 
     gone.cancel()
@@ -235,7 +237,7 @@ async def test_item_is_let_go_when_it_is_done(
         return ["seen" for _ in items]
 
     metrics = ModelMetrics(registry).of("test")
-    batcher = Batcher[Picture, str](run, limits=BatchLimits(), metrics=metrics)
+    batcher = Batcher[Picture, str](run, task="test", limits=BatchLimits(), metrics=metrics)
     busy = [asyncio.create_task(batcher.answer(Picture()))]
     await turn()
     item = Picture()
@@ -297,7 +299,7 @@ async def test_model_is_busy_again_before_anybody_has_an_answer(
         return items
 
     metrics = ModelMetrics(registry).of("test")
-    batcher = Batcher[str, str](run, limits=BatchLimits(max_items=1), metrics=metrics)
+    batcher = Batcher[str, str](run, task="test", limits=BatchLimits(max_items=1), metrics=metrics)
 
     async def ask(item: str) -> None:
         seen.append(f"has {await batcher.answer(item)}")

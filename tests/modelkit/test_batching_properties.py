@@ -136,7 +136,9 @@ class Day:
         self._in_line = metrics.waiting
         limits = BatchLimits(max_items=MAX_ITEMS, max_bytes=MAX_BYTES)
         self._line = FairLine("test", places=PLACES, max_waiting=MAX_WAITING, metrics=metrics)
-        self._batcher = Batcher[Request, str](self.model.run, limits=limits, metrics=metrics)
+        self._batcher = Batcher[Request, str](
+            self.model.run, task="test", limits=limits, metrics=metrics
+        )
 
     async def live(self, requests: Sequence[Request]) -> None:
         """Send the requests when they are due; return when nothing is left of them."""

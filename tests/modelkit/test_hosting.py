@@ -53,7 +53,7 @@ class Stage:
     def __init__(self, settings: ModelServiceSettings) -> None:
         self.host = ModelHost(settings)
         self.actor = Actor()
-        self._slot = self.host.slot("acting", lambda: "loaded", self.actor.act)
+        self._slot = self.host.slot("acting", lambda: "loaded", self.actor.act, max_batch=MAX_BATCH)
         self._do: Any = None  # Any: as above
 
     async def ask(self, line: str, *, timeout_s: float = WITHIN_S) -> str:
@@ -128,7 +128,6 @@ def on_stage(**changes: Any) -> Any:  # Any: the values of any field, and a cont
         **{
             "port": 0,
             "metrics_port": 0,
-            "max_batch": MAX_BATCH,
             "decode_threads": DECODE_THREADS,
             **changes,
         }

@@ -106,7 +106,7 @@ async def test_missing_model_is_remembered_and_told_to_every_caller() -> None:
     for _ in range(2):
         with pytest.raises(ModelNotInstalled, match="run `imagemesh models pull net`"):
             await setting.ask("hello")
-    assert setting.health.is_well
+    assert not setting.health.is_well
     setting.slot.close()
 
 
@@ -259,6 +259,6 @@ async def test_close_finishes_the_running_batch_and_refuses_the_rest() -> None:
 
 
 def test_loaded_model_says_what_it_is(entry: ModelEntry) -> None:
-    model = LoadedModel("a model", entry, "cpu")
+    model = LoadedModel("a model", entry, "cpu", "CPUExecutionProvider")
 
     assert (model.model, model.entry.name, model.device) == ("a model", "net", "cpu")

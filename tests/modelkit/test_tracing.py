@@ -9,7 +9,6 @@ from time import monotonic
 import numpy as np
 import pytest
 
-from modelkit.decoding import Decoder
 from modelkit.hosting import ModelHost
 from modelkit.images import encode_image
 from modelkit.loading import ModelSlot
@@ -74,7 +73,7 @@ def widths(_: str, items: Sequence[int]) -> list[str]:
 @asynccontextmanager
 async def serving_widths(url: str) -> AsyncIterator[Widths]:
     host = ModelHost(ModelServiceSettings(port=0, metrics_port=0, otlp_endpoint=url))
-    made = Widths(host, host.slot("width", lambda: "model", widths))
+    made = Widths(host, host.slot("width", lambda: "model", widths, max_batch=8))
     await host.load()
     yield made
     host.close()
@@ -128,12 +127,3 @@ async def test_batch_that_is_tried_again_in_halves_shows_each_run(service: Width
 
 async def test_work_for_nobody_leaves_no_step(service: Widths) -> None:
     assert await service.slot.answer(7) == "7 px"
-
-
-async def test_without_a_collector_models_are_served_as_ever() -> None:
-    trace = Noted()
-    async with serving_widths("") as service:
-        assert type(service.host.decoder) is Decoder
-        assert await service.ask(trace) == "20 px"
-
-    assert trace.steps == []

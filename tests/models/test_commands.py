@@ -1,4 +1,4 @@
-"""Each training command, from its data to weights that the service loads, on a drawn data set."""
+"""Each training command, from its data to a graph that the service opens, on drawn data."""
 
 import io
 import json
@@ -13,17 +13,19 @@ import pytest
 from PIL import Image
 
 from colorize.model import Colorizer
-from modelkit.devices import Device
-from vision.classifier import ResidualClassifier
+from modelkit.runtime import Runtime
+from models.emotions.train import EMOTION_FOLDERS
 from vision.emotions import EMOTIONS, EmotionClassifier
 from vision.geometry import Box
+
+ROOT = Path(__file__).parents[2]
 
 CLASSES = [f"n{number:03}" for number in range(200)]
 RNG = np.random.default_rng(5)
 
 
 def write_archive(path: Path, folders: Iterable[str], *, size_px: int, mode: str) -> None:
-    """Write one picture of coloured noise for each folder named."""
+    """Write one image of colored noise for each folder named."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(path, "w") as opened:
         for number, folder in enumerate(folders):
@@ -37,50 +39,48 @@ def write_archive(path: Path, folders: Iterable[str], *, size_px: int, mode: str
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data")
-    faces = [name.lower() for name in EMOTIONS] * 10
+    faces = list(EMOTION_FOLDERS) * 10
     for part in ("train", "val"):
         write_archive(folder / f"fer2013/{part}.zip", faces, size_px=48, mode="L")
-    pictures = folder / "tiny-imagenet"
+    for name in ("imagenet-samples", "bsds500", "clothing"):
+        write_archive(folder / f"photos/{name}.zip", ["photo"] * 2, size_px=140, mode="RGB")
+    images = folder / "tiny-imagenet"
     for number in range(8):
         some = CLASSES[number * 25 :][:25]
-        write_archive(pictures / f"train-{number}.zip", some, size_px=64, mode="RGB")
-    write_archive(pictures / "val.zip", CLASSES, size_px=64, mode="RGB")
+        write_archive(images / f"train-{number}.zip", some, size_px=64, mode="RGB")
+    write_archive(images / "val.zip", CLASSES, size_px=64, mode="RGB")
     table = "".join(f"{name}\tthing {name}\n" for name in CLASSES)
-    (pictures / "classes.tsv").write_text(table, encoding="utf-8")
+    (images / "classes.tsv").write_text(table, encoding="utf-8")
     return folder
 
 
 def train(task: str, data: Path, out: Path) -> Path:
-    """Run one epoch of a command and return its weights."""
-    weights = out / f"{task}.safetensors"
+    """Run one epoch of a command and return the graph that is exported from its weights."""
+    weights, graph = out / f"{task}.safetensors", out / f"{task}.onnx"
     options = ["--data", data, "--out", out / task, "--weights", weights, "--epochs", "1"]
     options += ["--metrics", out / "metrics.json", "--threads", "1", "--device", "cpu"]
-    command = [sys.executable, "-m", f"models.{task}.train", *map(str, options)]
-    subprocess.run(command, check=True, cwd=Path(__file__).parents[2])
+    run(f"models.{task}.train", *options)
     assert json.loads((out / "metrics.json").read_text())["epochs"] == 1
-    return weights
+    run(f"models.{task}.export", "--weights", weights, "--graph", graph)
+    return graph
 
 
-def test_classify_is_trained_and_loads(data: Path, tmp_path: Path) -> None:
-    weights = train("classify", data, tmp_path)
-
-    labels = ResidualClassifier(weights, device=Device()).classify(np.zeros((64, 64, 3), np.uint8))
-
-    assert sorted(label.tag for label in labels) == [f"thing {name}" for name in CLASSES]
+def run(module: str, *options: object) -> None:
+    subprocess.run([sys.executable, "-m", module, *map(str, options)], check=True, cwd=ROOT)
 
 
 def test_emotions_are_trained_and_load(data: Path, tmp_path: Path) -> None:
-    weights = train("emotions", data, tmp_path)
+    graph = train("emotions", data, tmp_path)
 
     face = np.zeros((64, 64, 3), np.uint8)
-    emotions = EmotionClassifier(weights, device=Device()).classify_face(face, Box(8, 8, 56, 56))
+    emotions = EmotionClassifier(Runtime().open(graph)).classify_face(face, Box(8, 8, 56, 56))
 
     assert {emotion.name for emotion in emotions} == set(EMOTIONS)
 
 
 def test_colorize_is_trained_and_loads(data: Path, tmp_path: Path) -> None:
-    weights = train("colorize", data, tmp_path)
+    graph = train("colorize", data, tmp_path)
 
     photo = np.full((40, 60, 3), 90, np.uint8)
 
-    assert Colorizer(weights, device=Device()).colorize(photo).shape == (40, 60, 3)
+    assert Colorizer(Runtime().open(graph)).colorize(photo).shape == (40, 60, 3)

@@ -3,33 +3,28 @@
 import json
 import tomllib
 from importlib import resources
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from modelkit.manifest import find_model, load_manifest
+from modelkit.manifest import load_manifest
 from ocr.analysis import Analyzer
-from ocr.embedding import SIZE, SentenceEmbedder
+from ocr.embedding import SIZE
+from ocr.loaders import load_analyzer, load_embedder
 from ocr.sentences import find_prose, split_paragraphs, split_sentences
+from ocr.settings import OcrSettings
 from ocr.summary import summarize
 from scripts.write_analysis_page import DOCUMENTS, PAGE, analysis_page
 from tests.ocr.letters import COMPLAINT, COVER_LETTER, GERMAN, LEASE, RECIPE
 
 
 @pytest.fixture(scope="module")
-def model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    empty = tmp_path_factory.mktemp("models")
-    return find_model(load_manifest("ocr"), "embed-text", models_dir=empty).path.parent
+def analyzer() -> Analyzer:
+    return load_analyzer(OcrSettings(threads=1), load_manifest("ocr")).model
 
 
-@pytest.fixture(scope="module")
-def analyzer(model_dir: Path) -> Analyzer:
-    return Analyzer(model_dir, device="cpu")
-
-
-def test_embeddings_are_of_length_one_and_in_order(model_dir: Path) -> None:
-    embedder = SentenceEmbedder(model_dir, device="cpu")
+def test_embeddings_are_of_length_one_and_in_order() -> None:
+    embedder = load_embedder(OcrSettings(threads=1), load_manifest("ocr")).model
 
     rows = embedder.embed(["a dog", "one " * 300, "a puppy", "an invoice", "a cat", "rent"])
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from modelkit.manifest import find_model, load_manifest
+from modelkit.runtime import Runtime
 from ocr.ppocr import MAX_LINE_ASPECT, PpOcr
 from tests.ocr.written import PANGRAM, draw_lines, ends_of_words
 
@@ -13,9 +14,9 @@ from tests.ocr.written import PANGRAM, draw_lines, ends_of_words
 @pytest.fixture(scope="module")
 def ppocr(tmp_path_factory: pytest.TempPathFactory) -> PpOcr:
     entries, empty = load_manifest("ocr"), tmp_path_factory.mktemp("models")
-    detector = find_model(entries, "detect-text", models_dir=empty).path
-    recognizer = find_model(entries, "read-text", models_dir=empty).path
-    return PpOcr(detector, recognizer, threads=1)
+    detector = find_model(entries, "detect-text", models_dir=empty)
+    recognizer = find_model(entries, "read-text", models_dir=empty)
+    return PpOcr(detector, recognizer, Runtime())
 
 
 def test_lines_are_found_and_read(ppocr: PpOcr) -> None:

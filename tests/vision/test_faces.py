@@ -9,6 +9,7 @@ import pytest
 
 from modelkit.images import ImageLimits, RgbImage, decode_image
 from modelkit.manifest import find_model, load_manifest
+from modelkit.runtime import Runtime
 from tests.vision.drawn import draw_face, draw_flat
 from vision.centerface import CenterFace
 from vision.faces import MOST_FACES, Candidates, FaceDetector, Looks, keep_distinct
@@ -43,12 +44,12 @@ def candidates(rows: Sequence[tuple[float, ...]]) -> Candidates:
 def centerface() -> CenterFace:
     entries = load_manifest("vision")
     found = find_model(entries, "faces", models_dir=Path("unused"), profile="embedded")
-    return CenterFace(found.path, threads=1)
+    return CenterFace(found.path, Runtime())
 
 
 @pytest.fixture(scope="module")
 def yunet(shared_dir: Path) -> Yunet:
-    return Yunet(shared_dir / "models" / "yunet_n_640_640.onnx", threads=1)
+    return Yunet(shared_dir / "models" / "yunet_n_640_640.onnx", Runtime())
 
 
 @pytest.fixture(params=["centerface", "yunet"])

@@ -7,6 +7,7 @@ import pytest
 
 from modelkit.images import ImageLimits, RgbImage, decode_image
 from modelkit.manifest import find_model, load_manifest
+from modelkit.runtime import Runtime
 from tests.vision.drawn import SKIN, draw_face, draw_flat, draw_ramp
 from vision.nudity import CHANNEL_MEANS_BGR, NudityScorer, prepare
 
@@ -27,7 +28,7 @@ SCORES_OF_OLD_PHOTOS = {
 @pytest.fixture(scope="module")
 def scorer() -> NudityScorer:
     found = find_model(load_manifest("vision"), "nudity", models_dir=Path("unused"))
-    return NudityScorer(found.path, threads=1)
+    return NudityScorer(Runtime().open(found.path))
 
 
 @pytest.mark.parametrize(("image", "score"), SCORES_OF_THE_PACKAGE)

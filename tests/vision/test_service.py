@@ -10,7 +10,6 @@ from typing import Any
 import grpc
 import numpy as np
 import pytest
-import torch
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from PIL import ExifTags, Image
 
@@ -80,8 +79,8 @@ async def test_service_is_healthy_once_its_models_are_loaded(channel: grpc.aio.C
 @pytest.mark.parametrize(
     ("method", "name"),
     [
-        ("Classify", "tiny-classifier"),
-        ("DetectEmotions", "tiny-emotions"),
+        ("Classify", "efficientnet-lite1"),
+        ("DetectEmotions", "lite-emotions"),
         ("DetectNudity", "open-nsfw"),
     ],
 )
@@ -95,7 +94,7 @@ async def test_answer_names_its_model_and_time(
     assert answer.seconds > 0
 
 
-@pytest.mark.parametrize(("limit", "count"), [(0, 5), (1, 1), (200, 200)])
+@pytest.mark.parametrize(("limit", "count"), [(0, 5), (1, 1), (1000, 1000)])
 async def test_classify_returns_the_best_labels(
     stub: "rpc.VisionServiceAsyncStub", limit: int, count: int
 ) -> None:
@@ -108,7 +107,7 @@ async def test_classify_returns_the_best_labels(
     assert all(label.tag for label in answer.labels)
 
 
-@pytest.mark.parametrize("limit", [-1, 201])
+@pytest.mark.parametrize("limit", [-1, 1001])
 async def test_classify_refuses_a_limit_beyond_its_classes(
     stub: "rpc.VisionServiceAsyncStub", limit: int
 ) -> None:
@@ -117,7 +116,7 @@ async def test_classify_refuses_a_limit_beyond_its_classes(
     )
 
     assert (code, reason) == (grpc.StatusCode.INVALID_ARGUMENT, "invalid_request")
-    assert message == f"limit is {limit}; it must be from 1 to 200, or 0 for 5"
+    assert message == f"limit is {limit}; it must be from 1 to 1000, or 0 for 5"
 
 
 @pytest.mark.parametrize(("limit", "count"), [(0, 7), (3, 3)])
@@ -138,7 +137,9 @@ async def test_no_face_is_an_empty_answer(stub: "rpc.VisionServiceAsyncStub") ->
     answer = await stub.DetectEmotions(pb.DetectEmotionsRequest(image=RAMP))
 
     assert list(answer.faces) == []
-    assert answer.face_model == Model(name="centerface", version="1.5.0", device="cpu")
+    assert answer.face_model == Model(
+        name="centerface", version="1.5.0", device="cpu", provider="CPUExecutionProvider"
+    )
 
 
 @pytest.mark.parametrize("limit", [-1, 8])
@@ -185,43 +186,18 @@ async def test_largest_picture_is_a_setting(tmp_path: Path, method: str) -> None
     assert (code, reason) == (grpc.StatusCode.INVALID_ARGUMENT, "unreadable_image")
 
 
-async def test_missing_models_fail_their_calls_and_not_the_service(tmp_path: Path) -> None:
-    """Nudity has no better model than the embedded one, so that it answers."""
+async def test_missing_model_fails_its_calls_and_is_not_serving(tmp_path: Path) -> None:
+    """Only the face detector has a better model than the embedded one."""
     async with running(tmp_path, profile="standard") as channel:
         health: Any = health_pb2_grpc.HealthStub(channel)  # Any: it ships no types
         health_answer = await health.Check(health_pb2.HealthCheckRequest(service=NAME))
-        answer = await call(channel, "DetectNudity", RAMP)
-        failures = [
-            await failure(call(channel, method, RAMP)) for method in ("Classify", "DetectEmotions")
-        ]
+        answer = await call(channel, "Classify", RAMP)
+        code, reason, message = await failure(call(channel, "DetectEmotions", RAMP))
 
-    assert health_answer.status == health_pb2.HealthCheckResponse.SERVING
-    assert answer.model.name == "open-nsfw"
-    expected = (grpc.StatusCode.FAILED_PRECONDITION, "model_not_installed")
-    assert [(code, reason) for code, reason, _ in failures] == [expected] * 2
-    assert ["mobilenet-edgetpu" in failures[0][2], "yunet" in failures[1][2]] == [True, True]
-
-
-async def test_answers_name_a_precision_that_is_not_the_usual_one(tmp_path: Path) -> None:
-    async with running(tmp_path, device="cpu", precision="bfloat16") as channel:
-        labels = await call(channel, "Classify", RAMP)
-        faces = await call(channel, "DetectEmotions", RAMP)
-        nudity = await call(channel, "DetectNudity", RAMP)
-
-    models = (labels.model, faces.model, faces.face_model, nudity.model)
-    assert [model.device for model in models] == ["cpu/bfloat16", "cpu/bfloat16", "cpu", "cpu"]
-
-
-@pytest.mark.skipif(torch.cuda.is_available(), reason="every model has its device here")
-async def test_one_missing_model_leaves_the_others(tmp_path: Path) -> None:
-    """Told to use a device that is not there, the models of torch are missing, the other is not."""
-    async with running(tmp_path, device="cuda") as channel:
-        nudity = await call(channel, "DetectNudity", RAMP)
-        code, reason, message = await failure(call(channel, "Classify", RAMP))
-
-    assert nudity.model == Model(name="open-nsfw", version="0.0.6", device="cpu")
-    assert (code, reason) == (grpc.StatusCode.FAILED_PRECONDITION, "not_installed")
-    assert "no CUDA device" in message
+    assert health_answer.status == health_pb2.HealthCheckResponse.NOT_SERVING
+    assert answer.model.name == "efficientnet-lite1"
+    assert (code, reason) == (grpc.StatusCode.FAILED_PRECONDITION, "model_not_installed")
+    assert "imagemesh models pull yunet" in message
 
 
 async def test_installed_yunet_finds_the_faces(tmp_path: Path, shared_dir: Path) -> None:
@@ -233,13 +209,15 @@ async def test_installed_yunet_finds_the_faces(tmp_path: Path, shared_dir: Path)
     async with running(tmp_path) as channel:
         answer = await call(channel, "DetectEmotions", FACE)
 
-    assert answer.face_model == Model(name="yunet", version="0047ac24afb1", device="cpu")
+    assert answer.face_model == Model(
+        name="yunet", version="0047ac24afb1", device="cpu", provider="CPUExecutionProvider"
+    )
     assert len(answer.faces) == 1
 
 
 async def test_full_line_is_refused_and_the_rest_answered(tmp_path: Path) -> None:
     """Three pictures are worked on, one waits."""
-    async with running(tmp_path, max_waiting=1, max_batch=1, decode_threads=1) as channel:
+    async with running(tmp_path, max_waiting=1, decode_threads=1) as channel:
         calls = [call(channel, "DetectNudity", LARGE) for _ in range(8)]
         answers = await asyncio.gather(*calls, return_exceptions=True)
 
@@ -308,6 +286,6 @@ async def test_models_are_listed_and_those_in_use_have_a_device(channel: grpc.ai
 
     devices = {info.model.name: info.model.device for info in answer.models}
     in_use = {name for name, device in devices.items() if device == "cpu"}
-    assert in_use == {"tiny-classifier", "tiny-emotions", "centerface", "open-nsfw"}
-    assert devices["mobilenet-edgetpu"] == devices["yunet"] == ""
+    assert in_use == {"efficientnet-lite1", "lite-emotions", "centerface", "open-nsfw"}
+    assert devices["yunet"] == ""
     assert {info.card for info in answer.models} >= {"models/emotions/README.md"}

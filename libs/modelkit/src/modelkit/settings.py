@@ -1,4 +1,4 @@
-"""What a service that runs models can be told, and what the `imagemesh models` command can."""
+"""Settings of services that run models, and of the `imagemesh models` command."""
 
 from pathlib import Path
 from typing import Annotated, Literal, TypeAlias
@@ -7,6 +7,7 @@ import joblib  # type: ignore[import-untyped]  # it ships no types
 from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from modelkit.runtime import Runtime
 from servicekit.settings import ServiceSettings
 
 DEFAULT_MODELS_DIR = Path("~/.cache/imagemesh/models")
@@ -24,11 +25,12 @@ _MODELS_DIR: Path = Field(
 
 
 class ModelServiceSettings(ServiceSettings):
-    """The settings of a service with models; a service adds its prefix."""
+    """Settings of a service with models; a service adds its prefix."""
 
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto",
-        description="Where models compute; auto takes a CUDA device where there is one.",
+        description="Where models compute; auto takes a CUDA device where there is one. With cuda "
+        "and none, the service is NOT_SERVING.",
     )
     models_dir: Folder = _MODELS_DIR
     profile: Literal["auto", "embedded", "standard", "full"] = Field(
@@ -42,29 +44,23 @@ class ModelServiceSettings(ServiceSettings):
         le=10_000,
         description="Requests in line for one model; more are answered RESOURCE_EXHAUSTED.",
     )
-    max_batch: int = Field(
-        default=8,  # of the classifier, 3 % more work a picture than 16, and half the wait
-        ge=1,
-        le=1024,
-        description="Most requests that a model answers together; a GPU may gain from more.",
-    )
     max_run_s: float = Field(
         default=120.0,
         gt=0,
         le=3600,
-        description="A model that takes longer for one batch hangs and is loaded anew, in seconds.",
+        description="A model that takes longer for one run hangs and is loaded anew, in seconds.",
     )
     decode_threads: int = Field(
         default=2,
         ge=1,
         le=64,
-        description="Pictures that are decoded at once, beside the models.",
+        description="Images that are decoded at once, beside the models.",
     )
     max_image_pixels: int = Field(
         default=25_000_000,
         ge=1,
         le=1_000_000_000,
-        description="Width times height of the largest picture that is read.",
+        description="Width times height of the largest image that is read.",
     )
     threads: Threads = Field(
         default=0,
@@ -74,14 +70,17 @@ class ModelServiceSettings(ServiceSettings):
         "may use.",
     )
 
+    def open_runtime(self) -> Runtime:
+        """Return the runtime that computes on the device of these settings."""
+        return Runtime(self.device, threads=self.threads)
+
 
 class TorchServiceSettings(ModelServiceSettings):
-    """The settings of a service whose own networks torch computes."""
+    """Settings of a service whose own networks torch computes on a GPU."""
 
     precision: Precision = Field(
         default="float32",
-        description="Numbers that torch computes in: bfloat16 is for GPUs and for processors with "
-        "AVX512-BF16 or AMX, others are slower with it; float16 is for GPUs only.",
+        description="Numbers that torch computes in on a GPU; a CPU computes in float32.",
     )
     gpu_memory_fraction: float = Field(
         default=1.0,
@@ -91,9 +90,18 @@ class TorchServiceSettings(ModelServiceSettings):
         "halved.",
     )
 
+    def open_runtime(self) -> Runtime:
+        """Return the runtime that computes on the device of these settings."""
+        return Runtime(
+            self.device,
+            threads=self.threads,
+            precision=self.precision,
+            memory_fraction=self.gpu_memory_fraction,
+        )
+
 
 class ModelCommandSettings(BaseSettings):
-    """The settings of `imagemesh models`."""
+    """Settings of `imagemesh models`."""
 
     model_config = SettingsConfigDict(env_prefix="IMAGEMESH_", frozen=True, populate_by_name=True)
 

@@ -1,33 +1,27 @@
-"""Colour grey photos: a small guess of the chroma, spread over the untouched lightness."""
+"""Colors for a grey photo: a small guess of the chroma, spread over the untouched lightness."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from colorize.merging import make_guide, merge_chroma
-from colorize.network import STRIDE_PX, annealed_mean, load_network
 from colorize.pixels import ReducedImage, lightness_of, resize
-from modelkit.devices import Device
 from modelkit.images import RgbImage
+from modelkit.runtime import Network
 
-# Short side that the network sees. On 250 photos 80 px has the least error, 112 px 1 % more.
-_PREDICTION_SIDE_PX = 80
-_MOST_PREDICTION_SIDE_PX = 512  # long side of a very long picture
-# On the same photos 0.5 and more cost error, less costs colour.
-_TEMPERATURE = 0.42
+STRIDE_PX = 32  # sides of what the network sees are multiples of it
+_PREDICTION_SIDE_PX = 128  # short side that the network sees
+_MOST_PREDICTION_SIDE_PX = 512  # long side of a very long image
 
 
 @dataclass(frozen=True, slots=True)
 class Sketch:
-    """What the colours of a picture are made with.
+    """Small copies of an image that its colors are made with.
 
     Attributes:
         lightness: (height, width) float32, L of CIELAB in [0, 100], at the network's size.
-        guide: A small copy of the picture.
+        guide: Copy that the colors are fitted to.
     """
 
     lightness: NDArray[np.float32]
@@ -35,49 +29,44 @@ class Sketch:
 
 
 class Colorizer:
-    """The colour network with its weights; owned by one thread.
+    """Color network; owned by one thread.
 
     Args:
-        weights: The safetensors file.
-        device: Where it computes.
+        network: Takes lightness (1, 1, height, width) float32, returns ab (1, 2, height / 4,
+            width / 4) float32.
     """
 
-    def __init__(self, weights: Path, *, device: Device) -> None:
-        self._device = device
-        self._network = load_network(weights, device=device)
+    def __init__(self, network: Network) -> None:
+        self._network = network
 
-    def colorize(self, image: RgbImage) -> RgbImage:
-        """Return the picture with the colours that the network guesses and its own lightness.
+    def colorize(self, image: RgbImage, *, strength: float = 1.0) -> RgbImage:
+        """Return the image with the colors that the network guesses and its own lightness.
 
-        Colours that the picture already has are replaced.
+        Colors that the image already has are replaced.
 
         Args:
             image: (height, width, 3) uint8, sRGB.
+            strength: Factor of the chroma, from 0 (grey) to 1.5 (vivid).
 
         Returns:
             An array of the same shape and type.
         """
         sketch = make_sketch(image)
-        return merge_chroma(image, sketch.guide, self.predict(sketch.lightness))
+        return merge_chroma(image, sketch.guide, self.predict(sketch.lightness) * strength)
 
     def predict(self, lightness: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return ab, (height / 2, width / 2, 2) float32.
+        """Return ab, (height / 4, width / 4, 2) float32.
 
         Args:
             lightness: (height, width) float32, as `make_sketch` returns it.
         """
-        batch = torch.from_numpy(lightness / 50 - 1)[None, None]
-        guess = self._device.compute(self._chroma, batch)
-        chroma: NDArray[np.float32] = guess[0].permute(1, 2, 0).numpy()
-        return chroma
-
-    def _chroma(self, lightness: Tensor) -> Tensor:
-        logits = self._network(lightness.to(self._device.dtype))
-        return annealed_mean(logits, self._network.colors, _TEMPERATURE)
+        (chroma,) = self._network.run(lightness[np.newaxis, np.newaxis])
+        planes: NDArray[np.float32] = np.ascontiguousarray(chroma[0].transpose(1, 2, 0))
+        return planes
 
 
 def make_sketch(image: RgbImage) -> Sketch:
-    """Return what the colours of a picture are made with; any thread may ask.
+    """Return the small copies that the colors of an image are made with; any thread may call it.
 
     Args:
         image: (height, width, 3) uint8, sRGB.

@@ -1,124 +1,153 @@
-"""The network that guesses how likely each colour is at each place of a grey picture."""
+"""Network that guesses the colors of a grey image, in torch.
 
-from pathlib import Path
+A CPU runs its exported graph and needs no torch; see `modelkit.runtime`.
+"""
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from modelkit.devices import Device
+from modelkit.networks.efficientnet import LITE0, Encoder
 
-STRIDE_PX = 16  # the deepest features are this much smaller; input sides are multiples of it
-OUTPUT_STRIDE_PX = 2  # the answer is half the input's size
-_WIDTHS = (48, 96, 192, 256)
-_DEPTHS = (1, 1, 2, 1)
-_OUTPUT_WIDTH = 64
+STRIDE_PX = 32  # of the deepest features; input sides are multiples of it
+OUTPUT_STRIDE_PX = 4  # the answer is a quarter of the input's size
+BINS = 190  # of 10 x 10 in ab, that are seen in photos
+_WIDTHS = (96, 128, 160, 256)  # of the decoder at stride 4, 8, 16 and 32
+
+
+class ChromaNetwork(nn.Module):
+    """Color network with the step from its distribution over bins to one color for each pixel.
+
+    Attributes:
+        correction: (1,) how far the weights of bins in the loss are taken back; 1 is entirely.
+        sharpness: (1,) reciprocal of the temperature of the annealed mean.
+
+    Args:
+        bins: Color bins.
+    """
+
+    correction: Tensor
+    sharpness: Tensor
+
+    def __init__(self, bins: int = BINS) -> None:
+        super().__init__()
+        self.network = ColorNetwork(bins)
+        self.register_buffer("correction", torch.zeros(1))
+        self.register_buffer("sharpness", torch.ones(1))
+
+    @property
+    def head(self) -> nn.Module:
+        """Last layer, which stays float32."""
+        return self.network.head
+
+    def forward(self, lightness: Tensor) -> Tensor:
+        """Return ab, (count, 2, height / 4, width / 4) float32 in [-130, 130].
+
+        Source: the annealed mean of Zhang et al. 2016 (arXiv:1603.08511), equation 5.
+
+        Args:
+            lightness: (count, 1, height, width) float32, L of CIELAB in [0, 100]; height and width
+                are multiples of 32.
+        """
+        numbers = (lightness / 50 - 1).to(self.network.encoder.stem.conv.weight.dtype)
+        lifts = self.network.lifts.float()[:, None, None]
+        logits = self.network(numbers).float() - self.correction.float() * lifts
+        shares = (logits * self.sharpness.float()).softmax(dim=1)
+        colors = self.network.colors.float().t()[:, :, None, None]
+        return functional.conv2d(shares, colors)
 
 
 class ColorNetwork(nn.Module):
-    """A pyramid of residual stages and a way back up; a classification over colour bins.
+    """EfficientNet-Lite0 encoder and a light decoder; a classification over color bins.
 
     Source: the classification over ab bins of Zhang et al. 2016 (arXiv:1603.08511, section 2.1);
     the way up with lateral sums of Lin et al. 2016 (arXiv:1612.03144, section 3).
 
+    Attributes:
+        colors: (bins, 2) the ab of each bin's middle.
+        lifts: (bins,) logarithm of the weight that each bin had in the loss.
+
     Args:
-        colors: (bins, 2) float32, the ab of each bin's middle; it is stored with the weights.
+        bins: How many bins there are.
     """
 
     colors: Tensor
+    lifts: Tensor
 
-    def __init__(self, colors: Tensor) -> None:
+    def __init__(self, bins: int) -> None:
         super().__init__()
-        self.register_buffer("colors", colors)
-        stages: list[nn.Module] = []
-        channels = 32
-        self.stem = _convolve(1, channels, stride=2)
-        for index, (width, depth) in enumerate(zip(_WIDTHS, _DEPTHS, strict=True)):
-            stride = 1 if index == 0 else 2
-            first = _Block(channels, width, stride=stride)
-            rest = [_Block(width, width, stride=1) for _ in range(depth - 1)]
-            stages.append(nn.Sequential(first, *rest))
-            channels = width
-        self.stages = nn.ModuleList(stages)
-        self.context = nn.Linear(channels, channels)
-        outs = (_OUTPUT_WIDTH, *_WIDTHS[1:3])
-        self.laterals = nn.ModuleList(
-            nn.Conv2d(width, out, 1) for width, out in zip(_WIDTHS, outs, strict=False)
-        )
-        self.narrowings = nn.ModuleList(
-            nn.Conv2d(above, out, 1) for above, out in zip((*outs[1:], channels), outs, strict=True)
-        )
-        self.merges = nn.ModuleList(_convolve(out, out, stride=1) for out in outs)
-        self.head = nn.Conv2d(_OUTPUT_WIDTH, len(colors), 1)
+        self.register_buffer("colors", torch.zeros(bins, 2))
+        self.register_buffer("lifts", torch.zeros(bins))
+        self.encoder = Encoder(LITE0, in_channels=1)
+        self.decoder = Decoder(self.encoder.channels, bins)
+
+    @property
+    def head(self) -> nn.Module:
+        """Last layer, which stays float32."""
+        return self.decoder.head
 
     def forward(self, lightness: Tensor) -> Tensor:
-        """Return logits, (count, bins, height / 2, width / 2).
+        """Return logits, (count, bins, height / 4, width / 4).
 
         Args:
             lightness: (count, 1, height, width) float, L of CIELAB / 50 - 1, so in [-1, 1]; height
-                and width are multiples of 16.
+                and width are multiples of 32.
         """
-        features = functional.relu(self.stem(lightness))
-        levels = []
-        for stage in self.stages:
-            features = stage(features)
-            levels.append(features)
-        # What the whole picture shows decides the colours of its parts.
-        context = self.context(features.mean(dim=(2, 3)))[:, :, None, None]
-        features = functional.relu(features + context)
-        for index in (2, 1, 0):
-            narrow = self.narrowings[index](features)
+        logits: Tensor = self.decoder(self.encoder(lightness))
+        return logits
+
+
+class Decoder(nn.Module):
+    """Way up from the encoder's deepest features to a quarter of the input's size.
+
+    Args:
+        channels: Of the encoder's features at stride 4, 8, 16 and 32.
+        bins: Color bins.
+    """
+
+    def __init__(self, channels: tuple[int, ...], bins: int) -> None:
+        super().__init__()
+        self.laterals = nn.ModuleList(
+            _convolve(inner, width, kernel=1)
+            for inner, width in zip(channels, _WIDTHS, strict=True)
+        )
+        self.narrowings = nn.ModuleList(
+            nn.Conv2d(above, width, 1)
+            for above, width in zip(_WIDTHS[1:], _WIDTHS[:-1], strict=True)
+        )
+        self.context = nn.Linear(_WIDTHS[-1], _WIDTHS[-1])
+        self.blocks = nn.ModuleList(_Block(width) for width in _WIDTHS)
+        self.head = nn.Conv2d(_WIDTHS[0], bins, 1)
+
+    def forward(self, pyramid: list[Tensor]) -> Tensor:
+        """Return logits, (count, bins, height / 4, width / 4).
+
+        Args:
+            pyramid: The encoder's features at stride 4, 8, 16 and 32.
+        """
+        features = self.laterals[-1](pyramid[-1])
+        summary = self.context(features.mean(dim=(2, 3)))
+        features = self.blocks[-1](features + summary[:, :, None, None])
+        for level in reversed(range(len(pyramid) - 1)):
+            narrow = self.narrowings[level](features)
             larger = functional.interpolate(narrow, scale_factor=2.0, mode="nearest")
-            merged = functional.relu(larger + self.laterals[index](levels[index]))
-            features = functional.relu(self.merges[index](merged))
+            features = self.blocks[level](larger + self.laterals[level](pyramid[level]))
         logits: Tensor = self.head(features.to(self.head.weight.dtype))
         return logits
 
 
-def annealed_mean(logits: Tensor, colors: Tensor, temperature: float) -> Tensor:
-    """Return the ab that the distribution points at, (count, 2, height, width).
-
-    Source: Zhang et al. 2016 (arXiv:1603.08511), equation 5.
-
-    Args:
-        logits: (count, bins, height, width).
-        colors: (bins, 2) the ab of each bin.
-        temperature: 1 is the mean (safe and pale), near 0 the likeliest bin (vivid and patchy).
-    """
-    shares = (logits / temperature).softmax(dim=1)
-    return torch.einsum("nbhw,bc->nchw", shares, colors)
-
-
-def load_network(weights: Path, *, device: Device) -> ColorNetwork:
-    """Return the network with the weights of a safetensors file, ready to answer on the device.
-
-    Args:
-        weights: The safetensors file; float16 tensors are widened to float32.
-        device: Where it is to compute.
-    """
-    tensors = {name: tensor.float() for name, tensor in load_file(weights).items()}
-    network = ColorNetwork(tensors["colors"])
-    network.load_state_dict(tensors)
-    return device.place(network, head=network.head)
-
-
 class _Block(nn.Module):
-    def __init__(self, channels: int, width: int, *, stride: int) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
-        self.first = _convolve(channels, width, stride=stride)
-        self.second = _convolve(width, width, stride=1)
-        shortcut: list[nn.Module] = [nn.AvgPool2d(stride)] if stride != 1 else []
-        if stride != 1 or channels != width:
-            shortcut += [nn.Conv2d(channels, width, 1, bias=False), nn.BatchNorm2d(width)]
-        self.shortcut = nn.Sequential(*shortcut)
+        self.first = _convolve(width, width, kernel=3)
+        self.second = _convolve(width, width, kernel=3)
 
     def forward(self, features: Tensor) -> Tensor:
-        inner = self.second(functional.relu(self.first(features)))
-        return functional.relu(inner + self.shortcut(features))
+        inner: Tensor = self.second(functional.relu(self.first(features)))
+        return functional.relu(inner + features)
 
 
-def _convolve(channels: int, width: int, *, stride: int) -> nn.Sequential:
+def _convolve(channels: int, width: int, *, kernel: int) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(channels, width, 3, stride, padding=1, bias=False), nn.BatchNorm2d(width)
+        nn.Conv2d(channels, width, kernel, padding=kernel // 2, bias=False), nn.BatchNorm2d(width)
     )

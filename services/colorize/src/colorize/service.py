@@ -8,10 +8,10 @@ from time import monotonic
 import cv2
 import grpc
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from colorize.encoding import EncodedImage, encode_within
+from colorize.loading import load_colorizer
 from colorize.merging import merge_chroma
 from colorize.model import Colorizer, Sketch, make_sketch
 from colorize.pixels import is_coloured
@@ -20,16 +20,17 @@ from colorize.settings import ColorizeSettings
 from imagemesh.colorize.v1 import colorize_service_pb2 as pb
 from imagemesh.colorize.v1 import colorize_service_pb2_grpc as rpc
 from imagemesh.image.v1 import image_pb2
-from modelkit.devices import open_device
 from modelkit.hosting import ModelHost
 from modelkit.images import DecodedImage, RgbImage
 from modelkit.loading import LoadedModel
-from modelkit.manifest import ModelEntry, find_model, load_manifest
+from modelkit.manifest import load_manifest
 from servicekit.callers import caller_of
+from servicekit.errors import InvalidRequest
 from servicekit.limits import MAX_IMAGE_BYTES
 from servicekit.server import Service
 
 NAME = "imagemesh.colorize.v1.ColorizeService"
+MOST_STRENGTH = 1.5  # more blotches
 
 
 def build_service(settings: ColorizeSettings) -> Service:
@@ -46,8 +47,8 @@ def build_service(settings: ColorizeSettings) -> Service:
 
 
 @dataclass(frozen=True, slots=True)
-class _Picture:
-    """A picture on its way; one that has colours already has no sketch."""
+class _Opened:
+    """A image on its way; one that has colors already has no sketch."""
 
     decoded: DecodedImage
     sketch: Sketch | None
@@ -68,14 +69,15 @@ class _ColorizeServicer(rpc.ColorizeServiceServicer):
         self._settings = settings
         self._entries = load_manifest("colorize")
         self.host = ModelHost(settings)
-        # A picture takes a core 19 ms, alone or among eight, and alone it gets the same colours, to
-        # the byte, whatever comes with it.
+        # One at a time: images differ in size, and alone each gets the same colors, to the byte,
+        # whatever comes with it.
         self._colorizer = self.host.slot(
-            "colorize", partial(_load_colorizer, settings, self._entries), _predict, max_batch=1
+            "colorize",
+            partial(load_colorizer, settings, self._entries, self.host.runtime),
+            _predict,
         )
 
     async def load(self) -> None:
-        torch.set_num_threads(self._settings.threads)
         cv2.setNumThreads(self._settings.threads)
         await self.host.load()
 
@@ -86,7 +88,7 @@ class _ColorizeServicer(rpc.ColorizeServiceServicer):
     ) -> pb.ColorizeResponse:
         began_s = monotonic()
         answer = await self._colorizer.serve(
-            partial(self._colorize, request.image),
+            partial(self._colorize, request.image, _strength_of(request)),
             caller=caller_of(context),
             timeout_s=context.time_remaining(),
         )
@@ -96,7 +98,7 @@ class _ColorizeServicer(rpc.ColorizeServiceServicer):
             media_type=answer.file.media_type,
             size=image_pb2.Size(width=answer.width, height=answer.height),
             already_coloured=answer.already_coloured,
-            model=_named(loaded.entry, loaded.device),
+            model=image_pb2.Model(**loaded.named()),
             seconds=monotonic() - began_s,
         )
 
@@ -105,69 +107,56 @@ class _ColorizeServicer(rpc.ColorizeServiceServicer):
         request: pb.ListModelsRequest,  # noqa: ARG002 - it has no fields
         context: grpc.aio.ServicerContext[pb.ListModelsRequest, pb.ListModelsResponse],  # noqa: ARG002
     ) -> pb.ListModelsResponse:
-        in_use = self.host.in_use()
         return pb.ListModelsResponse(
             models=[
                 image_pb2.ModelInfo(
-                    model=_named(entry, in_use.get(entry.name, "")), **entry.public()
+                    model=image_pb2.Model(**self.host.named(entry)), **entry.public()
                 )
                 for entry in self._entries
             ]
         )
 
-    async def _colorize(self, content: bytes, loaded: LoadedModel[Colorizer]) -> _Answer:
+    async def _colorize(
+        self, content: bytes, strength: float, loaded: LoadedModel[Colorizer]
+    ) -> _Answer:
         decoder = self.host.decoder
-        async with decoder.opened(content, _look) as picture:
-            if picture.sketch is None:
-                return await decoder.run(_write, picture.decoded, picture.decoded.pixels, b"")
-            chroma = await self._colorizer.answer(picture.sketch.lightness)
+        async with decoder.opened(content, _look) as opened:
+            if opened.sketch is None:
+                return await decoder.run(_write, opened.decoded, opened.decoded.pixels, b"")
+            chroma = strength * await self._colorizer.answer(opened.sketch.lightness)
             mark = mark_coloured(loaded.entry.name, loaded.entry.version)
-            return await decoder.run(_write_coloured, picture.decoded, picture.sketch, chroma, mark)
+            return await decoder.run(_write_colored, opened.decoded, opened.sketch, chroma, mark)
 
 
-def _named(entry: ModelEntry, device: str) -> image_pb2.Model:
-    return image_pb2.Model(name=entry.name, version=entry.version, device=device)
+def _strength_of(request: pb.ColorizeRequest) -> float:
+    if not request.HasField("strength"):
+        return 1.0
+    if not 0 <= request.strength <= MOST_STRENGTH:
+        raise InvalidRequest(
+            f"strength is {request.strength:g}; it must be from 0 to {MOST_STRENGTH}"
+        )
+    return request.strength
 
 
-def _load_colorizer(
-    settings: ColorizeSettings, entries: Sequence[ModelEntry]
-) -> LoadedModel[Colorizer]:
-    found = find_model(
-        entries,
-        "colorize",
-        models_dir=settings.models_dir,
-        profile=settings.profile,
-    )
-    device = open_device(
-        settings.device,
-        precision=settings.precision,
-        memory_fraction=settings.gpu_memory_fraction,
-    )
-    colorizer = Colorizer(found.path, device=device)
-    # So that no caller waits until a GPU has its kernels.
-    colorizer.colorize(np.zeros((64, 64, 3), np.uint8))
-    return LoadedModel(colorizer, found.entry, device.name)
-
-
-def _look(decoded: DecodedImage) -> _Picture:
-    has_colours = is_coloured(decoded.pixels)
-    return _Picture(decoded, None if has_colours else make_sketch(decoded.pixels))
+def _look(decoded: DecodedImage) -> _Opened:
+    has_colors = is_coloured(decoded.pixels)
+    return _Opened(decoded, None if has_colors else make_sketch(decoded.pixels))
 
 
 def _predict(
-    loaded: LoadedModel[Colorizer], pictures: Sequence[NDArray[np.float32]]
+    loaded: LoadedModel[Colorizer], images: Sequence[NDArray[np.float32]]
 ) -> list[NDArray[np.float32]]:
-    return [loaded.model.predict(picture) for picture in pictures]
+    return [loaded.model.predict(image) for image in images]
 
 
-def _write_coloured(
+def _write_colored(
     decoded: DecodedImage, sketch: Sketch, chroma: NDArray[np.float32], mark: bytes
 ) -> _Answer:
     return _write(decoded, merge_chroma(decoded.pixels, sketch.guide, chroma), mark)
 
 
 def _write(decoded: DecodedImage, pixels: RgbImage, mark: bytes) -> _Answer:
-    """Write the answer; without a mark it is the picture as it came."""
+    """Write the answer; without a mark it is the image as it came."""
     media_type = "image/png" if decoded.media_type == "image/png" else "image/jpeg"
     height, width = pixels.shape[:2]
     file = encode_within(pixels, media_type, max_bytes=MAX_IMAGE_BYTES, xmp=mark)

@@ -1,14 +1,11 @@
 """Summarizes, tags and judges English text, and says so when the text is in another language."""
 
 from dataclasses import dataclass
-from pathlib import Path
-
-import numpy as np
 
 from ocr.embedding import SentenceEmbedder
 from ocr.foreign import LanguageGuesser
 from ocr.sentences import find_prose, split_sentences
-from ocr.sentiment import Sentiment, SentimentJudge
+from ocr.sentiment import Sentiment, judge
 from ocr.summary import summarize
 from ocr.tagging import Tagger
 
@@ -19,7 +16,7 @@ _SUMMARY_PART = 3  # a summary is at most the third part of the text
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """What was found out about a text.
+    """Result of analyzing a text.
 
     Attributes:
         summary: sentences of the text, at most a third of it; empty when it was not analyzed or
@@ -38,13 +35,15 @@ class Analysis:
 
 
 class Analyzer:
-    """The embedding model and what stands on it; for one thread."""
+    """Summary, tone and tags of a text; for one thread.
 
-    def __init__(self, folder: Path, *, device: str) -> None:
-        """Load the model from its folder and embed all topics."""
-        self._embedder = SentenceEmbedder(folder, device=device)
-        self._tagger = Tagger(self._embedder)
-        self._judge = SentimentJudge()
+    Args:
+        embedder: Gives embeddings and tones.
+    """
+
+    def __init__(self, embedder: SentenceEmbedder) -> None:
+        self._embedder = embedder
+        self._tagger = Tagger(embedder)
         self._guesser = LanguageGuesser()
 
     def analyze(self, text: str) -> Analysis:
@@ -57,11 +56,11 @@ class Analyzer:
             notice = f"the text looks like {language.name}; only English is analyzed"
             return _not_analyzed(language.code, notice)
         joined = " ".join(text.split())
-        rows = self._embedder.embed([*sentences, joined])
-        embeddings, whole = rows[:-1], np.asarray(rows[-1], np.float32)
+        embeddings, tones = self._embedder.read(sentences)
+        (whole,) = self._embedder.embed([joined])
         return Analysis(
             summary=summarize(sentences, embeddings, room=len(joined) // _SUMMARY_PART),
-            sentiment=self._judge.judge(sentences, embeddings),
+            sentiment=judge(sentences, tones),
             tags=self._tagger.tag(text, whole, embeddings[find_prose(sentences)]),
             language=language.code,
             notice="",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from modelkit.images import RgbImage
+from modelkit.loading import LoadedModel
 from ocr.pictures import Corners
 
 
@@ -73,12 +74,8 @@ class LineEngine(Detector, LineReader, Protocol):
     """Finds lines and reads them."""
 
     @property
-    def profile(self) -> str:
-        """The profile of its models in models.toml."""
-
-    @property
-    def device(self) -> str:
-        """Where they compute: "cpu" or "cuda"."""
+    def models(self) -> Sequence[LoadedModel[str]]:
+        """Models that it reads with, as they were loaded."""
 
 
 def mean_confidence(lines: Sequence[PageLine | ReadText]) -> float:

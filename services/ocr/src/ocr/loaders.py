@@ -3,32 +3,32 @@
 from collections.abc import Sequence
 
 import cv2
-import torch
 
-from modelkit.devices import pick_device
-from modelkit.loading import LoadedModel
+from modelkit.loading import LoadedModel, loaded_model
 from modelkit.manifest import InstalledModel, ModelEntry, find_model
 from ocr.analysis import Analyzer
-from ocr.engines import LineEngine
-from ocr.paddle import PaddleOcr, pick_onnx_device
+from ocr.embedding import SentenceEmbedder
 from ocr.ppocr import PpOcr
 from ocr.reading import Reader
 from ocr.routes import Routes
 from ocr.settings import OcrSettings
 from ocr.tesseract import Tesseract, find_data_dir
-from servicekit.errors import ModelNotInstalled
+from ocr.tokens import MiniLmTokenizer
 from servicekit.logs import get_logger
 
 READ_TEXT = "read-text"
 PPOCR_TASKS = ("detect-text", READ_TEXT)
-_FULL = "full"
-_EMBEDDED = "embedded"
+TOKENIZER_FILE = "minilm.tokenizer.json"  # beside the graph
 
 log = get_logger("ocr")
 
 
 def load_reader(settings: OcrSettings, entries: Sequence[ModelEntry]) -> Reader:
-    """Return the reader with every engine that is installed."""
+    """Return the reader with PP-OCR and Tesseract.
+
+    Raises:
+        NotInstalled: A PP-OCR model, or the device that it is to run on, is missing.
+    """
     return Reader(*_load_engines(settings, entries))
 
 
@@ -41,63 +41,44 @@ def load_analyzer(settings: OcrSettings, entries: Sequence[ModelEntry]) -> Loade
     """Return the analyzer.
 
     Raises:
-        ModelNotInstalled: the embedding model is missing.
-        NotInstalled: CUDA is asked for and missing.
+        NotInstalled: A model, or the device that it is to run on, is missing.
     """
-    found = find_model(
-        entries, "embed-text", models_dir=settings.models_dir, profile=settings.profile
-    )
-    torch.set_num_threads(settings.threads)
-    device = pick_device(settings.device)
-    return LoadedModel(Analyzer(found.path.parent, device=device), found.entry, device)
+    embedder = load_embedder(settings, entries)
+    return embedder.with_model(Analyzer(embedder.model))
 
 
-def _load_engines(
+def load_embedder(
     settings: OcrSettings, entries: Sequence[ModelEntry]
-) -> tuple[LineEngine | ModelNotInstalled, Tesseract]:
+) -> LoadedModel[SentenceEmbedder]:
+    """Return the embedding model with the sentiment network as its part; as `load_analyzer`."""
+    found, tones = (_find(settings, entries, task) for task in ("embed-text", "sentiment"))
+    runtime = settings.open_runtime()
+    sentences, sentiment = (runtime.open(one.path, sizes_vary=True) for one in (found, tones))
+    tokenizer = MiniLmTokenizer(found.path.with_name(TOKENIZER_FILE))
+    embedder = SentenceEmbedder(sentences, sentiment, tokenizer)
+    return loaded_model(
+        embedder, found, sentences, parts=(loaded_model("sentiment", tones, sentiment),)
+    )
+
+
+def load_line_engine(settings: OcrSettings, entries: Sequence[ModelEntry]) -> PpOcr:
+    """Return PP-OCR with the best models that are installed, on any device.
+
+    Raises:
+        NotInstalled: A model, or the device that it is to run on, is missing.
+    """
+    detector, recognizer = (_find(settings, entries, task) for task in PPOCR_TASKS)
+    return PpOcr(detector, recognizer, settings.open_runtime())
+
+
+def _load_engines(settings: OcrSettings, entries: Sequence[ModelEntry]) -> tuple[PpOcr, Tesseract]:
     cv2.setNumThreads(settings.threads)
     data_dir = find_data_dir(settings.tessdata_dir)
     if data_dir is None:
         log.warning("no Tesseract language data found")
     tesseract = Tesseract(data_dir, max_loaded=settings.loaded_languages)
-    try:
-        return load_line_engine(settings, entries), tesseract
-    except ModelNotInstalled as error:
-        log.warning("model not installed", task="read-text", reason=str(error))
-        return error, tesseract
+    return load_line_engine(settings, entries), tesseract
 
 
-def load_line_engine(settings: OcrSettings, entries: Sequence[ModelEntry]) -> LineEngine:
-    """Return PaddleOCR for the models of the full profile, else the small route.
-
-    Raises:
-        ModelNotInstalled: a model is missing, or paddleocr where the full profile is told.
-        NotInstalled: CUDA is asked for and missing.
-    """
-    found = _find_models(settings, entries, settings.profile)
-    if all(model.entry.profile == _FULL for model in found):
-        try:
-            return _load_paddle(settings, *found)
-        except ModelNotInstalled as error:
-            if settings.profile == _FULL:
-                raise
-            log.warning("full profile not used", task="read-text", reason=str(error))
-    detector, recogniser = _find_models(settings, entries, _EMBEDDED)
-    return PpOcr(detector.path, recogniser.path, threads=settings.threads)
-
-
-def _load_paddle(
-    settings: OcrSettings, detector: InstalledModel, recogniser: InstalledModel
-) -> PaddleOcr:
-    device = pick_onnx_device(settings.device)
-    return PaddleOcr(detector.path, recogniser.path, device=device, threads=settings.threads)
-
-
-def _find_models(
-    settings: OcrSettings, entries: Sequence[ModelEntry], profile: str
-) -> tuple[InstalledModel, InstalledModel]:
-    detector, recogniser = (
-        find_model(entries, task, models_dir=settings.models_dir, profile=profile)
-        for task in PPOCR_TASKS
-    )
-    return detector, recogniser
+def _find(settings: OcrSettings, entries: Sequence[ModelEntry], task: str) -> InstalledModel:
+    return find_model(entries, task, models_dir=settings.models_dir, profile=settings.profile)

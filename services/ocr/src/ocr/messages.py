@@ -6,7 +6,6 @@ from types import MappingProxyType
 from imagemesh.image.v1 import image_pb2
 from imagemesh.ocr.v1 import analysis_pb2, page_pb2
 from imagemesh.ocr.v1 import ocr_service_pb2 as pb
-from modelkit.manifest import ModelEntry
 from ocr.analysis import Analysis
 from ocr.engines import PageLine, PageWord
 from ocr.formats import PrintedPage, WrittenDocument
@@ -89,11 +88,6 @@ def described(language: Language, *, engine: str, is_installed: bool) -> page_pb
         error_rate=language.error_rate,
         photo_error_rate=language.photo_error_rate,
     )
-
-
-def named(entry: ModelEntry, device: str) -> image_pb2.Model:
-    """Return the message of a model on a device, which is empty where it is not in use."""
-    return image_pb2.Model(name=entry.name, version=entry.version, device=device)
 
 
 def _line(line: PageLine) -> page_pb2.Line:

@@ -4,16 +4,19 @@ import logging
 import math
 import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import cast
 
 import cv2
 import numpy as np
+from omegaconf import OmegaConf
 from rapidocr import RapidOCR
 from rapidocr.ch_ppocr_det import TextDetOutput
 from rapidocr.ch_ppocr_rec.typings import WordInfo
 
 from modelkit.images import RgbImage
+from modelkit.loading import loaded_model
+from modelkit.manifest import InstalledModel
+from modelkit.runtime import OnnxNetwork, Runtime
 from ocr.engines import PageWord, ReadText
 from ocr.pictures import Corners, crop, downward, is_upright, part
 
@@ -33,30 +36,46 @@ _MIN_COLUMNS = 320  # the recogniser pads narrower lines to this
 
 
 class PpOcr:
-    """The detector and the recogniser; for one thread."""
+    """Detector and recognizer; for one thread.
 
-    profile = "embedded"
-    device = "cpu"
+    Attributes:
+        models: The detector and the recognizer as they were loaded.
+    """
 
-    def __init__(self, detector: Path, recognizer: Path, *, threads: int) -> None:
-        """Load both ONNX models; nothing is ever downloaded."""
+    def __init__(
+        self, detector: InstalledModel, recognizer: InstalledModel, runtime: Runtime
+    ) -> None:
+        """Load both ONNX models; nothing is ever downloaded.
+
+        Raises:
+            NotInstalled: The device is cuda and cannot be had.
+        """
         logging.getLogger("RapidOCR").setLevel(logging.ERROR)
         self._engine = RapidOCR(
             params={
                 "Global.log_level": "error",
-                "Global.use_preprocess_img": False,  # pictures arrive fitted
+                "Global.use_preprocess_img": False,  # images arrive fitted
                 "Global.use_vertical_padding": False,
                 "Global.return_word_box": True,
                 "Global.use_cls": False,  # it turns long upright lines by 180 degrees
-                "EngineConfig.onnxruntime.intra_op_num_threads": threads,
-                "EngineConfig.onnxruntime.inter_op_num_threads": 1,
-                "Det.model_path": str(detector),
+                "Det.model_path": str(detector.path),
                 "Det.limit_type": "max",
                 "Det.limit_side_len": DETECTOR_SIDE_PX,
                 "Det.max_candidates": MAX_LINES,
-                "Rec.model_path": str(recognizer),
+                "Rec.model_path": str(recognizer.path),
                 "Rec.rec_batch_num": MAX_LINES,  # `_batches` bounds them by width instead
             }
+        )
+        # Its parameters take no session of ONNX Runtime, its configuration does.
+        sessions = [
+            runtime.open_session(found.path, sizes_vary=True) for found in (detector, recognizer)
+        ]
+        for name, session in zip(("Det", "Rec"), sessions, strict=True):
+            options = {**self._engine.cfg[name], "session": session}
+            self._engine.cfg[name] = OmegaConf.create(options, flags={"allow_objects": True})
+        self.models = tuple(
+            loaded_model(found.entry.task, found, OnnxNetwork(session))
+            for found, session in zip((detector, recognizer), sessions, strict=True)
         )
 
     def detect(self, pixels: RgbImage) -> list[Corners]:

@@ -1,7 +1,7 @@
 """The RPC edge of the OCR service: requests in, models in their threads, answers out."""
 
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from functools import partial
 from time import monotonic
 from typing import Any, TypeAlias
@@ -19,8 +19,8 @@ from ocr.analysis import Analysis, Analyzer
 from ocr.asking import DEFAULT_LANGUAGE, find_language, find_languages
 from ocr.documents import Documents
 from ocr.languages import TESSERACT, Language, all_languages
-from ocr.loaders import PPOCR_TASKS, READ_TEXT, load_analyzer, load_reader
-from ocr.messages import FORMATS, analyzed, described, named, pieces_of, recognized
+from ocr.loaders import READ_TEXT, load_analyzer, load_reader
+from ocr.messages import FORMATS, analyzed, described, pieces_of, recognized
 from ocr.page_numbers import choose_pages
 from ocr.pages import PageOrder, PageReader, ReadPage
 from ocr.pictures import FittedImage
@@ -29,7 +29,7 @@ from ocr.settings import OcrSettings
 from ocr.tesseract import tesseract_version
 from ocr.writing import DocumentWriter
 from servicekit.callers import caller_of
-from servicekit.errors import InvalidRequest, Unavailable
+from servicekit.errors import InvalidRequest
 from servicekit.server import Service
 
 NAME = "imagemesh.ocr.v1.OcrService"
@@ -71,16 +71,16 @@ class _OcrServicer(rpc.OcrServiceServicer):
         )
         # Pages differ too much to be read together, and texts to be analyzed together.
         self._reader = self.host.slot(
-            "reader", partial(load_reader, settings, entries), _read_pages, max_batch=1
+            "reader", partial(load_reader, settings, entries), _read_pages
         )
         self._pages = PageReader(self._reader, documents)
         self._analyzer = self.host.slot(
-            "analyzer", partial(load_analyzer, settings, entries), _analyze_texts, max_batch=1
+            "analyzer", partial(load_analyzer, settings, entries), _analyze_texts
         )
 
     def close(self) -> None:
         self.host.close()
-        with suppress(Unavailable):  # it was never loaded
+        if self._reader.is_loaded:
             self._reader.loaded.close()
 
     async def Recognize(  # noqa: N802 - the name of the RPC
@@ -179,13 +179,13 @@ class _OcrServicer(rpc.OcrServiceServicer):
         request: pb.ListModelsRequest,  # noqa: ARG002 - it has no fields
         context: grpc.aio.ServicerContext[pb.ListModelsRequest, pb.ListModelsResponse],  # noqa: ARG002
     ) -> pb.ListModelsResponse:
-        in_use = self.host.in_use()
-        if self._reader.is_loaded:
-            in_use |= {model.name: model.device for model in self._line_models().values()}
+        reading = self._line_models() if self._reader.is_loaded else {}
+        in_use = {model.name: model for model in reading.values()}
         return pb.ListModelsResponse(
             models=[
                 image_pb2.ModelInfo(
-                    model=named(entry, in_use.get(entry.name, "")), **entry.public()
+                    model=in_use.get(entry.name, image_pb2.Model(**self.host.named(entry))),
+                    **entry.public(),
                 )
                 for entry in self._entries
             ]
@@ -205,21 +205,19 @@ class _OcrServicer(rpc.OcrServiceServicer):
 
     def _reading_model(self, page: Page) -> image_pb2.Model:
         if page.engine == TESSERACT:
-            return image_pb2.Model(name=TESSERACT, version=tesseract_version(), device="cpu")
+            return image_pb2.Model(
+                name=TESSERACT, version=tesseract_version(), device="cpu", provider=TESSERACT
+            )
         return self._line_models()[READ_TEXT]
 
     def _line_models(self) -> dict[str, image_pb2.Model]:
-        """Return the models of the engine for lines by their tasks; none where it is missing."""
+        """Return the models of PP-OCR by their tasks."""
         engine = self._reader.loaded.line_engine
-        return {
-            entry.task: named(entry, engine.device)
-            for entry in self._entries
-            if engine is not None and entry.task in PPOCR_TASKS and entry.profile == engine.profile
-        }
+        models = () if engine is None else engine.models
+        return {one.entry.task: image_pb2.Model(**one.named()) for one in models}
 
     def _analysis_model(self) -> image_pb2.Model:
-        loaded = self._analyzer.loaded
-        return named(loaded.entry, loaded.device)
+        return image_pb2.Model(**self._analyzer.loaded.named())
 
 
 def _order(

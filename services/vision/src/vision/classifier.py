@@ -1,45 +1,45 @@
-"""Say which of two hundred things a photo shows."""
+"""Classification of a photo into the thousand classes of ImageNet."""
 
 import json
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
 
-from modelkit.devices import Device
 from modelkit.images import RgbImage
-from vision.labels import Label, rank_labels
-from vision.network import ResidualNetwork, load_network
-from vision.resizing import shrink
+from modelkit.runtime import Network
 
-CLASSES = 200
-PICTURE_SIZE_PX = 64  # the size of the Tiny ImageNet pictures
+IMAGE_SIZE_PX = 240  # of the published weights
 # A photo longer than this in relation to its short side is seen at both ends, one longer than the
 # second also in the middle: two squares overlap no more.
 _LONG_SHAPE = 1.2
 _VERY_LONG_SHAPE = 2.0
-_REDUCED = 3  # large photos are averaged to this many times the size first
-_MEAN = 0.45  # of all channels of Tiny ImageNet, near enough that the first layer does the rest
-_SPREAD = 0.27
+# Large photos are averaged to this many times the size first; Pillow calls 3 indistinguishable.
+_REDUCING_GAP = 3.0
 
 
-class ResidualClassifier:
-    """The project's own classification network with its weights and tags; owned by one thread.
+@dataclass(frozen=True, slots=True)
+class Label:
+    """Class with its probability in [0, 1]."""
+
+    tag: str
+    confidence: float
+
+
+class ImageNetClassifier:
+    """Classifier of a thousand classes; owned by one thread.
 
     Args:
-        weights: The safetensors file; the tags of its classes are in the .tags.json file beside it.
-        device: Where it computes.
+        network: Takes (count, 240, 240, 3) uint8, returns probabilities (count, 1000) float32.
     """
 
-    def __init__(self, weights: Path, *, device: Device) -> None:
-        self._device = device
-        self._network = load_network(classification_network(), weights, device=device)
-        tags = json.loads(weights.with_suffix(".tags.json").read_text(encoding="utf-8"))
-        self._tags: list[str] = tags
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        names = files("vision").joinpath("imagenet.tags.json").read_text(encoding="utf-8")
+        self._tags: list[str] = json.loads(names)
 
     def classify(self, image: RgbImage) -> list[Label]:
         """Return all labels, the likeliest first; their confidences add up to 1.
@@ -47,82 +47,63 @@ class ResidualClassifier:
         Args:
             image: (height, width, 3) uint8, sRGB, upright.
         """
-        (labels,) = self.classify_all([self.prepare(image)])
+        (labels,) = self.classify_all([cut_squares(image)])
         return labels
 
-    def prepare(self, image: RgbImage) -> NDArray[np.uint8]:
-        """Return what the network sees of a photo; any thread may ask."""
-        return cut_squares(image)
-
-    def classify_all(self, pictures: Sequence[NDArray[np.uint8]]) -> list[list[Label]]:
+    def classify_all(self, images: Sequence[NDArray[np.uint8]]) -> list[list[Label]]:
         """Return the labels of several photos, of each what `classify` returns.
 
-        Together or alone, the confidences are the same to the last bit.
+        Args:
+            images: Squares of each, as `cut_squares` returns them.
+        """
+        return [rank_labels(self._tags, row.tolist()) for row in self.confidences(images)]
+
+    def confidences(self, images: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
+        """Return the probability of each class in ImageNet's order, (1000,), for several photos.
 
         Args:
-            pictures: What `prepare` returned for each.
+            images: As of `classify_all`.
         """
-        squares = [torch.from_numpy(picture).permute(0, 3, 1, 2) for picture in pictures]
-        # One square is seen in the mirror too: measured better than one look.
-        views = [torch.cat([one, one.flip(-1)]) if len(one) == 1 else one for one in squares]
-        answers = self._device.compute(self._confidences, torch.cat(views))
-        shares = torch.split(answers, [len(view) for view in views])
-        return [rank_labels(self._tags, share.mean(dim=0).tolist()) for share in shares]
-
-    def _confidences(self, pictures: Tensor) -> Tensor:
-        numbers = normalise_pictures(pictures).to(self._device.dtype)
-        logits: Tensor = self._network(numbers)
-        return logits.softmax(dim=1)
+        (shares,) = self._network.run(np.concatenate(images))
+        ends = np.cumsum([len(squares) for squares in images])[:-1]
+        return [part.mean(axis=0) for part in np.split(shares, ends)]
 
 
-def classification_network() -> ResidualNetwork:
-    """Return the untrained network for (count, 3, 64, 64) pictures and two hundred classes."""
-    return ResidualNetwork(
-        in_channels=3,
-        stem_channels=48,
-        stem_stride=2,
-        widths=(48, 96, 192, 320),
-        depths=(1, 2, 2, 1),
-        strides=(1, 2, 2, 2),
-        classes=CLASSES,
-    )
+def rank_labels(tags: Iterable[str], confidences: Iterable[float]) -> list[Label]:
+    """Return a label for each tag and its confidence, the likeliest first."""
+    labels = [Label(*pair) for pair in zip(tags, confidences, strict=True)]
+    return sorted(labels, key=lambda label: -label.confidence)
 
 
 def cut_squares(image: RgbImage) -> NDArray[np.uint8]:
-    """Return the middle square of a photo, or the ends of a long one, and its middle if very long.
+    """Return the middle square of a photo, or both ends of a long one, and its middle if very long.
+
+    The whole square, without the margin of 12.5 % that is often cut: on 500 photos 0.6 % more are
+    right.
 
     Args:
         image: (height, width, 3) uint8, sRGB.
 
     Returns:
-        (1 to 3, 64, 64, 3) uint8; downscaled with antialiasing.
+        (1 to 3, 240, 240, 3) uint8; bicubic, with antialiasing.
     """
-    shortest: int = min(image.shape[:2])
-    picture = Image.fromarray(shrink(image, min(1.0, _REDUCED * PICTURE_SIZE_PX / shortest)))
-    side, longest = min(picture.size), max(picture.size)
+    photo = Image.fromarray(image)
+    side, longest = min(photo.size), max(photo.size)
     room = longest - side
     starts = [room // 2]
     if longest > _LONG_SHAPE * side:
         starts = [0, room]
     if longest > _VERY_LONG_SHAPE * side:
         starts = [0, room // 2, room]
-    return np.stack([_square(picture, start, side) for start in starts])
+    return np.stack([_square(photo, start, side) for start in starts])
 
 
-def _square(picture: Image.Image, start: int, side: int) -> NDArray[np.uint8]:
-    left, top = (start, 0) if picture.width > picture.height else (0, start)
-    small = picture.resize(
-        (PICTURE_SIZE_PX, PICTURE_SIZE_PX),
+def _square(photo: Image.Image, start: int, side: int) -> NDArray[np.uint8]:
+    left, top = (start, 0) if photo.width > photo.height else (0, start)
+    small = photo.resize(
+        (IMAGE_SIZE_PX, IMAGE_SIZE_PX),
         Image.Resampling.BICUBIC,
         box=(left, top, left + side, top + side),
+        reducing_gap=_REDUCING_GAP,
     )
     return np.asarray(small)
-
-
-def normalise_pictures(pictures: Tensor) -> Tensor:
-    """Return pictures as the network takes them, about mean 0 and spread 1.
-
-    Args:
-        pictures: (count, 3, height, width), uint8 or float in [0, 255].
-    """
-    return (pictures.float() / 255 - _MEAN) / _SPREAD

@@ -1,15 +1,14 @@
-"""Score how likely a photo holds nudity, with the open_nsfw network."""
+"""Score of nudity in a photo, by the open_nsfw network."""
 
 import io
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
-import onnxruntime  # type: ignore[import-untyped]  # it ships no types
 from numpy.typing import NDArray
 from PIL import Image
 
 from modelkit.images import RgbImage
+from modelkit.runtime import Network, stack
 
 RESIZED_PX = 256
 CROPPED_PX = 224
@@ -20,22 +19,14 @@ _NUDE = 1  # column of the output; column 0 is its complement
 
 
 class NudityScorer:
-    """The open_nsfw network; owned by one thread, always on the CPU."""
+    """The open_nsfw network; owned by one thread.
 
-    def __init__(self, network: Path, *, threads: int) -> None:
-        """Load the network.
+    Args:
+        network: Takes (count, 224, 224, 3) float32 in BGR, returns (count, 2) float32.
+    """
 
-        Args:
-            network: The ONNX file.
-            threads: Processor threads to use.
-        """
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        self._session = onnxruntime.InferenceSession(
-            str(network), options, providers=["CPUExecutionProvider"]
-        )
-        self._input_name = self._session.get_inputs()[0].name
+    def __init__(self, network: Network) -> None:
+        self._network = network
 
     def score(self, image: RgbImage) -> float:
         """Return the score that the photo holds nudity, in [0, 1].
@@ -46,13 +37,13 @@ class NudityScorer:
         (score,) = self.score_all([prepare(image)])
         return score
 
-    def score_all(self, pictures: Sequence[NDArray[np.float32]]) -> list[float]:
+    def score_all(self, images: Sequence[NDArray[np.float32]]) -> list[float]:
         """Return the scores of several photos, of each what `score` returns.
 
         Args:
-            pictures: What `prepare` returns for each.
+            images: `prepare` of each.
         """
-        (scores,) = self._session.run(None, {self._input_name: np.stack(pictures)})
+        (scores,) = self._network.run(stack(images))
         nude: list[float] = scores[:, _NUDE].tolist()
         return nude
 
@@ -61,7 +52,7 @@ def prepare(image: RgbImage) -> NDArray[np.float32]:
     """Return the photo as the network saw photos in training: (224, 224, 3) float32, BGR.
 
     Squeezed to a square with antialiasing, through a JPEG file, less its margin. The authors ask
-    for this way of resizing, JPEG included, because their training pictures went through it.
+    for this way of resizing, JPEG included, because their training images went through it.
 
     Args:
         image: (height, width, 3) uint8, sRGB.

@@ -1,46 +1,22 @@
-"""Open face networks that were exported for one size so that they take pictures of any size."""
+"""Face networks that were exported for one size of image, made to take any."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
-import onnxruntime  # type: ignore[import-untyped]  # it ships no types
 from numpy.typing import NDArray
 
 from modelkit.images import RgbImage
 
-STRIDE_PX = 32  # both networks halve a picture five times
+STRIDE_PX = 32  # both networks halve an image five times
 _CHANNELS = 3
-_ERRORS_ONLY = 3  # it would warn that the outputs have another size than the file says
 # Field 1 (ir_version) of ONNX's ModelProto, and fields of its TensorShapeProto, as protobuf tags.
 _VERSION, _DIMENSION, _SIZE, _DENOTATION = b"\x08", b"\x0a", b"\x08", b"\x1a"
 _CONSTANT_WEIGHTS = 3
 _SEVEN_BITS, _MORE = 0x7F, 0x80
 
 
-def open_network(
-    network: Path, *, shape: tuple[int, int, int, int], threads: int
-) -> onnxruntime.InferenceSession:
-    """Return a session for one picture of any size, on the CPU.
-
-    Args:
-        network: An ONNX file with one input.
-        shape: (count, channels, height, width) that the file gives to its input.
-        threads: Processor threads to use.
-    """
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = _ERRORS_ONLY
-    # What a large picture takes is given back: kept, it would be 170 MB until the process ends.
-    options.enable_cpu_mem_arena = False
-    return onnxruntime.InferenceSession(
-        free_size(network.read_bytes(), shape), options, providers=["CPUExecutionProvider"]
-    )
-
-
 def free_size(network: bytes, shape: tuple[int, int, int, int]) -> bytes:
-    """Return an ONNX file whose input takes one picture of any height and width.
+    """Return an ONNX file whose input takes one image of any height and width.
 
     The networks are convolutions throughout, only their files name a size. It is unset in place,
     because the `onnx` package would be a large dependency for these few bytes. The format's version
@@ -66,16 +42,16 @@ def free_size(network: bytes, shape: tuple[int, int, int, int]) -> bytes:
     return _VERSION + bytes([_CONSTANT_WEIGHTS]) + free[2:]
 
 
-def as_tensor(picture: RgbImage) -> NDArray[np.float32]:
+def as_tensor(image: RgbImage) -> NDArray[np.float32]:
     """Return (1, 3, height, width) float32 in [0, 255], black added to whole strides.
 
     Args:
-        picture: (height, width, 3) uint8; the order of the channels is kept.
+        image: (height, width, 3) uint8; the order of the channels is kept.
     """
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     padded = (-(-side // STRIDE_PX) * STRIDE_PX for side in (height, width))
     tensor = np.zeros((1, _CHANNELS, *padded), np.float32)
-    tensor[0, :, :height, :width] = picture.transpose(2, 0, 1)
+    tensor[0, :, :height, :width] = image.transpose(2, 0, 1)
     return tensor
 
 

@@ -7,7 +7,7 @@ from modelkit.settings import TorchServiceSettings
 
 
 class VisionSettings(TorchServiceSettings):
-    """What the vision service can be told."""
+    """Settings of the vision service."""
 
     model_config = SettingsConfigDict(env_prefix="VISION_", frozen=True)
 
@@ -17,6 +17,13 @@ class VisionSettings(TorchServiceSettings):
         ge=0,
         le=65535,
         description="Port of the Prometheus metrics; 0 serves none.",
+    )
+    max_batch: int = Field(
+        default=8,
+        ge=1,
+        le=1024,
+        description="Most images that the classifier computes together on a GPU; a CPU takes them "
+        "one by one.",
     )
     nudity_threshold: float = Field(
         default=0.8,

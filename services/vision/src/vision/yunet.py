@@ -7,16 +7,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelkit.images import RgbImage
+from modelkit.runtime import Runtime
 from vision.faces import Candidates, Looks
-from vision.onnx_network import as_tensor, open_network
+from vision.onnx_network import as_tensor, free_size
 
 _STRIDES_PX = (8, 16, 32)
 _KINDS = ("cls", "obj", "bbox")
+_OUTPUTS = [f"{kind}_{stride}" for stride in _STRIDES_PX for kind in _KINDS]
 _EXPORTED_SHAPE = (1, 3, 640, 640)
 
 
 class Yunet:
-    """The network with its weights; owned by one thread, always on the CPU.
+    """Face detector; owned by one thread.
 
     Source: Wu et al. 2023, "YuNet: A Tiny Millisecond-level Face Detector"; how its numbers are
     read: FaceDetectorYN of OpenCV 4.14, whose scores these are within 1e-6.
@@ -24,23 +26,24 @@ class Yunet:
 
     looks = Looks(sides_px=(320, 640, 1280), doubtful=0.3, accepted=0.7, sure=0.8)
 
-    def __init__(self, network: Path, *, threads: int) -> None:
-        """Load the ONNX file.
+    def __init__(self, graph: Path, runtime: Runtime) -> None:
+        """Open the ONNX file.
 
         Args:
-            network: The file.
-            threads: Processor threads to use.
+            graph: The file.
+            runtime: Opens it.
         """
-        self._session = open_network(network, shape=_EXPORTED_SHAPE, threads=threads)
+        self.network = runtime.open(
+            free_size(graph.read_bytes(), _EXPORTED_SHAPE), outputs=_OUTPUTS, sizes_vary=True
+        )
 
-    def look(self, picture: RgbImage) -> Candidates:
-        """Return what may be faces, several candidates for each; see `FaceNetwork`."""
-        tensor = as_tensor(picture[:, :, ::-1])  # it was trained with blue first
-        names = [f"{kind}_{stride}" for stride in _STRIDES_PX for kind in _KINDS]
-        outputs = [output[0] for output in self._session.run(names, {"input": tensor})]
+    def look(self, image: RgbImage) -> Candidates:
+        """Return candidates, several for each face; see `FaceNetwork`."""
+        tensor = as_tensor(image[:, :, ::-1])  # it was trained with blue first
+        outputs = [output[0] for output in self.network.run(tensor)]
         grids = [
             self._read(outputs[first : first + len(_KINDS)], stride, tensor.shape[3] // stride)
-            for first, stride in zip(range(0, len(names), len(_KINDS)), _STRIDES_PX, strict=True)
+            for first, stride in zip(range(0, len(outputs), len(_KINDS)), _STRIDES_PX, strict=True)
         ]
         return Candidates(
             np.concatenate([grid.corners for grid in grids]),

@@ -113,22 +113,28 @@ class Model(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     DEVICE_FIELD_NUMBER: _builtins.int
+    PROVIDER_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Name of the model as in the service's models.toml, such as "open-nsfw"."""
     version: _builtins.str
     """Version of the model as in the service's models.toml, such as "1.0.0"."""
     device: _builtins.str
-    """Device that ran it, "cpu" or "cuda", with the precision where that is not float32: "cpu/bfloat16"."""
+    """Device that ran it, "cpu" or "cuda", with the precision where that is not float32: "cuda/bfloat16"."""
+    provider: _builtins.str
+    """Runtime that computed it: an execution provider of ONNX Runtime such as "CPUExecutionProvider",
+    or "torch-cuda".
+    """
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
         version: _builtins.str = ...,
         device: _builtins.str = ...,
+        provider: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["device", b"device", "name", b"name", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["device", b"device", "name", b"name", "provider", b"provider", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -158,7 +164,7 @@ class ModelInfo(_message.Message):
     """Path in the project of the page that says how good it is and what it must not be used for."""
     @_builtins.property
     def model(self) -> Global___Model:
-        """Name, version and device; the device is empty while the model is not in use."""
+        """Name, version, device and provider; the last two are empty while the model is not in use."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""The zipped picture sets."""
+"""The zipped image sets."""
 
 import io
 import zipfile
@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from models.training.pictures import load_pictures, read_classes
+from models.training.images import load_images, read_classes
 
 
-def archive(path: Path, pictures: dict[str, int]) -> Path:
+def archive(path: Path, images: dict[str, int]) -> Path:
     """Write grey PNG files of one level each."""
     with zipfile.ZipFile(path, "w") as opened:
-        for name, level in pictures.items():
+        for name, level in images.items():
             with io.BytesIO() as file:
                 Image.new("L", (4, 4), level).save(file, "PNG")
                 opened.writestr(name, file.getvalue())
@@ -24,22 +24,22 @@ def test_labels_are_the_order_of_the_classes(tmp_path: Path) -> None:
     first = archive(tmp_path / "first.zip", {"cat/1.png": 10, "dog/1.png": 20})
     second = archive(tmp_path / "second.zip", {"cat/2.png": 30})
 
-    loaded = load_pictures([first, second], ["dog", "cat"], mode="L", cache=tmp_path / "c.npy")
+    loaded = load_images([first, second], ["dog", "cat"], mode="L", cache=tmp_path / "c.npy")
 
-    assert loaded.pictures.shape == (3, 4, 4, 1)
-    assert loaded.pictures[:, 0, 0, 0].tolist() == [10, 20, 30]
+    assert loaded.images.shape == (3, 4, 4, 1)
+    assert loaded.images[:, 0, 0, 0].tolist() == [10, 20, 30]
     assert loaded.labels.tolist() == [1, 0, 1]
 
 
-def test_pictures_are_decoded_once(tmp_path: Path) -> None:
+def test_images_are_decoded_once(tmp_path: Path) -> None:
     path = archive(tmp_path / "first.zip", {"cat/1.png": 10})
     cache = tmp_path / "cache" / "c.npy"
-    before = load_pictures([path], ["cat"], mode="RGB", cache=cache)
+    before = load_images([path], ["cat"], mode="RGB", cache=cache)
     path.unlink()
 
-    after = load_pictures([path], ["cat"], mode="RGB", cache=cache)
+    after = load_images([path], ["cat"], mode="RGB", cache=cache)
 
-    assert np.array_equal(before.pictures, after.pictures)
+    assert np.array_equal(before.images, after.images)
     assert np.array_equal(before.labels, after.labels)
 
 

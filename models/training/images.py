@@ -1,4 +1,4 @@
-"""Read the zipped picture sets once into arrays."""
+"""Read the zipped image sets once into arrays."""
 
 import io
 import zipfile
@@ -12,22 +12,22 @@ from PIL import Image
 
 
 @dataclass(frozen=True, slots=True)
-class PictureSet:
-    """Pictures of one size with their classes.
+class ImageSet:
+    """Images of one size with their classes.
 
     Attributes:
-        pictures: (count, height, width, channels) uint8, sRGB or grey.
+        images: (count, height, width, channels) uint8, sRGB or grey.
         labels: (count,) index into the classes.
     """
 
-    pictures: NDArray[np.uint8]
+    images: NDArray[np.uint8]
     labels: NDArray[np.int64]
 
 
-def load_pictures(
+def load_images(
     archives: Sequence[Path], classes: Sequence[str], *, mode: str, cache: Path
-) -> PictureSet:
-    """Return the pictures of zip archives that hold CLASS/NAME files, all of one size.
+) -> ImageSet:
+    """Return the images of zip archives that hold CLASS/NAME files, all of one size.
 
     Args:
         archives: The zip files.
@@ -39,19 +39,19 @@ def load_pictures(
     labels_file = cache.with_suffix(".labels.npy")
     if not cache.exists():
         cache.parent.mkdir(parents=True, exist_ok=True)
-        pictures, labels = _decode(archives, classes, mode=mode)
+        images, labels = _decode(archives, classes, mode=mode)
         np.save(labels_file, labels)
-        np.save(cache, pictures)
+        np.save(cache, images)
     # Copy-on-write: torch wants arrays that may be written.
-    return PictureSet(np.load(cache, mmap_mode="c"), np.load(labels_file))
+    return ImageSet(np.load(cache, mmap_mode="c"), np.load(labels_file))
 
 
 def read_archive(archive: Path, *, mode: str) -> Iterator[tuple[str, NDArray[np.uint8]]]:
-    """Yield the folder and the pixels of each picture of a zip, in the zip's order."""
+    """Yield the folder and the pixels of each image of a zip, in the zip's order."""
     with zipfile.ZipFile(archive) as opened:
         for name in opened.namelist():
-            picture = Image.open(io.BytesIO(opened.read(name))).convert(mode)
-            yield name.split("/")[0], np.array(picture)
+            image = Image.open(io.BytesIO(opened.read(name))).convert(mode)
+            yield name.split("/")[0], np.array(image)
 
 
 def read_classes(table: Path) -> dict[str, str]:
@@ -64,10 +64,10 @@ def _decode(
     archives: Sequence[Path], classes: Sequence[str], *, mode: str
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     index = {name: position for position, name in enumerate(classes)}
-    pictures: list[NDArray[np.uint8]] = []
+    images: list[NDArray[np.uint8]] = []
     labels: list[int] = []
     for archive in archives:
-        for label, picture in read_archive(archive, mode=mode):
-            pictures.append(np.atleast_3d(picture))
+        for label, image in read_archive(archive, mode=mode):
+            images.append(np.atleast_3d(image))
             labels.append(index[label])
-    return np.stack(pictures), np.array(labels, dtype=np.int64)
+    return np.stack(images), np.array(labels, dtype=np.int64)

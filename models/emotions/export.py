@@ -1,0 +1,36 @@
+"""Write the trained emotion network as the graph that ships: python -m models.emotions.export."""
+
+import argparse
+from pathlib import Path
+
+import torch
+
+from models.training.export import graph_of, halve_weights, trained_state
+from vision.networks import EmotionNetwork
+
+GRAPH = Path("services/vision/src/vision/weights/emotions.onnx")
+_FACE_SIZE_PX = 96
+
+
+def main() -> None:
+    """Write the graph."""
+    parser = argparse.ArgumentParser(description="Export the emotion network.")
+    parser.add_argument("--weights", type=Path, default=Path(".train/emotions/weights.safetensors"))
+    parser.add_argument("--graph", type=Path, default=GRAPH)
+    arguments = parser.parse_args()
+    network = EmotionNetwork()
+    network.load_state_dict(trained_state(arguments.weights))
+    arguments.graph.write_bytes(emotions_graph(network.eval()))
+
+
+def emotions_graph(network: EmotionNetwork) -> bytes:
+    """Return the graph from uint8 faces to probabilities, kernels in float16."""
+    faces = torch.randint(0, 255, (2, 1, _FACE_SIZE_PX, _FACE_SIZE_PX), dtype=torch.uint8)
+    graph = graph_of(
+        network, faces, inputs=["faces"], outputs=["probabilities"], free=[{0: "count"}]
+    )
+    return halve_weights(graph)
+
+
+if __name__ == "__main__":
+    main()

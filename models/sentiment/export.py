@@ -1,0 +1,43 @@
+"""Write the trained sentiment network as its graph: python -m models.sentiment.export."""
+
+import argparse
+from pathlib import Path
+
+import torch
+
+from models.training.export import graph_of, halve_weights, trained_state
+from ocr.networks import WIDTH, SentimentNetwork
+
+GRAPH = Path("services/ocr/src/ocr/weights/sentiment.onnx")
+
+
+def main() -> None:
+    """Write the graph."""
+    parser = argparse.ArgumentParser(description="Export the sentiment network.")
+    parser.add_argument(
+        "--weights", type=Path, default=Path(".train/sentiment/weights.safetensors")
+    )
+    parser.add_argument("--graph", type=Path, default=GRAPH)
+    arguments = parser.parse_args()
+    network = SentimentNetwork()
+    network.load_state_dict(trained_state(arguments.weights))
+    arguments.graph.write_bytes(sentiment_graph(network.eval()))
+
+
+def sentiment_graph(network: SentimentNetwork) -> bytes:
+    """Return the graph from states and tokens to logits, matrices in float16."""
+    states, tokens = torch.rand(2, 8, WIDTH), torch.ones(2, 8, dtype=torch.int64)
+    axes = {0: "count", 1: "length"}
+    graph = graph_of(
+        network,
+        states,
+        tokens,
+        inputs=["states", "tokens"],
+        outputs=["logits"],
+        free=[axes, axes],
+    )
+    return halve_weights(graph)
+
+
+if __name__ == "__main__":
+    main()

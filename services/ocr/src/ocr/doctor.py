@@ -1,0 +1,57 @@
+"""Models of the service for `imagemesh doctor`."""
+
+import dataclasses
+from functools import partial
+
+import numpy as np
+
+from modelkit.doctor import Check
+from modelkit.images import RgbImage
+from modelkit.loading import LoadedModel
+from modelkit.manifest import ModelEntry, load_manifest
+from ocr.embedding import SentenceEmbedder
+from ocr.loaders import load_embedder, load_line_engine
+from ocr.ppocr import PpOcr
+from ocr.settings import OcrSettings
+from servicekit.settings import load_settings
+
+_SENTENCE = ["The invoice of 4 October has been paid, and the parcel is on its way."]
+
+
+def checks() -> list[Check]:
+    """Return every model of the service with a function that runs it."""
+    settings = load_settings(OcrSettings)
+    entries = load_manifest("ocr")
+    return [
+        Check(
+            "read-text",
+            partial(_load_ppocr, settings, entries),
+            {"detect-text": PpOcr.detect, "read-text": _read_line},
+        ),
+        Check(
+            "embed-text",
+            partial(load_embedder, settings, entries),
+            {"embed-text": _embed, "sentiment": _judge},
+        ),
+    ]
+
+
+def _load_ppocr(settings: OcrSettings, entries: tuple[ModelEntry, ...]) -> LoadedModel[PpOcr]:
+    engine = load_line_engine(settings, entries)
+    detector, recognizer = engine.models
+    return dataclasses.replace(detector.with_model(engine), parts=(recognizer,))
+
+
+def _read_line(engine: PpOcr, image: RgbImage) -> object:
+    line = np.array([[0, 0], [320, 0], [320, 48], [0, 48]], np.float64)
+    return engine.read_lines(image, [line])
+
+
+def _embed(embedder: SentenceEmbedder, image: RgbImage) -> object:
+    del image
+    return embedder.embed(_SENTENCE)
+
+
+def _judge(embedder: SentenceEmbedder, image: RgbImage) -> object:
+    del image
+    return embedder.read(_SENTENCE)

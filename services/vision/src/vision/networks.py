@@ -1,0 +1,76 @@
+"""Networks of the service in torch, from uint8 images to probabilities; their graphs hold the same.
+
+A CPU runs the exported graphs and needs no torch; see `modelkit.runtime`.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from modelkit.networks.efficientnet import LITE0, LITE1, EfficientNetLite
+
+EMOTION_COUNT = 7
+CLASS_COUNT = 1000
+
+_LEAST_SPREAD = 1e-2  # keeps a face of one flat grey from being divided by nothing
+_FACE_SCALE = 0.5  # spread that the published weights saw, about
+_MIDDLE, _HALF_RANGE = 127.0, 128.0  # of a pixel, as the published weights take it
+
+
+class EmotionNetwork(nn.Module):
+    """Expression of a face: EfficientNet-Lite0 on grey, the mean over the face and its mirror."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = EfficientNetLite(LITE0, classes=EMOTION_COUNT, in_channels=1, dropout=0.3)
+
+    @property
+    def head(self) -> nn.Module:
+        """Last layer, which stays float32."""
+        return self.network.head
+
+    def forward(self, faces: Tensor) -> Tensor:
+        """Return the probability of each emotion, (count, 7) float32.
+
+        Args:
+            faces: (count, 1, side, side) uint8, grey.
+        """
+        plain = normalise_faces(faces).to(self.network.encoder.stem.conv.weight.dtype)
+        shares: Tensor = self.network(torch.cat([plain, plain.flip(-1)])).softmax(dim=1)
+        count = faces.shape[0]
+        return (shares[:count] + shares[count:]) / 2
+
+
+class ImageNetNetwork(nn.Module):
+    """Classification into the thousand classes of ImageNet: an EfficientNet-Lite1."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.network = EfficientNetLite(LITE1, classes=CLASS_COUNT)
+
+    @property
+    def head(self) -> nn.Module:
+        """Last layer, which stays float32."""
+        return self.network.head
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the probability of each class, (count, 1000) float32.
+
+        Args:
+            images: (count, height, width, 3) uint8, sRGB.
+        """
+        numbers = (images.permute(0, 3, 1, 2).float() - _MIDDLE) / _HALF_RANGE
+        logits = self.network(numbers.to(self.network.encoder.stem.conv.weight.dtype))
+        shares: Tensor = logits.softmax(dim=1)
+        return shares
+
+
+def normalise_faces(faces: Tensor) -> Tensor:
+    """Return faces of mean 0 and one spread, so that the light of the photo matters less.
+
+    Args:
+        faces: (count, 1, height, width), uint8 or float in [0, 255].
+    """
+    values = faces.float() / 255
+    mean = values.mean(dim=(1, 2, 3), keepdim=True)
+    spread = (values - mean).square().mean(dim=(1, 2, 3), keepdim=True).sqrt()
+    return (values - mean) / spread.clamp_min(_LEAST_SPREAD) * _FACE_SCALE
