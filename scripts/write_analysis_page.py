@@ -1,6 +1,5 @@
 """Write docs/analysis.md: what the ocr service finds in ten documents, and what a reader says."""
 
-import sys
 import tomllib
 from pathlib import Path
 
@@ -51,13 +50,6 @@ def _document(name: str, words: dict[str, str], text: str, analysis: Analysis) -
 - Verdict: {words["verdict"]}"""
 
 
-def main() -> int:
-    """Write the page."""
-    found = find_model(load_manifest("ocr"), "embed-text", models_dir=Path())
-    analyzer = Analyzer(found.path.parent, device="cpu")
-    PAGE.write_text(analysis_page(analyzer), "utf-8")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    found = find_model(load_manifest("ocr"), "embed-text", models_dir=Path())
+    PAGE.write_text(analysis_page(Analyzer(found.path.parent, device="cpu")), "utf-8")
