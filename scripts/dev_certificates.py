@@ -1,4 +1,4 @@
-"""Certificates for a mesh on one machine, good for a month and signed by nobody that others trust.
+"""Certificates for a mesh on one machine, valid for a month and signed by a new authority.
 
 In production they come from cert-manager, SPIRE or whatever signs there; see deploy/envoy.
 """
@@ -30,21 +30,14 @@ class Authority:
         self._folder = folder
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = _name("imagemesh development")
-        is_authority = x509.BasicConstraints(ca=True, path_length=0)
+        usages = ("digital_signature", "content_commitment", "key_encipherment", "encipher_only")
+        others = ("data_encipherment", "key_agreement", "decipher_only")
         signs = x509.KeyUsage(
-            key_cert_sign=True,
-            crl_sign=True,
-            digital_signature=False,
-            content_commitment=False,
-            key_encipherment=False,
-            data_encipherment=False,
-            key_agreement=False,
-            encipher_only=False,
-            decipher_only=False,
+            key_cert_sign=True, crl_sign=True, **dict.fromkeys((*usages, *others), False)
         )
         certificate = (
             self._builder(self._key, self._name)
-            .add_extension(is_authority, critical=True)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(signs, critical=True)
             .sign(self._key, hashes.SHA256())
         )

@@ -68,18 +68,15 @@ def base_files() -> Iterator[tuple[str, str]]:
 class _Dumper(yaml.SafeDumper):
     """Writes texts of many lines as blocks, and no aliases."""
 
-    def ignore_aliases(self, data: object) -> bool:
-        """Write everything where it stands."""
-        del data
-        return True
+    ignore_aliases = staticmethod(lambda _: True)  # type: ignore[assignment]  # it is no method here
 
 
-def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    style = "|" if "\n" in text else None
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
-
-
-_Dumper.add_representer(str, _text)
+_Dumper.add_representer(
+    str,
+    lambda dumper, text: dumper.represent_scalar(
+        "tag:yaml.org,2002:str", text, style="|" if "\n" in text else None
+    ),
+)
 
 
 def _dump(*parts: Object) -> str:

@@ -1,14 +1,16 @@
-"""Run the whole mesh in the foreground: three services and the gateway, restarted when they die."""
+"""Run the whole mesh in the foreground; supervisord restarts a process that ends."""
 
 import asyncio
 import os
+import shlex
 import signal
+import socket
 import sys
 from asyncio.subprocess import Process
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import aiohttp
 
@@ -17,87 +19,84 @@ from gateway.database.engine import open_database
 from gateway.problems import Problem
 
 ROOT = Path(__file__).parents[1]
-SERVICES = {"colorize": 50051, "ocr": 50052, "vision": 50053}
+SERVICES = {"colorize": (50051, 9101), "ocr": (50052, 9102), "vision": (50053, 9103)}
 
-READY_WITHIN_S = 300.0  # a cold disk and two busy cores
-RESTART_FIRST_S = 1.0
-RESTART_MOST_S = 30.0
-STOP_WITHIN_S = 30.0  # longer than the 20 s that each process drains
+READY_WITHIN_S = 300  # a cold disk and two busy cores
+_CONFIG = """\
+[supervisord]
+logfile=%(here)s/supervisord.log
+pidfile=%(here)s/supervisord.pid
+loglevel=error
+"""
+# A process that ends within 10 s is restarted after 1 s, 2 s, 3 s and so on; each drains for 20 s.
+_PROGRAM = """
+[program:{name}]
+command={command}
+stdout_logfile=%(here)s/{name}.log
+redirect_stderr=true
+autorestart=true
+startsecs=10
+startretries=1000
+stopwaitsecs=30
+"""
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
-    """A process that is kept running.
-
-    Attributes:
-        name: for people, and of its log.
-        command: that starts it.
-        environment: whole.
-    """
-
-    name: str
-    command: Sequence[str]
-    environment: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What is started.
-
-    Attributes:
-        url: where the gateway answers.
-        run_dir: folder of the demo key, the logs, the database and the results.
-        database_url: of the gateway's keys.
-        environment: of every process.
-    """
+class Plan(NamedTuple):
+    """URL of the gateway, folder of key, logs and database, and variables of all processes."""
 
     url: str
     run_dir: Path
-    database_url: str
     environment: dict[str, str]
 
-    def programs(self) -> list[Program]:
-        """Return what is kept running."""
-        return [python_program(name, name, self.environment) for name in (*SERVICES, "gateway")]
 
-
-def python_program(name: str, module: str, environment: Mapping[str, str]) -> Program:
-    """Return `python -m MODULE` as a program."""
-    return Program(name, (sys.executable, "-m", module), environment)
-
-
-def make_plan(environment: dict[str, str]) -> Plan:
-    """Return the plan for this environment; what the caller has set wins over the defaults."""
+def make_plan(environment: Mapping[str, str]) -> Plan:
+    """Return the plan for this environment; its variables win over the defaults."""
     port = environment.get("PORT", "8080")
     url = f"http://127.0.0.1:{port}"
-    run_dir = Path(environment.get("IMAGEMESH_RUN_DIR", ROOT / ".run"))
+    run_dir = Path(environment.get("IMAGEMESH_RUN_DIR", ROOT / ".run")).absolute()
     run_dir.mkdir(exist_ok=True)
     defaults = {
-        "GATEWAY_PORT": port,
         "GATEWAY_PUBLIC_URL": url,
         "GATEWAY_DATABASE_URL": f"sqlite+aiosqlite:///{run_dir / 'imagemesh.db'}",
         "GATEWAY_RESULTS_DIR": str(run_dir / "results"),
     }
-    for name, service_port in SERVICES.items():
+    for name, (service_port, _) in SERVICES.items():
         own_port = environment.get(f"{name.upper()}_PORT", str(service_port))
         defaults[f"GATEWAY_{name.upper()}_ADDRESS"] = f"127.0.0.1:{own_port}"
-    merged = {**defaults, **environment, "GATEWAY_PORT": port}
-    return Plan(url, run_dir, merged["GATEWAY_DATABASE_URL"], merged)
+    return Plan(url, run_dir, {**defaults, **environment, "GATEWAY_PORT": port})
 
 
 async def main() -> int:
     """Run until SIGINT or SIGTERM; return 0 after a clean stop, 1 when the mesh cannot start."""
-    plan = make_plan(dict(os.environ))  # noqa: TID251 - it is handed on to the processes
-    key = await demo_key(plan.run_dir, plan.database_url)
-    return await keep_all(
-        plan.programs(), plan.run_dir, announce=lambda stop: _announce(plan, key, stop)
+    environment = dict(os.environ)  # noqa: TID251 - it is handed on to the processes
+    ports = {"PORT": 8080}
+    for name, (port, metrics_port) in SERVICES.items():
+        ports |= {f"{name.upper()}_PORT": port, f"{name.upper()}_METRICS_PORT": metrics_port}
+    if not are_free({name: int(environment.get(name, port)) for name, port in ports.items()}):
+        return 1
+    plan = make_plan(environment)
+    key = await demo_key(plan)
+    programs = {name: [sys.executable, "-m", name] for name in (*SERVICES, "gateway")}
+    return await supervise(
+        programs, plan, serves=lambda: is_ready(plan.url), welcome=_welcome(plan, key)
     )
 
 
-async def demo_key(run_dir: Path, database_url: str) -> str:
+def are_free(ports: Mapping[str, int]) -> bool:
+    """Tell whether all ports, by the variables that set them, are free; report one that is not."""
+    for name, port in ports.items():
+        try:
+            socket.create_server(("127.0.0.1", port)).close()
+        except OSError:
+            print(f"port {port} is taken; set {name} to another one", file=sys.stderr)
+            return False
+    return True
+
+
+async def demo_key(plan: Plan) -> str:
     """Return the key in the file api-key, a new one where it is missing or no longer good."""
-    path = run_dir / "api-key"
-    engine = await open_database(database_url)
+    path = plan.run_dir / "api-key"
+    engine = await open_database(plan.environment["GATEWAY_DATABASE_URL"])
     try:
         keys = KeyStore(engine)
         key = path.read_text().strip() if path.exists() else ""
@@ -112,109 +111,81 @@ async def demo_key(run_dir: Path, database_url: str) -> str:
     return key
 
 
-async def keep_all(
-    programs: Sequence[Program],
-    run_dir: Path,
-    *,
-    announce: Callable[[asyncio.Event], Awaitable[int]],
-) -> int:
-    """Keep the programs running until SIGINT or SIGTERM and return what `announce` did.
-
-    Args:
-        programs: all that run at once; each has a log in `run_dir`.
-        run_dir: folder of the logs.
-        announce: called once they are started; not 0 stops them.
-    """
-    stop = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    keepers = [asyncio.create_task(_keep_running(program, run_dir, stop)) for program in programs]
-    code = await announce(stop)
-    await stop.wait() if code == 0 else stop.set()
-    await asyncio.gather(*keepers)
-    return code
+def _welcome(plan: Plan, key: str) -> str:
+    return f"""\
+imagemesh is ready at {plan.url} (demo key in {plan.run_dir}/api-key). Try:
+curl -X POST -H 'X-API-Key: {key}' -H 'Content-Type: application/json' \
+-d '{{"url": "{plan.url}/content/examples/letter.png"}}' {plan.url}/api/v1/analyzed-ocr"""
 
 
-async def _keep_running(program: Program, run_dir: Path, stop: asyncio.Event) -> None:
-    delay_s = RESTART_FIRST_S
-    while not stop.is_set():
-        started_s = asyncio.get_running_loop().time()
-        code = await _run_once(program, run_dir, stop)
-        if stop.is_set():
-            return
-        lived_s = asyncio.get_running_loop().time() - started_s
-        delay_s = RESTART_FIRST_S if lived_s > RESTART_MOST_S else delay_s
-        print(f"{program.name} ended with {code}; starting it again in {delay_s:.0f} s "
-              f"(see {run_dir / program.name}.log)", file=sys.stderr, flush=True)  # fmt: skip
-        await _wait(stop, delay_s)
-        delay_s = min(2 * delay_s, RESTART_MOST_S)
-
-
-async def _run_once(program: Program, run_dir: Path, stop: asyncio.Event) -> int:
-    with (run_dir / f"{program.name}.log").open("ab") as log:
-        process = await asyncio.create_subprocess_exec(
-            *program.command,
-            env=program.environment,
-            stdout=log,
-            stderr=log,
-            # Ctrl-C goes to the whole terminal; each process must get one SIGTERM, from here.
-            start_new_session=True,
-        )
-    ended = asyncio.create_task(process.wait())
-    stopped = asyncio.create_task(stop.wait())
-    await asyncio.wait({ended, stopped}, return_when=asyncio.FIRST_COMPLETED)
-    stopped.cancel()
-    if not ended.done():
-        await _terminate(process)
-    return await ended
-
-
-async def _terminate(process: Process) -> None:
-    process.terminate()
-    try:
-        await asyncio.wait_for(process.wait(), STOP_WITHIN_S)
-    except TimeoutError:
-        process.kill()
-
-
-async def _announce(plan: Plan, key: str, stop: asyncio.Event) -> int:
-    """Wait until every service serves, then print the ready line; return 1 if that fails."""
-    print("starting (the first start loads the models) ...", file=sys.stderr, flush=True)
-    if not await is_ready(plan.url, stop):
-        if stop.is_set():
-            return 0
-        print(
-            f"not ready after {READY_WITHIN_S:.0f} s; see the logs in {plan.run_dir}",
-            file=sys.stderr,
-        )
-        return 1
-    picture = f"{plan.url}/content/examples/letter.png"
-    print(f"imagemesh is ready at {plan.url} (demo key in {plan.run_dir}/api-key). Try:")
-    print(
-        f"curl -X POST -H 'X-API-Key: {key}' -H 'Content-Type: application/json' "
-        f'-d \'{{"url": "{picture}"}}\' {plan.url}/api/v1/analyzed-ocr',
-        flush=True,
-    )
-    return 0
-
-
-async def is_ready(url: str, stop: asyncio.Event) -> bool:
-    """Wait until the gateway at `url` can ask all services; return whether it can."""
-    deadline_s = asyncio.get_running_loop().time() + READY_WITHIN_S
-    async with aiohttp.ClientSession() as session:
-        while not stop.is_set() and asyncio.get_running_loop().time() < deadline_s:
-            with suppress(aiohttp.ClientError):
-                async with session.get(f"{url}/readyz") as response:
-                    services = (await response.json()).get("services", {})
-                if services and set(services.values()) == {"SERVING"}:
-                    return True
-            await _wait(stop, 0.25)
+async def is_ready(url: str) -> bool:
+    """Tell whether the gateway at `url` answers and all its services serve."""
+    with suppress(aiohttp.ClientError):
+        async with aiohttp.ClientSession() as session, session.get(f"{url}/readyz") as response:
+            services = (await response.json()).get("services", {})
+        return bool(services) and set(services.values()) == {"SERVING"}
     return False
 
 
-async def _wait(stop: asyncio.Event, seconds: float) -> None:
-    with suppress(TimeoutError):
-        await asyncio.wait_for(stop.wait(), seconds)
+async def supervise(
+    programs: Mapping[str, Sequence[str]],
+    plan: Plan,
+    *,
+    serves: Callable[[], Awaitable[bool]],
+    welcome: str,
+) -> int:
+    """Keep programs running until SIGINT or SIGTERM; return 1 where they do not come to serve.
+
+    Args:
+        programs: commands by name; each has a log in the plan's folder.
+        plan: of the mesh.
+        serves: whether all programs serve; `welcome` is then printed.
+        welcome: printed text.
+    """
+    print("starting (the first start loads the models) ...", file=sys.stderr, flush=True)
+    config = plan.run_dir / "supervisord.conf"
+    config.write_text(_config(programs))
+    command = ("-m", "supervisor.supervisord", "--nodaemon", "-c", str(config))
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, *command, env=plan.environment, stdout=sys.stderr
+    )
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, _terminate, process)
+    ended = asyncio.create_task(process.wait())
+    ready = asyncio.create_task(_until(serves))
+    done, _ = await asyncio.wait(
+        {ended, ready}, timeout=READY_WITHIN_S, return_when=asyncio.FIRST_COMPLETED
+    )
+    if ready in done:
+        print(welcome, flush=True)
+    elif not done:
+        print(
+            f"not ready after {READY_WITHIN_S} s; see the logs in {plan.run_dir}", file=sys.stderr
+        )
+        _terminate(process)
+    ready.cancel()
+    code = await ended
+    return code if done else 1
+
+
+def _terminate(process: Process) -> None:
+    with suppress(ProcessLookupError):
+        process.terminate()
+
+
+async def _until(holds: Callable[[], Awaitable[bool]]) -> None:
+    while not await holds():  # noqa: ASYNC110 - other processes set no event of this one
+        await asyncio.sleep(0.25)
+
+
+def _config(programs: Mapping[str, Sequence[str]]) -> str:
+    user = "user=root\n" if os.geteuid() == 0 else ""  # else it warns that it is root
+    group = f"\n[group:mesh]\nprograms={','.join(programs)}\n"  # which is stopped all at once
+    parts = (
+        _PROGRAM.format(name=name, command=shlex.join(command).replace("%", "%%"))
+        for name, command in programs.items()
+    )
+    return "".join([_CONFIG, user, group, *parts])
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """Write docs/analysis.md: what the ocr service finds in ten documents, and what a reader says."""
 
-import sys
 import tomllib
 from pathlib import Path
 
@@ -53,12 +52,6 @@ def _document(name: str, words: dict[str, str], text: str, analysis: Analysis) -
 - Verdict: {words["verdict"]}"""
 
 
-def main() -> int:
-    """Write the page."""
+if __name__ == "__main__":
     analyzer = load_analyzer(OcrSettings(threads=1), load_manifest("ocr")).model
     PAGE.write_text(analysis_page(analyzer), "utf-8")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

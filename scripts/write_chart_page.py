@@ -1,7 +1,6 @@
 """Write docs/chart.md from the schema of the chart's values and their defaults."""
 
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -35,16 +34,14 @@ def chart_page() -> str:
     """Return the page."""
     schema: Json = json.loads((CHART / "values.schema.json").read_text())
     defaults: Json = yaml.safe_load((CHART / "values.yaml").read_text())
-    general: list[str] = []
-    parts: list[str] = []
+    general, parts = "", ""
     for name, entry in schema["properties"].items():
-        rows = list(_rows(schema, name, entry, defaults.get(name)))
-        if "properties" not in _resolved(schema, entry):
+        rows = "".join(f"{row}\n" for row in _rows(schema, name, entry, defaults.get(name)))
+        if "properties" in entry:
+            parts += f"\n## `{name}`\n\n{entry['description']}\n{TABLE}{rows}"
+        else:
             general += rows
-            continue
-        meaning = _resolved(schema, entry)["description"]
-        parts.append(f"\n## `{name}`\n\n{meaning}\n{TABLE}" + "\n".join(rows) + "\n")
-    return HEAD + TABLE + "\n".join(general) + "\n" + "".join(parts)
+    return HEAD + TABLE + general + parts
 
 
 def _rows(schema: Json, name: str, entry: Json, default: object) -> Iterator[str]:
@@ -93,4 +90,3 @@ def _shown(default: object) -> str:
 
 if __name__ == "__main__":
     PAGE.write_text(chart_page())
-    sys.exit(0)

@@ -1,14 +1,12 @@
 """Write docs/languages.md: how the ocr service reads each language, and how well."""
 
 import statistics
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from ocr.languages import Language, all_languages
 
 PAGE = Path(__file__).parents[1] / "docs" / "languages.md"
-WORST = 7
 
 HEAD = """# Languages
 
@@ -35,9 +33,6 @@ def languages_page() -> str:
             _summary("clean", [language.error_rate for language in languages]),
             _summary("photo", [language.photo_error_rate for language in languages]),
             "",
-            f"The {WORST} worst, clean: {_worst(languages, lambda one: one.error_rate)}.",
-            f"The {WORST} worst, photo: {_worst(languages, lambda one: one.photo_error_rate)}.",
-            "",
             "| code | tag | language | script | route | clean | photo |",
             "| --- | --- | --- | --- | --- | --- | --- |",
             *map(_row, languages),
@@ -52,11 +47,6 @@ def _summary(name: str, rates: Sequence[float]) -> str:
     return f"| {name} | {100 * mean:.2f} | {100 * median:.2f} | {good} | {fair} |"
 
 
-def _worst(languages: Sequence[Language], rate: Callable[[Language], float]) -> str:
-    found = sorted(languages, key=rate, reverse=True)[:WORST]
-    return ", ".join(f"{language.name} {100 * rate(language):.1f}" for language in found)
-
-
 def _row(language: Language) -> str:
     return (
         f"| `{language.code}` | `{language.tag}` | {language.name} | {language.script} "
@@ -65,11 +55,5 @@ def _row(language: Language) -> str:
     )
 
 
-def main() -> int:
-    """Write the page."""
-    PAGE.write_text(languages_page())
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    PAGE.write_text(languages_page())

@@ -1,6 +1,5 @@
 """Write docs/settings.md from the Settings classes: the one table of all settings."""
 
-import sys
 from pathlib import Path
 
 from pydantic.fields import FieldInfo
@@ -54,19 +53,11 @@ def _part(title: str, cls: type[BaseSettings]) -> str:
     prefix = cls.model_config.get("env_prefix", "")
     rows = [
         f"| `{field.validation_alias or prefix + name.upper()}` "
-        f"| {_default(field)} | {_meaning(field)} |"
+        f"| {_default(field)} | {_meaning(field)} |\n"
         for name, field in cls.model_fields.items()
     ]
-    return "\n".join(
-        [
-            "",
-            f"## {title}",
-            "",
-            "| variable | default | meaning |",
-            "| --- | --- | --- |",
-            *rows,
-            "",
-        ]
+    return f"\n## {title}\n\n| variable | default | meaning |\n| --- | --- | --- |\n" + "".join(
+        rows
     )
 
 
@@ -90,6 +81,4 @@ def _meaning(field: FieldInfo) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.parent.mkdir(exist_ok=True)
     PAGE.write_text(settings_page())
-    sys.exit(0)

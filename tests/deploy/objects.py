@@ -1,9 +1,8 @@
-"""Rendered Kubernetes objects, as the checks and tests read them."""
+"""Rendered Kubernetes objects, as the tests read them."""
 
 import json
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
-from decimal import Decimal
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,16 +14,9 @@ from scripts.render_base import ROOT, Object, render, without_helm
 K8S = ROOT / "deploy" / "k8s"
 PROFILES = ("cpu", "gpu", "production")
 
-_UNITS = {
-    "": Decimal(1),
-    "m": Decimal("0.001"),
-    **{unit: Decimal(1000) ** power for power, unit in enumerate("kMGTPE", start=1)},
-    **{f"{unit}i": Decimal(1024) ** power for power, unit in enumerate("KMGTPE", start=1)},
-}
-
 
 def profile(name: str) -> Object:
-    """Return the values of a profile; "default" is none."""
+    """Return the values of a profile; "default" has none."""
     if name == "default":
         return {}
     values: Object = yaml.safe_load((K8S / "profiles" / f"{name}.yaml").read_text())
@@ -32,7 +24,7 @@ def profile(name: str) -> Object:
 
 
 def rendered(values: Mapping[str, object] | None = None) -> list[Object]:
-    """Return all objects of the chart, which the caller may change."""
+    """Return all objects of the chart; the caller may change them."""
     parts: list[Object] = json.loads(_rendered(json.dumps(values or {})))
     return parts
 
@@ -49,12 +41,12 @@ def _built(folder: Path) -> str:
 
 
 def kustomized(folder: str) -> list[Object]:
-    """Return the objects of a folder of deploy/k8s, as `kubectl -k` sees them."""
+    """Return the objects of a folder of deploy/k8s, as `kubectl -k` builds them."""
     return list(yaml.load_all(_built(K8S / folder), yaml.CSafeLoader))
 
 
 def comparable(parts: Sequence[Object]) -> dict[tuple[str, str], Object]:
-    """Return objects by kind and name, without what the ways to install may differ in."""
+    """Return objects by kind and name, without the differences of Helm and kustomize."""
     copies = without_helm(list(parts))
     for copy in copies:
         copy["metadata"].pop("namespace", None)
@@ -92,15 +84,15 @@ def labels_of(part: Object) -> dict[str, str]:
 
 
 def containers(part: Object, *, init: bool = True) -> list[Object]:
-    """Return the containers of a Deployment; none of other kinds."""
+    """Return the containers of a Deployment; other kinds have none."""
     if part["kind"] != "Deployment":
         return []
     pod = pod_of(part)
-    return [*pod.get("containers", []), *(pod.get("initContainers", []) if init else [])]
+    return [*pod["containers"], *(pod.get("initContainers", []) if init else [])]
 
 
-def environment(container: Object) -> dict[str, Any]:  # Any: a text, or where it comes from
-    """Return the variables of a container: their value, or where it comes from."""
+def environment(container: Object) -> dict[str, Any]:  # Any: a text, or a reference
+    """Return the variables of a container: their value, or the reference to it."""
     return {
         variable["name"]: variable.get("value", variable.get("valueFrom"))
         for variable in container.get("env", [])
@@ -117,32 +109,6 @@ def ports_of(part: Object) -> dict[str, int]:
 
 
 def selects(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
-    """Tell whether a label selector holds for labels; an empty one holds for all."""
+    """Tell whether a label selector matches labels; an empty one matches all."""
     wanted = selector.get("matchLabels", {})
     return all(labels.get(name) == value for name, value in wanted.items())
-
-
-def quantity(text: str | float) -> Decimal:
-    """Return an amount such as 250m or 2Gi as a number.
-
-    Raises:
-        ValueError: it is none.
-    """
-    value = str(text)
-    number = value.rstrip("mkKMGTPEi")
-    unit = value[len(number) :]
-    if unit not in _UNITS or not number.replace(".", "", 1).isdigit():
-        raise ValueError(f"{value} is no quantity")
-    return Decimal(number) * _UNITS[unit]
-
-
-def texts(value: object) -> Iterator[str]:
-    """Return every text within a value."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for inner in value.values():
-            yield from texts(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from texts(inner)

@@ -1,4 +1,4 @@
-"""The values that all checks render: every profile, and what else changes what there is."""
+"""Values that the tests render: each profile, and each option that adds objects."""
 
 from scripts.render_base import Object
 from tests.deploy.objects import PROFILES, profile
@@ -25,10 +25,9 @@ EVERYTHING: Object = {
         "prometheusUrl": "http://prometheus:9090",
     },
 }
-WITHOUT_ENVOY: Object = {"envoy": {"enabled": False}}
 RENDERS = {
     **{name: profile(name) for name in ("default", *PROFILES)},
     "everything": EVERYTHING,
-    "without-envoy": WITHOUT_ENVOY,
+    "without-envoy": {"envoy": {"enabled": False}},
     "claim": {"models": {"source": "claim", "claim": "weights"}},
 }

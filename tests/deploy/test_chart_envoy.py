@@ -6,11 +6,9 @@ import shutil
 import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import pytest
-import yaml
 
 from scripts.render_base import ROOT
 from tests.deploy.objects import one, pod_of, rendered
@@ -21,26 +19,25 @@ ADMIN = "127.0.0.1/9901"  # as bash spells it
 STARTS_WITHIN_S = 30
 
 
-def configured(name: str) -> str:
-    maps = [part for part in rendered({"fullnameOverride": name}) if part["kind"] == "ConfigMap"]
-    text: str = maps[0]["data"]["envoy.yaml"]
-    return text
+def configured(name: str) -> dict[str, str]:
+    """Return the files of Envoy of a release."""
+    parts = rendered({"fullnameOverride": name})
+    files: dict[str, str]
+    (files,) = [part["data"] for part in parts if part["kind"] == "ConfigMap"]
+    return files
 
 
-@pytest.mark.parametrize("name", ["imagemesh", "pictures"])
+@pytest.mark.parametrize("name", ["imagemesh", "photos"])
 def test_only_the_names_of_services_differ_from_the_one_configuration(name: str) -> None:
     written = CONFIGURATION.read_text()
     for service in ("gateway", "colorize", "ocr", "vision"):
         written = written.replace(f"address: {service},", f"address: {name}-{service},")
 
-    assert configured(name).rstrip() == written.rstrip()
+    found = configured(name)
 
-
-@pytest.mark.parametrize("name", SECRETS)
-def test_secrets_are_found_as_the_one_configuration_says(name: str) -> None:
-    found = one(rendered(), "ConfigMap", "envoy")["data"][name]
-
-    assert found.rstrip() == CONFIGURATION.with_name(name).read_text().rstrip()
+    assert found["envoy.yaml"].rstrip() == written.rstrip()
+    for file in SECRETS:
+        assert found[file].rstrip() == CONFIGURATION.with_name(file).read_text().rstrip()
 
 
 def test_pod_waits_for_every_file_that_envoy_reads_from_its_secret() -> None:
@@ -52,19 +49,13 @@ def test_pod_waits_for_every_file_that_envoy_reads_from_its_secret() -> None:
 
 
 def test_a_change_of_the_configuration_makes_new_pods() -> None:
-    deployment = one(rendered(), "Deployment", "envoy")
-    other = next(
-        part
-        for part in rendered({"fullnameOverride": "pictures"})
-        if part["metadata"]["name"] == "pictures-envoy" and part["kind"] == "Deployment"
-    )
-
-    sums = [
-        part["spec"]["template"]["metadata"]["annotations"]["checksum/config"]
-        for part in (deployment, other)
+    tracing = {"percent": 0, "collector": "other"}
+    pods = [
+        one(rendered(values), "Deployment", "envoy")["spec"]["template"]["metadata"]
+        for values in ({}, {"tracing": tracing})
     ]
 
-    assert len(set(sums)) == 2
+    assert len({pod["annotations"]["checksum/config"] for pod in pods}) == 2
 
 
 @pytest.mark.parametrize("percent", [0, 5])
@@ -90,25 +81,21 @@ def test_envoy_takes_what_its_pod_gives_it(percent: int, tmp_path: Path) -> None
     assert ("--config-yaml" in command) == (percent > 0)
 
 
-def _listener(port: int) -> dict[str, Any]:  # Any: a part of Envoy's configuration
-    extensions = "type.googleapis.com/envoy.extensions.filters"
-    answer = {"match": {"prefix": "/"}, "direct_response": {"status": 200}}
-    http = {
-        "@type": f"{extensions}.network.http_connection_manager.v3.HttpConnectionManager",
-        "stat_prefix": "test",
-        "http_filters": [
-            {
-                "name": "router",
-                "typed_config": {"@type": f"{extensions}.http.router.v3.Router"},
-            }
-        ],
-        "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [answer]}]},
-    }
-    return {
-        "name": "test",
-        "address": {"socket_address": {"address": "127.0.0.1", "port_value": port}},
-        "filter_chains": [{"filters": [{"name": "http", "typed_config": http}]}],
-    }
+_ENVOY = """
+admin: {address: {socket_address: {address: 127.0.0.1, port_value: 0}}}
+static_resources:
+  listeners:
+    - name: test
+      address: {socket_address: {address: 127.0.0.1, port_value: 0}}
+      filter_chains:
+        - filters:
+            - name: http
+              typed_config:
+                "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+                stat_prefix: test
+                http_filters: [{name: router, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}]
+                route_config: {virtual_hosts: [{name: all, domains: ["*"], routes: [{match: {prefix: /}, direct_response: {status: 200}}]}]}
+"""  # noqa: E501 - names of Envoy's types
 
 
 @pytest.fixture
@@ -117,12 +104,8 @@ async def envoy(tmp_path: Path) -> AsyncIterator[tuple[int, int]]:
     if shutil.which("envoy") is None:
         pytest.skip("Envoy is not on this machine")
     admin_at = tmp_path / "admin"
-    configuration = {
-        "admin": {"address": {"socket_address": {"address": "127.0.0.1", "port_value": 0}}},
-        "static_resources": {"listeners": [_listener(0)]},
-    }
     path = tmp_path / "envoy.yaml"
-    path.write_text(yaml.safe_dump(configuration))
+    path.write_text(_ENVOY)
     process = await asyncio.create_subprocess_exec(
         *("envoy", "--config-path", str(path), "--disable-hot-restart", "--concurrency", "1"),
         *("--drain-strategy", "immediate", "--admin-address-path", str(admin_at)),

@@ -1,83 +1,195 @@
-"""What each value of the chart changes, and that what it makes is whole."""
+"""Every value of the chart changes what is rendered, and its choices are those of the processes."""
 
-import re
 from collections.abc import Iterator
+from typing import Any, get_args
 
 import pytest
+import yaml
 
-from scripts.render_base import Object
-from tests.deploy.cases import Case
-from tests.deploy.component_cases import COMPONENT_CASES
-from tests.deploy.faults import faults_of
-from tests.deploy.mesh_cases import MESH_CASES
+from modelkit.settings import ModelServiceSettings
+from scripts.render_base import CHART, Object
+from servicekit.settings import ProcessSettings
 from tests.deploy.objects import rendered
-from tests.deploy.paths import ABSENT, find, seen
-from tests.deploy.service_cases import SERVICE_CASES
-from tests.deploy.test_schemas import paths_of
 
-CASES = [*SERVICE_CASES, *MESH_CASES, *COMPONENT_CASES]
-# Tested elsewhere: names by what Envoy is told, and `global` by a render that it changes not.
-WITHOUT_CASE = {"nameOverride", "fullnameOverride", "global"}
-_ONE_OF_THREE = re.compile(r"^services\.(colorize|vision)\.")
+# Another value than the default where "a" or a label would be refused, by the end of its name.
+OTHER: dict[str, object] = {
+    **dict.fromkeys(("size", "sizeLimit", "tmpSizeLimit", "shmSize"), "3Gi"),
+    **dict.fromkeys(("mirror", "publicUrl", "prometheusUrl"), "https://a.example.org"),
+    "requests": {"memory": "999Mi"},
+    "limits": {"memory": "9Gi"},
+    "except": ["10.9.9.9/32"],
+    "exceptIPv6": ["fc00::/7"],
+    "addresses": ["10.9.9.9/32"],
+    "cidr": "10.9.9.9/32",
+    "tolerations": [{"key": "spot", "operator": "Exists"}],
+    "digest": f"sha256:{'0' * 64}",
+    "pullSecrets": ["a"],
+    "topologyKeys": ["kubernetes.io/hostname"],
+    "settings": {"MAX_IMAGE_PIXELS": 1},
+    "gateway.settings": {"ZERO_RETENTION": True},
+    "resource": "nvidia.com/gpu.shared",
+    "url": "s3://bucket/results",
+    "ports": [443],
+    "stores": [{"ports": [{"protocol": "TCP", "port": 5}]}],
+    "callers": [{"a": "b"}],
+    "parentRefs": [{"name": "other"}],
+    "hostnames": ["a.example.org"],
+    "interval": "9s",
+}
+_SHARED = {"gateway": {"database": {"secret": "pg"}, "results": {"url": "s3://b/r"}}}
+_ROUTE = {"enabled": True, "parentRefs": [{"name": "edge"}], "namespaceLabels": {"a": "b"}}
+_PULL = {"mirror": "https://m.example.org", "cidr": "10.1.2.3/32"}
+# Values that a value needs beside it, by the beginning of its name; the longest one counts.
+BESIDE: dict[str, Object] = {
+    "": {},
+    "lifecycle": {"lifecycle": {"graceSeconds": 200, "requestTimeoutSeconds": 20}},
+    "priorityClass": {"priorityClass": {"name": "mesh"}},
+    "priorityClass.value": {"priorityClass": {"name": "mesh", "create": True}},
+    "models.image": {"models": {"source": "image", "image": "m"}},
+    "models.claim": {"models": {"source": "claim", "claim": "weights"}},
+    "models.pull": {"models": {"source": "pull", "pull": _PULL}},
+    "models.source": {"models": {"claim": "weights", "image": "m", "pull": _PULL}},
+    "services.ocr.gpu": {"services": {"ocr": {"gpu": {"enabled": True}}}},
+    "services.ocr.hpa": {"services": {"ocr": {"hpa": {"enabled": True}}}},
+    "services.ocr.keda": {
+        "services": {"ocr": {"keda": {"enabled": True}}},
+        "monitoring": {"prometheusUrl": "http://prometheus:9090"},
+    },
+    "services.ocr.pdb": {"services": {"ocr": {"replicas": 5}}},
+    "envoy.pdb": {"envoy": {"replicas": 5}},
+    "envoy.hpa": {"envoy": {"hpa": {"enabled": True}}},
+    "gateway.replicas": _SHARED,
+    "gateway.pdb": {"gateway": {**_SHARED["gateway"], "replicas": 5}},
+    "gateway.hpa": {"gateway": {**_SHARED["gateway"], "hpa": {"enabled": True}}},
+    "gateway.results.secret": _SHARED,
+    "gateway.database.key": _SHARED,
+    "gateway.rates.key": {"gateway": {"rates": {"secret": "a"}}},
+    "gateway.webhooks.key": {"gateway": {"webhooks": {"secret": "a"}}},
+    "gateway.admin": {"gateway": {"admin": {"enabled": True, "secret": "admin"}}},
+    "tracing": {"tracing": {"percent": 1, "namespaceLabels": {"a": "b"}}},
+    "gatewayApi.http": {"gatewayApi": {"http": _ROUTE}},
+    "gatewayApi.grpc": {"gatewayApi": {"grpc": _ROUTE}},
+    "monitoring.serviceMonitor": {"monitoring": {"serviceMonitor": {"enabled": True}}},
+    "monitoring.prometheusRule": {"monitoring": {"prometheusRule": {"enabled": True}}},
+    "monitoring.dashboards": {"monitoring": {"dashboards": {"enabled": True}}},
+}
+BESIDE["monitoring.prometheusUrl"] = BESIDE["services.ocr.keda"]
 
 
-@pytest.fixture(scope="module")
-def defaults() -> list[Object]:
-    return rendered()
+def paths_of(schema: Object, entry: Object, path: str = "") -> Iterator[tuple[str, Object]]:
+    """Return the dotted names of the values that a schema describes, and their descriptions."""
+    for part in [entry, *entry.get("allOf", [])]:
+        if "$ref" in part:
+            name = part["$ref"].removeprefix("#/$defs/")
+            found: Object = {**schema["$defs"][name], **entry}
+            found.pop("$ref", None)
+            yield from paths_of(schema, {**found, "allOf": []}, path)
+            return
+    if "properties" not in entry:
+        yield path, entry
+    for name, inner in entry.get("properties", {}).items():
+        yield from paths_of(schema, inner, f"{path}.{name}".strip("."))
 
 
-def nested(values: dict[str, object]) -> Object:
-    """Return values by dotted names as Helm takes them."""
-    tree: Object = {}
-    for name, value in values.items():
-        *folders, last = name.split(".")
-        place = tree
-        for folder in folders:
-            place = place.setdefault(folder, {})
-        place[last] = value
-    return tree
-
-
-def test_there_are_enough_cases_of_what_values_change() -> None:
-    assert len(CASES) >= 100
-
-
-def test_every_value_has_a_case(chart_schema: Object) -> None:
-    """A value that no case sets may do nothing."""
-    values = {_of_ocr(path) for path in paths_of(chart_schema, chart_schema)} - WITHOUT_CASE
-    said = {_of_ocr(path) for case in CASES for path in leaves_of(nested(case.values))}
-
-    assert {path for path in values if not any(leaf.startswith(path) for leaf in said)} == set()
-
-
-def leaves_of(value: object, path: str = "") -> Iterator[str]:
-    """Return the dotted names of all that values say."""
-    if not isinstance(value, dict) or not value:
+def leaves_of(value: object, known: set[str], path: str = "") -> Iterator[str]:
+    """Return the dotted names of values, down to those that the schema describes."""
+    if path in known or not isinstance(value, dict):
         yield path
         return
     for name, inner in value.items():
-        yield from leaves_of(inner, f"{path}.{name}".strip("."))
+        yield from leaves_of(inner, known, f"{path}.{name}".strip("."))
 
 
-def _of_ocr(path: str) -> str:
-    return _ONE_OF_THREE.sub("services.ocr.", path)
+def other(path: str, entry: Object, default: Any) -> object:  # Any: whatever the value is
+    """Return another value than the one that is rendered."""
+    end = path if path in OTHER else path.rpartition(".")[2]
+    if end in OTHER:
+        return OTHER[end]
+    if isinstance(default, bool):
+        return not default
+    if "enum" in entry:
+        return next(choice for choice in entry["enum"] if choice != default)
+    if isinstance(default, int):
+        return default + 1
+    return {"c": "d"} if entry["type"] == "object" else "a"
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
-def test_a_value_changes_what_it_says_and_what_it_makes_is_whole(
-    case: Case, defaults: list[Object]
+def nested(path: str, value: object) -> Object:
+    """Return a value by its dotted name as Helm takes it."""
+    *folders, last = path.split(".")
+    tree: Object = {last: value}
+    for folder in reversed(folders):
+        tree = {folder: tree}
+    return tree
+
+
+def merged(below: Object, above: Object) -> Object:
+    """Return two trees of values as one; the second one wins."""
+    result = {**below}
+    for key, value in above.items():
+        both = isinstance(value, dict) and isinstance(result.get(key), dict)
+        result[key] = merged(result[key], value) if both else value
+    return result
+
+
+def test_every_value_changes_what_is_rendered(chart_schema: Object) -> None:
+    defaults: Object = yaml.safe_load((CHART / "values.yaml").read_text())
+    without_effect = []
+    for path, entry in paths_of(chart_schema, chart_schema):
+        if path == "global" or path.startswith(("services.colorize.", "services.vision.")):
+            continue
+        beside = BESIDE[max((name for name in BESIDE if path.startswith(name)), key=len)]
+        value: Any = merged(defaults, beside)  # Any: a tree of values
+        for step in path.split("."):
+            value = value[step]
+        changed = merged(beside, nested(path, other(path, entry, value)))
+        if rendered(changed) == rendered(beside):
+            without_effect.append(path)
+
+    assert without_effect == []
+
+
+def test_every_value_has_a_default_and_a_description(chart_schema: Object) -> None:
+    defaults = yaml.safe_load((CHART / "values.yaml").read_text())
+    described = dict(paths_of(chart_schema, chart_schema))
+
+    known = set(described)
+
+    assert [path for path, entry in described.items() if not entry.get("description")] == []
+    assert known - {"global"} == set(leaves_of(defaults, known))
+
+
+@pytest.mark.parametrize(
+    ("value", "settings", "field"),
+    [
+        ("logLevel", ProcessSettings, "log_level"),
+        ("services.ocr.profile", ModelServiceSettings, "profile"),
+    ],
+)
+def test_choices_are_those_of_the_processes(
+    value: str,
+    settings: Any,  # Any: a class of settings
+    field: str,
+    chart_schema: Object,
 ) -> None:
-    given = ("Secret ", "PersistentVolumeClaim ", "PriorityClass ")  # of the case, not the chart's
+    entry = dict(paths_of(chart_schema, chart_schema))[value]
 
-    parts = rendered(nested(case.values))
+    assert set(entry["enum"]) == set(get_args(settings.model_fields[field].annotation))
 
-    kind, name, path = case.place
-    assert seen(find(parts, kind, name), path) == case.expected
-    before = seen(find(defaults, kind, name), path)
-    assert before != ABSENT if case.before == "..." else before == case.before
-    faults = faults_of(parts)
-    assert [
-        fault
-        for fault in faults
-        if not fault.startswith(case.accepts) and not any(word in fault for word in given)
-    ] == []
+
+def test_every_object_of_the_schema_is_closed(chart_schema: Object) -> None:
+    assert list(open_objects(chart_schema, "")) == []
+
+
+def open_objects(entry: Any, path: str) -> Iterator[str]:  # Any: a JSON schema
+    """Return the objects of a schema that accept unknown values."""
+    if isinstance(entry, list):
+        for number, inner in enumerate(entry):
+            yield from open_objects(inner, f"{path}/{number}")
+    if not isinstance(entry, dict):
+        return
+    is_object = "type" in entry and isinstance(entry.get("properties"), dict)
+    if is_object and entry.get("additionalProperties") is not False:
+        yield path
+    for key, inner in entry.items():
+        yield from open_objects(inner, f"{path}/{key}")

@@ -43,7 +43,7 @@ class RunningMesh:
 
     def process_id(self, name: str) -> int:
         """Return the id of the process `python -m name` that the runner started."""
-        line = re.search(rf"^\s*(\d+) .* -m {name}$", _children(self.process), re.MULTILINE)
+        line = re.search(rf"^\s*(\d+) .* -m {name}$", _children(self.folder), re.MULTILINE)
         assert line, name
         return int(line[1])
 
@@ -74,7 +74,7 @@ def started(
     ready = process.stdout.readline()
     assert "imagemesh is ready at" in ready, (ready, _logs(folder))
     yield process, next(line for line in process.stdout if line.startswith("curl "))
-    children = [int(line.split()[0]) for line in _children(process).splitlines()]
+    children = [int(line.split()[0]) for line in _children(folder).splitlines()]
     process.send_signal(signal.SIGTERM)
     code = process.wait(timeout=60)
     process.stdout.close()
@@ -82,9 +82,10 @@ def started(
     assert [one for one in children if Path(f"/proc/{one}").exists()] == []
 
 
-def _children(process: "subprocess.Popen[str]") -> str:
-    """Return id and command of each process that it started, a line each."""
-    command = ["ps", "-o", "pid=,args=", "--ppid", str(process.pid)]
+def _children(folder: Path) -> str:
+    """Return id and command of each process that the mesh of a folder runs, a line each."""
+    supervisor = (folder / "supervisord.pid").read_text().strip()
+    command = ["ps", "-o", "pid=,args=", "--ppid", supervisor]
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 

@@ -1,7 +1,6 @@
 """The committed binding is what the protos generate."""
 
 import subprocess
-import sys
 import tomllib
 from importlib.metadata import version
 from pathlib import Path
@@ -15,8 +14,8 @@ ROOT = Path(__file__).parents[2]
 def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Generate the binding anew, beside the committed one."""
     root = tmp_path_factory.mktemp("protos")
-    script = ROOT / "scripts" / "generate_protos.py"
-    subprocess.run([sys.executable, script, str(root)], check=True)
+    command = ["make", "--old-file=setup", "protos", f"GEN={root}"]
+    subprocess.run(command, cwd=ROOT, check=True)
     return root
 
 
