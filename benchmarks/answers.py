@@ -1,47 +1,54 @@
 """Compare answers under load with those to single requests: python -m benchmarks.answers.
 
-    python -m benchmarks.answers [--pictures N] [--rounds N] [--photos FOLDER] [--services A,B]
+    python -m benchmarks.answers [--images N] [--rounds N] [--photos FOLDER] [--services A,B]
+    python -m benchmarks.answers --languages eng,rus,ara,hin,chi_sim,tha,ell,kor [--rounds N]
 
-So many distinct pictures are sent one after the other, then all at once, so many rounds, to every
-RPC of every real service; as a document each has two pages. They are drawn, with a word on each, or
-made of the photos of a folder. An answer must be the one that its picture had alone, byte for byte
-but for the seconds that it took: anything else is crossed or depends on its neighbours.
+Distinct images are sent one after the other, then all at once in every round, to every RPC of every
+real service; as a document each has two pages. They are drawn, with a word on each, or made of the
+photos of a folder. An answer under load must equal, byte for byte but for the seconds, the one that
+its image had alone: anything else is crossed or depends on its neighbors. With `--languages` a
+rendered page in each of them is recognized. The peak memory of each service is printed.
 """
 
-import argparse
 import asyncio
-import json
 import sys
-from dataclasses import asdict, dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, astuple, dataclass
 from io import BytesIO
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 import grpc
-import numpy as np
-from PIL import Image, ImageDraw, ImageEnhance, ImageFont
+import typer
+from PIL import Image
 
 from benchmarks.calls import CALLS, Call
-from benchmarks.machine import describe_machine
-from benchmarks.processes import serving
-from imagemesh.ocr.v1.ocr_service_pb2 import RecognizeDocumentResponse
+from benchmarks.images import draw_word, shade_photo
+from benchmarks.pages import render
+from benchmarks.processes import memory_mib, serving
+from benchmarks.reports import JsonFile, table, write_json
+from imagemesh.ocr.v1.ocr_service_pb2 import RecognizeDocumentResponse, RecognizeRequest
+from imagemesh.ocr.v1.ocr_service_pb2_grpc import OcrServiceStub
+from ocr.languages import all_languages
 
-PACKAGES = ("grpcio", "numpy", "onnxruntime", "pillow", "simplejpeg", "torch")
-WIDTH_PX, HEIGHT_PX = 320, 120
-TEXT_SIZE_PX = 40
-PHOTO_SIDE_PX = 480
+PACKAGES = ("grpcio", "numpy", "onnxruntime", "pillow", "simplejpeg")
+HEAD = ("RPC", "answers under load", "distinct", "crossed", "otherwise different", "seconds")
+# By default a service refuses requests that would wait too long.
+LIMITS = {"max_waiting": 1000, "max_concurrent_rpcs": 1000, "default_deadline_s": 3600}
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """How the answers of one RPC compare.
+    """Agreement of one RPC's answers.
 
     Attributes:
-        answers: Those that were given under load.
-        distinct: Different ones among those to single requests.
-        crossed: Those under load that another picture had alone.
-        other: Those under load that no picture had alone.
+        rpc: Name of the RPC.
+        answers: Number of answers under load.
+        distinct: Different answers to single requests.
+        crossed: Answers under load that another image had alone.
+        other: Answers under load that no image had alone.
+        seconds: Length of the comparison.
     """
 
     rpc: str
@@ -52,86 +59,75 @@ class Agreement:
     seconds: float
 
 
-def main() -> None:
-    """Compare, print a table, and exit with 1 where an answer differs."""
-    parser = argparse.ArgumentParser(description="Compare answers under load with single ones.")
-    parser.add_argument("--pictures", type=int, default=200)
-    parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--photos", type=Path, help="folder of JPEG files, with faces")
-    parser.add_argument("--services", default=",".join(CALLS), help="with commas between")
-    parser.add_argument("--json", type=Path, help="file to write the figures to")
-    arguments = parser.parse_args()
-    photos = sorted(arguments.photos.glob("*.jpg")) if arguments.photos else []
-    pictures = [
-        shade_photo(photos[number % len(photos)], number) if photos else draw_picture(number)
-        for number in range(arguments.pictures)
-    ]
-    names = arguments.services.split(",")
-    found = asyncio.run(compare_all(names, pictures, rounds=arguments.rounds))
-    if arguments.json:
-        figures = {**describe_machine(PACKAGES), "rpcs": [asdict(one) for one in found]}
-        arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
+Ask = Callable[[grpc.aio.Channel], Awaitable[Any]]  # Any: the answer of any RPC
+
+
+def main(
+    *,
+    images: int = 200,
+    rounds: int = 20,
+    photos: Path | None = None,
+    services: str = ",".join(CALLS),
+    languages: str = "",
+    json: JsonFile = None,
+) -> None:
+    """Compare answers and exit with 1 where one differs."""
+    if languages:
+        asks = {"ocr": {"Recognize": [_recognize_page(code) for code in languages.split(",")]}}
+    else:
+        files = sorted(photos.glob("*.jpg")) if photos else []
+        sent = [
+            shade_photo(files[number % len(files)], number) if files else draw_word(number)
+            for number in range(images)
+        ]
+        asks = {
+            name: {rpc: [_ask(call, image) for image in sent] for rpc, call in CALLS[name].items()}
+            for name in services.split(",")
+        }
+    found = asyncio.run(compare_all(asks, rounds=rounds))
+    print(table(HEAD, [astuple(one) for one in found]))
+    write_json(json, PACKAGES, rpcs=[asdict(one) for one in found])
     sys.exit(any(one.crossed or one.other for one in found))
 
 
-def draw_picture(number: int) -> bytes:
-    """Return a JPEG with a word and shades of its own."""
-    chance = np.random.default_rng(number)
-    corners = chance.integers(60, 256, (3, 4, 3), dtype=np.uint8)
-    shades = Image.fromarray(corners).resize((WIDTH_PX, HEIGHT_PX), Image.Resampling.BICUBIC)
-    word = "".join(chance.choice(list("ABDEGHKLMNPRTUWX"), 6))
-    place, font = (20, 30), ImageFont.load_default(TEXT_SIZE_PX)
-    ImageDraw.Draw(shades).text(place, f"{word} {number}", fill="black", font=font)
-    return _encode(shades, number)
+def _ask(call: Call, image: bytes) -> Ask:
+    return lambda channel: call(channel, image)
 
 
-def shade_photo(photo: Path, number: int) -> bytes:
-    """Return a small copy of a photo as a JPEG, lighter or darker by a number of its own."""
-    with Image.open(photo) as image:
-        image.thumbnail((PHOTO_SIDE_PX, PHOTO_SIDE_PX))
-        shaded = ImageEnhance.Brightness(image.convert("RGB")).enhance(0.7 + 0.003 * number)
-    return _encode(shaded, number)
-
-
-def _encode(image: Image.Image, number: int) -> bytes:
-    """Return a JPEG, every second one without colours: only those are colorized."""
+def _recognize_page(code: str) -> Ask:
     file = BytesIO()
-    (image.convert("L") if number % 2 else image).save(file, "JPEG", quality=90)
-    return file.getvalue()
+    Image.fromarray(render(all_languages()[code]).pixels).save(file, "PNG")
+    request = RecognizeRequest(image=file.getvalue(), language=code)
+    return lambda channel: OcrServiceStub(channel).Recognize(request)
 
 
-async def compare_all(names: list[str], pictures: list[bytes], *, rounds: int) -> list[Agreement]:
-    """Return how the answers of every RPC of some services compare, printed as they are found."""
-    print("| RPC | answers under load | distinct | crossed | otherwise different | seconds |")
-    print("| --- | --- | --- | --- | --- | --- |")
+async def compare_all(asks: dict[str, dict[str, list[Ask]]], *, rounds: int) -> list[Agreement]:
+    """Return the agreement of these requests to RPCs of services, printed as it is found."""
     found = []
-    for name in names:
-        # Room for all at once: by default a service refuses what would wait too long.
-        async with serving(
-            name, max_waiting=1000, max_concurrent_rpcs=1000, default_deadline_s=3600
-        ) as (channel, _):
-            for rpc, call in CALLS[name].items():
-                one = await _compare(rpc, call, channel, pictures, rounds=rounds)
-                print(f"| {' | '.join(str(value) for value in asdict(one).values())} |", flush=True)
-                found.append(one)
+    for name, rpcs in asks.items():
+        async with serving(name, LIMITS) as (channel, process):
+            for rpc, requests in rpcs.items():
+                found.append(await _compare(rpc, requests, channel, rounds=rounds))
+                print(found[-1], flush=True)
+            print(f"{name} held at most {memory_mib(process, 'VmHWM'):.0f} MiB", flush=True)
     return found
 
 
 async def _compare(
-    rpc: str, call: Call, channel: grpc.aio.Channel, pictures: list[bytes], *, rounds: int
+    rpc: str, requests: list[Ask], channel: grpc.aio.Channel, *, rounds: int
 ) -> Agreement:
     began_s = monotonic()
-    alone = [_to_bytes(await call(channel, picture)) for picture in pictures]
+    alone = [_to_bytes(await ask(channel)) for ask in requests]
     known = set(alone)
     crossed = other = 0
     for _ in range(rounds):
-        answers = await asyncio.gather(*(call(channel, picture) for picture in pictures))
+        answers = await asyncio.gather(*(ask(channel) for ask in requests))
         for expected, answer in zip(alone, map(_to_bytes, answers), strict=True):
             if answer != expected:
                 crossed += answer in known
                 other += answer not in known
     seconds = round(monotonic() - began_s, 1)
-    return Agreement(rpc, rounds * len(pictures), len(known), crossed, other, seconds)
+    return Agreement(rpc, rounds * len(requests), len(known), crossed, other, seconds)
 
 
 def _to_bytes(answer: Any) -> bytes:  # Any: the answer of any RPC, or all of a stream
@@ -144,4 +140,4 @@ def _to_bytes(answer: Any) -> bytes:  # Any: the answer of any RPC, or all of a 
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

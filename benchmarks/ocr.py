@@ -1,19 +1,21 @@
-"""Compare the OCR service's reading with Tesseract's and rapidocr's own calls on the same pictures.
+"""Compare the OCR service's reading with Tesseract's and rapidocr's own calls on the same images.
 
     python -m benchmarks.ocr FOLDER [--sets pages,photos,auto,scans,receipts] [--eval EVAL]
 
-FOLDER gets ocr.json and ocr.md. `pages` are rendered, one in each language; `photos` are the same
-pages photographed; `auto` tells which language is found in each page. EVAL holds the folders ocr
-(`scans`: pictures with .txt beside them) and receipts (JPEG with .csv). The quick look at all
+Writes ocr.json and ocr.md to FOLDER. `pages` are rendered, one in each language; `photos` are the
+same pages photographed; `auto` finds the language of each page. EVAL holds the folders ocr, whose
+images are `scans` with .txt beside them, and receipts (JPEG with .csv). The quick look at all
 languages is `--sets pages --engines imagemesh`.
 """
 
-import argparse
 import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from time import process_time
+from typing import Annotated
+
+import typer
 
 from benchmarks.distortion import photograph
 from benchmarks.ocr_engines import OURS, Engine, load_engines
@@ -29,7 +31,6 @@ from ocr.loaders import load_reader
 from ocr.pictures import fit
 from ocr.settings import OcrSettings
 
-SETS = ("pages", "photos", "auto", "scans", "receipts")
 ENGINES = (OURS, "tesseract", "rapidocr")
 SCANS = (
     ("phototest.tif", "phototest.gold.txt"),
@@ -44,8 +45,8 @@ CSV_CORNERS = 8  # four x, y pairs stand before the text
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """A picture and what is written in it."""
+class WrittenImage:
+    """An image and its text."""
 
     name: str
     language: Language
@@ -53,66 +54,57 @@ class Picture:
     text: str
 
 
-def main() -> None:
-    """Read every picture with every engine, and write the report."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("--sets", default="pages,photos,auto")
-    parser.add_argument("--engines", default=",".join(ENGINES))
-    parser.add_argument(
-        "--languages", default="", help="codes with commas between; all unless told"
-    )
-    parser.add_argument("--eval", type=Path, default=Path("eval"))
-    arguments = parser.parse_args()
-    codes = arguments.languages.split(",") if arguments.languages else list(all_languages())
-    engines = load_engines(arguments.engines.split(","))
+def main(
+    folder: Path,
+    *,
+    sets: str = "pages,photos,auto",
+    engines: str = ",".join(ENGINES),
+    languages: str = "",
+    evaluation: Annotated[Path, typer.Option("--eval")] = Path("eval"),
+) -> None:
+    """Read every image with every engine, and write the report."""
+    codes = languages.split(",") if languages else list(all_languages())
+    loaded = load_engines(engines.split(","))
     results: list[Result] = []
-    for collection in arguments.sets.split(","):
+    for collection in sets.split(","):
         if collection == "auto":
             results += find_each(codes)
             continue
-        for picture in pictures(collection, codes, arguments.eval):
-            results += read_with_each(engines, picture, collection)
-    print(write_report(arguments.folder, results))
+        for image in read_images(collection, codes, evaluation):
+            results += read_with_each(loaded, image, collection)
+    print(write_report(folder, results))
 
 
-def pictures(collection: str, codes: list[str], folder: Path) -> Iterator[Picture]:
-    """Yield the pictures of a set."""
+def read_images(collection: str, codes: list[str], folder: Path) -> Iterator[WrittenImage]:
+    """Yield the images of a set."""
     if collection == "scans":
         for name, truth in SCANS:
             text = (folder / "ocr" / truth).read_text("utf-8", "replace")
-            yield Picture(name, find_language("eng"), _load(folder / "ocr" / name), text)
+            yield WrittenImage(name, find_language("eng"), _load(folder / "ocr" / name), text)
     elif collection == "receipts":
         for path in sorted((folder / "receipts").glob("*.jpg")):
             text = receipt_text(path.with_suffix(".csv"))
-            yield Picture(path.name, find_language("eng"), _load(path), text)
+            yield WrittenImage(path.name, find_language("eng"), _load(path), text)
     else:
         for code in codes:
             language = all_languages()[code]
             page = render(language)
-            pixels = page.pixels
-            if collection == "photos":
-                pixels = photograph(pixels, seed=seed_of(language))
-            yield Picture(code, language, pixels, page.text)
+            is_photo = collection == "photos"
+            pixels = photograph(page.pixels, seed=seed_of(language)) if is_photo else page.pixels
+            yield WrittenImage(code, language, pixels, page.text)
 
 
 def read_with_each(
-    engines: dict[str, Engine], picture: Picture, collection: str
+    engines: dict[str, Engine], image: WrittenImage, collection: str
 ) -> Iterator[Result]:
-    """Yield what each engine makes of a picture."""
+    """Yield each engine's result for an image."""
+    note = image.language.route if collection in {"pages", "photos"} else ""
     for name, engine in engines.items():
         began_s = process_time()
-        text = engine(picture.pixels, picture.language)
+        text = engine(image.pixels, image.language)
         cpu_s = process_time() - began_s
-        yield Result(
-            collection=collection,
-            name=picture.name,
-            engine=name,
-            cer=character_error_rate(picture.text, text),
-            f1=word_f1(picture.text, text),
-            cpu_s=cpu_s,
-            note=picture.language.route if collection in {"pages", "photos"} else "",
-        )
+        scores = character_error_rate(image.text, text), word_f1(image.text, text)
+        yield Result(collection, image.name, name, *scores, cpu_s, note)
 
 
 def find_each(codes: list[str]) -> Iterator[Result]:
@@ -123,15 +115,9 @@ def find_each(codes: list[str]) -> Iterator[Result]:
         began_s = process_time()
         page = reader.read(fit(written.pixels))
         cpu_s = process_time() - began_s
-        yield Result(
-            collection="auto",
-            name=code,
-            engine=OURS,
-            cer=character_error_rate(written.text, page.text),
-            f1=word_f1(written.text, page.text),
-            cpu_s=cpu_s,
-            note="found" if page.language == code else f"taken for {page.language}",
-        )
+        scores = character_error_rate(written.text, page.text), word_f1(written.text, page.text)
+        note = "found" if page.language == code else f"taken for {page.language}"
+        yield Result("auto", code, OURS, *scores, cpu_s, note)
 
 
 def receipt_text(path: Path) -> str:
@@ -146,4 +132,4 @@ def _load(path: Path) -> RgbImage:
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

@@ -1,4 +1,4 @@
-"""The OCR engines that are compared: the service's own reading, and others as they come.
+"""OCR engines that are compared: the service's own reading, and others with their defaults.
 
 `paddleocr` is the service's reading with the engine of the full profile: its medium models where
 they are pulled, else the small ones. It needs the extra `paddle` of the service.
@@ -47,11 +47,11 @@ def _imagemesh() -> Engine:
 
 def _paddleocr() -> Engine:
     settings = OcrSettings(threads=1)
-    detector, recogniser = (
+    detector, recognizer = (
         find_model(load_manifest("ocr"), task, models_dir=settings.models_dir).path
         for task in PPOCR_TASKS
     )
-    engine = PaddleOcr(detector, recogniser, device="cpu", threads=1)
+    engine = PaddleOcr(detector, recognizer, device="cpu", threads=1)
     tesseract = Tesseract(find_data_dir(""), max_loaded=settings.loaded_languages)
     return _reading(Reader(engine, tesseract))
 

@@ -1,32 +1,33 @@
-"""What the OCR benchmark found, as JSON and as tables in Markdown."""
+"""Report of the OCR benchmark: JSON, and tables in Markdown."""
 
 import json
-import platform
-import re
-import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from os import cpu_count
 from pathlib import Path
 from statistics import mean, median
 
+from benchmarks.reports import describe_machine, table
+
 WORST = 7
 AS_ACCURATE = 0.001  # of character error rate: one letter in a thousand more
+HEAD = (
+    *("set", "engine", "n", "mean CER %", "median CER %"),
+    *("<= 1 %", "<= 5 %", "word F1", "CPU s"),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One picture read by one engine.
+    """One image read by one engine.
 
     Attributes:
-        collection: the set that the picture is from.
-        name: the code of a rendered page's language, else the file.
-        engine: who read it.
-        cer: character error rate, at least 0.
-        f1: word F1, in [0, 1].
+        collection: Set of the image.
+        name: Language code of a rendered page, else the file.
+        engine: Name of the engine.
+        cer: Character error rate, at least 0.
+        f1: Word F1, in [0, 1].
         cpu_s: CPU seconds.
-        note: what else is worth knowing, such as the route.
+        note: Further facts, such as the route.
     """
 
     collection: str
@@ -41,49 +42,46 @@ class Result:
 def write_report(folder: Path, results: Sequence[Result]) -> str:
     """Write ocr.json and ocr.md, and return the Markdown."""
     folder.mkdir(parents=True, exist_ok=True)
-    told = {"machine": _machine(), "commit": _commit(), "date": f"{datetime.now(UTC):%Y-%m-%d}"}
+    told = describe_machine()
     rows = [asdict(result) for result in results]
     (folder / "ocr.json").write_text(json.dumps({**told, "results": rows}, indent=1) + "\n")
-    head = f"{told['machine']}, one thread, commit {told['commit']}, {told['date']}.\n"
-    parts = [head, _summary(results)]
-    parts += [
-        _table(collection, [result for result in results if result.collection == collection])
-        for collection in _unique(result.collection for result in results)
-    ]
-    text = "\n".join(parts)
+    sets = {
+        name: [result for result in results if result.collection == name]
+        for name in _unique(result.collection for result in results)
+    }
+    cpu, cores, commit, date = (told[key] for key in ("cpu", "cores", "commit", "date"))
+    parts = [f"{cpu}, {cores} cores, one thread, commit {commit}, {str(date)[:10]}."]
+    parts.append(table(HEAD, [row for one in sets.values() for row in _summary(one)]))
+    parts += [line for one in sets.values() for line in _remarks(one)]
+    parts += [f"### {name}: CER %\n\n{_rates(one)}" for name, one in sets.items()]
+    text = "\n\n".join(parts) + "\n"
     (folder / "ocr.md").write_text(text, "utf-8")
     return text
 
 
-def _summary(results: Sequence[Result]) -> str:
-    lines = [
-        "| set | engine | n | mean CER % | median CER % | <= 1 % | <= 5 % | word F1 | CPU s |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
-    worst = []
-    for collection in _unique(result.collection for result in results):
-        mine = [result for result in results if result.collection == collection]
-        for engine in _unique(result.engine for result in mine):
-            own = [result for result in mine if result.engine == engine]
-            rates = [100 * result.cer for result in own]
-            lines.append(
-                f"| {collection} | {engine} | {len(own)} | {mean(rates):.2f} | {median(rates):.2f} "
-                f"| {sum(rate <= 1 for rate in rates)} | {sum(rate <= 5 for rate in rates)} "  # noqa: PLR2004 - as the head of the table says
-                f"| {mean(r.f1 for r in own):.3f} | {mean(r.cpu_s for r in own):.2f} |"
-            )
-            if engine == mine[0].engine:
-                last = sorted(own, key=lambda result: result.cer, reverse=True)[:WORST]
-                named = ", ".join(f"{result.name} {100 * result.cer:.1f}" for result in last)
-                worst.append(f"Worst of {collection}, CER %: {named}.")
-                worst += _pace(mine, engine)
-    return "\n".join([*lines, "", *worst, ""])
+def _summary(results: Sequence[Result]) -> Iterable[list[object]]:
+    for engine in _unique(result.engine for result in results):
+        own = [result for result in results if result.engine == engine]
+        rates = [100 * result.cer for result in own]
+        good = (sum(rate <= bar for rate in rates) for bar in (1, 5))
+        f1, cpu_s = f"{mean(one.f1 for one in own):.3f}", mean(one.cpu_s for one in own)
+        yield [own[0].collection, engine, len(own), mean(rates), median(rates), *good, f1, cpu_s]
+
+
+def _remarks(results: Sequence[Result]) -> list[str]:
+    """Return the worst images of the first engine, and its pace."""
+    engine = results[0].engine
+    own = [result for result in results if result.engine == engine]
+    worst = sorted(own, key=lambda result: result.cer, reverse=True)[:WORST]
+    named = ", ".join(f"{result.name} {100 * result.cer:.1f}" for result in worst)
+    return [f"Worst of {results[0].collection}, CER %: {named}.", *_pace(results, engine)]
 
 
 def _pace(results: Sequence[Result], engine: str) -> list[str]:
-    """Compare an engine's CPU seconds with those of others, where one of them reads as well."""
+    """Compare an engine's CPU seconds with those of the engines that read as well."""
     own = {result.name: result for result in results if result.engine == engine}
     others = [result for result in results if result.engine != engine]
-    ratios: dict[str, float] = {}
+    ratios: list[float] = []
     for name, mine in own.items():
         rivals = [
             other.cpu_s
@@ -91,40 +89,23 @@ def _pace(results: Sequence[Result], engine: str) -> list[str]:
             if other.name == name and other.cer <= mine.cer + AS_ACCURATE
         ]
         if rivals:
-            ratios[name] = mine.cpu_s / min(rivals)
+            ratios.append(mine.cpu_s / min(rivals))
     if not ratios:
         return []
-    pace = f"{engine} takes {median(ratios.values()):.2f} times the CPU of the fastest other engine"
+    pace = f"{engine} takes {median(ratios):.2f} times the CPU of the fastest other engine"
     return [f"{pace} that reads as well; none does {len(own) - len(ratios)} of {len(own)}."]
 
 
-def _table(collection: str, results: Sequence[Result]) -> str:
+def _rates(results: Sequence[Result]) -> str:
     engines = _unique(result.engine for result in results)
     by_key = {(result.name, result.engine): result for result in results}
-    lines = [
-        f"### {collection}: CER %\n",
-        f"| name | {' | '.join(engines)} | note |",
-        "|---" * (len(engines) + 2) + "|",
-    ]
+    rows = []
     for name in _unique(result.name for result in results):
         row = [by_key.get((name, engine)) for engine in engines]
-        cells = ["" if result is None else f"{100 * result.cer:.2f}" for result in row]
         note = next((result.note for result in row if result is not None), "")
-        lines.append(f"| {name} | {' | '.join(cells)} | {note} |")
-    return "\n".join([*lines, ""])
+        rows.append([name, *("" if one is None else 100 * one.cer for one in row), note])
+    return table(["name", *engines, "note"], rows)
 
 
 def _unique(values: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(values))
-
-
-def _machine() -> str:
-    info = Path("/proc/cpuinfo")
-    found = re.search(r"model name\s*: (.+)", info.read_text()) if info.is_file() else None
-    return f"{found[1] if found else platform.processor()}, {cpu_count()} cores"
-
-
-def _commit() -> str:
-    asked = ["git", "describe", "--always", "--dirty"]
-    answer = subprocess.run(asked, capture_output=True, text=True, check=False)  # noqa: S603 - a fixed command
-    return answer.stdout.strip() or "unknown"

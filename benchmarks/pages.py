@@ -4,7 +4,6 @@ Each page is PNG with its text, line by line, as TXT beside it. HarfBuzz shapes 
 Pillow's Raqm layout; the fonts are named in fonts.toml and the texts' sources in texts/README.md.
 """
 
-import argparse
 import re
 import tomllib
 import unicodedata
@@ -12,8 +11,10 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import typer
 from PIL import Image, ImageDraw, ImageFont, features
 
 from modelkit.images import RgbImage
@@ -39,25 +40,19 @@ KILLERS = frozenset("\u103a\u1039\u17d2")  # their letter closes the syllable be
 
 @dataclass(frozen=True, slots=True)
 class WrittenPage:
-    """A picture of a page and what is written on it, its lines parted by line breaks."""
+    """Image of a page and its text, line by line."""
 
     pixels: RgbImage
     text: str
 
 
-def main() -> None:
-    """Write every page."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument(
-        "--languages", default="", help="codes with commas between; all unless told"
-    )
-    arguments = parser.parse_args()
-    arguments.folder.mkdir(parents=True, exist_ok=True)
-    for code in arguments.languages.split(",") if arguments.languages else all_languages():
+def main(folder: Path, *, languages: str = "") -> None:
+    """Write the pages of these languages, or of all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for code in languages.split(",") if languages else all_languages():
         page = render(all_languages()[code])
-        Image.fromarray(page.pixels).save(arguments.folder / f"{code}.png")
-        (arguments.folder / f"{code}.txt").write_text(page.text + "\n", "utf-8")
+        Image.fromarray(page.pixels).save(folder / f"{code}.png")
+        (folder / f"{code}.txt").write_text(page.text + "\n", "utf-8")
 
 
 def render(language: Language) -> WrittenPage:
@@ -75,18 +70,6 @@ def render(language: Language) -> WrittenPage:
     for number, line in enumerate(lines):
         _draw(pen, line, face, top=MARGIN_PX + number * face.step_px)
     return WrittenPage(np.asarray(image), "\n".join(lines))
-
-
-def missing_fonts() -> list[Path]:
-    """Return the fonts of fonts.toml that are not on this machine."""
-    entries = [entry for group in _table().values() for entry in group.values()]
-    named = {
-        FONTS_DIR / str(entry[key])
-        for entry in entries
-        for key in ("font", "signs")
-        if key in entry
-    }
-    return sorted(path for path in named if not path.is_file())
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,18 +106,12 @@ def _draw(pen: ImageDraw.ImageDraw, line: str, face: _Face, *, top: int) -> None
     baseline = top + face.letters.getmetrics()[0]
     to_left = face.language.right_to_left
     x = float(WIDTH_PX - MARGIN_PX if to_left else MARGIN_PX)
+    # Any: the keywords of Pillow's text have several types.
+    options: dict[str, Any] = {"direction": face.direction, "language": face.language.tag}
     for run, font in face.runs(line):
         width = face.run_width_px(run, font)
         x -= width if to_left else 0
-        pen.text(
-            (x, baseline),
-            run,
-            fill="black",
-            font=font,
-            anchor="ls",
-            direction=face.direction,
-            language=face.language.tag,
-        )
+        pen.text((x, baseline), run, fill="black", font=font, anchor="ls", **options)
         x += 0 if to_left else width
 
 
@@ -197,4 +174,4 @@ def _may_start(text: str, index: int, language: Language) -> bool:
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

@@ -1,12 +1,16 @@
-"""Start what is measured as processes of their own, and stop them."""
+"""Processes that are measured: start, stop, CPU time and memory."""
 
 import asyncio
 import os
 import re
+import signal
 import sys
-from asyncio.subprocess import DEVNULL, Process
-from collections.abc import AsyncIterator, Collection, Mapping
+import time
+import uuid
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,73 +21,131 @@ from scripts.ports import free_port
 from servicekit.client import open_channel
 
 READY_WITHIN_S = 120.0
-KIB_IN_MIB = 1024
-TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+STOPS_WITHIN_S = 60.0
+_KIB_IN_MIB = 1024
+_MARK = "BENCHMARK_MARK"
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """A process and all its descendants, found by a mark in their environment."""
+
+    process: Process
+    mark: str
+
+    @property
+    def cpu_s(self) -> float:
+        """CPU time of all processes so far, user and system."""
+        total = 0.0
+        for pid in self.pids():
+            with suppress(OSError):  # it has just ended
+                total += cpu_seconds(pid)
+        return total
+
+    def pids(self) -> list[int]:
+        """Return the processes that run."""
+        mark = f"{_MARK}={self.mark}".encode()
+        found = []
+        for folder in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):  # it has just ended, or is another user's
+                if mark in (folder / "environ").read_bytes().split(b"\0"):
+                    found.append(int(folder.name))
+        return found
+
+
+async def start(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    log: Path = Path(os.devnull),
+    cores: Collection[int] = (),
+    has_pipes: bool = False,
+) -> Process:
+    """Start a process.
+
+    Args:
+        command: Program and arguments.
+        environment: All of its variables.
+        log: File for its output.
+        cores: Processor cores that it may use; all without any.
+        has_pipes: Whether its standard input and output are pipes.
+    """
+    with log.open("ab") as output:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            env=dict(environment),
+            stdin=PIPE if has_pipes else DEVNULL,
+            stdout=PIPE if has_pipes else output,
+            stderr=output if log != Path(os.devnull) else None,
+        )
+    if cores:
+        os.sched_setaffinity(process.pid, cores)
+    return process
 
 
 @asynccontextmanager
 async def running(
-    module: str,
-    *arguments: str,
-    settings: Mapping[str, str] | None = None,
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    log: Path = Path(os.devnull),
     cores: Collection[int] = (),
-    stdin: int | None = None,
-    stdout: int = DEVNULL,
-) -> AsyncIterator[Process]:
-    """Run a module with Python, and ask it to stop at the end.
-
-    Args:
-        module: What `python -m` runs.
-        arguments: What it is given.
-        settings: Variables beside those of this process.
-        cores: What it is bound to; without any it may run on all.
-        stdin: As in `subprocess`.
-        stdout: As in `subprocess`.
-    """
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", module, *arguments),
-        env={**os.environ, **(settings or {})},  # noqa: TID251 - the process needs the machine's
-        stdin=stdin,
-        stdout=stdout,
-    )
-    if cores:
-        os.sched_setaffinity(process.pid, cores)
-    async with stopped_at_end(process):
-        yield process
-
-
-@asynccontextmanager
-async def stopped_at_end(process: Process) -> AsyncIterator[None]:
-    """Ask a process to stop when the context is left, and wait until it has."""
+    has_pipes: bool = False,
+) -> AsyncIterator[Tree]:
+    """Run a process as `start` does; stop it and all its descendants at the end."""
+    mark = uuid.uuid4().hex
+    marked = {**environment, _MARK: mark}
+    process = await start(command, marked, log=log, cores=cores, has_pipes=has_pipes)
+    tree = Tree(process, mark)
     try:
-        yield
+        yield tree
     finally:
         with suppress(ProcessLookupError):
             process.terminate()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), STOPS_WITHIN_S)
+        for pid in tree.pids():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         await process.wait()
+
+
+def inherited() -> dict[str, str]:
+    """Return the environment of this process."""
+    return dict(os.environ)  # noqa: TID251 - a service needs the machine's environment
+
+
+def bare_environment() -> dict[str, str]:
+    """Return only the paths of this process's environment, none of its settings."""
+    paths = {"PATH": os.defpath, "PYTHONPATH": inherited().get("PYTHONPATH", "")}
+    return {name: value for name, value in paths.items() if value}
+
+
+def python(module: str, *arguments: object) -> list[str]:
+    """Return the command that runs a module with this Python."""
+    return [sys.executable, "-m", module, *map(str, arguments)]
 
 
 @asynccontextmanager
 async def serving(
-    name: str, *, port: int = 0, cores: Collection[int] = (), **settings: int | str
+    name: str, settings: Mapping[str, object] | None = None, *, cores: Collection[int] = ()
 ) -> AsyncIterator[tuple[grpc.aio.Channel, Process]]:
-    """Run a service of the mesh; yield a channel to it once it serves, and its process.
+    """Run a service until it serves; yield a channel to it and its process.
 
     Args:
         name: "colorize", "ocr" or "vision".
-        port: Where it listens; 0 takes any that is free.
-        cores: What it is bound to; without any it may run on all.
-        settings: Of the service, as its settings class names them.
+        settings: Settings of the service, as its settings class names them.
+        cores: Processor cores that it may use; all without any.
     """
-    port = port or free_port()
-    told = {"port": port, "metrics_port": 0, **settings}
+    port = free_port()
+    told = {"port": port, "metrics_port": 0, **(settings or {})}
     variables = {f"{name}_{key}".upper(): str(value) for key, value in told.items()}
     async with (
-        running(name, settings=variables, cores=cores) as process,
+        running(python(name), {**inherited(), **variables}, cores=cores) as tree,
         open_channel(f"127.0.0.1:{port}") as channel,
     ):
         await asyncio.wait_for(_until_serving(channel), READY_WITHIN_S)
-        yield channel, process
+        yield channel, tree.process
 
 
 async def _until_serving(channel: grpc.aio.Channel) -> None:
@@ -93,17 +155,15 @@ async def _until_serving(channel: grpc.aio.Channel) -> None:
             return
 
 
-def cpu_seconds(process: Process) -> float:
-    """Return the CPU time of a process and its threads so far; see proc_pid_stat(5)."""
-    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
-    user, system = int(fields[11]), int(fields[12])
-    return (user + system) / TICKS_PER_S
+def cpu_seconds(pid: int) -> float:
+    """Return the CPU time of a process and its threads so far, user and system."""
+    return time.clock_gettime(~pid << 3 | 2)  # as clock_getcpuclockid(3) makes it
 
 
 def memory_mib(process: Process, field: str) -> float:
-    """Return a figure of proc_pid_status(5), such as "VmRSS" or "VmHWM", in MiB."""
+    """Return a field of proc_pid_status(5), such as "VmRSS" or "VmHWM", in MiB."""
     status = Path(f"/proc/{process.pid}/status").read_text()
     found = re.search(rf"^{field}:\s+(\d+) kB$", status, re.MULTILINE)
     if found is None:
         raise RuntimeError("the process ended before its memory was read")
-    return int(found[1]) / KIB_IN_MIB
+    return int(found[1]) / _KIB_IN_MIB

@@ -1,16 +1,16 @@
-"""A service whose model is a wait: python -m benchmarks.replica NAME ADDRESS SECONDS.
+"""A service whose model only waits: python -m benchmarks.replica NAME ADDRESS SECONDS.
 
-It is served like every service of the mesh, health and drain included. It answers one RPC of its
-service, and works on one request at a time, as a model does.
+It is served as every service is, health and drain included. It answers one RPC of its service, and
+works on one request at a time, as a model does.
 """
 
-import argparse
 import asyncio
 from collections.abc import Callable
 from hashlib import blake2s
 from typing import Any, Final
 
 import grpc
+import typer
 from google.protobuf.message import Message
 
 from imagemesh.colorize.v1 import colorize_service_pb2 as colorize_pb
@@ -20,53 +20,43 @@ from imagemesh.vision.v1 import vision_service_pb2 as vision_pb
 from servicekit.server import Service, run
 from servicekit.settings import ServiceSettings
 
-NAMES: Final = {
-    "colorize": "imagemesh.colorize.v1.ColorizeService",
-    "ocr": "imagemesh.ocr.v1.OcrService",
-    "vision": "imagemesh.vision.v1.VisionService",
-}
-
 _MODEL: Final = Model(name="replica", version="1", device="cpu")
 _COLOURED: Final = b"\xff\xd8\xff\xe0 coloured \xff\xd9"
 
 
-def text_of(picture: bytes) -> str:
-    """Return what a stand-in reads in a picture: so an answer to another request is seen."""
-    return blake2s(picture).hexdigest()
+def text_of(image: bytes) -> str:
+    """Return the text that a replica reads in an image, which tells answers apart."""
+    return blake2s(image).hexdigest()
 
 
-def _colour(_: bytes) -> Message:
+def _colorize(_: bytes) -> Message:
     return colorize_pb.ColorizeResponse(image=_COLOURED, media_type="image/jpeg", model=_MODEL)
 
 
-def _read(request: bytes) -> Message:
+def _recognize(request: bytes) -> Message:
     text = text_of(ocr_pb.RecognizeRequest.FromString(request).image)
     return ocr_pb.RecognizeResponse(text=text, model=_MODEL)
 
 
-def _label(_: bytes) -> Message:
+def _classify(_: bytes) -> Message:
     label = vision_pb.Label(tag="one", confidence=1)
     return vision_pb.ClassifyResponse(labels=[label], model=_MODEL)
 
 
-# Of each service, the path of the RPC that is asked, and what answers it.
 ANSWERS: Final[dict[str, tuple[str, Callable[[bytes], Message]]]] = {
-    "colorize": (f"/{NAMES['colorize']}/Colorize", _colour),
-    "ocr": (f"/{NAMES['ocr']}/Recognize", _read),
-    "vision": (f"/{NAMES['vision']}/Classify", _label),
+    "colorize": ("/imagemesh.colorize.v1.ColorizeService/Colorize", _colorize),
+    "ocr": ("/imagemesh.ocr.v1.OcrService/Recognize", _recognize),
+    "vision": ("/imagemesh.vision.v1.VisionService/Classify", _classify),
 }
+"""Of each service, the path of the RPC and its answer."""
 
 
 class Replica:
-    """The one RPC.
-
-    Args:
-        name: of the service.
-        seconds: what one request takes.
-    """
+    """Servicer of the one RPC of a service, with the seconds that a request takes."""
 
     def __init__(self, name: str, seconds: float) -> None:
-        self._name = name
+        path, self._to_answer = ANSWERS[name]
+        self.service, self._method = path[1:].split("/")
         self._seconds = seconds
         self._model = asyncio.Lock()
 
@@ -74,30 +64,24 @@ class Replica:
     async def _answer(self, request: bytes, _: Any) -> bytes:
         async with self._model:
             await asyncio.sleep(self._seconds)
-        return ANSWERS[self._name][1](request).SerializeToString()
+        return self._to_answer(request).SerializeToString()
 
     def register(self, server: grpc.aio.Server) -> None:
         """Add the RPC to a server."""
-        path, _ = ANSWERS[self._name]
         handler: Any = self._answer  # Any: the stubs know only synchronous handlers
         handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
-            path.rpartition("/")[2]: grpc.unary_unary_rpc_method_handler(handler)
+            self._method: grpc.unary_unary_rpc_method_handler(handler)
         }
         server.add_generic_rpc_handlers(
-            (grpc.method_handlers_generic_handler(NAMES[self._name], handlers),)
+            (grpc.method_handlers_generic_handler(self.service, handlers),)
         )
 
 
-def main() -> None:
+def main(name: str, address: str, seconds: float) -> None:
     """Serve until SIGTERM or SIGINT."""
-    parser = argparse.ArgumentParser(description="Stand in for a replica of a service.")
-    parser.add_argument("name", choices=NAMES)
-    parser.add_argument("address", help="host:port")
-    parser.add_argument("seconds", type=float)
-    arguments = parser.parse_args()
-    replica = Replica(arguments.name, arguments.seconds)
-    service = Service(NAMES[arguments.name], replica.register, _load_nothing, close=lambda: None)
-    host, _, port = arguments.address.rpartition(":")
+    replica = Replica(name, seconds)
+    service = Service(replica.service, replica.register, _load_nothing, close=lambda: None)
+    host, _, port = address.rpartition(":")
     run(service, ServiceSettings(host=host, port=int(port), metrics_port=0))
 
 
@@ -106,4 +90,4 @@ async def _load_nothing() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

@@ -1,9 +1,7 @@
 """A mesh behind the real Envoy and the real gateway, whose replicas can be ended."""
 
-import io
 import secrets
 import signal
-import sys
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -14,16 +12,15 @@ from typing import Any
 
 import aiohttp
 import grpc
-from PIL import Image, ImageDraw, ImageFont
 
+from benchmarks.images import draw_plain_word
+from benchmarks.processes import bare_environment, python, running, start
 from benchmarks.replica import ANSWERS, text_of
 from benchmarks.running_envoy import (
     TIMEOUT_S,
     http_client,
     native_channel,
-    running,
     running_envoy,
-    start,
     until_healthy,
 )
 from benchmarks.second_host import SecondHost
@@ -37,7 +34,7 @@ from scripts.ports import free_ports
 
 _ENDPOINTS = {"colorize": "colorize", "ocr": "ocr", "vision": "classify"}
 _REQUESTS = {"colorize": ColorizeRequest, "ocr": RecognizeRequest, "vision": ClassifyRequest}
-_PICTURE = b"\xff\xd8\xff" + bytes(100_000)  # no stand-in decodes it
+_IMAGE = b"\xff\xd8\xff" + bytes(100_000)  # no replica decodes it
 _WORDS = ("afternoon", "bakery", "campaign", "garden", "teacher", "window")
 
 Speeds = Mapping[str, Sequence[float]]
@@ -46,17 +43,17 @@ Speeds = Mapping[str, Sequence[float]]
 
 @dataclass(slots=True)
 class ReplicatedMesh:
-    """What runs.
+    """Envoy, gateway and replicas of every service.
 
     Attributes:
-        places: where.
-        key: an API key.
-        speeds: of the replicas.
-        folder: of the logs and the certificates.
-        http: a client that trusts the certificates.
-        channel: to Envoy's port for gRPC.
-        second: a host of its own for all replicas but the first; None is this one.
-        has_models: whether the real services run; else stand-ins that take `speeds`.
+        places: Their ports and certificates.
+        key: API key.
+        speeds: Seconds of the replicas.
+        folder: Folder of logs and certificates.
+        http: Client that trusts the certificates.
+        channel: Channel to Envoy's port for gRPC.
+        second: Host of all replicas but the first; None is this one.
+        has_models: Whether the real services run, in place of replicas that only wait.
     """
 
     places: Places
@@ -73,16 +70,14 @@ class ReplicatedMesh:
         """Return the HTTP status of one request to an endpoint of the service, 0 for none.
 
         Raises:
-            ValueError: the answer is that to another request.
+            ValueError: The answer is another request's.
         """
-        picture, text = self._question()
+        image, text = self._make_image()
         form = aiohttp.FormData()
-        form.add_field("image", picture, filename="photo")
-        headers = {"X-API-Key": self.key}
+        form.add_field("image", image, filename="photo")
+        path, headers = f"/api/v1/{_ENDPOINTS[service]}", {"X-API-Key": self.key}
         try:
-            async with self.http.post(
-                f"/api/v1/{_ENDPOINTS[service]}", data=form, headers=headers
-            ) as response:
+            async with self.http.post(path, data=form, headers=headers) as response:
                 answer = await response.read()
                 if response.ok:
                     _check(service, answer, text)
@@ -91,15 +86,15 @@ class ReplicatedMesh:
             return 0
 
     async def call(self, service: str) -> int:
-        """Return 200 for an RPC to the service that is answered, and 0 for one that is not.
+        """Return 200 for an RPC to the service that is answered, else 0.
 
         Raises:
-            ValueError: as above.
+            ValueError: As above.
         """
-        picture, text = self._question()
+        image, text = self._make_image()
         path, _ = ANSWERS[service]
         ask: Any = self.channel.unary_unary(path)  # Any: bytes in, bytes out
-        request = _REQUESTS[service](image=picture).SerializeToString()
+        request = _REQUESTS[service](image=image).SerializeToString()
         try:
             answer = await ask(request, metadata=(("x-api-key", self.key),), timeout=TIMEOUT_S)
         except grpc.aio.AioRpcError:
@@ -107,31 +102,29 @@ class ReplicatedMesh:
         _check(service, answer, text)
         return int(HTTPStatus.OK)
 
-    def _question(self) -> tuple[bytes, str]:
-        """Return a picture and the text that is read in it."""
+    def _make_image(self) -> tuple[bytes, str]:
+        """Return an image and its text."""
         if self.has_models:
             word = secrets.choice(_WORDS)
-            return _drawn(word), word
-        picture = _PICTURE + secrets.token_bytes()
-        return picture, text_of(picture)
+            return draw_plain_word(word), word
+        image = _IMAGE + secrets.token_bytes()
+        return image, text_of(image)
 
     async def start(self, service: str, number: int) -> None:
         """Start a replica; it need not answer yet."""
         port = self.places.upstreams[service][number]
         enter = self.second.enter if self.second and port in self.places.hosts else ()
         host, _, _ = self.places.upstream(port).rpartition(":")
-        log = self.log(service, number)
+        environment = bare_environment()
         if self.has_models:
             told = {"HOST": host, "PORT": str(port), "METRICS_PORT": "0"}
-            settings = {f"{service.upper()}_{name}": value for name, value in told.items()}
-            command: tuple[str, ...] = (service,)
+            environment |= {f"{service.upper()}_{name}": value for name, value in told.items()}
+            command = python(service)
         else:
-            settings = {}
             seconds = self.speeds[service][number]
-            command = ("benchmarks.replica", service, f"{host}:{port}", str(seconds))
-        self._replicas[service, number] = await start(
-            (*enter, sys.executable, "-m", *command), log, settings
-        )
+            command = python("benchmarks.replica", service, f"{host}:{port}", seconds)
+        log = self.log(service, number)
+        self._replicas[service, number] = await start([*enter, *command], environment, log=log)
 
     async def end(self, service: str, number: int, signal_number: signal.Signals) -> None:
         """Send a replica a signal and wait for its end."""
@@ -140,7 +133,7 @@ class ReplicatedMesh:
         await process.wait()
 
     async def end_all(self) -> None:
-        """Kill what still runs."""
+        """Kill the replicas that still run."""
         for service, number in list(self._replicas):
             await self.end(service, number, signal.SIGKILL)
 
@@ -149,18 +142,9 @@ class ReplicatedMesh:
         return self.folder / f"{service}-{number}.log"
 
 
-def _drawn(word: str) -> bytes:
-    """Return a small grey picture of a word."""
-    picture = Image.new("L", (200, 64), 255)
-    ImageDraw.Draw(picture).text((16, 16), word, fill=0, font=ImageFont.load_default(size=28))
-    file = io.BytesIO()
-    picture.save(file, "PNG")
-    return file.getvalue()
-
-
 def _check(service: str, answer: bytes, text: str) -> None:
     if service == "ocr" and text.encode() not in answer:
-        raise ValueError("the answer is that to another request")
+        raise ValueError("the answer is another request's")
 
 
 @asynccontextmanager
@@ -175,11 +159,11 @@ async def replicated_mesh(
     """Run a mesh, ready when yielded.
 
     Args:
-        folder: of the logs and the certificates.
-        speeds: of the replicas that Envoy knows.
-        started: how many of these run at first; all where nothing is said.
-        second: a host of its own for all replicas but the first of each service.
-        has_models: whether the real services run in the place of stand-ins.
+        folder: Folder of logs and certificates.
+        speeds: Seconds of the replicas that Envoy knows.
+        started: Replicas of services that run at first; all unless told.
+        second: Host of all replicas but the first of each service.
+        has_models: Whether the real services run in place of replicas that only wait.
     """
     ports = free_ports(2 + sum(map(len, speeds.values())))
     upstreams = {name: [ports.pop() for _ in seconds] for name, seconds in speeds.items()}
@@ -190,7 +174,7 @@ async def replicated_mesh(
         {**upstreams, "gateway": [gateway_port], "authz": [authz_port]},
         hosts=dict.fromkeys(away, second.address) if second else None,
     )
-    key, settings = await _gateway_settings(folder, places)
+    key, environment = await _gateway_environment(folder, places)
     counts = {name: len(seconds) for name, seconds in speeds.items()} | dict(started or {})
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(http_client(places))
@@ -200,14 +184,14 @@ async def replicated_mesh(
         for service, count in counts.items():
             for number in range(count):
                 await mesh.start(service, number)
-        command = (sys.executable, "-m", "gateway")
-        await stack.enter_async_context(running(command, folder / "gateway.log", settings))
+        gateway = running(python("gateway"), environment, log=folder / "gateway.log")
+        await stack.enter_async_context(gateway)
         await stack.enter_async_context(running_envoy(places, folder))
         await until_healthy(places, {**counts, "gateway": 1})
         yield mesh
 
 
-async def _gateway_settings(folder: Path, places: Places) -> tuple[str, dict[str, str]]:
+async def _gateway_environment(folder: Path, places: Places) -> tuple[str, dict[str, str]]:
     """Return a key of the gateway and its environment."""
     url = f"sqlite+aiosqlite:///{folder / 'gateway.db'}"
     engine = await open_database(url)
@@ -215,6 +199,7 @@ async def _gateway_settings(folder: Path, places: Places) -> tuple[str, dict[str
     await engine.dispose()
     addresses = places.mesh_addresses()
     return key, {
+        **bare_environment(),
         "GATEWAY_PORT": str(places.upstreams["gateway"][0]),
         "GATEWAY_AUTHZ_PORT": str(places.upstreams["authz"][0]),
         "GATEWAY_DATABASE_URL": url,

@@ -5,23 +5,18 @@ kept where it reads pages about as well as the best route; where it misses some 
 language Tesseract helps it, and where it misses many Tesseract reads alone.
 """
 
-import argparse
 import csv
 import zlib
 from pathlib import Path
+
+import typer
 
 from benchmarks.distortion import photograph
 from benchmarks.pages import WrittenPage, render
 from benchmarks.text_errors import character_error_rate
 from modelkit.images import RgbImage
 from modelkit.manifest import load_manifest
-from ocr.languages import (
-    BOTH_LINES,
-    PP_OCR_LINES,
-    TESSERACT_LINES,
-    Language,
-    all_languages,
-)
+from ocr.languages import BOTH_LINES, PP_OCR_LINES, TESSERACT_LINES, Language, all_languages
 from ocr.loaders import load_routes
 from ocr.pictures import fit
 from ocr.routes import Routes
@@ -35,27 +30,19 @@ MISSES_LETTERS = 0.01  # of PP-OCR
 Errors = tuple[float, float]  # on the clean page and on the photo
 
 
-def main() -> None:
-    """Measure, print and write."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--languages", default="", help="codes with commas between; all unless told"
-    )
-    parser.add_argument("--table", type=Path, default=TABLE)
-    arguments = parser.parse_args()
-    wanted = set(arguments.languages.split(",")) if arguments.languages else set(all_languages())
+def main(*, languages: str = "", table: Path = TABLE) -> None:
+    """Measure these languages, or all, and write the table."""
+    wanted = languages.split(",") if languages else all_languages()
     routes = load_routes(OcrSettings(threads=1, loaded_languages=4), load_manifest("ocr"))
-    rows = {row["code"]: row for row in _read_table(arguments.table)}
+    rows = {row["code"]: row for row in _read_table(table)}
     for code in sorted(wanted):
         errors = measure(routes, all_languages()[code])
         best = choose(errors)
-        shown = "  ".join(
-            f"{name} {clean:.4f} {photo:.4f}" for name, (clean, photo) in errors.items()
-        )
-        print(f"{code:9} {best:16} {shown}", flush=True)
+        shown = (f"{name} {clean:.4f} {photo:.4f}" for name, (clean, photo) in errors.items())
+        print(f"{code:9} {best:16} {'  '.join(shown)}", flush=True)
         clean, photo = (f"{rate:.4f}" for rate in errors[best])
         rows[code] = {"code": code, "route": best, "clean_cer": clean, "photo_cer": photo}
-    _write_table(arguments.table, rows)
+    _write_table(table, rows)
 
 
 def measure(routes: Routes, language: Language) -> dict[str, Errors]:
@@ -65,13 +52,13 @@ def measure(routes: Routes, language: Language) -> dict[str, Errors]:
     names = [TESSERACT_LINES]
     if language.script in READ_BY_PP_OCR:
         names = [PP_OCR_LINES, BOTH_LINES, TESSERACT_LINES]
-    errors = {}
-    for name in names:
-        clean, shot = (
-            _errors(routes, pixels, page, language, name) for pixels in (page.pixels, photo)
+    return {
+        name: (
+            _error(routes, page.pixels, page, language, name),
+            _error(routes, photo, page, language, name),
         )
-        errors[name] = (clean, shot)
-    return errors
+        for name in names
+    }
 
 
 def choose(errors: dict[str, Errors]) -> str:
@@ -88,7 +75,7 @@ def seed_of(language: Language) -> int:
     return zlib.crc32(language.code.encode())
 
 
-def _errors(
+def _error(
     routes: Routes, pixels: RgbImage, page: WrittenPage, language: Language, route: str
 ) -> float:
     fitted = fit(pixels).pixels
@@ -110,4 +97,4 @@ def _write_table(path: Path, rows: dict[str, dict[str, str]]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

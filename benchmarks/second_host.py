@@ -13,19 +13,14 @@ _HERE, _THERE, _BITS = "198.18.77.1", "198.18.77.2", 30
 
 @dataclass(frozen=True, slots=True)
 class SecondHost:
-    """The namespace.
-
-    Attributes:
-        name: of the namespace.
-        address: at which its processes are reached.
-    """
+    """Network namespace, and the address of its processes."""
 
     name: str
     address: str = _THERE
 
     @property
     def enter(self) -> tuple[str, ...]:
-        """What stands before a command that runs there."""
+        """Start of a command that runs in the namespace."""
         return ("ip", "netns", "exec", self.name)
 
     @contextmanager

@@ -2,85 +2,56 @@
 
     python -m benchmarks.soak [--minutes N] [--per-second N] [--json FILE]
 
-All real services run at once and are sent pictures of very different sizes, whole and damaged, at a
-bounded rate, each to the next RPC in turn. What counts is the memory of each process (VmRSS), the
-mean of the last minute beside that of the tenth: what grows between the two would grow for ever.
+All real services run at once and get images of very different sizes, whole and damaged, at a
+bounded rate, each to the next RPC in turn. Each process's memory (VmRSS) in the last minute is
+compared with that in the tenth: growth between the two would go on for ever.
 """
 
-import argparse
 import asyncio
-import json
 import statistics
 from asyncio.subprocess import Process
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
-from dataclasses import asdict, dataclass
 from itertools import cycle
-from pathlib import Path
 from time import monotonic
 
 import grpc
+import typer
 
-from benchmarks.answers import draw_picture
 from benchmarks.calls import CALLS, Call
-from benchmarks.machine import describe_machine
+from benchmarks.images import draw_small_photo, draw_word
 from benchmarks.processes import memory_mib, serving
-from benchmarks.serving import draw_picture as draw_photo
+from benchmarks.reports import JsonFile, table, write_json
 
-PACKAGES = ("grpcio", "numpy", "onnxruntime", "pillow", "simplejpeg", "torch")
+PACKAGES = ("grpcio", "numpy", "onnxruntime", "pillow", "simplejpeg")
 SETTLED_AFTER_MINUTES = 10
 SAMPLES_PER_MINUTE = 6
-SMALL_PICTURES = 20
+SMALL_IMAGES = 20
 DAMAGED_AT = 5000  # bytes; the rest is cut off
 ANSWERED_WITHIN_S = 60.0
 _MINUTE_S = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class Growth:
-    """Memory of one service, in MiB."""
-
-    service: str
-    settled_mib: float
-    last_mib: float
-
-    @property
-    def percent(self) -> float:
-        """By how much it grew between the two."""
-        return 100 * (self.last_mib / self.settled_mib - 1)
+def main(*, minutes: int = 60, per_second: float = 3.0, json: JsonFile = None) -> None:
+    """Run the load and report the growth of each service's memory."""
+    samples, outcomes = asyncio.run(soak(minutes, per_second=per_second))
+    rows = [(name, *grown(turns)) for name, turns in samples.items()]
+    print(f"{minutes} minutes: {dict(outcomes)}")
+    print(table(("service", "after 10 minutes, MiB", "at the end, MiB", "growth, %"), rows))
+    write_json(json, PACKAGES, minutes=minutes, outcomes=outcomes, samples_mib=samples)
 
 
-def main() -> None:
-    """Run the load, print a table and write the JSON file if one is named."""
-    parser = argparse.ArgumentParser(description="Watch memory through mixed load.")
-    parser.add_argument("--minutes", type=int, default=60)
-    parser.add_argument("--per-second", type=float, default=3.0)
-    parser.add_argument("--json", type=Path, help="file to write the figures to")
-    arguments = parser.parse_args()
-    samples, outcomes = asyncio.run(soak(arguments.minutes, per_second=arguments.per_second))
-    growths = [grown(name, turns) for name, turns in samples.items()]
-    print(f"{arguments.minutes} minutes: {dict(outcomes)}")
-    print("| service | after 10 minutes, MiB | at the end, MiB | growth, % |")
-    print("| --- | --- | --- | --- |")
-    for one in growths:
-        row = (one.service, f"{one.settled_mib:.0f}", f"{one.last_mib:.0f}", f"{one.percent:.1f}")
-        print(f"| {' | '.join(row)} |")
-    if arguments.json:
-        told = {"minutes": arguments.minutes, "outcomes": outcomes, "samples_mib": samples}
-        figures = {**describe_machine(PACKAGES), **told, "growth": [asdict(one) for one in growths]}
-        arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
-
-
-def grown(service: str, samples: list[float]) -> Growth:
-    """Compare the tenth minute, or the middle of a shorter run, with the last."""
+def grown(samples: list[float]) -> tuple[float, float, float]:
+    """Return the MiB in the tenth minute, or the middle of a shorter run, and the last; percent."""
     settled = min(SETTLED_AFTER_MINUTES * SAMPLES_PER_MINUTE, len(samples) // 2)
     before = samples[max(0, settled - SAMPLES_PER_MINUTE) : settled] or samples[:1]
-    return Growth(service, statistics.mean(before), statistics.mean(samples[-SAMPLES_PER_MINUTE:]))
+    first, last = statistics.mean(before), statistics.mean(samples[-SAMPLES_PER_MINUTE:])
+    return first, last, 100 * (last / first - 1)
 
 
 async def soak(minutes: int, *, per_second: float) -> tuple[dict[str, list[float]], Counter[str]]:
-    """Return the memory of each service over time, in MiB, and how many requests ended how."""
+    """Return the memory of each service over time, in MiB, and the outcomes of the requests."""
     outcomes: Counter[str] = Counter()
     async with AsyncExitStack() as stack:
         started = {name: await stack.enter_async_context(serving(name)) for name in CALLS}
@@ -89,10 +60,10 @@ async def soak(minutes: int, *, per_second: float) -> tuple[dict[str, list[float
         ends_s = monotonic() + minutes * _MINUTE_S
         sampling = asyncio.create_task(_sample(processes, ends_s))
         async with asyncio.TaskGroup() as group:
-            for channel, call, picture in _requests(channels):
+            for channel, call, image in _requests(channels):
                 if monotonic() >= ends_s:
                     break
-                group.create_task(_ask(call, channel, picture, outcomes))
+                group.create_task(_ask(call, channel, image, outcomes))
                 await asyncio.sleep(1 / per_second)
         return await sampling, outcomes
 
@@ -100,19 +71,17 @@ async def soak(minutes: int, *, per_second: float) -> tuple[dict[str, list[float
 def _requests(
     channels: dict[str, grpc.aio.Channel],
 ) -> Iterator[tuple[grpc.aio.Channel, Call, bytes]]:
-    """Yield what to send for ever: every picture meets every RPC in time."""
-    photo = draw_photo()
-    pictures = [*map(draw_picture, range(SMALL_PICTURES)), photo, photo[:DAMAGED_AT], b"no picture"]
+    """Yield requests for ever; in time every image is sent to every RPC."""
+    photo = draw_small_photo()
+    images = [*map(draw_word, range(SMALL_IMAGES)), photo, photo[:DAMAGED_AT], b"no image"]
     calls = [(channels[name], call) for name, rpcs in CALLS.items() for call in rpcs.values()]
-    for (channel, call), picture in zip(cycle(calls), cycle(pictures), strict=False):
-        yield channel, call, picture
+    for (channel, call), image in zip(cycle(calls), cycle(images), strict=False):
+        yield channel, call, image
 
 
-async def _ask(
-    call: Call, channel: grpc.aio.Channel, picture: bytes, outcomes: Counter[str]
-) -> None:
+async def _ask(call: Call, channel: grpc.aio.Channel, image: bytes, outcomes: Counter[str]) -> None:
     try:
-        await asyncio.wait_for(call(channel, picture), ANSWERED_WITHIN_S)
+        await asyncio.wait_for(call(channel, image), ANSWERED_WITHIN_S)
     except grpc.aio.AioRpcError as error:
         outcomes[error.code().name] += 1
     except TimeoutError:
@@ -131,4 +100,4 @@ async def _sample(processes: dict[str, Process], ends_s: float) -> dict[str, lis
 
 
 if __name__ == "__main__":
-    main()
+    typer.run(main)

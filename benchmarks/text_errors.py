@@ -1,4 +1,4 @@
-"""How far a text that was read is from the truth: the character error rate and the word F1."""
+"""Errors of a text that was read: the character error rate and the word F1."""
 
 import re
 import unicodedata
@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 
 WORD = re.compile(r"\w+")
-# Letters that nobody can see: joiners, marks of direction, and blanks without width.
+# Invisible letters: joiners, marks of direction, and blanks without width.
 INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"))
 
 

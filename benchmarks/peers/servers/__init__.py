@@ -1,1 +1,0 @@
-"""One server for each peer, in its best reasonable configuration."""

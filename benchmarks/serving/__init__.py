@@ -1,0 +1,1 @@
+"""The same model behind this project's server and behind other model servers."""

@@ -1,0 +1,1 @@
+"""One server for each peer, configured as its documentation advises."""

@@ -1,0 +1,53 @@
+"""LitServe: one worker process for the model, one process for HTTP.
+
+Images come as files of a multipart form, its usual way. That needs python-multipart, which it does
+not ask for.
+"""
+
+from typing import Any
+
+import litserve
+from fastapi import Response, UploadFile
+
+from benchmarks.serving.model import ServedModel, read_orders
+
+
+class Api(litserve.LitAPI):
+    """Worker process; the names of the methods are the framework's."""
+
+    def setup(self, device: str) -> None:
+        """Load the model."""
+        del device
+        self._served = ServedModel()
+
+    def decode_request(self, request: UploadFile) -> Any:
+        """Return the file of a request."""
+        return request.file.read()
+
+    def batch(self, inputs: list[bytes]) -> list[bytes]:
+        """Return the batch as it is."""
+        return inputs
+
+    def predict(self, x: Any) -> Any:
+        """Answer one request, or a batch where batches are allowed."""
+        return self._served.answer(x) if isinstance(x, bytes) else self._served.answer_all(x)
+
+    def unbatch(self, output: list[bytes]) -> list[bytes]:
+        """Return the answers as they are."""
+        return output
+
+    def encode_response(self, output: bytes) -> Response:
+        """Return an answer as it is."""
+        return Response(output)
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    orders = read_orders()
+    api = Api(max_batch_size=orders.batch, batch_timeout=orders.window_s)
+    server = litserve.LitServer(api, accelerator="cpu", workers_per_device=1, timeout=60)
+    server.run(host="127.0.0.1", port=orders.port, generate_client_file=False, log_level="warning")
+
+
+if __name__ == "__main__":
+    main()
