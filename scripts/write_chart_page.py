@@ -1,6 +1,7 @@
 """Write docs/chart.md from the schema of the chart's values and their defaults."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ HEAD = """# Values of the Helm chart
 What is not in this table, or contradicts itself, is refused before anything is installed.
 Maps are merged with their defaults; `null` takes an entry of a default away.
 The three services have the same values; their defaults are those of `ocr` but for the image.
+`gateway` and `envoy` have `image`, `hpa`, `nodeSelector`, `tolerations`, `podAnnotations` as well.
 This page is written by `make docs` from `values.schema.json` and `values.yaml`; do not edit it.
 """
 
@@ -26,6 +28,7 @@ TABLE = """
 """
 
 _ONE_OF_THREE = "ocr"
+_SHARED = re.compile(r"(gateway|envoy)\.(image|hpa|nodeSelector|tolerations|podAnnotations)")
 
 Json = dict[str, Any]  # Any: a JSON schema
 
@@ -55,7 +58,7 @@ def _rows(schema: Json, name: str, entry: Json, default: object) -> Iterator[str
     if "." in name:
         yield f"| `{name}` | | {entry['description']} |"
     for key, part in inner.items():
-        if name == "services" and key != _ONE_OF_THREE:
+        if (name == "services" and key != _ONE_OF_THREE) or _SHARED.fullmatch(f"{name}.{key}"):
             continue
         step = "*" if name == "services" else key
         value = default.get(key) if isinstance(default, dict) else None

@@ -3,25 +3,29 @@
 from scripts.render_base import Object
 from tests.deploy.objects import PROFILES, profile
 
-_ROUTE = {"enabled": True, "parentRefs": [{"name": "edge"}], "namespaceLabels": {"a": "b"}}
 EVERYTHING: Object = {
-    "priorityClass": {"create": True, "name": "mesh"},
+    "priorityClassName": "system-cluster-critical",
     "services": {
         "colorize": {"gpu": {"enabled": True, "runtimeClassName": "nvidia"}},
         "ocr": {"keda": {"enabled": True}},
         "vision": {"hpa": {"enabled": True}},
     },
-    "gateway": {"admin": {"enabled": True, "secret": "admin"}},
+    "gateway": {"admin": {"secret": "admin"}},
     "models": {
         "source": "pull",
         "pull": {"mirror": "https://m.example.org", "cidr": "10.1.2.3/32"},
     },
     "tracing": {"percent": 5, "namespaceLabels": {"a": "b"}},
-    "gatewayApi": {"http": _ROUTE, "grpc": {**_ROUTE, "hostnames": ["a.example.org"]}},
+    "gatewayApi": {
+        "enabled": True,
+        "parentRefs": [{"name": "edge"}],
+        "namespaceLabels": {"a": "b"},
+        "hostnames": ["a.example.org"],
+    },
     "monitoring": {
-        "serviceMonitor": {"enabled": True},
-        "prometheusRule": {"enabled": True},
-        "dashboards": {"enabled": True},
+        "serviceMonitors": True,
+        "alerts": True,
+        "dashboards": True,
         "prometheusUrl": "http://prometheus:9090",
     },
 }

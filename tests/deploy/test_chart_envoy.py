@@ -157,3 +157,11 @@ async def test_the_pod_tells_envoy_to_drain_before_it_ends(envoy: tuple[int, int
     assert process.returncode == 0
     assert output.startswith(b"HTTP/1.1 200 OK")
     assert await _is_draining(port)
+
+
+def test_times_follow_from_the_time_of_a_request() -> None:
+    parts = rendered({"lifecycle": {"requestTimeoutSeconds": 200}})
+
+    (container,) = pod_of(one(parts, "Deployment", "envoy"))["containers"]
+    assert container["args"][4:6] == ["--drain-time-s", "200"]
+    assert "timeout: 230s #" in one(parts, "ConfigMap", "envoy")["data"]["envoy.yaml"]

@@ -14,21 +14,12 @@ SHARED: dict[str, object] = {"database": {"secret": "pg"}, "results": {"url": "s
 @pytest.mark.parametrize(
     ("values", "reason"),
     [
-        ({"lifecycle": {"graceSeconds": 74}}, "a pod would be killed while it drains"),
-        ({"lifecycle": {"preStopSeconds": 16}}, "preStopSeconds + drainSeconds + 5 is 81"),
-        ({"lifecycle": {"drainSeconds": 59}}, "a drain would cut it off"),
-        ({"lifecycle": {"requestTimeoutSeconds": 61}}, "a drain would cut it off"),
         ({"services": {"ocr": {"hpa": HPA, "keda": KEDA}}}, "ocr: hpa and keda are both enabled"),
         ({"services": {"ocr": {"keda": KEDA}}}, "set monitoring.prometheusUrl"),
         (
             {"services": {"ocr": {"hpa": {"enabled": True, "minReplicas": 7}}}},
             "minReplicas 7 is more than maxReplicas 6",
         ),
-        (
-            {"services": {"vision": {"pdb": {"maxUnavailable": 2}}}},
-            "vision: pdb.maxUnavailable 2 would let all 2 replicas go",
-        ),
-        ({"envoy": {"pdb": {"maxUnavailable": 5}}}, "would let all 2 replicas go at once"),
         ({"gateway": {"replicas": 2}}, "2 replicas need gateway.database.secret"),
         ({"gateway": {"hpa": HPA}}, "6 replicas need gateway.database.secret"),
         (
@@ -36,7 +27,6 @@ SHARED: dict[str, object] = {"database": {"secret": "pg"}, "results": {"url": "s
             "and gateway.results.url, which all of them share",
         ),
         ({"gateway": {"results": {"secret": "aws"}}}, "gateway.results.url names none"),
-        ({"gateway": {"admin": {"enabled": True}}}, "needs gateway.admin.secret"),
         ({"models": {"source": "image"}}, "needs models.image"),
         ({"models": {"source": "claim"}}, "needs models.claim"),
         ({"models": {"source": "pull"}}, "needs models.pull.mirror and models.pull.cidr"),
@@ -44,14 +34,9 @@ SHARED: dict[str, object] = {"database": {"secret": "pg"}, "results": {"url": "s
             {"models": {"source": "pull", "pull": {"mirror": "http://m"}}},
             "services reach no address but that one",
         ),
-        ({"priorityClass": {"create": True}}, "needs priorityClass.name"),
         ({"tracing": {"percent": 1}}, "needs tracing.namespaceLabels"),
         ({"envoy": {"tlsSecret": ""}}, "envoy.enabled needs envoy.tlsSecret"),
-        ({"gatewayApi": {"http": {"enabled": True}}}, "needs gatewayApi.http.parentRefs"),
-        (
-            {"gatewayApi": {"grpc": {"enabled": True, "parentRefs": [{"name": "g"}]}}},
-            "needs gatewayApi.grpc.namespaceLabels",
-        ),
+        ({"gatewayApi": {"enabled": True}}, "needs gatewayApi.parentRefs"),
     ],
 )
 def test_values_that_contradict_each_other_are_refused(

@@ -21,7 +21,6 @@ CRD_FILES = {
     "ScaledObject": "scaledobject_v1alpha1.json",
     "ServiceMonitor": "servicemonitor_v1.json",
     "PrometheusRule": "prometheusrule_v1.json",
-    "GRPCRoute": "grpcroute_v1.json",
 }
 
 

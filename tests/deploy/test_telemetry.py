@@ -87,8 +87,7 @@ def test_every_metric_is_on_a_dashboard() -> None:
 
 
 def test_the_chart_carries_alerts_and_dashboards_whole() -> None:
-    on = {"enabled": True}
-    parts = rendered({"monitoring": {"prometheusRule": on, "dashboards": on}})
+    parts = rendered({"monitoring": {"alerts": True, "dashboards": True}})
 
     (rule,) = of_kind(parts, "PrometheusRule")
     (config,) = [part for part in of_kind(parts, "ConfigMap") if "gateway.json" in part["data"]]

@@ -13,18 +13,16 @@ from tests.deploy.objects import rendered
 
 # Another value than the default where "a" or a label would be refused, by the end of its name.
 OTHER: dict[str, object] = {
-    **dict.fromkeys(("size", "sizeLimit", "tmpSizeLimit", "shmSize"), "3Gi"),
+    **dict.fromkeys(("size", "sizeLimit"), "3Gi"),
     **dict.fromkeys(("mirror", "publicUrl", "prometheusUrl"), "https://a.example.org"),
     "requests": {"memory": "999Mi"},
     "limits": {"memory": "9Gi"},
     "except": ["10.9.9.9/32"],
-    "exceptIPv6": ["fc00::/7"],
     "addresses": ["10.9.9.9/32"],
     "cidr": "10.9.9.9/32",
     "tolerations": [{"key": "spot", "operator": "Exists"}],
     "digest": f"sha256:{'0' * 64}",
     "pullSecrets": ["a"],
-    "topologyKeys": ["kubernetes.io/hostname"],
     "settings": {"MAX_IMAGE_PIXELS": 1},
     "gateway.settings": {"ZERO_RETENTION": True},
     "resource": "nvidia.com/gpu.shared",
@@ -34,17 +32,12 @@ OTHER: dict[str, object] = {
     "callers": [{"a": "b"}],
     "parentRefs": [{"name": "other"}],
     "hostnames": ["a.example.org"],
-    "interval": "9s",
 }
 _SHARED = {"gateway": {"database": {"secret": "pg"}, "results": {"url": "s3://b/r"}}}
-_ROUTE = {"enabled": True, "parentRefs": [{"name": "edge"}], "namespaceLabels": {"a": "b"}}
 _PULL = {"mirror": "https://m.example.org", "cidr": "10.1.2.3/32"}
 # Values that a value needs beside it, by the beginning of its name; the longest one counts.
 BESIDE: dict[str, Object] = {
     "": {},
-    "lifecycle": {"lifecycle": {"graceSeconds": 200, "requestTimeoutSeconds": 20}},
-    "priorityClass": {"priorityClass": {"name": "mesh"}},
-    "priorityClass.value": {"priorityClass": {"name": "mesh", "create": True}},
     "models.image": {"models": {"source": "image", "image": "m"}},
     "models.claim": {"models": {"source": "claim", "claim": "weights"}},
     "models.pull": {"models": {"source": "pull", "pull": _PULL}},
@@ -55,23 +48,24 @@ BESIDE: dict[str, Object] = {
         "services": {"ocr": {"keda": {"enabled": True}}},
         "monitoring": {"prometheusUrl": "http://prometheus:9090"},
     },
-    "services.ocr.pdb": {"services": {"ocr": {"replicas": 5}}},
-    "envoy.pdb": {"envoy": {"replicas": 5}},
     "envoy.hpa": {"envoy": {"hpa": {"enabled": True}}},
     "gateway.replicas": _SHARED,
-    "gateway.pdb": {"gateway": {**_SHARED["gateway"], "replicas": 5}},
     "gateway.hpa": {"gateway": {**_SHARED["gateway"], "hpa": {"enabled": True}}},
     "gateway.results.secret": _SHARED,
     "gateway.database.key": _SHARED,
     "gateway.rates.key": {"gateway": {"rates": {"secret": "a"}}},
     "gateway.webhooks.key": {"gateway": {"webhooks": {"secret": "a"}}},
-    "gateway.admin": {"gateway": {"admin": {"enabled": True, "secret": "admin"}}},
+    "gateway.admin.key": {"gateway": {"admin": {"secret": "a"}}},
     "tracing": {"tracing": {"percent": 1, "namespaceLabels": {"a": "b"}}},
-    "gatewayApi.http": {"gatewayApi": {"http": _ROUTE}},
-    "gatewayApi.grpc": {"gatewayApi": {"grpc": _ROUTE}},
-    "monitoring.serviceMonitor": {"monitoring": {"serviceMonitor": {"enabled": True}}},
-    "monitoring.prometheusRule": {"monitoring": {"prometheusRule": {"enabled": True}}},
-    "monitoring.dashboards": {"monitoring": {"dashboards": {"enabled": True}}},
+    "gatewayApi": {
+        "gatewayApi": {
+            "enabled": True,
+            "parentRefs": [{"name": "edge"}],
+            "namespaceLabels": {"a": "b"},
+        }
+    },
+    "monitoring.labels": {"monitoring": {"alerts": True}},
+    "monitoring.dashboardLabels": {"monitoring": {"dashboards": True}},
 }
 BESIDE["monitoring.prometheusUrl"] = BESIDE["services.ocr.keda"]
 

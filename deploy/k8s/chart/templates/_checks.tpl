@@ -1,14 +1,10 @@
 {{/* What no schema can say: values that contradict each other end the render with a reason. */}}
 
 {{- define "imagemesh.checks" -}}
-{{- include "imagemesh.checks.lifecycle" .Values.lifecycle -}}
 {{- include "imagemesh.checks.gateway" .Values.gateway -}}
 {{- include "imagemesh.checks.models" .Values.models -}}
 {{- range $name, $values := include "imagemesh.components" . | fromYaml -}}
 {{- include "imagemesh.checks.scaling" (dict "name" $name "values" $values "root" $) -}}
-{{- end -}}
-{{- if and .Values.priorityClass.create (not .Values.priorityClass.name) -}}
-{{- fail "priorityClass.create needs priorityClass.name" -}}
 {{- end -}}
 {{- if and .Values.envoy.enabled (not .Values.envoy.tlsSecret) -}}
 {{- fail "envoy.enabled needs envoy.tlsSecret, a Secret with tls.crt, tls.key and ca.crt" -}}
@@ -16,25 +12,10 @@
 {{- if and .Values.tracing.percent (not .Values.tracing.namespaceLabels) -}}
 {{- fail "tracing.percent needs tracing.namespaceLabels, of the namespace that the collector runs in" -}}
 {{- end -}}
-{{- range $kind := list "http" "grpc" -}}
-{{- $route := get $.Values.gatewayApi $kind -}}
-{{- if and $route.enabled (not $route.parentRefs) -}}
-{{- fail (printf "gatewayApi.%s.enabled needs gatewayApi.%s.parentRefs" $kind $kind) -}}
+{{- with .Values.gatewayApi -}}
+{{- if and .enabled (not (and .parentRefs .namespaceLabels)) -}}
+{{- fail "gatewayApi.enabled needs gatewayApi.parentRefs, and gatewayApi.namespaceLabels of the namespace whose pods may enter" -}}
 {{- end -}}
-{{- if and $route.enabled (not $route.namespaceLabels) -}}
-{{- fail (printf "gatewayApi.%s.enabled needs gatewayApi.%s.namespaceLabels, of the namespace whose pods may enter" $kind $kind) -}}
-{{- end -}}
-{{- end -}}
-{{- end }}
-
-{{/* 5 s: what a process needs to end after its drain. */}}
-{{- define "imagemesh.checks.lifecycle" -}}
-{{- $needed := add .preStopSeconds .drainSeconds 5 -}}
-{{- if gt $needed (int64 .graceSeconds) -}}
-{{- fail (printf "lifecycle.graceSeconds is %d; preStopSeconds + drainSeconds + 5 is %d, and a pod would be killed while it drains" (int64 .graceSeconds) $needed) -}}
-{{- end -}}
-{{- if lt (int64 .drainSeconds) (int64 .requestTimeoutSeconds) -}}
-{{- fail (printf "lifecycle.drainSeconds is %d; a request may take requestTimeoutSeconds = %d, and a drain would cut it off" (int64 .drainSeconds) (int64 .requestTimeoutSeconds)) -}}
 {{- end -}}
 {{- end }}
 
@@ -42,9 +23,6 @@
 {{- $most := .hpa.enabled | ternary .hpa.maxReplicas .replicas | int -}}
 {{- if and (gt $most 1) (not (and .database.secret .results.url)) -}}
 {{- fail (printf "gateway: %d replicas need gateway.database.secret and gateway.results.url, which all of them share" $most) -}}
-{{- end -}}
-{{- if and .admin.enabled (not .admin.secret) -}}
-{{- fail "gateway.admin.enabled needs gateway.admin.secret, a Secret with the token" -}}
 {{- end -}}
 {{- if and .results.secret (not .results.url) -}}
 {{- fail "gateway.results.secret holds the keys of a bucket; gateway.results.url names none" -}}
@@ -75,9 +53,5 @@
 {{- end -}}
 {{- if and $keda.enabled (not .root.Values.monitoring.prometheusUrl) -}}
 {{- fail (printf "%s: keda asks Prometheus how many requests wait; set monitoring.prometheusUrl" .name) -}}
-{{- end -}}
-{{- $least := include "imagemesh.leastReplicas" .values | int -}}
-{{- if and (gt $least 1) (ge (int .values.pdb.maxUnavailable) $least) -}}
-{{- fail (printf "%s: pdb.maxUnavailable %d would let all %d replicas go at once" .name (int .values.pdb.maxUnavailable) $least) -}}
 {{- end -}}
 {{- end }}

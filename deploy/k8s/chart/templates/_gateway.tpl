@@ -7,7 +7,7 @@
 - name: GATEWAY_LOG_FORMAT
   value: json
 - name: GATEWAY_DRAIN_S
-  value: {{ .Values.lifecycle.drainSeconds | quote }}
+  value: {{ .Values.lifecycle.requestTimeoutSeconds | quote }}
 - name: GATEWAY_REQUEST_TIMEOUT_S
   value: {{ .Values.lifecycle.requestTimeoutSeconds | quote }}
 {{- range $name, $facts := include "imagemesh.facts" . | fromYaml }}
@@ -39,9 +39,9 @@
 {{- end }}
 {{- include "imagemesh.secretEnv" (merge (dict "name" "GATEWAY_RATE_URL") $values.rates) }}
 {{- include "imagemesh.secretEnv" (merge (dict "name" "GATEWAY_WEBHOOK_SECRET") $values.webhooks) }}
-{{- if $values.admin.enabled }}
+{{- if $values.admin.secret }}
 - name: GATEWAY_ADMIN_PORT
-  value: {{ $values.admin.port | quote }}
+  value: "50060"
 {{- include "imagemesh.secretEnv" (merge (dict "name" "GATEWAY_ADMIN_TOKEN") $values.admin) }}
 {{- end }}
 {{- include "imagemesh.traces" . }}

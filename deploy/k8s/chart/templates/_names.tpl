@@ -1,7 +1,7 @@
 {{/* Names and labels. "Component" is one Deployment and all that belongs to it. */}}
 
 {{- define "imagemesh.name" -}}
-{{- .Values.nameOverride | default .Chart.Name | trunc 40 | trimSuffix "-" -}}
+{{- .Chart.Name -}}
 {{- end }}
 
 {{- define "imagemesh.fullname" -}}
@@ -32,7 +32,7 @@ labels:
 
 {{/* Of (dict "root" $ "image" image): its reference; a digest is stronger than a tag. */}}
 {{- define "imagemesh.image" -}}
-{{- $tag := .image.tag | default .root.Values.image.tag | default .root.Chart.AppVersion -}}
+{{- $tag := get .image "tag" | default .root.Values.image.tag | default .root.Chart.AppVersion -}}
 {{- with .root.Values.image.registry }}{{ . }}/{{ end -}}
 {{- .image.repository -}}
 {{- if .image.digest }}@{{ .image.digest }}{{ else }}:{{ $tag }}{{ end -}}

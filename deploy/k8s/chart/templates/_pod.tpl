@@ -29,14 +29,17 @@ annotations:
 serviceAccountName: {{ include "imagemesh.fullname" .root }}-{{ .name }}
 automountServiceAccountToken: false
 enableServiceLinks: false
-terminationGracePeriodSeconds: {{ .root.Values.lifecycle.graceSeconds }}
+{{- with .root.Values.lifecycle }}
+# 10 s: for the process to end after its drain, and to spare.
+terminationGracePeriodSeconds: {{ add .preStopSeconds .requestTimeoutSeconds 10 }}
+{{- end }}
 {{- with .root.Values.image.pullSecrets }}
 imagePullSecrets:
   {{- range . }}
   - name: {{ . }}
   {{- end }}
 {{- end }}
-{{- with .root.Values.priorityClass.name }}
+{{- with .root.Values.priorityClassName }}
 priorityClassName: {{ . }}
 {{- end }}
 securityContext:
@@ -48,9 +51,8 @@ securityContext:
   seccompProfile:
     type: RuntimeDefault
 {{- $component := . }}
-{{- with .root.Values.spread.topologyKeys }}
 topologySpreadConstraints:
-  {{- range . }}
+  {{- range list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
   - maxSkew: 1
     topologyKey: {{ . }}
     whenUnsatisfiable: {{ $component.root.Values.spread.whenUnsatisfiable }}
@@ -59,7 +61,6 @@ topologySpreadConstraints:
         {{- include "imagemesh.selector" $component | nindent 8 }}
     matchLabelKeys: [pod-template-hash]
   {{- end }}
-{{- end }}
 {{- include "imagemesh.placement" .values | trim | nindent 0 }}
 {{- end }}
 
@@ -81,7 +82,7 @@ runtimeClassName: {{ . }}
 
 {{- define "imagemesh.container.security" -}}
 allowPrivilegeEscalation: false
-readOnlyRootFilesystem: {{ dig "readOnlyRootFilesystem" true . }}
+readOnlyRootFilesystem: true
 capabilities:
   drop: [ALL]
 {{- end }}

@@ -66,8 +66,8 @@ spec:
     {{- end }}
     - from:
         {{- include "imagemesh.policy.namespace" .Values.networkPolicy.monitoring | nindent 8 }}
-        {{- if .Values.gatewayApi.http.enabled }}
-        {{- include "imagemesh.policy.namespace" .Values.gatewayApi.http | nindent 8 }}
+        {{- if .Values.gatewayApi.enabled }}
+        {{- include "imagemesh.policy.namespace" .Values.gatewayApi | nindent 8 }}
         {{- end }}
       ports:
         - {protocol: TCP, port: http}
@@ -97,11 +97,15 @@ spec:
     - ipBlock:
         cidr: 0.0.0.0/0
         except:
-          {{- toYaml .except | nindent 10 }}
+          {{- range .except }}{{ if not (contains ":" .) }}
+          - {{ . }}
+          {{- end }}{{ end }}
     - ipBlock:
         cidr: ::/0
         except:
-          {{- toYaml .exceptIPv6 | nindent 10 }}
+          {{- range .except }}{{ if contains ":" . }}
+          - {{ . }}
+          {{- end }}{{ end }}
   ports:
     {{- range .ports }}
     - {protocol: TCP, port: {{ . }}}

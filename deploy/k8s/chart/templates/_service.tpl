@@ -48,7 +48,7 @@
             - name: {{ $prefix }}LOG_FORMAT
               value: json
             - name: {{ $prefix }}DRAIN_S
-              value: {{ $lifecycle.drainSeconds | quote }}
+              value: {{ $lifecycle.requestTimeoutSeconds | quote }}
             - name: {{ $prefix }}DEVICE
               value: {{ .values.gpu.enabled | ternary "cuda" "cpu" }}
             - name: {{ $prefix }}PROFILE
@@ -84,13 +84,13 @@
       volumes:
         - name: tmp
           emptyDir:
-            sizeLimit: {{ .values.tmpSizeLimit }}
+            sizeLimit: 256Mi
         {{- include "imagemesh.service.models" .root | trim | nindent 8 }}
         {{- if .values.gpu.enabled }}
         - name: shm
           emptyDir:
             medium: Memory
-            sizeLimit: {{ .values.gpu.shmSize }}
+            sizeLimit: 1Gi
         {{- end }}
 ---
 # Headless: every caller sees every pod and balances between them by itself.
@@ -130,7 +130,7 @@ livenessProbe:
 {{- $resources := deepCopy .resources -}}
 {{- if .gpu.enabled -}}
 {{- range $side := list "requests" "limits" -}}
-{{- $_ := set (get $resources $side) $.gpu.resource $.gpu.count -}}
+{{- $_ := set (get $resources $side) $.gpu.resource 1 -}}
 {{- end -}}
 {{- end -}}
 {{- toYaml $resources -}}
