@@ -147,7 +147,7 @@ def test_shipped_weights_answer_as_they_did(classifier: ResidualClassifier) -> N
 def test_every_device_and_precision_answers_nearly_alike(
     classifier: ResidualClassifier, kind: str, precision: str
 ) -> None:
-    """Of 5,000 photos none has a confidence that is further off; `benchmarks.precision` tells."""
+    """Of 5,000 photos none has a confidence that is further off."""
     other = ResidualClassifier(WEIGHTS, device=Device(kind, precision))
     images = [goldfish(), gradient(64, 100), gradient(200, 64)]
 
