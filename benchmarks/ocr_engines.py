@@ -1,8 +1,4 @@
-"""OCR engines that are compared: the service's own reading, and others with their defaults.
-
-`paddleocr` is the service's reading with the engine of the full profile: its medium models where
-they are pulled, else the small ones. It needs the extra `paddle` of the service.
-"""
+"""OCR engines that are compared: the service's own reading, and others with their defaults."""
 
 from collections.abc import Callable
 from types import MappingProxyType
@@ -13,14 +9,13 @@ from PIL import Image
 from rapidocr import RapidOCR
 
 from modelkit.images import RgbImage
-from modelkit.manifest import find_model, load_manifest
+from modelkit.manifest import load_manifest
 from ocr.languages import Language
-from ocr.loaders import PPOCR_TASKS, load_reader
-from ocr.paddle import PaddleOcr
+from ocr.loaders import load_reader
 from ocr.pictures import fit
 from ocr.reading import Reader
 from ocr.settings import OcrSettings
-from ocr.tesseract import Tesseract, find_data_dir
+from ocr.tesseract import find_data_dir
 
 Engine = Callable[[RgbImage, Language], str]
 
@@ -33,7 +28,6 @@ def load_engines(names: list[str]) -> dict[str, Engine]:
     """Return the engines with these names, with one thread each."""
     makers = {
         OURS: _imagemesh,
-        "paddleocr": _paddleocr,
         "tesseract": _tesseract,
         "rapidocr": _rapidocr,
     }
@@ -43,17 +37,6 @@ def load_engines(names: list[str]) -> dict[str, Engine]:
 def _imagemesh() -> Engine:
     settings = OcrSettings(threads=1, profile="embedded")
     return _reading(load_reader(settings, load_manifest("ocr")))
-
-
-def _paddleocr() -> Engine:
-    settings = OcrSettings(threads=1)
-    detector, recognizer = (
-        find_model(load_manifest("ocr"), task, models_dir=settings.models_dir).path
-        for task in PPOCR_TASKS
-    )
-    engine = PaddleOcr(detector, recognizer, device="cpu", threads=1)
-    tesseract = Tesseract(find_data_dir(""), max_loaded=settings.loaded_languages)
-    return _reading(Reader(engine, tesseract))
 
 
 def _reading(reader: Reader) -> Engine:

@@ -23,7 +23,7 @@ from tests.gateway.services import serving_all
 from tests.gateway.stage import WAIT, Stage
 
 CREDITS = 150
-CALLS = 200  # benchmarks/credits.py does it with 2,000
+CALLS = 200
 ENOUGH_S = 90  # far beyond what any of the waits below takes
 
 NO_ANSWER = 0
