@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
-MEMBERS := protos libs/servicekit libs/modelkit services/colorize services/ocr services/vision gateway client
+MEMBERS := protos libs/contract libs/servicekit libs/modelkit services/colorize services/ocr services/vision gateway client
 # pip options for torch alone, such as an --index-url of CPU builds; pip's default may be CUDA's.
 TORCH_PIP_ARGS ?=
 # What `make images` builds and with what; IMAGES_ARGS are more options, such as --target with-models.

@@ -10,10 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.accounts.scopes import endpoint_name
 from gateway.problems import Problem
 from gateway.requests.batch import parse_batch
-from gateway.requests.endpoints import ENDPOINTS
 from tests.gateway.origin import PICTURE
 from tests.gateway.purse import Purse
 from tests.gateway.running import Gateway, Reply, create_key, gateway_settings, running
@@ -181,7 +179,7 @@ ITEM = st.dictionaries(FIELD, SCALAR, max_size=4)
 @given(st.dictionaries(FIELD, SCALAR | ITEM | st.lists(SCALAR | ITEM, max_size=3), max_size=3))
 def test_any_fields_are_a_batch_or_a_problem(fields: dict[str, Any]) -> None:  # Any: JSON
     with suppress(Problem):
-        parse_batch(fields, {endpoint_name(endpoint.path): endpoint for endpoint in ENDPOINTS})
+        parse_batch(fields)
 
 
 async def test_each_request_needs_its_own_scope(gateway: Gateway) -> None:

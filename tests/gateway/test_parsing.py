@@ -1,20 +1,33 @@
 """JSON bodies that become requests, and those that do not."""
 
 from contextlib import suppress
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway import contract
-from gateway.fetching.urls import MAX_URL_CHARACTERS
-from gateway.input.parsing import parse_request
+from contract.endpoint import EndpointRequest
+from contract.endpoints.analyzed_text import AnalyzedTextRequest
+from contract.endpoints.classify import ClassifyRequest
+from contract.endpoints.emotions import EmotionsRequest
+from contract.endpoints.nudity import NudityRequest
+from contract.endpoints.ocr import OcrRequest
+from contract.fields import MAX_URL_CHARACTERS
+from gateway.fetching import urls
+from gateway.input.parsing import decode_object, parse_values
 from gateway.problems import Problem
+
+RequestT = TypeVar("RequestT", bound=EndpointRequest[Any])  # Any: of each its own answer
 
 URL = "https://example.com/image.jpg"
 
 
-def refusal(body: bytes, kind: type[contract.Request] = contract.OcrRequest) -> Problem:
+def parse_request(body: bytes, kind: type[RequestT]) -> RequestT:
+    return parse_values(decode_object(body), kind)
+
+
+def refusal(body: bytes, kind: type[EndpointRequest[Any]] = OcrRequest) -> Problem:
     with pytest.raises(Problem) as caught:
         parse_request(body, kind)
     return caught.value
@@ -23,15 +36,13 @@ def refusal(body: bytes, kind: type[contract.Request] = contract.OcrRequest) -> 
 def test_defaults_are_the_seed_s() -> None:
     body = b'{"url": "https://example.com/image.jpg"}'
 
-    assert parse_request(body, contract.OcrRequest) == contract.OcrRequest(
-        url=URL, details=False, lang="eng"
-    )
-    assert parse_request(body, contract.EmotionsRequest).limit == 7
-    assert parse_request(body, contract.ClassifyRequest).limit == 5
+    assert parse_request(body, OcrRequest) == OcrRequest(url=URL, details=False, lang="eng")
+    assert parse_request(body, EmotionsRequest).limit == 7
+    assert parse_request(body, ClassifyRequest).limit == 5
 
 
 def test_last_of_two_equal_parameters_counts() -> None:
-    request = parse_request(b'{"url": "x", "url": "y"}', contract.NudityRequest)
+    request = parse_request(b'{"url": "x", "url": "y"}', NudityRequest)
 
     assert request.url == "y"
 
@@ -81,7 +92,7 @@ def test_bad_language_is_named(lang: str) -> None:
 
 @pytest.mark.parametrize("limit", ["true", '"5"', "5.5", "null", "-1", "0", "101", "1" * 40, "[5]"])
 def test_bad_limit_is_named(limit: str) -> None:
-    problem = refusal(f'{{"url": "x", "limit": {limit}}}'.encode(), contract.ClassifyRequest)
+    problem = refusal(f'{{"url": "x", "limit": {limit}}}'.encode(), ClassifyRequest)
 
     assert (problem.status, problem.code) == (400, "invalid_parameter")
     assert "'limit'" in str(problem)
@@ -89,7 +100,8 @@ def test_bad_limit_is_named(limit: str) -> None:
 
 def test_url_may_be_as_long_as_the_fetcher_takes_it() -> None:
     longest = "x" * MAX_URL_CHARACTERS
-    request = parse_request(f'{{"url": "{longest}"}}'.encode(), contract.NudityRequest)
+    assert len(longest) == urls.MAX_URL_CHARACTERS
+    request = parse_request(f'{{"url": "{longest}"}}'.encode(), NudityRequest)
     problem = refusal(f'{{"url": "{longest}x"}}'.encode())
 
     assert request.url == longest
@@ -99,7 +111,7 @@ def test_url_may_be_as_long_as_the_fetcher_takes_it() -> None:
 def test_text_beyond_its_limit_is_named() -> None:
     body = b'{"text": "%s"}' % (b"x" * 50_001)
     with pytest.raises(Problem, match="'text': expected `str` of length <= 50000") as caught:
-        parse_request(body, contract.AnalyzedTextRequest)
+        parse_request(body, AnalyzedTextRequest)
 
     assert (caught.value.status, caught.value.code) == (400, "invalid_parameter")
 
@@ -107,4 +119,4 @@ def test_text_beyond_its_limit_is_named() -> None:
 @given(st.binary(max_size=200))
 def test_any_bytes_are_a_request_or_a_problem(body: bytes) -> None:
     with suppress(Problem):
-        parse_request(body, contract.ClassifyRequest)
+        parse_request(body, ClassifyRequest)

@@ -1,4 +1,4 @@
-"""What the gateway does beside its requests: chores that are done again and again."""
+"""Upkeep beside the requests: what is done again and again while the gateway runs."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -10,36 +10,39 @@ from sqlalchemy.exc import SQLAlchemyError
 from gateway.problems import Problem
 from servicekit.logs import get_logger
 
-Chore = Callable[[], Awaitable[object]]
+Upkeep = Mapping[str, Callable[[], Awaitable[object]]]
 
 _log = get_logger("gateway")
 
 
 @asynccontextmanager
-async def doing(chores: Mapping[str, Chore], *, every_s: float) -> AsyncIterator[None]:
-    """Do the chores now, every so often, and once more at the end.
+async def repeating(
+    upkeep: Upkeep, *, every_s: float, at_the_end: bool = False
+) -> AsyncIterator[None]:
+    """Run the functions of `upkeep` now, every `every_s` seconds, and once more at the end.
 
-    A chore that fails is logged by its name and does not keep the others from being done.
+    One that fails is logged by its name and does not keep the others from running.
     """
-    task = asyncio.create_task(_do_for_ever(chores, every_s))
+    task = asyncio.create_task(_repeat(upkeep, every_s))
     try:
         yield
     finally:
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
-        await _do(chores)
+        if at_the_end:
+            await _run(upkeep)
 
 
-async def _do_for_ever(chores: Mapping[str, Chore], every_s: float) -> None:
+async def _repeat(upkeep: Upkeep, every_s: float) -> None:
     while True:
-        await _do(chores)
+        await _run(upkeep)
         await asyncio.sleep(every_s)
 
 
-async def _do(chores: Mapping[str, Chore]) -> None:
-    for name, chore in chores.items():
+async def _run(upkeep: Upkeep) -> None:
+    for name, run in upkeep.items():
         try:
-            await chore()
+            await run()
         except (Problem, SQLAlchemyError, OSError, ObstoreError):
-            _log.exception("chore failed", chore=name)
+            _log.exception("upkeep failed", upkeep=name)

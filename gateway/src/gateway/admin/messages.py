@@ -4,7 +4,7 @@ from datetime import datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from gateway import contract
+from contract.lookups import Usage
 from gateway.accounts.accounts import Account
 from gateway.accounts.keys import ApiKey
 from imagemesh.admin.v1 import admin_service_pb2 as pb
@@ -33,7 +33,7 @@ def account(known: Account) -> pb.Account:
     )
 
 
-def usage(report: contract.Usage) -> pb.GetUsageResponse:
+def usage(report: Usage) -> pb.GetUsageResponse:
     """Return what an account has and did."""
     return pb.GetUsageResponse(
         balance=report.balance,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gateway import contract
+from contract.lookups import Usage
 from gateway.accounts.accounts import MAX_CREDITS, Account, AccountStore, check_amount
 from gateway.accounts.usage import UsageBook
 from gateway.commands.terminal import (
@@ -91,7 +91,7 @@ def _print_accounts(found: Sequence[Account], *, as_json: bool) -> int:
     return print_table(("BALANCE", "HELD", "CREATED", "ACCOUNT"), rows)
 
 
-def _print_usage(usage: contract.Usage, *, as_json: bool) -> int:
+def _print_usage(usage: Usage, *, as_json: bool) -> int:
     if as_json:
         return print_json(usage)
     print_line(f"balance {_balance(usage.balance)}, held {usage.held}, spent {usage.spent}")

@@ -9,17 +9,16 @@ from dataclasses import dataclass
 import msgspec
 from starlette.responses import Response
 
-from gateway import job_contract
 from gateway.database.engine import DatabaseUnavailable
 from gateway.input.bodies import UploadMemory
 from gateway.jobs.answers import lost
-from gateway.jobs.outcomes import Outcome, answered, broken, refused
+from gateway.jobs.outcomes import KeptItem, Outcome, answered, broken, refused
 from gateway.jobs.store import FAILED, SUCCEEDED, JobRecord, JobStore
 from gateway.jobs.webhooks import Webhooks
 from gateway.problems import Problem
 from servicekit.logs import get_logger
 
-BEAT_EVERY_S = 10.0  # a sixth of `job_store.LOST_AFTER`
+BEAT_EVERY_S = 10.0  # a sixth of `gateway.jobs.store.LOST_AFTER`
 
 _log = get_logger("jobs")
 
@@ -58,7 +57,7 @@ class RunningJob:
         self.id = job
         self.is_ending = False
         self._store = store
-        self._items: list[job_contract.KeptItem] = []
+        self._items: list[KeptItem] = []
 
     async def note(self, done: int) -> None:
         """Tell how many items are answered."""
@@ -73,7 +72,7 @@ class RunningJob:
         Raises:
             Problem: 503, nobody can get it any more, so it must not be paid.
         """
-        self._items.append(job_contract.KeptItem(number, answered(answer).as_item()))
+        self._items.append(KeptItem(number, answered(answer).as_item()))
         items = msgspec.json.encode(self._items).decode()
         if not await self._store.keep_items(self.id, items):
             raise lost()

@@ -1,11 +1,15 @@
-"""The JSON of batches and jobs, as `gateway.contract` has that of single requests."""
+"""The JSON of batches, jobs and their webhooks."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
-from gateway.contract import Webhook
+from contract.endpoint import API_PATH
+from contract.fields import Webhook
+
+BATCH_PATH: Final = API_PATH + "batch"
+JOBS_PATH: Final = API_PATH + "jobs"
 
 
 class BatchRequest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -24,17 +28,10 @@ class BatchRequest(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
 
 class ItemAnswer(Struct, frozen=True):
-    """What one request was answered: an HTTP status, and the JSON that comes with it."""
+    """Answer to one request of a batch: an HTTP status, and the JSON that comes with it."""
 
     status: int
     body: Raw
-
-
-class KeptItem(Struct, frozen=True):
-    """An answer of a batch that still runs, as it is kept in the database."""
-
-    number: int
-    answer: ItemAnswer
 
 
 class BatchAnswer(Struct, frozen=True):
@@ -77,7 +74,7 @@ class JobAnswer(Struct, frozen=True):
 
 
 class WebhookSecret(Struct, frozen=True):
-    """What signs the webhooks of an account, in the form of standardwebhooks.com."""
+    """Secret that signs the webhooks of an account, in the form of standardwebhooks.com."""
 
     secret: str
 
