@@ -54,7 +54,7 @@ def assert_error(reply: Reply, status: int, code: str) -> str:
         (b'{"lang": "eng"}', 400, "unknown_parameter", "'lang'"),
         (b'{"url": "x", "image": "x"}', 400, "invalid_parameter", "not both"),
         (b'{"image": "x"}', 400, "invalid_parameter", "'image': expected base64"),
-        (b'{"image": "eA=="}', 415, "unsupported_media_type", "'image' holds no picture"),
+        (b'{"image": "eA=="}', 415, "unsupported_media_type", "'image' holds no image"),
         (b'{"url": "x", "min_confidence": 2}', 400, "invalid_parameter", "'min_confidence'"),
         (b"{}", 404, "missing_parameter", "'url'"),
         (b'{"limit": 5}', 404, "missing_parameter", "'url'"),
@@ -189,7 +189,7 @@ async def test_uploaded_file_is_415_where_no_picture_is_taken(gateway: Gateway) 
 
 
 @pytest.mark.parametrize(
-    ("content", "says_what"), [(b"<html><img>", "HTML"), (b"just text", "no picture")]
+    ("content", "says_what"), [(b"<html><img>", "HTML"), (b"just text", "no image")]
 )
 async def test_url_that_holds_no_picture_is_415(
     gateway: Gateway, content: bytes, says_what: str

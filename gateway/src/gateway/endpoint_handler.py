@@ -1,4 +1,4 @@
-"""How the gateway answers an endpoint: which RPC it calls, and how the answer is made of it."""
+"""The gateway's side of an endpoint: which RPC it calls, and how the answer is made of it."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass

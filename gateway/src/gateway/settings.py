@@ -18,7 +18,7 @@ _TOKEN = re.compile(r"[\x21-\x7e]+")  # what travels in a header as it is
 
 
 class GatewaySettings(ProcessSettings):
-    """What the gateway can be told."""
+    """Settings of the gateway."""
 
     model_config = SettingsConfigDict(env_prefix="GATEWAY_", frozen=True)
 
@@ -62,12 +62,12 @@ class GatewaySettings(ProcessSettings):
         "redis://host:port/0 for all of them together.",
     )
     results_dir: Path = Field(
-        default=Path("results"), description="Folder of the hosted coloured pictures."
+        default=Path("results"), description="Folder of the hosted coloured images."
     )
     results_url: str = Field(
         default="",
         pattern=r"^(s3://\S+)?$",  # empty, or a bucket with an optional prefix
-        description="Bucket of the coloured pictures instead of the folder, such as "
+        description="Bucket of the coloured images instead of the folder, such as "
         "s3://bucket/results; keys, region and endpoint come from the usual AWS_ variables.",
     )
     endpoints_off: Annotated[tuple[str, ...], NoDecode] = Field(
@@ -76,11 +76,11 @@ class GatewaySettings(ProcessSettings):
     )
     zero_retention: bool = Field(
         default=False,
-        description="Keep nothing of a request: coloured pictures are answered in a data: URI, "
+        description="Keep nothing of a request: coloured images are answered in a data: URI, "
         "and neither jobs nor Idempotency-Keys are taken.",
     )
     result_days: float = Field(
-        default=30, gt=0, le=3650, description="How long a coloured picture is hosted, in days."
+        default=30, gt=0, le=3650, description="How long a coloured image is hosted, in days."
     )
     colorize_address: str = Field(
         default="127.0.0.1:50051", description="host:port of the colorize service."
@@ -100,13 +100,13 @@ class GatewaySettings(ProcessSettings):
     )
     fetch_allow: Annotated[tuple[Network, ...], NoDecode] = Field(
         default=(),
-        description="Private networks whose pictures may be fetched, as comma-separated CIDRs.",
+        description="Private networks whose images may be fetched, as comma-separated CIDRs.",
     )
     max_in_flight: int = Field(
         default=64,
         ge=1,
         le=10_000,
-        description="Pictures in the gateway at once, 10 MiB each at most; more get 429.",
+        description="Images in the gateway at once, 10 MiB each at most; more get 429.",
     )
     body_timeout_s: float = Field(
         default=30.0,
@@ -118,7 +118,7 @@ class GatewaySettings(ProcessSettings):
         default=256,
         ge=16,
         le=65_536,
-        description="Memory for uploads that arrive, and as much again for pictures of jobs that "
+        description="Memory for uploads that arrive, and as much again for images of jobs that "
         "wait, in MiB; more get 429.",
     )
     max_jobs: int = Field(

@@ -57,7 +57,7 @@ class TimedOut(ClientError):
 
 
 class UnexpectedAnswer(ClientError):
-    """What came is no answer of imagemesh, or of a version that this client does not know."""
+    """The answer is not one of imagemesh, or of a version that this client does not know."""
 
 
 class InvalidInput(ClientError):

@@ -27,7 +27,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How it went with one input."""
+    """Outcome of one input: an answer or an error."""
 
     name: str
     result: Found | ClientError

@@ -1,4 +1,4 @@
-"""What the commands of a caller can be told in the environment."""
+"""Settings of a caller's commands, from the environment."""
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict

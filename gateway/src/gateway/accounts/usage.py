@@ -1,4 +1,4 @@
-"""What accounts did, counted by day (UTC) and endpoint."""
+"""Usage of accounts, counted by day (UTC) and endpoint."""
 
 import asyncio
 from collections import Counter

@@ -1,4 +1,4 @@
-"""What the stores know as messages of the admin service."""
+"""Keys, accounts and usage as messages of the admin service."""
 
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from imagemesh.admin.v1 import admin_service_pb2 as pb
 
 
 def key(known: ApiKey) -> pb.Key:
-    """Return what is known about a key."""
+    """Return the message of a key."""
     return pb.Key(
         id=known.id,
         account=known.account,
@@ -24,7 +24,7 @@ def key(known: ApiKey) -> pb.Key:
 
 
 def account(known: Account) -> pb.Account:
-    """Return what is known about an account."""
+    """Return the message of an account."""
     return pb.Account(
         name=known.name,
         balance=known.balance,
@@ -34,7 +34,7 @@ def account(known: Account) -> pb.Account:
 
 
 def usage(report: Usage) -> pb.GetUsageResponse:
-    """Return what an account has and did."""
+    """Return the message of an account's usage."""
     return pb.GetUsageResponse(
         balance=report.balance,
         held=report.held,

@@ -1,4 +1,4 @@
-"""How the gateway's commands read their arguments and print what they found."""
+"""Arguments and output of the gateway's commands."""
 
 import argparse
 import asyncio

@@ -29,13 +29,13 @@ class JobGone(Exception):
 
 @dataclass(frozen=True, slots=True)
 class JobLimits:
-    """How many jobs there may be in this gateway, and how much of them.
+    """Limits on the jobs of this gateway.
 
     Attributes:
         running: at once.
         waiting: queued or running, of all accounts.
         waiting_per_account: queued or running, of one account.
-        held_bytes: pictures that queued and running jobs hold in memory, together.
+        held_bytes: images that queued and running jobs hold in memory, together.
     """
 
     running: int
@@ -45,12 +45,12 @@ class JobLimits:
 
 
 class RunningJob:
-    """What the work of a job may tell.
+    """A job that runs, as its work sees it.
 
     Attributes:
         id: of the job.
-        is_ending: true from when it keeps what it ends with; it is not to be stopped any more, else
-            there could be an answer that is not paid.
+        is_ending: true from when its answer is kept; it is not stopped any more, else there could
+            be an answer that is not paid.
     """
 
     def __init__(self, job: str, store: JobStore) -> None:
@@ -109,7 +109,7 @@ class JobOrder:
         account: who asks.
         request_id: of the request.
         total: how many items it has.
-        held_bytes: size of the pictures that it holds in memory until it ends.
+        held_bytes: size of the images that it holds in memory until it ends.
         webhook: where it is sent when it has ended.
         work: does it.
     """

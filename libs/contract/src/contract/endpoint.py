@@ -1,4 +1,4 @@
-"""What every endpoint has: its description, and the bases of its requests and answers."""
+"""Endpoints: their description, and the bases of their requests and answers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

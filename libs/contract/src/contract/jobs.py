@@ -41,14 +41,14 @@ class BatchAnswer(Struct, frozen=True):
 
 
 class Progress(Struct, frozen=True):
-    """How many of a job's requests are answered; a job that is no batch has one."""
+    """Number of a job's requests that are answered; a job that is no batch has one request."""
 
     done: int
     total: int
 
 
 class WebhookState(Struct, frozen=True):
-    """Whether the webhook was told: "pending", "delivered" or "failed"."""
+    """State of the webhook's delivery: "pending", "delivered" or "failed"."""
 
     status: str
     attempts: int
