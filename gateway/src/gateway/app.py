@@ -54,10 +54,14 @@ _LOOKUPS: Final[Mapping[str, Mapping[str, LookUp]]] = {
 
 
 def build_app(
-    settings: GatewaySettings, *, credit: Credits | None = None, clock: Clock = utc_now
+    settings: GatewaySettings,
+    *,
+    credit: Credits | None = None,
+    clock: Clock = utc_now,
+    metrics: HttpMetrics | None = None,
 ) -> Starlette:
     """Return the application; it opens and closes what it holds with its lifespan."""
-    metrics = HttpMetrics()
+    metrics = metrics or HttpMetrics()
     traces = open_traces("gateway", settings)
     routes = [
         *(Route(endpoint.path, _post(endpoint), methods=["POST"]) for endpoint in ENDPOINTS),
