@@ -19,6 +19,8 @@ MODEL_CANCELLED = "imagemesh_model_cancelled"
 MODEL_LOSSES = "imagemesh_model_losses"
 HTTP_SECONDS = "imagemesh_http_seconds"
 HTTP_IN_FLIGHT = "imagemesh_http_in_flight"
+HTTP_CONNECTIONS = "imagemesh_http_connections"
+HTTP_CONNECTIONS_REFUSED = "imagemesh_http_connections_refused"
 
 # What is done for one request, as spans within its own.
 SPAN_DECODE = "decode picture"
@@ -174,6 +176,8 @@ class HttpMetrics:
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     http_seconds: Histogram = field(init=False)
     http_in_flight: Gauge = field(init=False)
+    connections: Gauge = field(init=False)
+    connections_refused: Counter = field(init=False)
 
     def __post_init__(self) -> None:
         """Register the metrics."""
@@ -187,5 +191,16 @@ class HttpMetrics:
         in_flight = Gauge(
             HTTP_IN_FLIGHT, "HTTP requests that are being answered now.", registry=self.registry
         )
+        connections = Gauge(
+            HTTP_CONNECTIONS, "HTTP connections of callers that are open.", registry=self.registry
+        )
+        refused = Counter(
+            HTTP_CONNECTIONS_REFUSED,
+            "HTTP connections refused, by the limit that was reached: of all or of one address.",
+            ["limit"],
+            registry=self.registry,
+        )
         object.__setattr__(self, "http_seconds", seconds)
         object.__setattr__(self, "http_in_flight", in_flight)
+        object.__setattr__(self, "connections", connections)
+        object.__setattr__(self, "connections_refused", refused)
