@@ -27,7 +27,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from gateway.database.migrations import FIRST, HEAD
 from gateway.problems import Problem
 
-_MOST_WAIT_S = 5  # for another process that writes, and for a connection to a server
+# For another process that writes, for a connection to a server, and for one of the pool.
+_MOST_WAIT_S = 5
 _MOST_STATEMENT_S = 30  # far above any statement of the gateway
 _ASK_AGAIN_S = 0.02  # the switch to WAL takes a few milliseconds
 
@@ -101,9 +102,14 @@ def upsert(connection: AsyncConnection, table: Table) -> sqlite.Insert | postgre
 def _options(url: str) -> dict[str, Any]:  # Any: options of create_async_engine
     """Return the options of an engine: few connections, for more only wait for each other."""
     if not url.startswith("postgresql"):
-        return {"pool_size": 2, "max_overflow": 0}
+        return {"pool_size": 2, "max_overflow": 0, "pool_timeout": _MOST_WAIT_S}
     times = {"timeout": _MOST_WAIT_S, "command_timeout": _MOST_STATEMENT_S}
-    return {"pool_size": 5, "max_overflow": 0, "connect_args": times}
+    return {
+        "pool_size": 5,
+        "max_overflow": 0,
+        "pool_timeout": _MOST_WAIT_S,
+        "connect_args": times,
+    }
 
 
 async def _prepare(engine: AsyncEngine) -> None:
