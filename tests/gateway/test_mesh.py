@@ -29,8 +29,10 @@ async def test_sweep_that_fails_is_logged_and_the_gateway_goes_on(
 
     with capture_logs() as lines:
         async with running(settings, clock=clock) as gateway, asyncio.timeout(ENOUGH_S):
-            while not [line for line in lines if line["event"] == "sweep failed"]:
+            while not [line for line in lines if line["event"] == "periodic task failed"]:
                 await gateway.send("GET", "/healthz")
             reply = await gateway.look("classify")
+            ready = await gateway.send("GET", "/readyz")
 
     assert reply.status == 200
+    assert (ready.status, ready.json["failing"]) == (200, ["results"])

@@ -16,7 +16,7 @@ from starlette.routing import Route
 from gateway.accounts.credits import Credits
 from gateway.admin.service import serving_admin
 from gateway.authz.port import serving_authz
-from gateway.database.clock import Clock, utc_now
+from gateway.database.clock import Clock
 from gateway.database.engine import DatabaseUnavailable
 from gateway.edge import HttpEdge, render_http_exception, render_problem
 from gateway.hosting.hosted import DOCUMENTS_PATH, EXAMPLES_PATH, RESULTS_PATH
@@ -31,13 +31,14 @@ from gateway.openapi.lookups import (
     WEBHOOKS_PATH,
 )
 from gateway.pages import page_routes
+from gateway.periodic import PeriodicTasks
 from gateway.problems import Problem
 from gateway.requests.endpoints import ENDPOINTS, Endpoint
 from gateway.requests.handling import BATCH_PATH, Gate
 from gateway.requests.lookups import Lookups
 from gateway.settings import GatewaySettings
 from gateway.tracing import HttpSpans
-from servicekit.telemetry import HttpMetrics
+from servicekit.telemetry import HttpMetrics, PeriodicMetrics
 from servicekit.tracing.opening import Traces, open_traces
 
 Answer = Callable[[Request], Awaitable[Response]]
@@ -57,11 +58,12 @@ def build_app(
     settings: GatewaySettings,
     *,
     credit: Credits | None = None,
-    clock: Clock = utc_now,
+    clock: Clock | None = None,
     metrics: HttpMetrics | None = None,
 ) -> Starlette:
     """Return the application; it opens and closes what it holds with its lifespan."""
     metrics = metrics or HttpMetrics()
+    tasks = PeriodicTasks(PeriodicMetrics(metrics.registry))
     traces = open_traces("gateway", settings)
     routes = [
         *(Route(endpoint.path, _post(endpoint), methods=["POST"]) for endpoint in ENDPOINTS),
@@ -84,7 +86,7 @@ def build_app(
     async def lifespan(_: Starlette) -> AsyncIterator[Mapping[str, Any]]:  # Any: Starlette's state
         try:
             async with (
-                open_mesh(settings, credit=credit, clock=clock, traces=traces) as mesh,
+                open_mesh(settings, credit=credit, clock=clock, traces=traces, tasks=tasks) as mesh,
                 serving_admin(mesh),
                 serving_authz(mesh),
             ):
@@ -166,7 +168,8 @@ async def _readyz(request: Request) -> Response:
         return _json({"status": "no database", "services": services}, status=503)
     if "SERVING" not in services.values():
         return _json({"status": "no service", "services": services}, status=503)
-    return _json({"status": "ok", "services": services})
+    failing = {"failing": mesh.tasks.failing} if mesh.tasks.failing else {}
+    return _json({"status": "ok", "services": services, **failing})
 
 
 def _metrics_page(metrics: HttpMetrics) -> Answer:

@@ -1,13 +1,10 @@
 """What the gateway holds while it runs: keys, results, credits, the fetcher and the services."""
 
-import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
-from obstore.exceptions import BaseError as ObstoreError
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.accounts.accounts import AccountStore
@@ -18,25 +15,22 @@ from gateway.accounts.ledger import Ledger
 from gateway.accounts.rates import RateLimits, parse_rates
 from gateway.accounts.usage import UsageBook
 from gateway.backends import Backends, open_backends
-from gateway.database.clock import Clock, utc_now
+from gateway.database.clock import Clock, DatabaseClock
 from gateway.database.engine import open_database
 from gateway.fetching.fetcher import FetchLimits, ImageFetcher
 from gateway.hosting.hosted import HostedPictures
 from gateway.hosting.results import ResultStore, open_store
-from gateway.housekeeping import doing
 from gateway.jobs.runner import JobLimits, JobRunner, running_jobs
 from gateway.jobs.store import JobStore
 from gateway.jobs.webhooks import Webhooks, sending
+from gateway.periodic import PeriodicTasks
 from gateway.settings import GatewaySettings
-from servicekit.logs import get_logger
 from servicekit.tracing.opening import Traces
 
 _SWEEP_EVERY_S = 3600.0  # an expired picture is refused at once; its bytes go within the hour
 
 _CHORES_EVERY_S = 60.0  # expired holds come back, and counts are written, within a minute
 _SPARE_S = 60.0  # a hold outlives the longest request by this time
-
-_log = get_logger("gateway")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +50,7 @@ class Mesh:
     backends: Backends
     jobs: JobRunner
     webhooks: Webhooks
+    tasks: PeriodicTasks
 
 
 @asynccontextmanager
@@ -63,13 +58,19 @@ async def open_mesh(
     settings: GatewaySettings,
     *,
     credit: Credits | None = None,
-    clock: Clock = utc_now,
+    clock: Clock | None = None,
     traces: Traces,
+    tasks: PeriodicTasks,
 ) -> AsyncIterator[Mesh]:
     """Open all that the gateway needs and close it again; the services need not be up."""
     async with AsyncExitStack() as stack:
         engine = await open_database(settings.database_url)
         stack.push_async_callback(engine.dispose)
+        if clock is None:
+            clock = DatabaseClock(engine)
+            await clock.synchronize()
+            sync = {"clock": clock.synchronize}
+            await stack.enter_async_context(tasks.repeating(sync, every_s=_CHORES_EVERY_S))
         results = ResultStore(
             engine,
             open_store(settings.results_url, folder=settings.results_dir),
@@ -81,8 +82,9 @@ async def open_mesh(
         stack.push_async_callback(fetcher.close)
         opening = open_backends(settings, interceptors=traces.channel)
         backends = await stack.enter_async_context(opening)
-        await stack.enter_async_context(_sweeping(results))
-        books = await stack.enter_async_context(_books(engine, settings, clock))
+        sweep = {"results": results.sweep}
+        await stack.enter_async_context(tasks.repeating(sweep, every_s=_SWEEP_EVERY_S))
+        books = await stack.enter_async_context(_books(engine, settings, clock, tasks))
         rates = RateLimits(
             per_key=parse_rates(settings.rate_limit),
             per_account=parse_rates(settings.account_rate_limit),
@@ -90,7 +92,7 @@ async def open_mesh(
         )
         stack.push_async_callback(rates.close)
         # Opened last: jobs are stopped while all that they use is there.
-        webhooks, jobs = await stack.enter_async_context(_jobs(engine, settings, clock))
+        webhooks, jobs = await stack.enter_async_context(_jobs(engine, settings, clock, tasks))
         yield Mesh(
             settings=settings,
             accounts=AccountStore(engine, clock=clock),
@@ -105,6 +107,7 @@ async def open_mesh(
             backends=backends,
             jobs=jobs,
             webhooks=webhooks,
+            tasks=tasks,
         )
 
 
@@ -118,7 +121,7 @@ class _Books:
 
 @asynccontextmanager
 async def _books(
-    engine: AsyncEngine, settings: GatewaySettings, clock: Clock
+    engine: AsyncEngine, settings: GatewaySettings, clock: Clock, tasks: PeriodicTasks
 ) -> AsyncIterator[_Books]:
     """Open what is kept of accounts, and keep it in order until the end."""
     longest = timedelta(seconds=settings.request_timeout_s + _SPARE_S)
@@ -132,13 +135,13 @@ async def _books(
         "uses of keys": keys.write_uses,
         "idempotent answers": idempotent.sweep,
     }
-    async with doing(chores, every_s=_CHORES_EVERY_S):
+    async with tasks.repeating(chores, every_s=_CHORES_EVERY_S, at_the_end=True):
         yield _Books(keys, idempotent, usage, ledger)
 
 
 @asynccontextmanager
 async def _jobs(
-    engine: AsyncEngine, settings: GatewaySettings, clock: Clock
+    engine: AsyncEngine, settings: GatewaySettings, clock: Clock, tasks: PeriodicTasks
 ) -> AsyncIterator[tuple[Webhooks, JobRunner]]:
     store = JobStore(engine, lifetime=timedelta(hours=settings.job_hours), clock=clock)
     limits = JobLimits(
@@ -153,27 +156,5 @@ async def _jobs(
         allow=settings.webhook_allow,
         retry_s=settings.webhook_retry_s,
     )
-    async with sending(webhooks), running_jobs(store, webhooks, limits) as jobs:
+    async with sending(webhooks, tasks), running_jobs(store, webhooks, limits, tasks) as jobs:
         yield webhooks, jobs
-
-
-@asynccontextmanager
-async def _sweeping(results: ResultStore) -> AsyncIterator[None]:
-    task = asyncio.create_task(_sweep_for_ever(results))
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-
-
-async def _sweep_for_ever(results: ResultStore) -> None:
-    while True:
-        try:
-            count = await results.sweep()
-        except (SQLAlchemyError, OSError, ObstoreError):
-            _log.exception("sweep failed")
-        else:
-            _log.info("swept", expired=count)
-        await asyncio.sleep(_SWEEP_EVERY_S)
