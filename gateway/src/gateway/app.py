@@ -13,23 +13,29 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway.accounts.credits import Credits
-from gateway.database.clock import Clock, utc_now
+from gateway.database.clock import Clock
 from gateway.edge import HttpEdge, render_http_exception, render_problem
 from gateway.openapi.document import openapi_document
 from gateway.pages import page_routes
+from gateway.periodic import PeriodicTasks
 from gateway.problems import Problem
 from gateway.settings import GatewaySettings
 from gateway.tracing import HttpSpans
 from gateway.wiring import open_routes
-from servicekit.telemetry import HttpMetrics
+from servicekit.telemetry import HttpMetrics, PeriodicMetrics
 from servicekit.tracing.opening import open_traces
 
 
 def build_app(
-    settings: GatewaySettings, *, credit: Credits | None = None, clock: Clock = utc_now
+    settings: GatewaySettings,
+    *,
+    credit: Credits | None = None,
+    clock: Clock | None = None,
+    metrics: HttpMetrics | None = None,
 ) -> Starlette:
     """Return the application; it opens and closes its resources with its lifespan."""
-    metrics = HttpMetrics()
+    metrics = metrics or HttpMetrics()
+    tasks = PeriodicTasks(PeriodicMetrics(metrics.registry))
     traces = open_traces("gateway", settings)
     document = msgspec.json.encode(openapi_document(off=settings.endpoints_off))
 
@@ -42,7 +48,9 @@ def build_app(
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         try:
-            async with open_routes(settings, credit=credit, clock=clock, traces=traces) as routes:
+            async with open_routes(
+                settings, credit=credit, clock=clock, traces=traces, tasks=tasks
+            ) as routes:
                 app.router.routes.extend(routes)
                 yield
         finally:

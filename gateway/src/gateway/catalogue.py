@@ -75,6 +75,12 @@ CATALOGUE: Final = (
         "Send the image itself; or whoever runs the mesh allows the network.",
     ),
     Fault(
+        "malformed_request",
+        (400,),
+        "The request is not valid HTTP/1.1.",
+        "Let an HTTP client make it.",
+    ),
+    Fault(
         "invalid_idempotency_key",
         (400,),
         "The Idempotency-Key is not 1 to 255 visible ASCII characters, or this gateway keeps "
@@ -148,6 +154,12 @@ CATALOGUE: Final = (
         "Send it faster, or smaller.",
     ),
     Fault(
+        "headers_timeout",
+        (408,),
+        "The headers did not arrive in time.",
+        "Send them faster.",
+    ),
+    Fault(
         "request_in_progress",
         (409,),
         "A request with the same Idempotency-Key is still running.",
@@ -193,8 +205,15 @@ CATALOGUE: Final = (
     Fault(
         "overloaded",
         (429, 503),
-        "As much is waiting as may wait; 503 where it is the look-up of host names.",
+        "As much is waiting as may wait; 503 where it is the look-up of host names, or where too "
+        "many connections are open.",
         "Wait as long as Retry-After says, longer each time.",
+    ),
+    Fault(
+        "headers_too_large",
+        (431,),
+        "The first line and the headers are over 64 KiB, or there are over 100 headers.",
+        "Send fewer or shorter headers.",
     ),
     Fault(
         "internal",

@@ -102,6 +102,19 @@ class GatewaySettings(ProcessSettings):
         default=(),
         description="Private networks whose images may be fetched, as comma-separated CIDRs.",
     )
+    max_connections: int = Field(
+        default=2048,
+        ge=1,
+        le=1_000_000,
+        description="HTTP connections that are open at once; more get 503. Fewer where the "
+        "process may not open so many descriptors (ulimit -n).",
+    )
+    max_connections_per_address: int = Field(
+        default=512,
+        ge=1,
+        le=1_000_000,
+        description="Of these, those of one address. A reverse proxy is one address.",
+    )
     max_in_flight: int = Field(
         default=64,
         ge=1,

@@ -31,22 +31,21 @@ from gateway.admin.service import serving_admin
 from gateway.authz.decisions import Authorizer
 from gateway.authz.port import serving_authz
 from gateway.backends import Backends, open_backends
-from gateway.database.clock import Clock
+from gateway.database.clock import Clock, DatabaseClock
 from gateway.database.engine import open_database
 from gateway.endpoint_table import HANDLERS
 from gateway.fetching.fetcher import FetchLimits, ImageFetcher
 from gateway.hosting.hosted import DOCUMENTS_PATH, EXAMPLES_PATH, RESULTS_PATH, HostedPictures
 from gateway.hosting.results import ResultStore, open_store
-from gateway.housekeeping import repeating
 from gateway.jobs.runner import JobLimits, JobRunner, running_jobs
 from gateway.jobs.store import JobStore
 from gateway.jobs.webhooks import Webhooks, sending
+from gateway.periodic import PeriodicTasks
 from gateway.requests.content import Content, Health
 from gateway.requests.lookups import Lookups
 from gateway.requests.orders import OrderReader
 from gateway.requests.pipeline import Pipeline
 from gateway.settings import GatewaySettings
-from servicekit.logs import get_logger
 from servicekit.tracing.opening import Traces
 
 _SWEEP_EVERY_S: Final = 3600.0  # an expired file is refused at once; its bytes go within the hour
@@ -54,8 +53,6 @@ _UPKEEP_EVERY_S: Final = 60.0  # expired holds come back, and counts are written
 _SPARE_S: Final = 60.0  # a hold outlives the longest request by this time
 
 Answer = Callable[[Request], Awaitable[Response]]
-
-_log = get_logger("gateway")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +86,12 @@ class _Jobs:
 
 @asynccontextmanager
 async def open_routes(
-    settings: GatewaySettings, *, credit: Credits | None, clock: Clock, traces: Traces
+    settings: GatewaySettings,
+    *,
+    credit: Credits | None,
+    clock: Clock | None,
+    traces: Traces,
+    tasks: PeriodicTasks,
 ) -> AsyncIterator[list[BaseRoute]]:
     """Open all that the gateway needs, yield the routes that use it, and close it again.
 
@@ -98,12 +100,17 @@ async def open_routes(
     async with AsyncExitStack() as stack:
         engine = await open_database(settings.database_url)
         stack.push_async_callback(engine.dispose)
-        files = await stack.enter_async_context(_files(engine, settings, clock))
+        if clock is None:
+            clock = DatabaseClock(engine)
+            await clock.synchronize()
+            sync = {"clock": clock.synchronize}
+            await stack.enter_async_context(tasks.repeating(sync, every_s=_UPKEEP_EVERY_S))
+        files = await stack.enter_async_context(_files(engine, settings, clock, tasks))
         opening = open_backends(settings, interceptors=traces.channel)
         backends = await stack.enter_async_context(opening)
-        books = await stack.enter_async_context(_accounts(engine, settings, clock))
+        books = await stack.enter_async_context(_accounts(engine, settings, clock, tasks))
         # Opened last of all that jobs use, so that it is closed first.
-        jobs = await stack.enter_async_context(_jobs(engine, settings, clock))
+        jobs = await stack.enter_async_context(_jobs(engine, settings, clock, tasks))
         admin = serving_admin(settings, keys=books.keys, accounts=books.accounts, usage=books.usage)
         await stack.enter_async_context(admin)
         authorizer = Authorizer(
@@ -113,7 +120,9 @@ async def open_routes(
         yield [
             *_post_routes(_pipeline(settings, files, backends, books, jobs, credit)),
             *_lookup_routes(_lookups(settings, files, backends, books, jobs)),
-            *_content_routes(Content(files.results, files.hosted), Health(backends, books.keys)),
+            *_content_routes(
+                Content(files.results, files.hosted), Health(backends, books.keys, tasks)
+            ),
         ]
 
 
@@ -202,7 +211,7 @@ def _by_method(answers: Mapping[str, Answer]) -> Answer:
 
 @asynccontextmanager
 async def _files(
-    engine: AsyncEngine, settings: GatewaySettings, clock: Clock
+    engine: AsyncEngine, settings: GatewaySettings, clock: Clock, tasks: PeriodicTasks
 ) -> AsyncIterator[_Files]:
     store = open_store(settings.results_url, folder=settings.results_dir)
     lifetime = timedelta(days=settings.result_days)
@@ -211,11 +220,8 @@ async def _files(
         FetchLimits(total_s=settings.fetch_timeout_s), allow=settings.fetch_allow
     )
 
-    async def sweep() -> None:
-        _log.info("expired results deleted", count=await results.sweep())
-
     try:
-        async with repeating({"results": sweep}, every_s=_SWEEP_EVERY_S):
+        async with tasks.repeating({"results": results.sweep}, every_s=_SWEEP_EVERY_S):
             yield _Files(results, HostedPictures(results), fetcher)
     finally:
         await fetcher.close()
@@ -223,7 +229,7 @@ async def _files(
 
 @asynccontextmanager
 async def _accounts(
-    engine: AsyncEngine, settings: GatewaySettings, clock: Clock
+    engine: AsyncEngine, settings: GatewaySettings, clock: Clock, tasks: PeriodicTasks
 ) -> AsyncIterator[_Accounts]:
     """Open the stores of accounts, and keep them in order until the end."""
     longest = timedelta(seconds=settings.request_timeout_s + _SPARE_S)
@@ -243,7 +249,7 @@ async def _accounts(
         "idempotent answers": idempotent.sweep,
     }
     try:
-        async with repeating(upkeep, every_s=_UPKEEP_EVERY_S, at_the_end=True):
+        async with tasks.repeating(upkeep, every_s=_UPKEEP_EVERY_S, at_the_end=True):
             accounts = AccountStore(engine, clock=clock)
             yield _Accounts(keys, rates, idempotent, usage, ledger, accounts)
     finally:
@@ -252,7 +258,7 @@ async def _accounts(
 
 @asynccontextmanager
 async def _jobs(
-    engine: AsyncEngine, settings: GatewaySettings, clock: Clock
+    engine: AsyncEngine, settings: GatewaySettings, clock: Clock, tasks: PeriodicTasks
 ) -> AsyncIterator[_Jobs]:
     store = JobStore(engine, lifetime=timedelta(hours=settings.job_hours), clock=clock)
     limits = JobLimits(
@@ -267,5 +273,5 @@ async def _jobs(
         allow=settings.webhook_allow,
         retry_s=settings.webhook_retry_s,
     )
-    async with sending(webhooks), running_jobs(store, webhooks, limits) as jobs:
+    async with sending(webhooks, tasks), running_jobs(store, webhooks, limits, tasks) as jobs:
         yield _Jobs(jobs, webhooks)

@@ -15,6 +15,7 @@ from gateway.jobs.answers import lost
 from gateway.jobs.outcomes import KeptItem, Outcome, answered, broken, refused
 from gateway.jobs.store import FAILED, SUCCEEDED, JobRecord, JobStore
 from gateway.jobs.webhooks import Webhooks
+from gateway.periodic import PeriodicTasks
 from gateway.problems import Problem
 from servicekit.logs import get_logger
 
@@ -253,23 +254,12 @@ def _too_many(what: str) -> Problem:
 
 @asynccontextmanager
 async def running_jobs(
-    store: JobStore, webhooks: Webhooks, limits: JobLimits
+    store: JobStore, webhooks: Webhooks, limits: JobLimits, tasks: PeriodicTasks
 ) -> AsyncIterator[JobRunner]:
     """Yield a runner that beats, and stop its jobs at the end."""
     runner = JobRunner(store, webhooks, limits)
-    beating = asyncio.create_task(_beat_for_ever(runner))
     try:
-        yield runner
+        async with tasks.repeating({"heartbeats of jobs": runner.beat}, every_s=BEAT_EVERY_S):
+            yield runner
     finally:
-        beating.cancel()
-        await asyncio.gather(beating, return_exceptions=True)
         await runner.close()
-
-
-async def _beat_for_ever(runner: JobRunner) -> None:
-    while True:
-        try:
-            await runner.beat()
-        except DatabaseUnavailable:
-            _log.warning("no beat: the database is away")
-        await asyncio.sleep(BEAT_EVERY_S)

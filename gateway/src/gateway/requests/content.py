@@ -9,6 +9,7 @@ from gateway.backends import Backends
 from gateway.database.engine import DatabaseUnavailable
 from gateway.hosting.hosted import HostedPictures
 from gateway.hosting.results import ResultStore
+from gateway.periodic import PeriodicTasks
 from gateway.problems import Problem
 
 
@@ -42,9 +43,10 @@ class Content:
 class Health:
     """Answers probes of the gateway."""
 
-    def __init__(self, backends: Backends, keys: KeyStore) -> None:
+    def __init__(self, backends: Backends, keys: KeyStore, tasks: PeriodicTasks) -> None:
         self._backends = backends
         self._keys = keys
+        self._tasks = tasks
 
     async def live(self, _: Request) -> Response:
         """Answer GET /healthz: the process runs."""
@@ -62,7 +64,9 @@ class Health:
             return _json({"status": "no database", "services": services}, status=503)
         if "SERVING" not in services.values():
             return _json({"status": "no service", "services": services}, status=503)
-        return _json({"status": "ok", "services": services})
+        troubles = {"failing": self._tasks.failing}
+        found = {name: trouble for name, trouble in troubles.items() if trouble}
+        return _json({"status": "ok", "services": services, **found})
 
 
 def _json(value: object, *, status: int = 200) -> Response:

@@ -113,7 +113,7 @@ function showLabels({ result, details }, picture, { drawing, words }) {
 function showNudity({ result, details }, picture, { words }) {
   words.append(
     paragraph(result.isNude ? "Nudity was found." : "No nudity was found."),
-    table(`Score; nude from ${details.threshold}`, [["nudity", result.confidence]]),
+    table(`Score; nude from ${details.threshold}`, [["score", result.confidence]]),
   );
 }
 
