@@ -15,7 +15,6 @@ from gateway.input.inputs import Input, input_of
 from gateway.input.parsing import Json, parse_values
 from gateway.jobs.outcomes import Outcome
 from gateway.problems import Problem
-from gateway.requests.slots import Slots
 
 AnswerItem: TypeAlias = Callable[[int], Awaitable[Outcome]]
 Note: TypeAlias = Callable[[int], Awaitable[None]]
@@ -66,7 +65,7 @@ def _parse_item(values: Json) -> Item | Problem:
 
 
 async def answer_items(
-    count: int, answer: AnswerItem, slots: Slots, *, note: Note
+    count: int, answer: AnswerItem, slots: asyncio.Semaphore, *, note: Note
 ) -> list[Outcome]:
     """Return the outcomes of a batch's items, in their order.
 
@@ -89,7 +88,13 @@ class _WorkerPool:
     """Workers of one batch: the first holds the caller's slot, the others one each."""
 
     def __init__(
-        self, count: int, answer: AnswerItem, slots: Slots, *, group: asyncio.TaskGroup, note: Note
+        self,
+        count: int,
+        answer: AnswerItem,
+        slots: asyncio.Semaphore,
+        *,
+        group: asyncio.TaskGroup,
+        note: Note,
     ) -> None:
         self.waiting = deque(range(count))
         self._answer = answer
@@ -113,7 +118,7 @@ class _WorkerPool:
         return [self._outcomes[number] for number in sorted(self._outcomes)]
 
     async def _start_workers(self) -> None:
-        while self.waiting and not self._slots.are_all_taken:
+        while self.waiting and not self._slots.locked():
             await self._slots.acquire()
             worker = self._group.create_task(self.work(self.waiting.popleft()))
             # Not in the task: one that is cancelled before it begins runs no line of its own.

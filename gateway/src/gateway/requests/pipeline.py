@@ -5,7 +5,9 @@ is fetched, its price charged, the service called, the file that it made stored,
 made. An item of a batch and a job go through the same steps.
 """
 
+import asyncio
 from base64 import b64encode
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import partial
 from time import monotonic
@@ -39,7 +41,6 @@ from gateway.problems import Problem
 from gateway.requests.batch import Item, answer_items, parse_batch
 from gateway.requests.disconnects import cancelled_on_disconnect
 from gateway.requests.orders import Order, OrderReader
-from gateway.requests.slots import Slots
 from gateway.responses import json_response
 from gateway.settings import GatewaySettings
 from servicekit.logs import get_logger
@@ -125,7 +126,7 @@ class Pipeline:
         self._credit = credit
         self._backends = backends
         self._results = results
-        self._slots = Slots(settings.max_in_flight)
+        self._slots = asyncio.Semaphore(settings.max_in_flight)
         memory = UploadMemory(settings.upload_memory_mib * 2**20)
         self._bodies = BodyReader(memory, timeout_s=settings.body_timeout_s)
 
@@ -175,7 +176,9 @@ class Pipeline:
 
     async def _reply(self, request: Request, order: Order) -> Response:
         """Answer now or with a job, and a repeated request as it was answered before."""
-        work = partial(self._submit if order.is_async else self._answer_now, order)
+        work: Callable[[Keep], Awaitable[Response]] = partial(self._submit, order)
+        if not order.is_async:
+            work = lambda keep: self._answer(order, _WholeAnswer(keep))  # noqa: E731 - one level
         async with cancelled_on_disconnect(request):
             if order.idempotency_key is None:
                 return await work(keep_nothing)
@@ -208,12 +211,13 @@ class Pipeline:
             raise
         return response
 
-    async def _answer_now(self, order: Order, keep: Keep) -> Response:
-        return await self._answer(order, _WholeAnswer(keep))
-
     async def _answer(self, order: Order, recorder: Recorder) -> Response:
-        """Answer an order in a slot; a job waits for one."""
-        async with self._slots.hold(waits=order.is_async):
+        """Answer an order when fewer than the limit are being answered; only a job waits."""
+        if self._slots.locked() and not order.is_async:
+            limit = self._settings.max_in_flight
+            message = f"{limit} requests are being answered already; try again later"
+            raise Problem(429, "overloaded", message)
+        async with self._slots:
             if not order.is_batch:
                 return await self._work(order, 0, order.request_id, recorder.keep)
             outcomes = await answer_items(
@@ -251,7 +255,13 @@ class Pipeline:
         handler, request = item.handler, item.given.request
         lifetime = self._lifetime(request)
         context = CallContext(request_id, order.key.account, self._deadline_s(order))
-        image = item.given.image or await self._fetch(request, context, base_url=order.base_url)
+        image = item.given.image or await self._own(request, order.base_url)
+        if image is None:
+            image = await self._fetcher.fetch(
+                request.url,
+                timeout_s=context.deadline_s - monotonic(),
+                or_pdf=handler.endpoint.takes_documents,
+            )
         async with self._credit.charge(context.account, endpoint=handler.endpoint.path):
             result = await handler.ask(self._backends, request, image.content, context)
             file = handler.file(result)
@@ -265,18 +275,18 @@ class Pipeline:
             await keep(response)
             return response
 
-    async def _fetch(self, request: Any, context: CallContext, *, base_url: str) -> EncodedImage:
-        """Return the image that the request names; Any: requests of any endpoint."""
+    async def _own(self, request: Any, base_url: str) -> EncodedImage | None:
+        """Return an image of the gateway's own, None for one to fetch; Any: of any endpoint."""
         url = getattr(request, "url", UNSET)
         if url is UNSET:
             return _NO_IMAGE
-        or_pdf = isinstance(request, DocumentRequest)
-        image = await self._hosted.read(url, base_url=base_url)
-        if image is None:
-            left_s = context.deadline_s - monotonic()
-            return await self._fetcher.fetch(url, timeout_s=left_s, or_pdf=or_pdf)
-        check_image_size(len(image.content))  # a PDF that was written here can be larger
-        require_picture(image.content, subject="the URL leads to", or_pdf=or_pdf)
+        image = (
+            await self._hosted.read(url, base_url=base_url) if url.startswith(base_url) else None
+        )
+        if image is not None:
+            check_image_size(len(image.content))  # a PDF that was written here can be larger
+            or_pdf = isinstance(request, DocumentRequest)
+            require_picture(image.content, subject="the URL leads to", or_pdf=or_pdf)
         return image
 
     async def _store(
