@@ -14,6 +14,8 @@ RESULTS_PATH: Final = "/content/colorized"
 DOCUMENTS_PATH: Final = "/content/documents"
 EXAMPLES_PATH: Final = "/content/examples"
 
+ENDPOINT_OF_FOLDER: Final = {RESULTS_PATH: "colorize", DOCUMENTS_PATH: "ocr"}
+
 
 class HostedPictures:
     """Reads hosted pictures by URL; the examples stay in memory, a few 100 KB."""
