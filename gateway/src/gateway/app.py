@@ -164,12 +164,13 @@ async def _readyz(request: Request) -> Response:
     services = await mesh.backends.health()
     try:
         await mesh.keys.ping()
-    except DatabaseUnavailable:
-        return _json({"status": "no database", "services": services}, status=503)
+    except DatabaseUnavailable as error:
+        return _json({"status": error.state, "services": services}, status=503)
     if "SERVING" not in services.values():
         return _json({"status": "no service", "services": services}, status=503)
-    failing = {"failing": mesh.tasks.failing} if mesh.tasks.failing else {}
-    return _json({"status": "ok", "services": services, **failing})
+    troubles = {"failing": mesh.tasks.failing, "full": mesh.storage.full()}
+    found = {name: trouble for name, trouble in troubles.items() if trouble}
+    return _json({"status": "ok", "services": services, **found})
 
 
 def _metrics_page(metrics: HttpMetrics) -> Answer:

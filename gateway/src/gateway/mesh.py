@@ -13,6 +13,7 @@ from gateway.accounts.idempotency import IdempotentAnswers
 from gateway.accounts.keys import KeyStore
 from gateway.accounts.ledger import Ledger
 from gateway.accounts.rates import RateLimits, parse_rates
+from gateway.accounts.storage import Storage, StorageLimits, kept_folders
 from gateway.accounts.usage import UsageBook
 from gateway.backends import Backends, open_backends
 from gateway.database.clock import Clock, DatabaseClock
@@ -51,6 +52,7 @@ class Mesh:
     jobs: JobRunner
     webhooks: Webhooks
     tasks: PeriodicTasks
+    storage: Storage
 
 
 @asynccontextmanager
@@ -71,11 +73,13 @@ async def open_mesh(
             await clock.synchronize()
             sync = {"clock": clock.synchronize}
             await stack.enter_async_context(tasks.repeating(sync, every_s=_CHORES_EVERY_S))
+        storage = _storage(settings)
         results = ResultStore(
             engine,
             open_store(settings.results_url, folder=settings.results_dir),
             lifetime=timedelta(days=settings.result_days),
             clock=clock,
+            storage=storage,
         )
         limits = FetchLimits(total_s=settings.fetch_timeout_s)
         fetcher = ImageFetcher(limits, allow=settings.fetch_allow)
@@ -84,7 +88,7 @@ async def open_mesh(
         backends = await stack.enter_async_context(opening)
         sweep = {"results": results.sweep}
         await stack.enter_async_context(tasks.repeating(sweep, every_s=_SWEEP_EVERY_S))
-        books = await stack.enter_async_context(_books(engine, settings, clock, tasks))
+        books = await stack.enter_async_context(_books(engine, settings, clock, tasks, storage))
         rates = RateLimits(
             per_key=parse_rates(settings.rate_limit),
             per_account=parse_rates(settings.account_rate_limit),
@@ -92,7 +96,9 @@ async def open_mesh(
         )
         stack.push_async_callback(rates.close)
         # Opened last: jobs are stopped while all that they use is there.
-        webhooks, jobs = await stack.enter_async_context(_jobs(engine, settings, clock, tasks))
+        webhooks, jobs = await stack.enter_async_context(
+            _jobs(engine, settings, clock, tasks, storage)
+        )
         yield Mesh(
             settings=settings,
             accounts=AccountStore(engine, clock=clock),
@@ -108,7 +114,22 @@ async def open_mesh(
             jobs=jobs,
             webhooks=webhooks,
             tasks=tasks,
+            storage=storage,
         )
+
+
+def _storage(settings: GatewaySettings) -> Storage:
+    folders = kept_folders(
+        database_url=settings.database_url,
+        results=None if settings.results_url else settings.results_dir,
+    )
+    return Storage(
+        StorageLimits(
+            account_bytes=settings.account_storage_mib * 2**20,
+            free_bytes=settings.min_free_mib * 2**20,
+            folders=folders,
+        )
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,13 +142,17 @@ class _Books:
 
 @asynccontextmanager
 async def _books(
-    engine: AsyncEngine, settings: GatewaySettings, clock: Clock, tasks: PeriodicTasks
+    engine: AsyncEngine,
+    settings: GatewaySettings,
+    clock: Clock,
+    tasks: PeriodicTasks,
+    storage: Storage,
 ) -> AsyncIterator[_Books]:
     """Open what is kept of accounts, and keep it in order until the end."""
     longest = timedelta(seconds=settings.request_timeout_s + _SPARE_S)
     usage = UsageBook(engine, clock=clock)
     keys = KeyStore(engine, clock=clock, cache_for=timedelta(seconds=settings.key_cache_s))
-    idempotent = IdempotentAnswers(engine, claim_for=longest, clock=clock)
+    idempotent = IdempotentAnswers(engine, claim_for=longest, clock=clock, storage=storage)
     ledger = Ledger(engine, usage, prices=settings.prices, hold_for=longest, clock=clock)
     chores = {
         "holds": ledger.sweep,
@@ -141,9 +166,15 @@ async def _books(
 
 @asynccontextmanager
 async def _jobs(
-    engine: AsyncEngine, settings: GatewaySettings, clock: Clock, tasks: PeriodicTasks
+    engine: AsyncEngine,
+    settings: GatewaySettings,
+    clock: Clock,
+    tasks: PeriodicTasks,
+    storage: Storage,
 ) -> AsyncIterator[tuple[Webhooks, JobRunner]]:
-    store = JobStore(engine, lifetime=timedelta(hours=settings.job_hours), clock=clock)
+    store = JobStore(
+        engine, lifetime=timedelta(hours=settings.job_hours), clock=clock, storage=storage
+    )
     limits = JobLimits(
         running=settings.max_running_jobs,
         waiting=settings.max_jobs,

@@ -10,7 +10,8 @@ from msgspec import UnsetType
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from gateway.accounts.idempotency import Keep, fingerprint_of
+from gateway.accounts.idempotency import Keep, fingerprint_of, order_of
+from gateway.accounts.keys import ApiKey
 from gateway.accounts.scopes import endpoint_name
 from gateway.input.bodies import BodyReader, UploadMemory
 from gateway.input.inputs import Input, read_input, read_object
@@ -62,11 +63,12 @@ class Gate:
             later=lambda: self._order(
                 caller,
                 [given],
+                endpoints=[endpoint_name(endpoint.path)],
                 webhook=webhook,
                 work=lambda job: self._workshop.answer_late(endpoint, task, job),
             ),
             fingerprint=self._fingerprint(
-                request, lambda: msgspec.json.encode(given.request), task.image
+                request, caller.key, lambda: msgspec.json.encode(given.request), task.image
             ),
         )
 
@@ -78,27 +80,40 @@ class Gate:
         """
         deadline_s = self._workshop.deadline_s()
         caller = await self._caller(request)
-        batch, fingerprint = await self._read_batch(request)
+        batch, fingerprint = await self._read_batch(request, caller.key)
         webhook = self._webhook(request, batch)
         return await self._once(
             request,
             caller,
-            now=partial(self._workshop.answer_batch, caller, batch, deadline_s),
+            now=partial(
+                self._workshop.answer_batch,
+                caller,
+                batch,
+                deadline_s,
+                order=order_of(
+                    caller.key.account, request.headers.get("idempotency-key"), fingerprint
+                ),
+            ),
             later=lambda: self._order(
                 caller,
                 [item.given for item in batch.items if isinstance(item, Item)],
                 total=len(batch.items),
+                endpoints=[
+                    endpoint_name(item.endpoint.path)
+                    for item in batch.items
+                    if isinstance(item, Item)
+                ],
                 webhook=webhook,
                 work=lambda job: self._workshop.answer_batch_late(caller, batch, job),
             ),
             fingerprint=fingerprint,
         )
 
-    async def _read_batch(self, request: Request) -> tuple[Batch, str]:
+    async def _read_batch(self, request: Request, key: ApiKey) -> tuple[Batch, str]:
         # The fields hold the text of every picture: they must not outlive this.
         values = await read_object(self._bodies, request)
         batch = parse_batch(values, self._endpoints)
-        return batch, self._fingerprint(request, lambda: msgspec.json.encode(values))
+        return batch, self._fingerprint(request, key, lambda: msgspec.json.encode(values))
 
     async def _caller(self, request: Request, *, scope: str | None = None) -> Caller:
         key = await admit(self._mesh, request, scope=scope)
@@ -131,6 +146,7 @@ class Gate:
         inputs: Sequence[Input[Any]],  # Any: requests of any endpoint
         *,
         total: int = 1,
+        endpoints: Sequence[str],
         webhook: str | None,
         work: Callable[[RunningJob], Awaitable[object]],
     ) -> JobOrder:
@@ -141,6 +157,7 @@ class Gate:
             held_bytes=sum(len(given.image.content) for given in inputs if given.image),
             webhook=webhook,
             work=work,
+            endpoints=endpoints,
         )
 
     async def _once(
@@ -162,7 +179,7 @@ class Gate:
         return await _while_connected(request, answer)
 
     def _fingerprint(
-        self, request: Request, fields: Callable[[], bytes], image: bytes = b""
+        self, request: Request, key: ApiKey, fields: Callable[[], bytes], image: bytes = b""
     ) -> str:
         """Return what an Idempotency-Key stands for; empty without one, for it takes time."""
         if "idempotency-key" not in request.headers:
@@ -171,7 +188,7 @@ class Gate:
             message = "this gateway keeps nothing, so it knows no request again; leave the key out"
             raise Problem(400, "invalid_idempotency_key", message)
         path = f"{request.url.path}{' later' if self._is_async(request) else ''}"
-        return fingerprint_of(path, fields(), image)
+        return fingerprint_of(path, fields(), image, scopes=key.scopes)
 
     async def _defer(self, order: JobOrder, keep: Keep) -> Response:
         record = await self._mesh.jobs.submit(order)

@@ -4,6 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway import contract, job_contract
+from gateway.accounts.scopes import USAGE_SCOPE, WEBHOOKS_SCOPE
 from gateway.jobs.answers import job_answer
 from gateway.mesh import Mesh
 from gateway.problems import Problem
@@ -44,13 +45,15 @@ class Lookups:
 
     async def usage(self, request: Request) -> Response:
         """Answer GET /api/v1/usage."""
-        key = await admit(self._mesh, request)
+        key = await admit(self._mesh, request, scope=USAGE_SCOPE)
         return json_response(contract.UsageAnswer(await self._mesh.usage.report(key.account)))
 
     async def job(self, request: Request) -> Response:
         """Answer GET /api/v1/jobs/{id}."""
         key = await admit(self._mesh, request)
-        record = await self._mesh.jobs.find(request.path_params["id"], account=key.account)
+        record = await self._mesh.jobs.find(
+            request.path_params["id"], account=key.account, scopes=key.scopes
+        )
         if record is None:
             raise _no_job()
         return json_response(job_answer(record), headers=_NOT_STORED)
@@ -58,20 +61,24 @@ class Lookups:
     async def cancel_job(self, request: Request) -> Response:
         """Answer DELETE /api/v1/jobs/{id}."""
         key = await admit(self._mesh, request)
-        if not await self._mesh.jobs.cancel(request.path_params["id"], account=key.account):
+        if not await self._mesh.jobs.cancel(
+            request.path_params["id"], account=key.account, scopes=key.scopes
+        ):
             raise _no_job()
         return Response(status_code=_NO_CONTENT)
 
     async def delete_result(self, request: Request) -> Response:
         """Answer DELETE /api/v1/results/{name}."""
         key = await admit(self._mesh, request)
-        if not await self._mesh.results.delete(request.path_params["name"], account=key.account):
+        if not await self._mesh.results.delete(
+            request.path_params["name"], account=key.account, scopes=key.scopes
+        ):
             raise Problem(404, "not_found", "there is no such result, or it has expired")
         return Response(status_code=_NO_CONTENT)
 
     async def webhook_secret(self, request: Request) -> Response:
         """Answer GET /api/v1/webhook-secret."""
-        key = await admit(self._mesh, request)
+        key = await admit(self._mesh, request, scope=WEBHOOKS_SCOPE)
         secret = self._mesh.webhooks.secret_of(key.account)
         return json_response(
             job_contract.WebhookSecretAnswer(job_contract.WebhookSecret(secret)),

@@ -11,6 +11,7 @@ import grpc
 from msgspec import Struct
 
 from gateway.backends import call, stream
+from gateway.hosting.hosted import ENDPOINT_OF_FOLDER
 from gateway.mesh import Mesh
 from gateway.problems import Problem
 
@@ -103,6 +104,7 @@ async def host(
         account=task.account,
         media_type=media_type,
         original_name=task.image_name,
+        endpoint=ENDPOINT_OF_FOLDER[folder],
         lifetime=lifetime,
     )
     return f"{task.base_url}{folder}/{name}"

@@ -86,10 +86,19 @@ class Workshop:
             await self._work(endpoint, replace(task, deadline_s=self.deadline_s()), job.keep)
 
     async def answer_batch(
-        self, caller: Caller, batch: Batch, deadline_s: float, keep: Keep
+        self,
+        caller: Caller,
+        batch: Batch,
+        deadline_s: float,
+        keep: Keep,
+        *,
+        order: str | None = None,
     ) -> Response:
-        """Answer a batch now, or not at all where no place is free."""
-        works = self._works(caller, batch, lambda: deadline_s, keep=_keep_no_item)
+        """Answer a batch now, or not at all where no place is free.
+
+        Each item is charged once for all batches of the same `order`.
+        """
+        works = self._works(caller, batch, lambda: deadline_s, keep=_keep_no_item, order=order)
         async with self._places.one_now():
             outcomes = await run_batch(works, self._places, note=_note_nothing)
         response = _batch_response(outcomes)
@@ -104,10 +113,24 @@ class Workshop:
         await job.keep(_batch_response(outcomes))
 
     def _works(
-        self, caller: Caller, batch: Batch, deadline_s: Callable[[], float], *, keep: KeepItem
+        self,
+        caller: Caller,
+        batch: Batch,
+        deadline_s: Callable[[], float],
+        *,
+        keep: KeepItem,
+        order: str | None = None,
     ) -> list["partial[Any]"]:  # Any: a coroutine
         return [
-            partial(self._item, caller, item, number=number, deadline_s=deadline_s, keep=keep)
+            partial(
+                self._item,
+                caller,
+                item,
+                number=number,
+                deadline_s=deadline_s,
+                keep=keep,
+                order=order,
+            )
             for number, item in enumerate(batch.items)
         ]
 
@@ -119,6 +142,7 @@ class Workshop:
         number: int,
         deadline_s: Callable[[], float],
         keep: KeepItem,
+        order: str | None,
     ) -> Outcome:
         """Answer one request of a batch; whatever happens, it happens to this one alone."""
         request_id = f"{caller.request_id}-{number}"
@@ -130,16 +154,19 @@ class Workshop:
                 await self._mesh.rates.check(caller.key)
             one = replace(caller, request_id=request_id)
             task = one.task(item.given, deadline_s=deadline_s())
-            return answered(await self._work(item.endpoint, task, partial(keep, number)))
+            once = None if order is None else f"{order}:{number}"
+            return answered(await self._work(item.endpoint, task, partial(keep, number), item=once))
         except Problem as problem:
             return refused(problem, request_id=request_id)
         except Exception:  # noqa: BLE001 - the edge of an item, as that of a request
             _log.exception("item failed")
             return broken(request_id=request_id)
 
-    async def _work(self, endpoint: Endpoint, task: Task[Any], keep: Keep) -> Response:
+    async def _work(
+        self, endpoint: Endpoint, task: Task[Any], keep: Keep, *, item: str | None = None
+    ) -> Response:
         fetched = await self._fetch(task)
-        async with self._mesh.credits.charge(task.account, endpoint=endpoint.path):
+        async with self._mesh.credits.charge(task.account, endpoint=endpoint.path, item=item):
             answer = await endpoint.run(self._mesh, fetched)
             response = json_response(_public(task.request, answer))
             # Before it is paid: who repeats the request after a crash must not pay twice.
