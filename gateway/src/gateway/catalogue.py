@@ -269,6 +269,12 @@ CATALOGUE: Final = (
         "The answer was not ready in time.",
         "Try again, with a smaller image, or later with Prefer: respond-async.",
     ),
+    Fault(
+        "storage_full",
+        (507,),
+        "The account keeps as many results and answers as it may, or the disk is full.",
+        "Delete results (DELETE /api/v1/results/{name}), or wait until some expire.",
+    ),
 )
 
 

@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
@@ -11,6 +11,8 @@ from gateway.accounts.rates import MEMORY, parse_rates
 from gateway.accounts.scopes import check_names
 from gateway.fetching.addresses import Network, parse_networks
 from servicekit.settings import ProcessSettings
+
+PRIVATE: Final = 0o077  # umask: the database and the results are for nobody else to read
 
 _MIN_SECRET_CHARACTERS = 32  # 128 bits, written in hex
 
@@ -81,6 +83,20 @@ class GatewaySettings(ProcessSettings):
     )
     result_days: float = Field(
         default=30, gt=0, le=3650, description="How long a coloured image is hosted, in days."
+    )
+    account_storage_mib: int = Field(
+        default=1024,
+        ge=1,
+        le=2**30,
+        description="What one account may keep: results, and answers of jobs and by "
+        "Idempotency-Key, in MiB; more gets 507.",
+    )
+    min_free_mib: int = Field(
+        default=256,
+        ge=0,
+        le=2**30,
+        description="Free space of the disks of the database and of the results, in MiB; with "
+        "less nothing more is kept, which gets 507, and /readyz tells.",
     )
     colorize_address: str = Field(
         default="127.0.0.1:50051", description="host:port of the colorize service."

@@ -26,6 +26,7 @@ from gateway.accounts.idempotency import IdempotentAnswers
 from gateway.accounts.keys import KeyStore
 from gateway.accounts.ledger import Ledger
 from gateway.accounts.rates import RateLimits, parse_rates
+from gateway.accounts.storage import Storage, StorageLimits, kept_folders
 from gateway.accounts.usage import UsageBook
 from gateway.admin.service import serving_admin
 from gateway.authz.decisions import Authorizer
@@ -68,6 +69,15 @@ class _Accounts:
 
 
 @dataclass(frozen=True, slots=True)
+class _Upkeep:
+    """Clock, periodic tasks and storage limits of every store."""
+
+    clock: Clock
+    tasks: PeriodicTasks
+    storage: Storage
+
+
+@dataclass(frozen=True, slots=True)
 class _Files:
     """Stores of files, and the way to those of others."""
 
@@ -105,12 +115,13 @@ async def open_routes(
             await clock.synchronize()
             sync = {"clock": clock.synchronize}
             await stack.enter_async_context(tasks.repeating(sync, every_s=_UPKEEP_EVERY_S))
-        files = await stack.enter_async_context(_files(engine, settings, clock, tasks))
+        kept = _Upkeep(clock, tasks, _storage(settings))
+        files = await stack.enter_async_context(_files(engine, settings, kept))
         opening = open_backends(settings, interceptors=traces.channel)
         backends = await stack.enter_async_context(opening)
-        books = await stack.enter_async_context(_accounts(engine, settings, clock, tasks))
+        books = await stack.enter_async_context(_accounts(engine, settings, kept))
         # Opened last of all that jobs use, so that it is closed first.
-        jobs = await stack.enter_async_context(_jobs(engine, settings, clock, tasks))
+        jobs = await stack.enter_async_context(_jobs(engine, settings, kept))
         admin = serving_admin(settings, keys=books.keys, accounts=books.accounts, usage=books.usage)
         await stack.enter_async_context(admin)
         authorizer = Authorizer(
@@ -121,7 +132,8 @@ async def open_routes(
             *_post_routes(_pipeline(settings, files, backends, books, jobs, credit)),
             *_lookup_routes(_lookups(settings, files, backends, books, jobs)),
             *_content_routes(
-                Content(files.results, files.hosted), Health(backends, books.keys, tasks)
+                Content(files.results, files.hosted),
+                Health(backends, books.keys, tasks, kept.storage),
             ),
         ]
 
@@ -164,6 +176,20 @@ def _lookups(
         jobs=jobs.runner,
         results=files.results,
         webhooks=jobs.webhooks,
+    )
+
+
+def _storage(settings: GatewaySettings) -> Storage:
+    folders = kept_folders(
+        database_url=settings.database_url,
+        results=None if settings.results_url else settings.results_dir,
+    )
+    return Storage(
+        StorageLimits(
+            account_bytes=settings.account_storage_mib * 2**20,
+            free_bytes=settings.min_free_mib * 2**20,
+            folders=folders,
+        )
     )
 
 
@@ -211,17 +237,17 @@ def _by_method(answers: Mapping[str, Answer]) -> Answer:
 
 @asynccontextmanager
 async def _files(
-    engine: AsyncEngine, settings: GatewaySettings, clock: Clock, tasks: PeriodicTasks
+    engine: AsyncEngine, settings: GatewaySettings, kept: _Upkeep
 ) -> AsyncIterator[_Files]:
     store = open_store(settings.results_url, folder=settings.results_dir)
     lifetime = timedelta(days=settings.result_days)
-    results = ResultStore(engine, store, lifetime=lifetime, clock=clock)
+    results = ResultStore(engine, store, lifetime=lifetime, clock=kept.clock, storage=kept.storage)
     fetcher = ImageFetcher(
         FetchLimits(total_s=settings.fetch_timeout_s), allow=settings.fetch_allow
     )
 
     try:
-        async with tasks.repeating({"results": results.sweep}, every_s=_SWEEP_EVERY_S):
+        async with kept.tasks.repeating({"results": results.sweep}, every_s=_SWEEP_EVERY_S):
             yield _Files(results, HostedPictures(results), fetcher)
     finally:
         await fetcher.close()
@@ -229,14 +255,16 @@ async def _files(
 
 @asynccontextmanager
 async def _accounts(
-    engine: AsyncEngine, settings: GatewaySettings, clock: Clock, tasks: PeriodicTasks
+    engine: AsyncEngine, settings: GatewaySettings, kept: _Upkeep
 ) -> AsyncIterator[_Accounts]:
     """Open the stores of accounts, and keep them in order until the end."""
     longest = timedelta(seconds=settings.request_timeout_s + _SPARE_S)
-    usage = UsageBook(engine, clock=clock)
-    keys = KeyStore(engine, clock=clock, cache_for=timedelta(seconds=settings.key_cache_s))
-    idempotent = IdempotentAnswers(engine, claim_for=longest, clock=clock)
-    ledger = Ledger(engine, usage, prices=settings.prices, hold_for=longest, clock=clock)
+    usage = UsageBook(engine, clock=kept.clock)
+    keys = KeyStore(engine, clock=kept.clock, cache_for=timedelta(seconds=settings.key_cache_s))
+    idempotent = IdempotentAnswers(
+        engine, claim_for=longest, clock=kept.clock, storage=kept.storage
+    )
+    ledger = Ledger(engine, usage, prices=settings.prices, hold_for=longest, clock=kept.clock)
     rates = RateLimits(
         per_key=parse_rates(settings.rate_limit),
         per_account=parse_rates(settings.account_rate_limit),
@@ -249,8 +277,8 @@ async def _accounts(
         "idempotent answers": idempotent.sweep,
     }
     try:
-        async with tasks.repeating(upkeep, every_s=_UPKEEP_EVERY_S, at_the_end=True):
-            accounts = AccountStore(engine, clock=clock)
+        async with kept.tasks.repeating(upkeep, every_s=_UPKEEP_EVERY_S, at_the_end=True):
+            accounts = AccountStore(engine, clock=kept.clock)
             yield _Accounts(keys, rates, idempotent, usage, ledger, accounts)
     finally:
         await rates.close()
@@ -258,9 +286,11 @@ async def _accounts(
 
 @asynccontextmanager
 async def _jobs(
-    engine: AsyncEngine, settings: GatewaySettings, clock: Clock, tasks: PeriodicTasks
+    engine: AsyncEngine, settings: GatewaySettings, kept: _Upkeep
 ) -> AsyncIterator[_Jobs]:
-    store = JobStore(engine, lifetime=timedelta(hours=settings.job_hours), clock=clock)
+    store = JobStore(
+        engine, lifetime=timedelta(hours=settings.job_hours), clock=kept.clock, storage=kept.storage
+    )
     limits = JobLimits(
         running=settings.max_running_jobs,
         waiting=settings.max_jobs,
@@ -273,5 +303,8 @@ async def _jobs(
         allow=settings.webhook_allow,
         retry_s=settings.webhook_retry_s,
     )
-    async with sending(webhooks, tasks), running_jobs(store, webhooks, limits, tasks) as jobs:
+    async with (
+        sending(webhooks, kept.tasks),
+        running_jobs(store, webhooks, limits, kept.tasks) as jobs,
+    ):
         yield _Jobs(jobs, webhooks)

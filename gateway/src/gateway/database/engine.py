@@ -42,6 +42,17 @@ _MIGRATION_LOCK = 0x696D6167656D6573
 # Faults of a statement; everything else that a driver raises is a fault of the database.
 _BUGS = (DataError, IntegrityError, ProgrammingError)
 
+# What SQLite and PostgreSQL say, in parts of their messages.
+_AWAY = "no database"
+_STATES = {
+    "is full": "database full",
+    "No space left": "database full",
+    "readonly": "database read-only",
+    "read-only": "database read-only",
+    "malformed": "database corrupt",
+    "not a database": "database corrupt",
+}
+
 _log = get_logger("database")
 
 
@@ -55,6 +66,11 @@ class DatabaseUnavailable(Problem):
     def __init__(self, reason: str) -> None:
         super().__init__(503, "unavailable", "the gateway's database is away; try again later")
         self.reason = reason
+
+    @property
+    def state(self) -> str:
+        """The database's state for operators, without addresses and paths."""
+        return next((state for word, state in _STATES.items() if word in self.reason), _AWAY)
 
 
 async def open_database(url: str) -> AsyncEngine:
@@ -96,6 +112,16 @@ def _faults() -> Iterator[None]:
     except (DBAPIError, NoConnectionFree, PostgresError, OSError) as error:
         # Not the text of the error itself: it holds the statement.
         raise DatabaseUnavailable(str(getattr(error, "orig", error))) from error
+
+
+async def check_writable(engine: AsyncEngine) -> None:
+    """Write a row as it is: a database that can only be read answers no paid request.
+
+    Raises:
+        DatabaseUnavailable: it cannot be written; `state` says why.
+    """
+    async with transaction(engine) as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = version_num"))
 
 
 def upsert(connection: AsyncConnection, table: Table) -> sqlite.Insert | postgresql.Insert:
@@ -203,4 +229,6 @@ def _tune_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
     # A writer waits instead of failing.
     cursor.execute(f"PRAGMA busy_timeout={_MOST_WAIT_S * 1000}")
     cursor.execute("PRAGMA synchronous=NORMAL")
+    # What was deleted must not be found in the file.
+    cursor.execute("PRAGMA secure_delete=ON")
     cursor.close()

@@ -113,6 +113,7 @@ class JobOrder:
         held_bytes: size of the images that it holds in memory until it ends.
         webhook: where it is sent when it has ended.
         work: does it.
+        endpoints: names of those that it asks.
     """
 
     account: str
@@ -121,6 +122,7 @@ class JobOrder:
     held_bytes: int
     webhook: str | None
     work: Work
+    endpoints: Collection[str] = ()
 
 
 class JobRunner:
@@ -155,6 +157,7 @@ class JobRunner:
                 request_id=order.request_id,
                 total=order.total,
                 webhook=order.webhook,
+                endpoints=order.endpoints,
             )
             held = stack.pop_all()
         job = RunningJob(record.id, self._store)
@@ -163,15 +166,21 @@ class JobRunner:
         task.add_done_callback(lambda _: self._forget(record.id, held))
         return record
 
-    async def find(self, job: str, *, account: str) -> JobRecord | None:
-        """Return that job of the account, None where it has none of that id."""
-        return await self._store.find(job, account=account)
+    async def find(
+        self, job: str, *, account: str, scopes: Collection[str] | None = None
+    ) -> JobRecord | None:
+        """Return that job of the account, None where a key with these scopes may not see it."""
+        return await self._store.find(job, account=account, scopes=scopes)
 
-    async def cancel(self, job: str, *, account: str) -> bool:
-        """End and forget that job; return False where the account has none of that id.
+    async def cancel(
+        self, job: str, *, account: str, scopes: Collection[str] | None = None
+    ) -> bool:
+        """End and forget that job; return False where a key with these scopes may not see it.
 
         Another gateway that runs it stops at its next beat.
         """
+        if scopes is not None and not await self.find(job, account=account, scopes=scopes):
+            return False
         if not await self._store.remove(job, account=account):
             return False
         await self._stop([job])

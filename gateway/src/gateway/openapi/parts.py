@@ -28,6 +28,7 @@ ERRORS: Final = {
     502: "The URL could not be fetched.",
     503: "The service, its model, the language's data or a store of the gateway is away.",
     504: "The URL or the service took too long.",
+    507: "The account keeps as much as it may, or the disk is full.",
 }
 
 Json = dict[str, Any]  # Any: a JSON document

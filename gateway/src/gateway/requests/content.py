@@ -5,6 +5,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from gateway.accounts.keys import KeyStore
+from gateway.accounts.storage import Storage
 from gateway.backends import Backends
 from gateway.database.engine import DatabaseUnavailable
 from gateway.hosting.hosted import HostedPictures
@@ -43,10 +44,13 @@ class Content:
 class Health:
     """Answers probes of the gateway."""
 
-    def __init__(self, backends: Backends, keys: KeyStore, tasks: PeriodicTasks) -> None:
+    def __init__(
+        self, backends: Backends, keys: KeyStore, tasks: PeriodicTasks, storage: Storage
+    ) -> None:
         self._backends = backends
         self._keys = keys
         self._tasks = tasks
+        self._storage = storage
 
     async def live(self, _: Request) -> Response:
         """Answer GET /healthz: the process runs."""
@@ -60,11 +64,11 @@ class Health:
         services = await self._backends.health()
         try:
             await self._keys.ping()
-        except DatabaseUnavailable:
-            return _json({"status": "no database", "services": services}, status=503)
+        except DatabaseUnavailable as error:
+            return _json({"status": error.state, "services": services}, status=503)
         if "SERVING" not in services.values():
             return _json({"status": "no service", "services": services}, status=503)
-        troubles = {"failing": self._tasks.failing}
+        troubles = {"failing": self._tasks.failing, "full": self._storage.full()}
         found = {name: trouble for name, trouble in troubles.items() if trouble}
         return _json({"status": "ok", "services": services, **found})
 

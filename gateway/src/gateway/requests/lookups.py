@@ -9,6 +9,7 @@ from contract.jobs import WebhookSecret, WebhookSecretAnswer
 from contract.lookups import UsageAnswer
 from gateway.accounts.keys import ApiKey, KeyStore
 from gateway.accounts.rates import RateLimits
+from gateway.accounts.scopes import USAGE_SCOPE, WEBHOOKS_SCOPE
 from gateway.accounts.usage import UsageBook
 from gateway.backends import Backends, CallContext
 from gateway.hosting.results import ResultStore
@@ -77,13 +78,15 @@ class Lookups:
 
     async def usage(self, request: Request) -> Response:
         """Answer GET /api/v1/usage."""
-        key = await self._authenticate(request)
+        key = await self._authenticate(request, scope=USAGE_SCOPE)
         return json_response(UsageAnswer(await self._usage.report(key.account)))
 
     async def job(self, request: Request) -> Response:
         """Answer GET /api/v1/jobs/{id}."""
         key = await self._authenticate(request)
-        record = await self._jobs.find(request.path_params["id"], account=key.account)
+        record = await self._jobs.find(
+            request.path_params["id"], account=key.account, scopes=key.scopes
+        )
         if record is None:
             raise _missing("job")
         return json_response(job_answer(record), headers=_NOT_STORED)
@@ -91,26 +94,32 @@ class Lookups:
     async def cancel_job(self, request: Request) -> Response:
         """Answer DELETE /api/v1/jobs/{id}."""
         key = await self._authenticate(request)
-        if not await self._jobs.cancel(request.path_params["id"], account=key.account):
+        if not await self._jobs.cancel(
+            request.path_params["id"], account=key.account, scopes=key.scopes
+        ):
             raise _missing("job")
         return Response(status_code=_NO_CONTENT)
 
     async def delete_result(self, request: Request) -> Response:
         """Answer DELETE /api/v1/results/{name}."""
         key = await self._authenticate(request)
-        if not await self._results.delete(request.path_params["name"], account=key.account):
+        if not await self._results.delete(
+            request.path_params["name"], account=key.account, scopes=key.scopes
+        ):
             raise _missing("result")
         return Response(status_code=_NO_CONTENT)
 
     async def webhook_secret(self, request: Request) -> Response:
         """Answer GET /api/v1/webhook-secret."""
-        key = await self._authenticate(request)
+        key = await self._authenticate(request, scope=WEBHOOKS_SCOPE)
         secret = WebhookSecret(self._webhooks.secret_of(key.account))
         return json_response(WebhookSecretAnswer(secret), headers=_NOT_STORED)
 
-    async def _authenticate(self, request: Request) -> ApiKey:
+    async def _authenticate(self, request: Request, *, scope: str | None = None) -> ApiKey:
         """Return the key of a request, which counts for its rate limits."""
         key = await self._keys.check(request.headers.get("x-api-key"))
+        if scope is not None:
+            key.check_scope(scope)
         # The edge puts these on the answer, whatever it will be.
         request.state.answer_headers = await self._rates.check(key)
         return key

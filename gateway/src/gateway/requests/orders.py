@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UnsetType
 from starlette.requests import Request
 
-from gateway.accounts.idempotency import fingerprint_of
+from gateway.accounts.idempotency import fingerprint_of, order_of
 from gateway.accounts.keys import ApiKey
 from gateway.jobs.webhooks import Webhooks
 from gateway.problems import Problem
@@ -42,6 +42,20 @@ class Order:
     idempotency_key: str | None
     fingerprint: str
     deadline_s: float
+
+    def endpoints(self) -> list[str]:
+        """Return the names of the endpoints that the order asks."""
+        return [item.handler.endpoint.name for item in self.items if isinstance(item, Item)]
+
+    def charged_once(self, number: int) -> str | None:
+        """Return what names an item in this order and its repetitions; None where each is charged.
+
+        A job is not repeated, and a single answer is kept whole by its Idempotency-Key.
+        """
+        if not self.is_batch or self.is_async:
+            return None
+        order = order_of(self.key.account, self.idempotency_key, self.fingerprint)
+        return None if order is None else f"{order}:{number}"
 
     def held_bytes(self) -> int:
         """Return the size of the images that the order holds in memory."""
@@ -89,7 +103,9 @@ class OrderReader:
             is_async=is_async,
             webhook=self._check_webhook(webhook, is_async=is_async),
             idempotency_key=request.headers.get("idempotency-key"),
-            fingerprint=self._fingerprint(request, fields, items, is_async=is_async),
+            fingerprint=self._fingerprint(
+                request, key, fields, [] if is_batch else items, is_async=is_async
+            ),
             deadline_s=deadline_s,
         )
 
@@ -116,6 +132,7 @@ class OrderReader:
     def _fingerprint(
         self,
         request: Request,
+        key: ApiKey,
         fields: object,
         items: Sequence[Item | Problem],
         *,
@@ -133,7 +150,7 @@ class OrderReader:
             for item in items
             if isinstance(item, Item) and item.given.image
         ]
-        return fingerprint_of(path, msgspec.json.encode(fields), *images)
+        return fingerprint_of(path, msgspec.json.encode(fields), *images, scopes=key.scopes)
 
 
 def _base_url(request: Request) -> str:

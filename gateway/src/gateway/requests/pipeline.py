@@ -199,6 +199,7 @@ class Pipeline:
                 held_bytes=order.held_bytes(),
                 webhook=order.webhook,
                 work=partial(self._answer, order),
+                endpoints=order.endpoints(),
             )
         )
         answer = job_answer(record)
@@ -253,7 +254,7 @@ class Pipeline:
         if isinstance(item, Problem):
             raise item
         handler, request = item.handler, item.given.request
-        lifetime = self._lifetime(request)
+        self._lifetime(request)  # checked before anything is fetched or charged
         context = CallContext(request_id, order.key.account, self._deadline_s(order))
         image = item.given.image or await self._own(request, order.base_url)
         if image is None:
@@ -262,10 +263,12 @@ class Pipeline:
                 timeout_s=context.deadline_s - monotonic(),
                 or_pdf=handler.endpoint.takes_documents,
             )
-        async with self._credit.charge(context.account, endpoint=handler.endpoint.path):
+        async with self._credit.charge(
+            context.account, endpoint=handler.endpoint.path, item=order.charged_once(number)
+        ):
             result = await handler.ask(self._backends, request, image.content, context)
             file = handler.file(result)
-            path = await self._store(file, context.account, image.name, lifetime) if file else ""
+            path = await self._store(file, item, order, image.name) if file else ""
             url = order.base_url + path if path.startswith("/") else path
             answer = handler.answer(request, result, url)
             if not request.details:
@@ -289,18 +292,17 @@ class Pipeline:
             require_picture(image.content, subject="the URL leads to", or_pdf=or_pdf)
         return image
 
-    async def _store(
-        self, file: ProducedFile, account: str, image_name: str, lifetime: timedelta
-    ) -> str:
+    async def _store(self, file: ProducedFile, item: Item, order: Order, image_name: str) -> str:
         """Store a file and return its path, a data: URI in zero-retention mode."""
         if self._settings.zero_retention:
             return f"data:{file.media_type};base64,{b64encode(file.content).decode()}"
         name = await self._results.save(
             file.content,
-            account=account,
+            account=order.key.account,
             media_type=file.media_type,
             original_name=image_name,
-            lifetime=lifetime,
+            endpoint=item.handler.endpoint.name,
+            lifetime=self._lifetime(item.given.request),
         )
         return f"{file.folder}/{name}"
 
