@@ -51,7 +51,7 @@ def sniff(content: bytes) -> str | None:
     return None
 
 
-def require_picture(content: bytes, *, subject: str, or_pdf: bool = False) -> str:
+def require_image(content: bytes, *, subject: str, or_pdf: bool = False) -> str:
     """Return the media type of `content`.
 
     Args:

@@ -36,7 +36,7 @@ from gateway.database.clock import Clock, DatabaseClock
 from gateway.database.engine import open_database
 from gateway.endpoint_table import HANDLERS
 from gateway.fetching.fetcher import FetchLimits, ImageFetcher
-from gateway.hosting.hosted import DOCUMENTS_PATH, EXAMPLES_PATH, RESULTS_PATH, HostedPictures
+from gateway.hosting.hosted import DOCUMENTS_PATH, EXAMPLES_PATH, RESULTS_PATH, HostedImages
 from gateway.hosting.results import ResultStore, open_store
 from gateway.jobs.runner import JobLimits, JobRunner, running_jobs
 from gateway.jobs.store import JobStore
@@ -82,7 +82,7 @@ class _Files:
     """Stores of files, and the way to those of others."""
 
     results: ResultStore
-    hosted: HostedPictures
+    hosted: HostedImages
     fetcher: ImageFetcher
 
 
@@ -248,7 +248,7 @@ async def _files(
 
     try:
         async with kept.tasks.repeating({"results": results.sweep}, every_s=_SWEEP_EVERY_S):
-            yield _Files(results, HostedPictures(results), fetcher)
+            yield _Files(results, HostedImages(results), fetcher)
     finally:
         await fetcher.close()
 

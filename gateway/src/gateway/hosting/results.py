@@ -1,4 +1,4 @@
-"""Results, coloured pictures and PDFs, hosted under an unguessable name until they expire."""
+"""Results, coloured images and PDFs, hosted under an unguessable name until they expire."""
 
 import re
 import secrets
@@ -37,7 +37,7 @@ _NAME = re.compile(r"[0-9a-f]{32}-[A-Za-z0-9._-]{1,60}\.(jpeg|png|pdf)")
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A hosted picture or PDF.
+    """A hosted image or PDF.
 
     Attributes:
         media_type: "image/jpeg", "image/png" or "application/pdf".

@@ -13,7 +13,7 @@ from gateway.fetching.urls import clean_file_name
 from gateway.input.bodies import SMALL_BODY_BYTES, BodyReader
 from gateway.input.forms import FORM_TYPE, check_image_size, read_form
 from gateway.input.parsing import Json, decode_object, parse_form, parse_values
-from gateway.media import EncodedImage, require_picture
+from gateway.media import EncodedImage, require_image
 from gateway.problems import Problem
 from servicekit.limits import MAX_IMAGE_BYTES
 
@@ -99,7 +99,7 @@ async def _read_upload(reader: BodyReader, request: Request, endpoint: Endpoint)
 
 def _uploaded(content: bytes, *, file_name: str, endpoint: Endpoint) -> EncodedImage:
     check_image_size(len(content))
-    media_type = require_picture(
+    media_type = require_image(
         content,
         subject="the parameter 'image' holds",
         or_pdf=endpoint.takes_documents,

@@ -8,7 +8,7 @@ from gateway.accounts.keys import KeyStore
 from gateway.accounts.storage import Storage
 from gateway.backends import Backends
 from gateway.database.engine import DatabaseUnavailable
-from gateway.hosting.hosted import HostedPictures
+from gateway.hosting.hosted import HostedImages
 from gateway.hosting.results import ResultStore
 from gateway.periodic import PeriodicTasks
 from gateway.problems import Problem
@@ -17,7 +17,7 @@ from gateway.problems import Problem
 class Content:
     """Serves hosted results and the examples that ship with the gateway."""
 
-    def __init__(self, results: ResultStore, hosted: HostedPictures) -> None:
+    def __init__(self, results: ResultStore, hosted: HostedImages) -> None:
         self._results = results
         self._hosted = hosted
 

@@ -28,7 +28,7 @@ from gateway.accounts.scopes import authorize
 from gateway.backends import Backends, CallContext
 from gateway.endpoint_handler import EndpointHandler, ProducedFile
 from gateway.fetching.fetcher import ImageFetcher
-from gateway.hosting.hosted import HostedPictures
+from gateway.hosting.hosted import HostedImages
 from gateway.hosting.results import ResultStore
 from gateway.input.bodies import BodyReader, UploadMemory
 from gateway.input.forms import check_image_size
@@ -36,7 +36,7 @@ from gateway.input.inputs import read_input, read_object
 from gateway.jobs.answers import job_answer
 from gateway.jobs.outcomes import Outcome, answered, broken, refused
 from gateway.jobs.runner import JobOrder, JobRunner
-from gateway.media import EncodedImage, require_picture
+from gateway.media import EncodedImage, require_image
 from gateway.problems import Problem
 from gateway.requests.batch import Item, answer_items, parse_batch
 from gateway.requests.disconnects import cancelled_on_disconnect
@@ -110,7 +110,7 @@ class Pipeline:
         idempotent: IdempotentAnswers,
         jobs: JobRunner,
         fetcher: ImageFetcher,
-        hosted: HostedPictures,
+        hosted: HostedImages,
         credit: Credits,
         backends: Backends,
         results: ResultStore,
@@ -289,7 +289,7 @@ class Pipeline:
         if image is not None:
             check_image_size(len(image.content))  # a PDF that was written here can be larger
             or_pdf = isinstance(request, DocumentRequest)
-            require_picture(image.content, subject="the URL leads to", or_pdf=or_pdf)
+            require_image(image.content, subject="the URL leads to", or_pdf=or_pdf)
         return image
 
     async def _store(self, file: ProducedFile, item: Item, order: Order, image_name: str) -> str:
