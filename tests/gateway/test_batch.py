@@ -1,8 +1,7 @@
 """Several requests in one: each with its own fate, in order, side by side."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,10 @@ from hypothesis import strategies as st
 
 from gateway.problems import Problem
 from gateway.requests.batch import parse_batch
+from tests.gateway.alone import alone
 from tests.gateway.origin import PICTURE
 from tests.gateway.purse import Purse
-from tests.gateway.running import Gateway, Reply, create_key, gateway_settings, running
-from tests.gateway.services import serving_all
+from tests.gateway.running import Gateway, Reply, create_key
 from tests.gateway.stage import WAIT, Stage
 from tests.gateway.uploads import base64
 
@@ -25,18 +24,6 @@ FIELD = st.sampled_from(
 ENOUGH_S = 20  # far beyond what any of the waits below takes
 GOOD = {"endpoint": "nudity", "image": base64()}
 WAITING = {"endpoint": "nudity", "image": base64(PICTURE + WAIT)}
-
-
-@asynccontextmanager
-async def alone(
-    folder: Path, purse: Purse | None = None, **changes: object
-) -> AsyncIterator[tuple[Gateway, Stage]]:
-    """Run a gateway before services of its own."""
-    stage = Stage()
-    async with serving_all(stage) as addresses:
-        settings = gateway_settings(folder, **addresses, **changes)
-        async with running(settings, credit=purse) as gateway:
-            yield gateway, stage
 
 
 async def batch(gateway: Gateway, *items: object) -> Reply:
