@@ -9,7 +9,7 @@ from gateway.problems import Problem
 
 @dataclass(slots=True)
 class Purse:
-    """What is left, and who was asked to pay for what."""
+    """Coins that are left, and the charges that were asked for."""
 
     coins: int
     asked: list[tuple[str, str]] = field(default_factory=list)

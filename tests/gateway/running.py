@@ -28,7 +28,7 @@ _CLIENT_TIMEOUT = aiohttp.ClientTimeout(total=30)  # far more than any test; non
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the gateway answered."""
+    """Answer of the gateway."""
 
     status: int
     headers: "CIMultiDictProxy[str]"

@@ -1,4 +1,4 @@
-"""What the gateway says that the mesh can do."""
+"""Capabilities of the mesh, as the gateway lists them."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What an account did: counted by day and endpoint, metered or not, and told by GET usage."""
+"""Usage of an account: counted by day and endpoint, metered or not, and told by GET usage."""
 
 from datetime import date, timedelta
 from pathlib import Path

@@ -29,7 +29,7 @@ _USE_WRITTEN_EVERY = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """What is known about a key; never the key itself.
+    """Record of a key; never the key itself.
 
     Attributes:
         id: the part that names it, 8 characters.

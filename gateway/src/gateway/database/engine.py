@@ -1,4 +1,4 @@
-"""How the gateway's database is opened, brought up to date and spoken to."""
+"""The gateway's database: opening, migration and transactions."""
 
 import asyncio
 import re

@@ -46,7 +46,7 @@ _FAULTS: tuple[tuple[type[aiohttp.ClientError], str], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class FetchLimits:
-    """How much a fetch may take, and all fetches together.
+    """Limits of one fetch, and of all fetches together.
 
     Attributes:
         max_bytes: of one image.
