@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
-MEMBERS := protos libs/servicekit libs/modelkit services/colorize services/ocr services/vision gateway client
+MEMBERS := protos libs/contract libs/servicekit libs/modelkit services/colorize services/ocr services/vision gateway client
 GEN ?= protos/gen
 PROTOS = $(sort $(shell find protos/imagemesh -name '*.proto'))
 PROTOC = python -m grpc_tools.protoc -Iprotos

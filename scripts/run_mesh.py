@@ -54,6 +54,7 @@ def make_plan(environment: Mapping[str, str]) -> Plan:
     port = environment.get("PORT", "8080")
     url = f"http://127.0.0.1:{port}"
     run_dir = Path(environment.get("IMAGEMESH_RUN_DIR", ROOT / ".run")).absolute()
+    os.umask(0o077)  # keys, logs, database and results are for nobody else to read
     run_dir.mkdir(exist_ok=True)
     defaults = {
         "GATEWAY_PUBLIC_URL": url,

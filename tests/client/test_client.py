@@ -1,115 +1,103 @@
-"""Every endpoint gives the same typed answer over REST and over gRPC."""
+"""Every endpoint of the contract has a method, whose typed answer loses nothing of the JSON."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, replace
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
+from contract.endpoints.colorize import ColorizeRequest
+from contract.endpoints.ocr import Format, OcrRequest
+from contract.lookups import Language
+from contract.table import ENDPOINTS
 from imagemesh.client import Client, InvalidInput
-from imagemesh.client.answers import Answer, Language
 from imagemesh.client.images import Source
 from servicekit.limits import MAX_IMAGE_BYTES
 from tests.gateway.origin import PICTURE, listening, picture
 from tests.gateway.running import Gateway
-from tests.gateway.services import COLOURED
+from tests.gateway.services import COLOURED, WRITTEN
 from tests.gateway.uploads import form_of, upload
 
-Method = Callable[..., Awaitable[Answer[Any]]]  # Any: each endpoint has its own result
+PDF = b"%PDF-1.7 three pages"
 
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """A question to both: the endpoint, the service behind it, and what is asked of a picture."""
-
-    endpoint: str
-    service: str
-    method: Method
-    fields: dict[str, Any]  # Any: values of any field
-
-
-CASES = [
-    Case("ocr", "ocr", Client.ocr, {"lang": "deu", "min_confidence": 0.5}),
-    Case("ocr", "ocr", Client.ocr, {"min_confidence": 0.8}),
-    Case("analyzed-ocr", "ocr", Client.analyzed_ocr, {}),
-    Case("emotions", "vision", Client.emotions, {"limit": 3, "min_confidence": 0.2}),
-    Case("classify", "vision", Client.classify, {}),
-    Case("classify", "vision", Client.classify, {"limit": 7, "min_confidence": 1e-6}),
-    Case("nudity", "vision", Client.nudity, {}),
-]
-EVERY_CASE = [
-    replace(case, fields={**case.fields, "details": details})
-    for case in CASES
-    for details in (False, True)
+CASES: list[tuple[str, bytes, dict[str, Any]]] = [  # Any: values of any field
+    ("ocr", PICTURE, {"lang": "deu", "min_confidence": 0.5}),
+    ("ocr", PICTURE, {"min_confidence": 0.8, "details": True}),
+    ("ocr", PDF, {"details": True}),
+    ("ocr", PDF, {"format": "json", "pages": "1-2", "details": True}),
+    ("ocr", PDF, {"format": "alto", "lang": "deu"}),
+    ("analyzed-ocr", PICTURE, {"details": True}),
+    ("emotions", PICTURE, {"limit": 3, "min_confidence": 0.2, "details": True}),
+    ("classify", PICTURE, {"limit": 7, "min_confidence": 1e-6}),
+    ("classify", PICTURE, {"details": True}),
+    ("nudity", PICTURE, {"details": True}),
 ]
 
 
 @pytest.fixture(scope="module")
-async def rest(gateway: Gateway) -> AsyncIterator[Client]:
+async def client(gateway: Gateway) -> AsyncIterator[Client]:
     async with Client(gateway.url, key=gateway.key) as client:
         yield client
 
 
-@pytest.fixture(scope="module")
-async def services(addresses: dict[str, str]) -> AsyncIterator[dict[str, Client]]:
-    """Return a client of each service by its name."""
-    async with (
-        Client(f"grpc://{addresses['colorize_address']}") as colorize,
-        Client(f"grpc://{addresses['ocr_address']}") as ocr,
-        Client(f"grpc://{addresses['vision_address']}") as vision,
-    ):
-        yield {"colorize": colorize, "ocr": ocr, "vision": vision}
-
-
-@pytest.mark.parametrize("case", EVERY_CASE)
-async def test_rest_and_grpc_give_the_same_answer_and_lose_nothing_of_it(
-    rest: Client, services: dict[str, Client], gateway: Gateway, case: Case
+@pytest.mark.parametrize(("endpoint", "image", "fields"), CASES)
+async def test_answer_loses_nothing(
+    client: Client, gateway: Gateway, endpoint: str, image: bytes, fields: dict[str, Any]
 ) -> None:
-    texts = {name: str(value).lower() for name, value in case.fields.items()}
-    body = (await upload(gateway, case.endpoint, form_of(PICTURE, **texts))).body
+    texts = {name: str(value).lower() for name, value in fields.items()}
+    body = (await upload(gateway, endpoint, form_of(image, **texts))).body
 
-    over_rest = await case.method(rest, PICTURE, **case.fields)
-    over_grpc = await case.method(services[case.service], PICTURE, **case.fields)
+    answer = await getattr(client, endpoint.replace("-", "_"))(image, **fields)
 
-    assert over_rest == over_grpc
-    assert msgspec.json.decode(msgspec.json.encode(over_rest)) == msgspec.json.decode(body)
+    assert msgspec.json.decode(msgspec.json.encode(answer)) == msgspec.json.decode(body)
 
 
-@pytest.mark.parametrize("text", ["A text of my own.", "not english"])
-async def test_analyzed_text_is_the_same_over_both(
-    rest: Client, services: dict[str, Client], text: str
+def test_every_endpoint_of_the_table_is_a_method() -> None:
+    client = Client()
+
+    assert {endpoint.name.replace("-", "_") for endpoint in ENDPOINTS} <= set(dir(client))
+    with pytest.raises(AttributeError, match="'faces'"):
+        client.faces()
+
+
+async def test_text_is_analyzed(client: Client) -> None:
+    answer = await client.analyzed_text(text="A text of my own.", details=True)
+
+    assert answer.result.text.full_text == "A text of my own."
+    assert answer.details.language == "en"
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [({"limit": 101}, "limit"), ({"lang": "eng"}, "unknown field"), ({"details": "yes"}, "bool")],
+)
+async def test_wrong_parameter_is_told_before_anything_is_sent(
+    client: Client, fields: dict[str, Any], message: str
 ) -> None:
-    over_rest = await rest.analyzed_text(text, details=True)
-
-    assert over_rest == await services["ocr"].analyzed_text(text, details=True)
-    assert over_rest.result.text.full_text == text
+    with pytest.raises(InvalidInput, match=f"classify: .*{message}"):
+        await client.classify(PICTURE, **fields)
 
 
-async def test_coloured_picture_is_downloaded_from_either(
-    rest: Client, services: dict[str, Client]
-) -> None:
-    hosted = await rest.colorize(PICTURE, expires_in_s=60, details=True)
-    answered = await services["colorize"].colorize(PICTURE, details=True)
+async def test_hosted_files_are_downloaded(client: Client, gateway: Gateway) -> None:
+    coloured = await client.ask(ColorizeRequest(expires_in_s=60), PICTURE)
+    searchable = await client.ask(OcrRequest(format=Format.PDF), PICTURE)
 
-    assert hosted.result.colorized.startswith("http://")
-    assert answered.result.colorized.startswith("data:image/jpeg;base64,")
-    assert hosted.details == answered.details
-    assert (await rest.download(hosted)).content == COLOURED
-    assert (await services["colorize"].download(answered)).content == COLOURED
+    assert coloured.result.colorized.startswith(f"{gateway.url}/content/colorized/")
+    assert searchable.result.pdf.startswith(f"{gateway.url}/content/documents/")
+    assert (await client.download(coloured)).content == COLOURED
+    assert (await client.download(searchable)).content == WRITTEN
 
 
-async def test_languages_are_the_same_over_both(rest: Client, services: dict[str, Client]) -> None:
-    languages = await rest.languages()
+async def test_languages_are_listed(client: Client) -> None:
+    languages = await client.languages()
 
-    assert languages == await services["ocr"].languages()
     assert languages[1] == Language(
         "tir",
         "Tigrinya",
         installed=False,
         engine="tesseract",
-        packages=("tesseract-ocr-tir",),
+        packages=["tesseract-ocr-tir"],
         tag="ti",
         script="Ethi",
         route="tesseract-lines",
@@ -118,52 +106,40 @@ async def test_languages_are_the_same_over_both(rest: Client, services: dict[str
     )
 
 
-async def test_usage_counts_what_was_asked(rest: Client) -> None:
-    await rest.nudity(PICTURE)
+async def test_usage_counts_what_was_asked(client: Client) -> None:
+    await client.nudity(PICTURE)
 
-    usage = await rest.usage()
+    usage = await client.usage()
 
     assert (usage.account, usage.balance) == ("tests", None)
     assert {day.endpoint for day in usage.days} >= {"nudity"}
 
 
 @pytest.mark.parametrize("kind", [str, Path])
-async def test_picture_is_named_by_its_path(
-    rest: Client, scan: Path, kind: Callable[[Path], Source]
+async def test_image_is_named_by_its_path(
+    client: Client, scan: Path, kind: Callable[[Path], Source]
 ) -> None:
-    answer = await rest.ocr(kind(scan))
+    answer = await client.ocr(kind(scan))
 
     assert answer.result.text == "Extracted text will appear here."
-    assert answer.result.url is None
+    assert answer.result.url is msgspec.UNSET
 
 
-async def test_largest_picture_passes_over_both(rest: Client, services: dict[str, Client]) -> None:
-    largest = PICTURE + bytes(MAX_IMAGE_BYTES - len(PICTURE))
-
-    assert await rest.nudity(largest) == await services["vision"].nudity(largest)
-
-
-async def test_picture_is_named_by_its_url(rest: Client) -> None:
+async def test_image_is_named_by_its_url(client: Client) -> None:
     async with listening(picture()) as origin:
-        answer = await rest.ocr(origin.url())
+        answer = await client.ocr(origin.url())
 
     assert answer.result.url == origin.url()
 
 
-async def test_service_is_sent_no_url(services: dict[str, Client]) -> None:
-    with pytest.raises(InvalidInput, match="fetches no URLs"):
-        await services["ocr"].ocr("https://example.com/scan.png")
+async def test_largest_image_passes(client: Client) -> None:
+    largest = PICTURE + bytes(MAX_IMAGE_BYTES - len(PICTURE))
+
+    assert (await client.nudity(largest)).result.is_nude
 
 
-async def test_service_knows_no_usage(services: dict[str, Client]) -> None:
-    with pytest.raises(InvalidInput, match="only a gateway"):
-        await services["ocr"].usage()
-
-
-@pytest.mark.parametrize(
-    "url", ["", "localhost:8080", "ftp://host", "http://", "grpc://host", "grpc://host:99999"]
-)
-def test_url_of_no_server_is_refused(url: str) -> None:
+@pytest.mark.parametrize("url", ["", "localhost:8080", "ftp://host", "http://", "grpc://host:1"])
+def test_url_of_no_gateway_is_refused(url: str) -> None:
     with pytest.raises(InvalidInput, match="is no server"):
         Client(url)
 

@@ -14,9 +14,10 @@ from tests.client.scripted import PNG, Says, error_body, scripted
 from tests.gateway.ended import Ended, ended
 from tests.gateway.origin import PICTURE, listening, picture
 from tests.gateway.running import Gateway, create_key, gateway_settings, running
-from tests.gateway.services import COLOURED, NO_FACE
+from tests.gateway.services import COLOURED, NO_FACE, WRITTEN
 
 UNREADABLE = PICTURE + b"unreadable"
+PDF = b"%PDF-1.7 three pages"
 
 
 def files(folder: Path, **contents: bytes) -> Path:
@@ -326,3 +327,62 @@ async def test_server_that_is_none_is_told(run: Run, scan: Path) -> None:
 
     assert result.code == 2
     assert "is no server" in result.err
+
+
+@pytest.fixture
+def pdf(tmp_path: Path) -> Path:
+    """Return the file of a PDF."""
+    path = tmp_path / "letter.pdf"
+    path.write_bytes(PDF)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ([], "Page 1\fPage 2\n"),
+        (["--format", "hocr"], f"{WRITTEN.decode()}\n"),
+        (["--format", "tsv", "--pages", "1-2"], f"{WRITTEN.decode()}\n"),
+    ],
+)
+async def test_command_prints_the_document(
+    run: Run, pdf: Path, options: list[str], text: str
+) -> None:
+    result = await run("ocr", pdf, *options)
+
+    assert (result.code, result.out) == (0, text)
+
+
+async def test_command_prints_pages_as_json(run: Run, pdf: Path) -> None:
+    result = await run("ocr", pdf, "--format", "json")
+
+    pages = json.loads(result.out)["pages"]
+    assert [page["text"] for page in pages] == ["Page 1", "Page 2"]
+    assert pages[0]["blocks"][0]["lines"][0]["words"][0]["text"] == "Page"
+
+
+async def test_pdf_is_named_by_its_url_or_written(run: Run, pdf: Path, tmp_path: Path) -> None:
+    named = await run("ocr", pdf, "--format", "pdf")
+    written = await run("ocr", pdf, "--format", "pdf", "--output", tmp_path)
+    again = await run("ocr", pdf, "--format", "pdf", "--output", tmp_path)
+
+    place = tmp_path / "letter-ocr.pdf"
+    assert named.out.startswith("http://127.0.0.1:")
+    assert (written.out, place.read_bytes()) == (f"{place}\n", WRITTEN)
+    assert "exists; --force writes over it" in again.err
+    assert named.err == written.err == ""
+
+
+async def test_output_is_for_pdf_alone(run: Run, pdf: Path, tmp_path: Path) -> None:
+    result = await run("ocr", pdf, "--output", tmp_path)
+
+    assert result.code == 2
+    assert "--output needs --format pdf" in result.err
+
+
+async def test_documents_of_a_folder_are_read_and_not_classified(run: Run, pdf: Path) -> None:
+    read = await run("ocr", pdf.parent)
+    classified = await run("classify", pdf.parent)
+
+    assert (read.code, read.out) == (0, "Page 1\fPage 2\n")
+    assert "nothing to do" in classified.err

@@ -1,4 +1,4 @@
-"""What arguments name: files, folders, URLs."""
+"""Inputs that arguments name: files, folders, URLs."""
 
 import os
 from pathlib import Path

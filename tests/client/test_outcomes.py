@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from imagemesh.client import ApiError, ClientError, InvalidInput, Unreachable
-from imagemesh.client.answers import Answer
 from imagemesh.client.inputs import Input
 from imagemesh.client.outcomes import Found, NothingHosted, Outcome, ask_all
 
@@ -14,7 +13,7 @@ INPUTS = [Input(str(number), b"", Path(str(number))) for number in range(6)]
 
 
 async def nothing(given: Input) -> Found:
-    return Found(Answer(given.name))
+    return Found(given.name)
 
 
 async def test_so_many_are_asked_at_once_and_no_more() -> None:

@@ -10,13 +10,8 @@ from asyncio.subprocess import PIPE, Process
 from contextlib import suppress
 from pathlib import Path
 
-import pytest
-
 from tests.client.scripted import PNG, Says, scripted
-from tests.gateway.origin import PICTURE
 from tests.gateway.running import Gateway
-from tests.gateway.services import COLOURED, serving_all
-from tests.gateway.stage import Stage
 
 IMAGEMESH = "import sys; from servicekit.cli import main; sys.exit(main())"
 
@@ -50,7 +45,7 @@ async def test_picture_that_is_too_large_is_not_sent() -> None:
     out, _ = await process.communicate(PNG + bytes(11 * 2**20))
 
     assert process.returncode == 1
-    assert b'"code":"invalid_input","message":"the picture is over 10 MiB' in out
+    assert b'"code":"invalid_input","message":"the image is over 10 MiB' in out
 
 
 async def test_text_comes_from_standard_input(gateway: Gateway) -> None:
@@ -61,38 +56,6 @@ async def test_text_comes_from_standard_input(gateway: Gateway) -> None:
     out, _ = await process.communicate(b"A text of my own.")
 
     assert out.startswith(b"summary: ")
-
-
-async def test_service_is_asked_over_grpc(
-    addresses: dict[str, str], scan: Path, tmp_path: Path
-) -> None:
-    url = f"grpc://{addresses['colorize_address']}"
-
-    process = await start("colorize", scan, "--server", url, "--output", tmp_path)
-    out, err = await process.communicate()
-
-    assert (process.returncode, err) == (0, b"")
-    assert out.decode() == f"{tmp_path}/scan-colorized.jpg\n"
-    assert (tmp_path / "scan-colorized.jpg").read_bytes() == COLOURED
-
-
-@pytest.mark.parametrize("name", ["ocr", "classify"])
-async def test_interrupt_ends_it_at_once_and_cancels_the_call(tmp_path: Path, name: str) -> None:
-    path = tmp_path / "slow.gif"
-    path.write_bytes(PICTURE + b"wait")
-    stage = Stage()
-    async with serving_all(stage) as services:
-        service = {"ocr": "ocr", "classify": "vision"}[name]
-        process = await start(
-            name, path, path, "--server", f"grpc://{services[f'{service}_address']}"
-        )
-        await stage.waiting.wait()
-
-        process.send_signal(signal.SIGINT)
-        _, err = await process.communicate()
-        await stage.cancelled.wait()
-
-    assert (process.returncode, err) == (130, b"imagemesh: interrupted\n")
 
 
 async def test_interrupt_while_standard_input_is_read_ends_it() -> None:

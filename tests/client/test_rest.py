@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
+from contract.endpoints.colorize import ColorizeAnswer, Colorized
 from imagemesh.client import ApiError, Client, InvalidInput, TimedOut, UnexpectedAnswer, Unreachable
-from imagemesh.client.answers import Answer, Colorized
 from servicekit.limits import MAX_IMAGE_BYTES
 from tests.client.scripted import (
     PNG,
@@ -251,21 +251,21 @@ async def test_key_is_sent_nowhere_but_to_the_server() -> None:
 async def test_picture_that_is_nowhere_is_told(url: str, message: str) -> None:
     async with asking(Says(), time=Time()) as (client, _):
         with pytest.raises(UnexpectedAnswer, match=message):
-            await client.download(Answer(Colorized(url)))
+            await client.download(ColorizeAnswer(Colorized(url)))
 
 
 async def test_picture_that_is_gone_is_told() -> None:
     async with asking(Says(404, error_body("not_found")), time=Time()) as (client, script):
         with pytest.raises(ApiError) as caught:
-            await client.download(Answer(Colorized(script.url)))
+            await client.download(ColorizeAnswer(Colorized(script.url)))
 
     assert caught.value.status == 404
 
 
 async def test_page_is_no_picture() -> None:
     async with asking(Says(headers={"Content-Type": "text/html"}), time=Time()) as (client, script):
-        with pytest.raises(UnexpectedAnswer, match="leads to no picture"):
-            await client.download(Answer(Colorized(script.url)))
+        with pytest.raises(UnexpectedAnswer, match="leads to no image"):
+            await client.download(ColorizeAnswer(Colorized(script.url)))
 
 
 async def test_address_where_nobody_listens_is_told_with_its_name() -> None:

@@ -1,4 +1,4 @@
-"""How a command of `imagemesh` ended when it ran in this process."""
+"""Commands of `imagemesh` in this process, and their ends."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import pytest
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How a command ended and what it wrote."""
+    """Exit code and output of a command."""
 
     code: int
     out: str

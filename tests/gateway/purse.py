@@ -9,13 +9,20 @@ from gateway.problems import Problem
 
 @dataclass(slots=True)
 class Purse:
-    """What is left, and who was asked to pay for what."""
+    """Coins that are left, and the charges that were asked for."""
 
     coins: int
     asked: list[tuple[str, str]] = field(default_factory=list)
 
     @asynccontextmanager
-    async def charge(self, account: str, *, endpoint: str, units: int = 1) -> AsyncIterator[None]:
+    async def charge(
+        self,
+        account: str,
+        *,
+        endpoint: str,
+        units: int = 1,
+        item: str | None = None,  # noqa: ARG002 - of the protocol
+    ) -> AsyncIterator[None]:
         """Take a coin; give it back when the context does not end well."""
         self.asked.append((account, endpoint))
         if self.coins == 0:
@@ -32,7 +39,14 @@ class BrokenCredits:
     """Credits with a fault that no check expects."""
 
     @asynccontextmanager
-    async def charge(self, account: str, *, endpoint: str, units: int = 1) -> AsyncIterator[None]:
+    async def charge(
+        self,
+        account: str,
+        *,
+        endpoint: str,
+        units: int = 1,
+        item: str | None = None,  # noqa: ARG002 - of the protocol
+    ) -> AsyncIterator[None]:
         """Fail before anything is charged."""
         if endpoint:
             raise RuntimeError(f"secret of {account}, {units}")

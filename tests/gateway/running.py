@@ -18,7 +18,7 @@ from yarl import URL
 from gateway.accounts.credits import Credits
 from gateway.accounts.keys import KeyStore
 from gateway.app import build_app
-from gateway.database.clock import Clock, utc_now
+from gateway.database.clock import Clock
 from gateway.database.engine import open_database
 from gateway.settings import GatewaySettings
 from tests.gateway.origin import PICTURE, Answer, listening, picture
@@ -28,7 +28,7 @@ _CLIENT_TIMEOUT = aiohttp.ClientTimeout(total=30)  # far more than any test; non
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What the gateway answered."""
+    """Answer of the gateway."""
 
     status: int
     headers: "CIMultiDictProxy[str]"
@@ -115,7 +115,7 @@ def database_url(folder: Path) -> str:
 
 @asynccontextmanager
 async def running(
-    settings: GatewaySettings, *, credit: Credits | None = None, clock: Clock = utc_now
+    settings: GatewaySettings, *, credit: Credits | None = None, clock: Clock | None = None
 ) -> AsyncIterator[Gateway]:
     """Run a gateway in this event loop, ready when yielded; the first request waited for that."""
     key = await create_key(settings)

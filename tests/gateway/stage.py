@@ -1,4 +1,4 @@
-"""What the hand-written services see, and the faults that they are asked for."""
+"""Calls that the hand-written services see, and the faults that they are asked for."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -32,7 +32,7 @@ Context = grpc.aio.ServicerContext[Any, Any]  # Any: the messages do not matter 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What one RPC brought: `remaining_s` is the time until its deadline, in seconds."""
+    """One RPC: `remaining_s` is the time until its deadline, in seconds."""
 
     request: Any  # Any: one of eight requests
     request_id: str
@@ -42,7 +42,7 @@ class Call:
 
 @dataclass(slots=True)
 class Stage:
-    """What the three servicers saw, and where those told to wait are."""
+    """Calls of the three servicers, and events of those told to wait."""
 
     calls: list[Call] = field(default_factory=list)
     waiting: asyncio.Event = field(default_factory=asyncio.Event)

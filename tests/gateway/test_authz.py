@@ -1,4 +1,4 @@
-"""Who Envoy is told to let through to the services."""
+"""Authorization of native RPCs, as Envoy asks for it."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ CLIENT = "spiffe://imagemesh/callers/reports"
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What Envoy is answered."""
+    """Answer to Envoy."""
 
     status: int
     caller: str | None
@@ -169,6 +169,6 @@ def test_every_rpc_has_its_endpoint() -> None:
     [("authz_port", 8080), ("authz_clients", "callers/"), ("authz_clients", "spiffe://mesh/call")],
 )
 def test_setting_that_lets_others_in_is_refused(setting: str, value: object) -> None:
-    """That is the public port, and a prefix of ids that ends within a name."""
+    """The public port, and a prefix of ids that ends within a name."""
     with pytest.raises(ValidationError, match=setting):
         GatewaySettings.model_validate({"port": 8080, setting: value})

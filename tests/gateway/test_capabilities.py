@@ -1,9 +1,8 @@
-"""What the gateway says that the mesh can do."""
+"""Capabilities of the mesh, as the gateway lists them."""
 
 from pathlib import Path
 
-from gateway.accounts.scopes import ENDPOINT_NAMES
-from gateway.requests.capabilities import TASKS
+from contract.table import ENDPOINT_NAMES
 from tests.gateway.running import Gateway, gateway_settings, running
 
 AWAY = "127.0.0.1:1"
@@ -63,7 +62,3 @@ async def test_key_is_needed(gateway: Gateway) -> None:
     reply = await gateway.send("GET", "/api/v1/capabilities")
 
     assert reply.refusal == (401, "missing_api_key")
-
-
-def test_every_endpoint_has_its_tasks() -> None:
-    assert tuple(TASKS) == ENDPOINT_NAMES

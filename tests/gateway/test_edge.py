@@ -184,7 +184,7 @@ async def test_host_that_is_none_is_no_fault(gateway: Gateway, host: bytes) -> N
 
 
 async def test_connection_is_used_again_after_a_refusal(gateway: Gateway) -> None:
-    """What is refused before its body is read must not be taken for the next request."""
+    """The body of a refused request must not be taken for the next request."""
     body = json.dumps({"text": "hello"}).encode()
     first = b"POST /api/v1/ocr HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body)
     second = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"

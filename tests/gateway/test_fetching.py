@@ -256,9 +256,9 @@ async def test_status_of_the_origin_is_told() -> None:
     ("content", "told"),
     [
         (b"<!doctype html><title>A picture</title>", "HTML"),
-        (b"", "no picture"),
-        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "no picture"),
-        (gzip.compress(PICTURE), "no picture"),
+        (b"", "no image"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "no image"),
+        (gzip.compress(PICTURE), "no image"),
     ],
     ids=["html", "empty", "svg", "gzip-undeclared"],
 )

@@ -1,4 +1,4 @@
-"""What the gateway hosts itself can be sent to its endpoints, and is read without the network."""
+"""Hosted files can be sent to the endpoints, and are read without the network."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

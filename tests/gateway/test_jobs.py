@@ -1,6 +1,5 @@
 """Requests that are answered later: their state, their limits, and what ends them."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -10,30 +9,17 @@ import pytest
 
 from gateway.database.engine import open_database
 from gateway.jobs.store import JobStore
+from tests.gateway.alone import alone
 from tests.gateway.clocks import Hands
 from tests.gateway.origin import PICTURE, listening, picture
 from tests.gateway.purse import Purse
-from tests.gateway.running import Gateway, Reply, create_key, gateway_settings, running
-from tests.gateway.services import serving_all
+from tests.gateway.running import Gateway, Reply, create_key, running
 from tests.gateway.stage import WAIT, Stage
 from tests.gateway.uploads import base64, defer, ended
 
 ENOUGH_S = 20  # far beyond what any of the waits below takes
 GOOD = {"image": base64()}
 WAITING = {"image": base64(PICTURE + WAIT)}
-
-
-@asynccontextmanager
-async def alone(
-    folder: Path, purse: Purse | None = None, clock: Hands | None = None, **changes: object
-) -> AsyncIterator[tuple[Gateway, Stage]]:
-    """Run a gateway before services of its own."""
-    stage = Stage()
-    async with serving_all(stage) as addresses, asyncio.timeout(ENOUGH_S):
-        settings = gateway_settings(folder, **addresses, **changes)
-        hands = {"clock": clock} if clock else {}
-        async with running(settings, credit=purse, **hands) as gateway:
-            yield gateway, stage
 
 
 async def look_up(gateway: Gateway, accepted: Reply) -> Reply:

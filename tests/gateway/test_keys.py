@@ -12,12 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.accounts.key_format import generate_key, key_id
 from gateway.accounts.keys import KeyStore
-from gateway.accounts.scopes import ENDPOINT_NAMES, endpoint_name
 from gateway.database.clock import utc_now
 from gateway.database.engine import open_database
 from gateway.database.tables import KEYS
 from gateway.problems import Problem
-from gateway.requests.endpoints import ENDPOINTS
 from tests.gateway.clocks import Hands
 from tests.gateway.running import Gateway, database_url, gateway_settings, running
 
@@ -342,10 +340,6 @@ async def test_gateway_writes_the_last_use_of_a_key_when_it_stops(
     await engine.dispose()
 
     assert key.last_used_at is not None
-
-
-def test_scopes_are_the_names_of_the_endpoints() -> None:
-    assert tuple(endpoint_name(endpoint.path) for endpoint in ENDPOINTS) == ENDPOINT_NAMES
 
 
 async def test_request_with_a_key_that_expires_is_401_from_then_on(

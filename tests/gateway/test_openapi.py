@@ -20,7 +20,7 @@ DOCUMENT = openapi_document()
 POSTS = ["analyzed-ocr", "analyzed-text", "classify", "colorize", "emotions", "nudity", "ocr"]
 ANSWERS = [
     *("200", "202", "400", "401", "403", "404", "406", "408", "409", "413", "415", "422"),
-    *("429", "500", "502", "503", "504"),
+    *("429", "431", "500", "502", "503", "504", "507"),
 ]
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from contract.fields import MAX_URL_CHARACTERS
 from gateway.accounts.accounts import AccountStore
 from gateway.database.engine import open_database
 from tests.gateway.origin import PICTURE, Answer, drip, picture, says
@@ -42,19 +43,33 @@ def assert_error(reply: Reply, status: int, code: str) -> str:
         (b'["http://a.example/"]', 400, "malformed_json", "must be a JSON object"),
         (b'"http://a.example/"', 400, "malformed_json", "must be a JSON object"),
         (b"null", 400, "malformed_json", "must be a JSON object"),
+        (b"{'url': 'x'}", 400, "malformed_json", "not valid JSON"),
+        (b'{"url": "x",}', 400, "malformed_json", "not valid JSON"),
+        (b'{"url": "x"} {}', 400, "malformed_json", "not valid JSON"),
+        (b'\xef\xbb\xbf{"url": "x"}', 400, "malformed_json", "not valid JSON"),
+        (b'{"url": NaN}', 400, "malformed_json", "not valid JSON"),
+        (b'{"url": "a\nb"}', 400, "malformed_json", "not valid JSON"),
+        (rb'{"url": "\ud800 half of a pair"}', 400, "malformed_json", "not valid JSON"),
+        (b'{"a":' * 10_000, 400, "malformed_json", "not valid JSON"),
+        (b"url=https://example.com/image.jpg", 400, "malformed_json", "not valid JSON"),
         (b'{"url": 5}', 400, "invalid_parameter", "'url': expected `str`, got `int`"),
         (b'{"url": null}', 400, "invalid_parameter", "'url': expected `str`, got `null`"),
         (b'{"url": ""}', 400, "invalid_parameter", "'url'"),
         (b'{"url": "x", "limit": "5"}', 400, "invalid_parameter", "'limit': expected `int`"),
         (b'{"url": "x", "limit": 8}', 400, "invalid_parameter", "'limit': expected `int` <= 7"),
         (b'{"url": "x", "limit": 0}', 400, "invalid_parameter", "'limit': expected `int` >= 1"),
+        (b'{"url": "x", "limit": true}', 400, "invalid_parameter", "'limit': expected `int`"),
+        (b'{"url": "x", "limit": 5.5}', 400, "invalid_parameter", "'limit': expected `int`"),
+        (b'{"url": "x", "limit": 1' + b"1" * 40 + b"}", 400, "invalid_parameter", "'limit'"),
+        (b'{"url": "' + b"x" * (MAX_URL_CHARACTERS + 1) + b'"}', 400, "invalid_parameter", "'url'"),
+        (b'{"' + b"x" * 60_000 + b'": 1}', 400, "unknown_parameter", "'xxx"),
         (b'{"url": "x", "details": 1}', 400, "invalid_parameter", "'details': expected `bool`"),
         (b'{"url": "x", "lang": "eng"}', 400, "unknown_parameter", "'lang'; known are: url,"),
         (b'{"url": "x", "Limit": 5}', 400, "unknown_parameter", "'Limit'"),
         (b'{"lang": "eng"}', 400, "unknown_parameter", "'lang'"),
         (b'{"url": "x", "image": "x"}', 400, "invalid_parameter", "not both"),
         (b'{"image": "x"}', 400, "invalid_parameter", "'image': expected base64"),
-        (b'{"image": "eA=="}', 415, "unsupported_media_type", "'image' holds no picture"),
+        (b'{"image": "eA=="}', 415, "unsupported_media_type", "'image' holds no image"),
         (b'{"url": "x", "min_confidence": 2}', 400, "invalid_parameter", "'min_confidence'"),
         (b"{}", 404, "missing_parameter", "'url'"),
         (b'{"limit": 5}', 404, "missing_parameter", "'url'"),
@@ -69,7 +84,24 @@ async def test_bad_request_says_what_to_change(
 ) -> None:
     reply = await gateway.post("emotions", body)
 
-    assert says_what in assert_error(reply, status, code)
+    message = assert_error(reply, status, code)
+    assert says_what in message
+    assert len(message) < 200  # whatever was sent
+
+
+@pytest.mark.parametrize("lang", [None, 5, ["eng"], "x" * 61])
+async def test_bad_language_is_named(gateway: Gateway, lang: object) -> None:
+    reply = await gateway.post("ocr", {"url": "x", "lang": lang})
+
+    assert "'lang'" in assert_error(reply, 400, "invalid_parameter")
+
+
+async def test_unknown_parameter_is_named_with_those_that_there_are(gateway: Gateway) -> None:
+    reply = await gateway.post("ocr", {"url": "x", "language": "eng"})
+
+    known = "url, image, details, webhook, lang, min_confidence, format, pages"
+    message = assert_error(reply, 400, "unknown_parameter")
+    assert message == f"unknown parameter 'language'; known are: {known}"
 
 
 async def test_form_that_is_none_is_400(gateway: Gateway) -> None:
@@ -189,7 +221,7 @@ async def test_uploaded_file_is_415_where_no_picture_is_taken(gateway: Gateway) 
 
 
 @pytest.mark.parametrize(
-    ("content", "says_what"), [(b"<html><img>", "HTML"), (b"just text", "no picture")]
+    ("content", "says_what"), [(b"<html><img>", "HTML"), (b"just text", "no image")]
 )
 async def test_url_that_holds_no_picture_is_415(
     gateway: Gateway, content: bytes, says_what: str
@@ -274,7 +306,7 @@ async def test_slow_origin_is_504(gateway: Gateway, tmp_path: Path) -> None:
 
 
 async def test_slow_service_is_504(gateway: Gateway, tmp_path: Path) -> None:
-    async with changed(gateway, tmp_path, request_timeout_s=0.3) as hurried:
+    async with changed(gateway, tmp_path, request_timeout_s=2) as hurried:
         reply = await hurried.look("classify", b"wait")
 
     assert_error(reply, 504, "deadline_exceeded")

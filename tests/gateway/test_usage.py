@@ -1,4 +1,4 @@
-"""What an account did: counted by day and endpoint, metered or not, and told by GET usage."""
+"""Usage of an account: counted by day and endpoint, metered or not, and told by GET usage."""
 
 from datetime import date, timedelta
 from pathlib import Path
@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from contract.lookups import UsageOfDay
 from gateway.accounts.accounts import AccountStore
 from gateway.accounts.usage import REPORTED_DAYS, UsageBook
-from gateway.contract import UsageOfDay
 from gateway.database.engine import DatabaseUnavailable, open_database
 from tests.gateway.clocks import Hands
 from tests.gateway.running import Gateway, gateway_settings, running

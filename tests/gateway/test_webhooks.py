@@ -13,11 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from gateway.database.engine import open_database
 from gateway.fetching.addresses import parse_networks
 from gateway.jobs.store import SUCCEEDED, JobRecord, JobStore
 from gateway.jobs.webhooks import MAX_ATTEMPTS, Webhooks, sending
+from gateway.periodic import PeriodicTasks
+from servicekit.telemetry import PeriodicMetrics
 from tests.gateway.clocks import Hands
 from tests.gateway.names import Names
 from tests.gateway.origin import Origin, listening
@@ -217,7 +220,8 @@ async def due(
     webhooks = Webhooks(
         store, secret=SECRET, allow=parse_networks(allow), retry_s=0.01, resolver=names
     )
-    async with sending(webhooks):
+    tasks = PeriodicTasks(PeriodicMetrics(CollectorRegistry()))
+    async with sending(webhooks, tasks):
         yield store, job
     await engine.dispose()
 

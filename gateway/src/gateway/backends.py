@@ -1,9 +1,10 @@
-"""The services behind the gateway: their channels, calls, health, and their errors as problems."""
+"""The model services: their channels, calls and health, and their errors as problems."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any, Final, TypeVar
 
 import grpc
@@ -24,11 +25,12 @@ ResponseT = TypeVar("ResponseT")
 
 _HEALTH_TIMEOUT_S = 2.0  # a probe that takes longer is an answer too
 
-_NAMES: Final = {
-    "colorize": "imagemesh.colorize.v1.ColorizeService",
-    "ocr": "imagemesh.ocr.v1.OcrService",
-    "vision": "imagemesh.vision.v1.VisionService",
-}
+COLORIZE: Final = "imagemesh.colorize.v1.ColorizeService"
+OCR: Final = "imagemesh.ocr.v1.OcrService"
+VISION: Final = "imagemesh.vision.v1.VisionService"
+
+# By the short name, which stands in settings and in answers.
+SERVICES: Final = {"colorize": COLORIZE, "ocr": OCR, "vision": VISION}
 
 # HTTP status of each reason of servicekit.errors; the reason is the code of the REST error.
 _STATUS_OF_REASON: Final = {
@@ -49,6 +51,36 @@ _PROBLEM_OF_CODE: Final = {
     grpc.StatusCode.CANCELLED: (503, "unavailable", "the service is stopping; try again"),
     grpc.StatusCode.DEADLINE_EXCEEDED: (504, "deadline_exceeded", "the service took too long"),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class CallContext:
+    """Metadata and deadline of the calls that one request makes.
+
+    Attributes:
+        request_id: travels to the services and into every log line.
+        account: the account that asks; accounts share the models fairly.
+        deadline_s: when the answer is due, on the monotonic clock.
+    """
+
+    request_id: str
+    account: str
+    deadline_s: float
+
+    def remaining_s(self) -> float:
+        """Return the time left, in seconds.
+
+        Raises:
+            Problem: 504, there is none.
+        """
+        remaining_s = self.deadline_s - monotonic()
+        if remaining_s <= 0:
+            raise Problem(504, "deadline_exceeded", "the request took too long")
+        return remaining_s
+
+    def metadata(self) -> tuple[tuple[str, str], ...]:
+        """Return the metadata of a call."""
+        return (REQUEST_ID_KEY, self.request_id), (CALLER_KEY, caller_digest(self.account))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,44 +123,31 @@ async def open_backends(
 
 async def call(
     rpc: grpc.aio.UnaryUnaryMultiCallable[RequestT, ResponseT],
-    request: RequestT,
-    *,
-    timeout_s: float,
-    request_id: str,
-    caller: str = "",
+    message: RequestT,
+    context: CallContext,
 ) -> ResponseT:
     """Return the answer of `rpc`.
 
-    Args:
-        rpc: of a service.
-        request: its message.
-        timeout_s: longest wait, in seconds.
-        request_id: travels with it.
-        caller: the account that asks; accounts share the models fairly.
-
     Raises:
-        Problem: what the service or the way to it said, as a REST error.
+        Problem: the service's error, or that of the connection to it, as a REST error.
     """
     try:
-        return await rpc(request, timeout=timeout_s, metadata=_metadata(request_id, caller))
+        return await rpc(message, timeout=context.remaining_s(), metadata=context.metadata())
     except grpc.aio.AioRpcError as error:
         raise _problem(error) from error
 
 
 async def stream(
     rpc: grpc.aio.UnaryStreamMultiCallable[RequestT, ResponseT],
-    request: RequestT,
-    *,
-    timeout_s: float,
-    request_id: str,
-    caller: str,
+    message: RequestT,
+    context: CallContext,
 ) -> AsyncGenerator[ResponseT, None]:
-    """Yield the answers of `rpc`, which is told the same as by `call`; closed, it ends the RPC.
+    """Yield the answers of `rpc`; closed, it ends the RPC.
 
     Raises:
         Problem: as `call`.
     """
-    answers = rpc(request, timeout=timeout_s, metadata=_metadata(request_id, caller))
+    answers = rpc(message, timeout=context.remaining_s(), metadata=context.metadata())
     try:
         async for answer in answers:
             yield answer
@@ -136,10 +155,6 @@ async def stream(
         raise _problem(error) from error
     finally:
         answers.cancel()
-
-
-def _metadata(request_id: str, caller: str) -> tuple[tuple[str, str], ...]:
-    return (REQUEST_ID_KEY, request_id), (CALLER_KEY, caller_digest(caller))
 
 
 def _problem(error: grpc.aio.AioRpcError) -> Problem:
@@ -154,7 +169,7 @@ def _problem(error: grpc.aio.AioRpcError) -> Problem:
 
 async def _health(name: str, channel: grpc.aio.Channel) -> str:
     stub: Any = health_pb2_grpc.HealthStub(channel)  # Any: its stubs know no methods
-    request = health_pb2.HealthCheckRequest(service=_NAMES[name])
+    request = health_pb2.HealthCheckRequest(service=SERVICES[name])
     try:
         response = await stub.Check(request, timeout=_HEALTH_TIMEOUT_S)
     except grpc.aio.AioRpcError:

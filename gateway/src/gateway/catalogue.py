@@ -72,7 +72,13 @@ CATALOGUE: Final = (
         "forbidden_url",
         (400,),
         "The URL leads to an address that is not public.",
-        "Send the picture itself; or whoever runs the mesh allows the network.",
+        "Send the image itself; or whoever runs the mesh allows the network.",
+    ),
+    Fault(
+        "malformed_request",
+        (400,),
+        "The request is not valid HTTP/1.1.",
+        "Let an HTTP client make it.",
     ),
     Fault(
         "invalid_idempotency_key",
@@ -148,6 +154,12 @@ CATALOGUE: Final = (
         "Send it faster, or smaller.",
     ),
     Fault(
+        "headers_timeout",
+        (408,),
+        "The headers did not arrive in time.",
+        "Send them faster.",
+    ),
+    Fault(
         "request_in_progress",
         (409,),
         "A request with the same Idempotency-Key is still running.",
@@ -162,20 +174,20 @@ CATALOGUE: Final = (
     Fault(
         "image_too_large",
         (413,),
-        "The picture is over 10 MiB.",
+        "The image is over 10 MiB.",
         "Send a smaller file.",
     ),
     Fault(
         "unsupported_media_type",
         (415,),
-        "The body is neither JSON nor a form, or what it brings is no picture of an accepted type.",
+        "The body is neither JSON nor a form, or what it brings is no image of an accepted type.",
         "Send JPEG, PNG, GIF, BMP, TIFF or WebP, to ocr also PDF; the first bytes decide, not the "
         "name.",
     ),
     Fault(
         "unreadable_image",
         (422,),
-        "The picture or PDF is damaged, has more pixels than the limit, or asks for a password.",
+        "The image or PDF is damaged, has more pixels than the limit, or asks for a password.",
         "Send a whole one, a smaller one, or one without a password.",
     ),
     Fault(
@@ -193,8 +205,15 @@ CATALOGUE: Final = (
     Fault(
         "overloaded",
         (429, 503),
-        "As much is waiting as may wait; 503 where it is the look-up of host names.",
+        "As much is waiting as may wait; 503 where it is the look-up of host names, or where too "
+        "many connections are open.",
         "Wait as long as Retry-After says, longer each time.",
+    ),
+    Fault(
+        "headers_too_large",
+        (431,),
+        "The first line and the headers are over 64 KiB, or there are over 100 headers.",
+        "Send fewer or shorter headers.",
     ),
     Fault(
         "internal",
@@ -205,8 +224,8 @@ CATALOGUE: Final = (
     Fault(
         "fetch_failed",
         (502,),
-        "The server of the URL could not be reached, or did not answer with the picture.",
-        "Look at the URL, or send the picture itself.",
+        "The server of the URL could not be reached, or did not answer with the image.",
+        "Look at the URL, or send the image itself.",
     ),
     Fault(
         "unavailable",
@@ -242,13 +261,19 @@ CATALOGUE: Final = (
         "fetch_timeout",
         (504,),
         "The server of the URL was too slow.",
-        "Try again, or send the picture itself.",
+        "Try again, or send the image itself.",
     ),
     Fault(
         "deadline_exceeded",
         (504,),
         "The answer was not ready in time.",
-        "Try again, with a smaller picture, or later with Prefer: respond-async.",
+        "Try again, with a smaller image, or later with Prefer: respond-async.",
+    ),
+    Fault(
+        "storage_full",
+        (507,),
+        "The account keeps as many results and answers as it may, or the disk is full.",
+        "Delete results (DELETE /api/v1/results/{name}), or wait until some expire.",
     ),
 )
 

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.contract import ErrorAnswer, ErrorBody
+from contract.errors import ErrorAnswer, ErrorBody
 from gateway.database.engine import DatabaseUnavailable
 from gateway.input.bodies import CLOSE, drain
 from gateway.problems import Problem

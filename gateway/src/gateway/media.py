@@ -1,4 +1,4 @@
-"""Encoded pictures and the types that the mesh accepts, told by their first bytes."""
+"""Encoded images and the types that the mesh accepts, told by their first bytes."""
 
 from dataclasses import dataclass
 
@@ -26,7 +26,7 @@ _BMP_HEADER_SIZES_BYTES = frozenset({12, 40, 52, 56, 64, 108, 124})
 
 @dataclass(frozen=True, slots=True)
 class EncodedImage:
-    """A picture, or a PDF where one may come, as it came; not decoded.
+    """An image, or a PDF where one may come, as it came; not decoded.
 
     Attributes:
         content: the whole file.
@@ -51,13 +51,13 @@ def sniff(content: bytes) -> str | None:
     return None
 
 
-def require_picture(content: bytes, *, subject: str, or_pdf: bool = False) -> str:
+def require_image(content: bytes, *, subject: str, or_pdf: bool = False) -> str:
     """Return the media type of `content`.
 
     Args:
         content: the whole file.
         subject: what the message begins with, such as "the URL leads to".
-        or_pdf: a PDF is as good as a picture.
+        or_pdf: a PDF is as good as an image.
 
     Raises:
         Problem: 415, it is not accepted.
@@ -75,10 +75,10 @@ def require_picture(content: bytes, *, subject: str, or_pdf: bool = False) -> st
 def _found(content: bytes) -> str:
     if is_pdf(content):
         return "a PDF, which only ocr reads"
-    return "a web page (HTML), not the picture itself" if looks_like_html(content) else "no picture"
+    return "a web page (HTML), not the image itself" if looks_like_html(content) else "no image"
 
 
 def looks_like_html(content: bytes) -> bool:
-    """Tell whether the bytes begin a web page, the usual mistake of a link that is no picture."""
+    """Tell whether the bytes begin a web page, the usual mistake of a link that is no image."""
     start = content[:512].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     return start.startswith((b"<!doctype html", b"<html", b"<head", b"<body", b"<script", b"<!--"))

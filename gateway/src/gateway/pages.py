@@ -1,4 +1,4 @@
-"""The pages for people: to try the jobs, the reference, the errors; nothing from other hosts."""
+"""Pages for people: to try the endpoints, the reference, the errors; nothing from other hosts."""
 
 import importlib.util
 import mimetypes
@@ -16,7 +16,7 @@ from gateway.problems import Problem
 STATIC_PATH: Final = "/static"
 ERRORS_PAGE: Final = "errors.html"
 
-# Scripts and styles are files of this gateway; pictures may also be the reader's own file.
+# Scripts and styles are files of this gateway; images may also be the reader's own file.
 CONTENT_SECURITY_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"

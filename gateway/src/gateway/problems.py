@@ -1,4 +1,4 @@
-"""What every check of the gateway raises; the edge makes the one error shape of it."""
+"""The error that every check of the gateway raises; the edge makes the one error shape of it."""
 
 
 class Problem(Exception):

@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
@@ -12,13 +12,15 @@ from gateway.accounts.scopes import check_names
 from gateway.fetching.addresses import Network, parse_networks
 from servicekit.settings import ProcessSettings
 
+PRIVATE: Final = 0o077  # umask: the database and the results are for nobody else to read
+
 _MIN_SECRET_CHARACTERS = 32  # 128 bits, written in hex
 
 _TOKEN = re.compile(r"[\x21-\x7e]+")  # what travels in a header as it is
 
 
 class GatewaySettings(ProcessSettings):
-    """What the gateway can be told."""
+    """Settings of the gateway."""
 
     model_config = SettingsConfigDict(env_prefix="GATEWAY_", frozen=True)
 
@@ -62,12 +64,12 @@ class GatewaySettings(ProcessSettings):
         "redis://host:port/0 for all of them together.",
     )
     results_dir: Path = Field(
-        default=Path("results"), description="Folder of the hosted coloured pictures."
+        default=Path("results"), description="Folder of the hosted coloured images."
     )
     results_url: str = Field(
         default="",
         pattern=r"^(s3://\S+)?$",  # empty, or a bucket with an optional prefix
-        description="Bucket of the coloured pictures instead of the folder, such as "
+        description="Bucket of the coloured images instead of the folder, such as "
         "s3://bucket/results; keys, region and endpoint come from the usual AWS_ variables.",
     )
     endpoints_off: Annotated[tuple[str, ...], NoDecode] = Field(
@@ -76,11 +78,25 @@ class GatewaySettings(ProcessSettings):
     )
     zero_retention: bool = Field(
         default=False,
-        description="Keep nothing of a request: coloured pictures are answered in a data: URI, "
+        description="Keep nothing of a request: coloured images are answered in a data: URI, "
         "and neither jobs nor Idempotency-Keys are taken.",
     )
     result_days: float = Field(
-        default=30, gt=0, le=3650, description="How long a coloured picture is hosted, in days."
+        default=30, gt=0, le=3650, description="How long a coloured image is hosted, in days."
+    )
+    account_storage_mib: int = Field(
+        default=1024,
+        ge=1,
+        le=2**30,
+        description="What one account may keep: results, and answers of jobs and by "
+        "Idempotency-Key, in MiB; more gets 507.",
+    )
+    min_free_mib: int = Field(
+        default=256,
+        ge=0,
+        le=2**30,
+        description="Free space of the disks of the database and of the results, in MiB; with "
+        "less nothing more is kept, which gets 507, and /readyz tells.",
     )
     colorize_address: str = Field(
         default="127.0.0.1:50051", description="host:port of the colorize service."
@@ -100,13 +116,26 @@ class GatewaySettings(ProcessSettings):
     )
     fetch_allow: Annotated[tuple[Network, ...], NoDecode] = Field(
         default=(),
-        description="Private networks whose pictures may be fetched, as comma-separated CIDRs.",
+        description="Private networks whose images may be fetched, as comma-separated CIDRs.",
+    )
+    max_connections: int = Field(
+        default=2048,
+        ge=1,
+        le=1_000_000,
+        description="HTTP connections that are open at once; more get 503. Fewer where the "
+        "process may not open so many descriptors (ulimit -n).",
+    )
+    max_connections_per_address: int = Field(
+        default=512,
+        ge=1,
+        le=1_000_000,
+        description="Of these, those of one address. A reverse proxy is one address.",
     )
     max_in_flight: int = Field(
         default=64,
         ge=1,
         le=10_000,
-        description="Pictures in the gateway at once, 10 MiB each at most; more get 429.",
+        description="Images in the gateway at once, 10 MiB each at most; more get 429.",
     )
     body_timeout_s: float = Field(
         default=30.0,
@@ -118,7 +147,7 @@ class GatewaySettings(ProcessSettings):
         default=256,
         ge=16,
         le=65_536,
-        description="Memory for uploads that arrive, and as much again for pictures of jobs that "
+        description="Memory for uploads that arrive, and as much again for images of jobs that "
         "wait, in MiB; more get 429.",
     )
     max_jobs: int = Field(

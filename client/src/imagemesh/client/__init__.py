@@ -1,4 +1,4 @@
-"""Client of imagemesh: typed answers over REST or gRPC, and the commands that print them."""
+"""Client of imagemesh: typed answers over REST, and the commands that print them."""
 
 from imagemesh.client.client import Client
 from imagemesh.client.errors import (

@@ -1,4 +1,4 @@
-"""What the commands of a caller can be told."""
+"""Arguments of a caller's commands."""
 
 import argparse
 from pathlib import Path
@@ -21,8 +21,7 @@ def server_parser(command: str, description: str) -> argparse.ArgumentParser:
     server.add_argument(
         "--server",
         metavar="URL",
-        help="http(s):// of a gateway, or grpc(s):// of a service; "
-        f"$IMAGEMESH_URL, else {DEFAULT_URL}",
+        help=f"http(s):// of a gateway; $IMAGEMESH_URL, else {DEFAULT_URL}",
     )
     key = server.add_mutually_exclusive_group()
     key.add_argument("--key-file", type=Path, metavar="FILE", help="file that holds the API key")

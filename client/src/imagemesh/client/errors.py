@@ -25,7 +25,7 @@ class ApiError(ClientError):
     """The server answered with an error.
 
     Attributes:
-        status: HTTP status; of a gRPC service the one that the gateway would give.
+        status: HTTP status.
         code: stable machine code, such as "unreadable_image".
         message: what to change.
         request_id: what to tell the operator; empty where a proxy answered.
@@ -57,8 +57,8 @@ class TimedOut(ClientError):
 
 
 class UnexpectedAnswer(ClientError):
-    """What came is no answer of imagemesh, or of a version that this client does not know."""
+    """The answer is not one of imagemesh, or of a version that this client does not know."""
 
 
 class InvalidInput(ClientError):
-    """The call cannot be made: a file that cannot be read, a picture that is too large."""
+    """The call cannot be made: a file that cannot be read, an image that is too large."""

@@ -1,4 +1,4 @@
-"""Pictures on their way to the server: of a file, of bytes, or named by a URL."""
+"""Images on their way to the server: of a file, of bytes, or named by a URL."""
 
 import asyncio
 import base64
@@ -21,7 +21,7 @@ _DATA_URI = re.compile(r"data:([a-z]+/[a-z0-9.+-]+);base64,")  # as the gateway 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """A picture that is sent; `name` is its file name."""
+    """A image that is sent; `name` is its file name."""
 
     content: bytes
     name: str
@@ -29,14 +29,14 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class RemoteImage:
-    """A picture that the gateway fetches."""
+    """A image that the gateway fetches."""
 
     url: str
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """A coloured picture, or a PDF: the whole file and its media type, such as "image/jpeg"."""
+class DownloadedFile:
+    """A coloured image, or a PDF: the whole file and its media type, such as "image/jpeg"."""
 
     content: bytes
     media_type: str
@@ -46,15 +46,15 @@ Image: TypeAlias = Upload | RemoteImage
 
 
 def is_url(source: str) -> bool:
-    """Tell whether a text is the URL of a picture, not the path of a file."""
+    """Tell whether a text is the URL of a image, not the path of a file."""
     return _URL.match(source) is not None
 
 
 async def load_image(source: Source) -> Image:
-    """Return the picture of `source`.
+    """Return the image of `source`.
 
     Raises:
-        InvalidInput: the file cannot be read, or the picture is empty or too large.
+        InvalidInput: the file cannot be read, or the image is empty or too large.
     """
     if isinstance(source, str) and is_url(source):
         return RemoteImage(source)
@@ -74,24 +74,19 @@ def _read(path: Path) -> bytes:
 
 def _checked(upload: Upload) -> Upload:
     if not upload.content:
-        raise InvalidInput("the picture is empty")
+        raise InvalidInput("the image is empty")
     if len(upload.content) > MAX_IMAGE_BYTES:
-        raise InvalidInput(f"the picture is over {MAX_IMAGE_BYTES // _MIB} MiB; send a smaller one")
+        raise InvalidInput(f"the image is over {MAX_IMAGE_BYTES // _MIB} MiB; send a smaller one")
     return upload
 
 
-def data_uri(picture: Picture) -> str:
-    """Return a `data:` URI, as the gateway answers where it hosts nothing."""
-    return f"data:{picture.media_type};base64,{base64.b64encode(picture.content).decode()}"
-
-
 def is_data_uri(url: str) -> bool:
-    """Tell whether a picture's URL holds the picture itself."""
+    """Tell whether a result's URL holds the file itself."""
     return url.startswith("data:")
 
 
-def picture_of_data_uri(uri: str) -> Picture:
-    """Return what `data_uri` wrote.
+def file_of_data_uri(uri: str) -> DownloadedFile:
+    """Return the file in a `data:` URI, as a gateway that hosts nothing writes it.
 
     Raises:
         UnexpectedAnswer: it is something else.
@@ -100,6 +95,6 @@ def picture_of_data_uri(uri: str) -> Picture:
     if prefix is None:
         raise UnexpectedAnswer("the result is no data: URI in base64")
     try:
-        return Picture(base64.b64decode(uri[prefix.end() :], validate=True), prefix[1])
+        return DownloadedFile(base64.b64decode(uri[prefix.end() :], validate=True), prefix[1])
     except binascii.Error as error:
         raise UnexpectedAnswer("the data: URI of the result is damaged") from error

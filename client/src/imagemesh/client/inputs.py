@@ -1,4 +1,4 @@
-"""What a command works through: files, the pictures of folders, URLs, and standard input."""
+"""Inputs of a command: files, the images of folders, URLs, and standard input."""
 
 import os
 import sys

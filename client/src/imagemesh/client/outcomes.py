@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from imagemesh.client.answers import Answer
 from imagemesh.client.errors import ApiError, ClientError, InvalidInput, Unreachable
 from imagemesh.client.inputs import Input
 
@@ -15,20 +14,20 @@ _HOPELESS_STATUSES: Final = frozenset({401, 403, 406})
 
 
 class NothingHosted(InvalidInput):
-    """The server answers with pictures themselves, and the user named no folder for them."""
+    """The server answers with images themselves, and the user named no folder for them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
     """An answer, and the file that was made of it."""
 
-    answer: Answer[Any]  # Any: of each command its own
+    answer: Any  # of each command its own
     saved: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How it went with one input."""
+    """Outcome of one input: an answer or an error."""
 
     name: str
     result: Found | ClientError

@@ -7,19 +7,14 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from imagemesh.client.answers import (
-    Analysis,
-    Answer,
-    Colorized,
-    Details,
-    Face,
-    Label,
-    Language,
-    Nudity,
-    Text,
-    Usage,
-)
-from imagemesh.client.document_answers import HostedPdf, ReadPages
+from contract.endpoint import AnswerDetails
+from contract.endpoints.analyzed_text import Analysis
+from contract.endpoints.classify import Label
+from contract.endpoints.colorize import Colorized
+from contract.endpoints.emotions import Face
+from contract.endpoints.nudity import Nudity
+from contract.endpoints.ocr import HostedPdf, ReadPages, Text
+from contract.lookups import Language, Usage
 from imagemesh.client.errors import ApiError, ClientError
 from imagemesh.client.outcomes import Found, Outcome
 
@@ -38,7 +33,7 @@ class _Error(Struct, frozen=True, omit_defaults=True):
 class _Line(Struct, frozen=True, omit_defaults=True, kw_only=True):
     file: str
     status: int | None
-    answer: Answer[Any] | None = None  # Any: as above
+    answer: Any = None  # as above
     saved: str | None = None
     error: _Error | None = None
 
@@ -142,7 +137,7 @@ def _face(face: Face) -> str:
     return f"{places}: {emotions}"
 
 
-def _source(details: Details) -> str:
+def _source(details: AnswerDetails) -> str:
     model = details.model
     return f"[{model.name} {model.version} on {model.device}, {details.seconds:.2f} s]"
 

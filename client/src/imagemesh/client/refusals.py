@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from contract.errors import ErrorAnswer, ErrorBody
 from imagemesh.client.errors import ApiError
 
 _PASSING_STATUSES: Final = frozenset({429, 503, 504})
@@ -19,16 +20,6 @@ _LASTING_CODES: Final = frozenset(
 
 # The first copy of a call that was repeated still runs: its answer is kept, and comes next time.
 _RUNNING_CODE: Final = "request_in_progress"
-
-
-class _Error(msgspec.Struct, frozen=True):
-    code: str
-    message: str
-    request_id: str
-
-
-class _ErrorAnswer(msgspec.Struct, frozen=True):
-    error: _Error
 
 
 def refusal(status: int, headers: Mapping[str, str], body: bytes) -> ApiError:
@@ -49,13 +40,13 @@ def may_repeat(status: int, code: str) -> bool:
     return code == _RUNNING_CODE or (status in _PASSING_STATUSES and code not in _LASTING_CODES)
 
 
-def _error(status: int, headers: Mapping[str, str], body: bytes) -> _Error:
+def _error(status: int, headers: Mapping[str, str], body: bytes) -> ErrorBody:
     try:
-        return msgspec.json.decode(body, type=_ErrorAnswer).error
+        return msgspec.json.decode(body, type=ErrorAnswer).error
     except (msgspec.MsgspecError, UnicodeDecodeError):
         known = HTTPStatus(status) if status in set(HTTPStatus) else None
         name = known.phrase if known else "an unknown status"
-        return _Error(
+        return ErrorBody(
             known.name.lower() if known else "unknown",
             f"{status} {name}, from something other than imagemesh at this address",
             headers.get("X-Request-Id", ""),

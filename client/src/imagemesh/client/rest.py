@@ -6,7 +6,7 @@ import re
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
@@ -14,19 +14,15 @@ from urllib.parse import urlsplit
 import aiohttp
 import msgspec
 
-from imagemesh.client import requests
-from imagemesh.client.answers import (
-    Analysis,
-    Answer,
-    Colorized,
-    Face,
-    Label,
+from contract.endpoint import Endpoint, EndpointRequest
+from contract.lookups import (
+    LANGUAGES_PATH,
+    USAGE_PATH,
     Language,
-    Nudity,
-    Text,
+    LanguagesAnswer,
     Usage,
+    UsageAnswer,
 )
-from imagemesh.client.document_answers import HostedPdf, ReadPages
 from imagemesh.client.errors import (
     ApiError,
     InvalidInput,
@@ -34,9 +30,8 @@ from imagemesh.client.errors import (
     UnexpectedAnswer,
     Unreachable,
 )
-from imagemesh.client.images import Image, Picture, Upload
+from imagemesh.client.images import DownloadedFile, Image, Upload
 from imagemesh.client.refusals import refusal
-from imagemesh.client.transport import read_certificates
 
 # An answer that holds a PDF of 48 MiB in base64, and what is around it.
 _MAX_ANSWER_BYTES: Final = 68 * 1024 * 1024
@@ -48,20 +43,6 @@ _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 # What would end a quoted file name, or its header.
 _UNSAFE_IN_NAME: Final = re.compile(r'[\x00-\x1f\x7f"\\]')
 
-_ENDPOINTS: Final[dict[type[requests.Request[Any]], tuple[str, Any]]] = {  # Any: of each its own
-    requests.ColorizeRequest: ("colorize", Answer[Colorized]),
-    requests.OcrRequest: ("ocr", Answer[Text]),
-    requests.PagesRequest: ("ocr", Answer[ReadPages]),
-    requests.WrittenRequest: ("ocr", Answer[str]),
-    requests.PdfRequest: ("ocr", Answer[HostedPdf]),
-    requests.AnalyzedOcrRequest: ("analyzed-ocr", Answer[Analysis]),
-    requests.AnalyzedTextRequest: ("analyzed-text", Answer[Analysis]),
-    requests.EmotionsRequest: ("emotions", Answer[tuple[Face, ...]]),
-    requests.ClassifyRequest: ("classify", Answer[tuple[Label, ...]]),
-    requests.NudityRequest: ("nudity", Answer[Nudity]),
-}
-
-ResultT = TypeVar("ResultT")
 T = TypeVar("T")
 
 
@@ -73,7 +54,7 @@ class _Reply:
 
 
 class RestTransport:
-    """The way to a gateway; made by `open_rest`."""
+    """Connections to one gateway; made by `open_rest`."""
 
     def __init__(self, http: aiohttp.ClientSession, url: str, *, key: str) -> None:
         self._http = http
@@ -83,67 +64,66 @@ class RestTransport:
 
     async def ask(
         self,
-        request: requests.Request[ResultT],
+        endpoint: Endpoint,
+        request: EndpointRequest[Any],  # Any: each endpoint has its own answer
         image: Image | None,
         *,
         idempotency_key: str,
         timeout_s: float,
-    ) -> Answer[ResultT]:
-        """Return the answer to `request`."""
+    ) -> Any:
+        """Return the answer of `endpoint`; calls with one Idempotency-Key are charged once."""
         key = idempotency_key if self._keeps_answers else None
         try:
-            return await self._post(request, image, key=key, timeout_s=timeout_s)
+            return await self._post(endpoint, request, image, key=key, timeout_s=timeout_s)
         except ApiError as error:
             if error.code != "invalid_idempotency_key":
                 raise
         # A gateway that keeps nothing knows no request again; nothing has been charged yet.
         self._keeps_answers = False
-        return await self._post(request, image, key=None, timeout_s=timeout_s)
+        return await self._post(endpoint, request, image, key=None, timeout_s=timeout_s)
 
-    async def languages(self, *, timeout_s: float) -> tuple[Language, ...]:
+    async def languages(self, *, timeout_s: float) -> list[Language]:
         """Return the languages that the server knows."""
-        answer = await self._get("languages", Answer[tuple[Language, ...]], timeout_s=timeout_s)
-        return answer.result
+        return (await self._get(LANGUAGES_PATH, LanguagesAnswer, timeout_s=timeout_s)).result
 
     async def usage(self, *, timeout_s: float) -> Usage:
-        """Return what the key's account has and did."""
-        return (await self._get("usage", Answer[Usage], timeout_s=timeout_s)).result
+        """Return the balance and the usage of the key's account."""
+        return (await self._get(USAGE_PATH, UsageAnswer, timeout_s=timeout_s)).result
 
-    async def download(self, url: str, *, timeout_s: float) -> Picture:
-        """Return the picture or PDF at `url`, which may be on another host: the key is not sent."""
+    async def download(self, url: str, *, timeout_s: float) -> DownloadedFile:
+        """Return the image or PDF at `url`, which may be on another host: the key is not sent."""
         reply = await self._send("GET", url, timeout_s=timeout_s, allow_redirects=True)
         media_type = reply.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         if reply.status != _OK:
             raise refusal(reply.status, reply.headers, reply.body)
         if not media_type.startswith("image/") and media_type != "application/pdf":
-            raise UnexpectedAnswer("the URL of the result leads to no picture and no PDF")
-        return Picture(reply.body, media_type)
+            raise UnexpectedAnswer("the URL of the result leads to no image and no PDF")
+        return DownloadedFile(reply.body, media_type)
 
-    async def _get(self, name: str, kind: type[T], *, timeout_s: float) -> T:
-        url = f"{self._url}/api/v1/{name}"
+    async def _get(self, path: str, kind: type[T], *, timeout_s: float) -> T:
+        url = self._url + path
         reply = await self._send("GET", url, headers=self._key_header, timeout_s=timeout_s)
         return _decode(reply, kind)
 
     async def _post(
         self,
-        request: requests.Request[ResultT],
+        endpoint: Endpoint,
+        request: EndpointRequest[Any],
         image: Image | None,
         *,
         key: str | None,
         timeout_s: float,
-    ) -> Answer[ResultT]:
-        name, kind = _ENDPOINTS[type(request)]
+    ) -> Any:
         reply = await self._send(
             "POST",
-            f"{self._url}/api/v1/{name}",
+            self._url + endpoint.path,
             headers=self._key_header | ({"Idempotency-Key": key} if key else {}),
             # Without the key, a request that was sent may have been charged.
             is_repeatable=key is not None,
             timeout_s=timeout_s,
             **_body(request, image),
         )
-        answer: Answer[ResultT] = _decode(reply, kind)
-        return answer
+        return _decode(reply, endpoint.answer_of(request))
 
     async def _send(
         self,
@@ -180,7 +160,7 @@ class RestTransport:
 
 @asynccontextmanager
 async def open_rest(url: str, *, key: str, ca_file: Path | None) -> AsyncIterator[RestTransport]:
-    """Open a way to the gateway at `url`; it connects with the first call.
+    """Open connections to the gateway at `url`; the first call connects.
 
     Raises:
         InvalidInput: the certificates cannot be read.
@@ -197,7 +177,9 @@ def _tls(ca_file: Path | None) -> ssl.SSLContext | bool:
     if ca_file is None:
         return True
     try:
-        return ssl.create_default_context(cadata=read_certificates(ca_file))
+        return ssl.create_default_context(cadata=ca_file.read_text(encoding="ascii"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"cannot read the certificates of {ca_file.name} (PEM)") from error
     except ssl.SSLError as error:
         raise InvalidInput(f"{ca_file.name} holds no certificates (PEM)") from error
 
@@ -206,8 +188,8 @@ def _place(url: str) -> str:
     return urlsplit(url).netloc.rpartition("@")[2]  # without a password
 
 
-def _body(request: requests.Request[Any], image: Image | None) -> dict[str, Any]:  # Any: see _send
-    fields = {name: value for name, value in asdict(request).items() if value is not None}
+def _body(request: EndpointRequest[Any], image: Image | None) -> dict[str, Any]:  # Any: see _send
+    fields = msgspec.to_builtins(request)
     if image is None:
         return {"json": fields}
     if not isinstance(image, Upload):

@@ -1,11 +1,11 @@
-"""Writes pictures and PDFs into a folder, and never over a file unless told to."""
+"""Writes images and PDFs into a folder, and never over a file unless told to."""
 
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from imagemesh.client.errors import InvalidInput
-from imagemesh.client.images import Picture
+from imagemesh.client.images import DownloadedFile
 
 _SUFFIXES: Final = {"image/jpeg": ".jpg", "image/png": ".png", "application/pdf": ".pdf"}
 
@@ -46,17 +46,17 @@ class OutputFolder:
             ) from error
         self._claimed.add(place)
 
-    def save(self, picture: Picture, place: Path) -> Path:
-        """Write the picture or PDF of a claimed place, and return its path.
+    def save(self, file: DownloadedFile, place: Path) -> Path:
+        """Write the image or PDF of a claimed place, and return its path.
 
         Raises:
             InvalidInput: it cannot be written.
         """
-        path = self._folder / self._named(place, _SUFFIXES.get(picture.media_type, ".jpg"))
+        path = self._folder / self._named(place, _SUFFIXES.get(file.media_type, ".jpg"))
         # Nobody may find half a file under the name.
         part = path.with_name(f".{path.name}.part")
         try:
-            part.write_bytes(picture.content)
+            part.write_bytes(file.content)
             part.replace(path)
         except OSError as error:
             with suppress(OSError):

@@ -1,4 +1,4 @@
-"""What the commands of a caller can be told in the environment."""
+"""Settings of a caller's commands, from the environment."""
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -13,8 +13,7 @@ class ClientSettings(BaseSettings):
 
     url: str = Field(
         default=DEFAULT_URL,
-        description="Server that is asked: http:// or https:// of a gateway, grpc:// or grpcs:// "
-        "of a service; --server is stronger.",
+        description="Server that is asked: http:// or https:// of a gateway; --server is stronger.",
     )
     api_key: SecretStr = Field(
         default=SecretStr(""), description="API key; --key-file and --key are stronger."

@@ -1,1 +1,1 @@
-"""Who asks and who pays: keys, limits, credits and what was used."""
+"""Accounts: keys, rate limits, credits and usage."""

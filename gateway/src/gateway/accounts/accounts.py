@@ -15,7 +15,7 @@ MAX_CREDITS = 10**15  # far from the end of a 64-bit column, however often it is
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """What is known about an account.
+    """An account.
 
     Attributes:
         name: what keys and `imagemesh accounts` call it.

@@ -7,7 +7,7 @@ is kept, when the request fails, or when the process died and the claim's time i
 import hashlib
 import re
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -16,6 +16,8 @@ from sqlalchemy import ColumnElement, and_, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.responses import Response
 
+from gateway.accounts.kept_urls import without_queries
+from gateway.accounts.storage import UNLIMITED, Storage
 from gateway.database.clock import Clock, utc_now
 from gateway.database.engine import DatabaseUnavailable, transaction, upsert
 from gateway.database.tables import IDEMPOTENT, MAX_IDEMPOTENCY_KEY_CHARACTERS
@@ -51,12 +53,19 @@ class IdempotentAnswers:
         engine: the gateway's database.
         claim_for: after this time a claim is over; longer than any request.
         clock: gives the time now, UTC without a zone.
+        storage: limits what is kept.
     """
 
     def __init__(
-        self, engine: AsyncEngine, *, claim_for: timedelta, clock: Clock = utc_now
+        self,
+        engine: AsyncEngine,
+        *,
+        claim_for: timedelta,
+        clock: Clock = utc_now,
+        storage: Storage = UNLIMITED,
     ) -> None:
         self._engine = engine
+        self._storage = storage
         self._claim_for = claim_for
         self._clock = clock
 
@@ -137,17 +146,19 @@ class IdempotentAnswers:
 
     async def _keep(self, claim: _Claim, answer: Response) -> None:
         headers = {name: answer.headers[name] for name in _KEPT_HEADERS if name in answer.headers}
+        body = without_queries(bytes(answer.body))
         kept = (
             update(IDEMPOTENT)
             .where(_row_of(claim), IDEMPOTENT.c.token == claim.token)
             .values(
                 status=answer.status_code,
-                body=bytes(answer.body),
+                body=body,
                 headers=msgspec.json.encode(headers).decode(),
                 expires_at=self._clock() + KEPT_FOR,
             )
         )
         async with transaction(self._engine) as connection:
+            await self._storage.check(connection, claim.account, size_bytes=len(body))
             await connection.execute(kept)
 
     async def _release(self, claim: _Claim) -> None:
@@ -159,12 +170,24 @@ class IdempotentAnswers:
             _log.warning("claim stays until its time is over")
 
 
-def fingerprint_of(path: str, *parts: bytes) -> str:
-    """Return a digest of what a request asks for: its path and its parsed body in one form."""
+def fingerprint_of(path: str, *parts: bytes, scopes: Collection[str] | None = None) -> str:
+    """Return a digest of what a request asks for: its path and its parsed body in one form.
+
+    The scopes of the key belong to it, so that no key gets the answers of one that may ask more.
+    """
     digest = hashlib.sha256(path.encode())
-    for part in parts:
+    held = b"*" if scopes is None else ",".join(sorted(scopes)).encode()
+    for part in (held, *parts):
         digest.update(len(part).to_bytes(8) + part)
     return digest.hexdigest()
+
+
+def order_of(account: str, key: str | None, fingerprint: str) -> str | None:
+    """Return a digest that names a request and its repetitions, None where it has no key."""
+    if key is None:
+        return None
+    parts = (account.encode(), key.encode("latin-1", "replace"), fingerprint.encode())
+    return hashlib.sha256(b"\n".join(parts)).hexdigest()
 
 
 def _check(key: str) -> None:

@@ -14,9 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.accounts.accounts import add_account
 from gateway.accounts.key_format import generate_key, key_digest, key_id
-from gateway.accounts.scopes import check_names, endpoint_name
+from gateway.accounts.scopes import check_scopes, endpoint_name
 from gateway.database.clock import Clock, utc_now
-from gateway.database.engine import transaction
+from gateway.database.engine import check_writable, transaction
 from gateway.database.tables import KEYS
 from gateway.problems import Problem
 
@@ -29,7 +29,7 @@ _USE_WRITTEN_EVERY = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """What is known about a key; never the key itself.
+    """Record of a key; never the key itself.
 
     Attributes:
         id: the part that names it, 8 characters.
@@ -37,7 +37,7 @@ class ApiKey:
         created_at: UTC.
         expires_at: UTC, or None for never.
         revoked_at: UTC, or None while it is good.
-        scopes: names of the endpoints that it may ask; None is all of them.
+        scopes: names of the endpoints that it may ask, "usage" and "webhooks"; None is all.
         last_used_at: UTC, to the minute; None before its first use.
     """
 
@@ -91,7 +91,7 @@ class KeyStore:
         """Add a key for `account`, made where missing, and return it; it cannot be read again.
 
         Raises:
-            ValueError: a scope is no endpoint's name.
+            ValueError: there is no such scope.
         """
         now = self._clock()
         expires_at = now + expires_in if expires_in else None
@@ -123,7 +123,7 @@ class KeyStore:
     async def _add(
         self, account: str, *, expires_at: datetime | None, scopes: Sequence[str] | None
     ) -> str:
-        check_names(scopes or ())
+        check_scopes(scopes or ())
         key = generate_key()
         now = self._clock()
         row = {
@@ -195,9 +195,8 @@ class KeyStore:
             raise
 
     async def ping(self) -> None:
-        """Raise DatabaseUnavailable where the database cannot be read."""
-        async with transaction(self._engine) as connection:
-            await connection.execute(select(KEYS.c.id).limit(1))
+        """Raise DatabaseUnavailable where the database cannot be read and written."""
+        await check_writable(self._engine)
 
     async def check(self, key: str | None) -> ApiKey:
         """Return what is known about `key`.

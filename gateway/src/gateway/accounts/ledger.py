@@ -6,6 +6,7 @@ the one conditional statement that decides, so nothing is read first and written
 process that dies between the two leaves a hold that expires.
 """
 
+import hashlib
 import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -13,13 +14,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, delete, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gateway.accounts.scopes import endpoint_name
 from gateway.accounts.usage import UsageBook, add_usage
 from gateway.database.clock import Clock, utc_now
-from gateway.database.engine import DatabaseUnavailable, transaction
-from gateway.database.tables import ACCOUNTS, HOLDS, LEDGER
+from gateway.database.engine import DatabaseUnavailable, transaction, upsert
+from gateway.database.tables import ACCOUNTS, HOLDS, LEDGER, SETTLED
 from gateway.problems import Problem
 from servicekit.logs import get_logger
 
@@ -27,6 +28,8 @@ DEFAULT_PRICE = 1
 
 # How long an account that was not metered is believed to be so without asking again.
 UNMETERED_FOR = timedelta(seconds=5)
+
+SETTLED_FOR = timedelta(hours=24)  # as long as answers are kept by Idempotency-Key
 
 _MOST_REMEMBERED = 10_000  # accounts that are not metered, in memory
 _SWEEP = 1000  # holds looked up in one go
@@ -37,6 +40,11 @@ _TAKE = (
     update(ACCOUNTS)
     .where(ACCOUNTS.c.name == bindparam("payer"), ACCOUNTS.c.balance >= _PRICE)
     .values(balance=ACCOUNTS.c.balance - _PRICE)
+)
+_GIVE_BACK = (
+    update(ACCOUNTS)
+    .where(ACCOUNTS.c.name == bindparam("payee"))
+    .values(balance=ACCOUNTS.c.balance + bindparam("back", type_=ACCOUNTS.c.balance.type))
 )
 _HOLD = insert(HOLDS)
 _END = delete(HOLDS).where(HOLDS.c.id == bindparam("ended"))
@@ -52,6 +60,7 @@ class _Hold:
     endpoint: str
     units: int
     amount: int
+    item: str | None = None
 
 
 class Ledger:
@@ -83,19 +92,23 @@ class Ledger:
         self._owed: list[_Hold] = []
 
     @asynccontextmanager
-    async def charge(self, account: str, *, endpoint: str, units: int = 1) -> AsyncIterator[None]:
+    async def charge(
+        self, account: str, *, endpoint: str, units: int = 1, item: str | None = None
+    ) -> AsyncIterator[None]:
         """Reserve the price of `units`; settle when the context ends well, else give it back.
 
         Args:
             account: who pays.
             endpoint: path or name of the endpoint.
             units: how many times its price is paid at once.
+            item: names what is paid, where it may come again; within `SETTLED_FOR` it is charged
+                once.
 
         Raises:
             Problem: 406 insufficient_balance, 503; before the context is entered.
         """
         name = endpoint_name(endpoint)
-        hold = await self._reserve(account, name, units)
+        hold = await self._reserve(account, name, units, item)
         try:
             yield
         except BaseException:
@@ -112,19 +125,22 @@ class Ledger:
         for hold in list(self._owed):
             await self._settle(hold)
             self._owed.remove(hold)
+        async with transaction(self._engine) as connection:
+            old = delete(SETTLED).where(SETTLED.c.expires_at <= self._clock())
+            await connection.execute(old)
         count = 0
         while names := await self._expired():
             for name in names:
                 count += await self._refund(name)
         return count
 
-    async def _reserve(self, account: str, name: str, units: int) -> _Hold | None:
+    async def _reserve(self, account: str, name: str, units: int, item: str | None) -> _Hold | None:
         """Take the price and return the hold, None where nothing is to be paid."""
         amount = self._prices.get(name, DEFAULT_PRICE) * units
         now = self._clock()
         if amount == 0 or now < self._unmetered.get(account, now):
             return None
-        hold = _Hold(secrets.token_hex(16), account, name, units, amount)
+        hold = _Hold(secrets.token_hex(16), account, name, units, amount, item)
         async with transaction(self._engine) as connection:
             taken = await connection.execute(_TAKE, {"payer": account, "price": amount})
             if taken.rowcount == 1:
@@ -177,6 +193,9 @@ class Ledger:
             if ended.rowcount == 0:
                 # It expired, or a transaction that seemed to fail has charged it after all.
                 return
+            if hold.item is not None and not await self._settle_item(connection, hold, now):
+                await connection.execute(_GIVE_BACK, {"payee": hold.account, "back": hold.amount})
+                return
             await connection.execute(_NOTE, row)
             await add_usage(
                 connection,
@@ -186,6 +205,23 @@ class Ledger:
                 requests=hold.units,
                 credits_spent=hold.amount,
             )
+
+    async def _settle_item(self, connection: AsyncConnection, hold: _Hold, now: datetime) -> bool:
+        """Note that an item is settled; return False where it was settled before."""
+        row = {
+            "item": hashlib.sha256(str(hold.item).encode()).hexdigest(),
+            "account": hold.account,
+            "expires_at": now + SETTLED_FOR,
+        }
+        settled = await connection.execute(
+            upsert(connection, SETTLED)
+            .values(row)
+            .on_conflict_do_update(
+                index_elements=["item"], set_=row, where=SETTLED.c.expires_at <= now
+            )
+            .returning(SETTLED.c.item)
+        )
+        return settled.one_or_none() is not None
 
     async def _try_to_refund(self, hold_id: str) -> None:
         try:
@@ -204,11 +240,7 @@ class Ledger:
             ended = await connection.execute(end.returning(HOLDS.c.account, HOLDS.c.amount))
             row = ended.one_or_none()
             if row is not None:
-                await connection.execute(
-                    update(ACCOUNTS)
-                    .where(ACCOUNTS.c.name == row.account)
-                    .values(balance=ACCOUNTS.c.balance + row.amount)
-                )
+                await connection.execute(_GIVE_BACK, {"payee": row.account, "back": row.amount})
         return row is not None
 
     async def _expired(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""What accounts did, counted by day (UTC) and endpoint."""
+"""Usage of accounts, counted by day (UTC) and endpoint."""
 
 import asyncio
 from collections import Counter
@@ -10,7 +10,7 @@ from sqlalchemy import Row, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from gateway import contract
+from contract.lookups import Usage, UsageOfDay
 from gateway.database.clock import Clock, utc_now
 from gateway.database.engine import transaction
 from gateway.database.tables import ACCOUNTS, HOLDS, USAGE
@@ -55,7 +55,7 @@ class UsageBook:
                 self._counts += counts
                 raise
 
-    async def report(self, account: str) -> contract.Usage:
+    async def report(self, account: str) -> Usage:
         """Return what `account` has, and what it did in the last `REPORTED_DAYS` days."""
         await self.flush()
         since = self._clock().date() - timedelta(days=REPORTED_DAYS - 1)
@@ -74,7 +74,7 @@ class UsageBook:
                 .order_by(USAGE.c.day.desc(), USAGE.c.endpoint)
             )
             rows = days.all()
-        return contract.Usage(account, balance, int(held or 0), int(spent or 0), _days(rows))
+        return Usage(account, balance, int(held or 0), int(spent or 0), _days(rows))
 
 
 async def add_usage(
@@ -112,5 +112,5 @@ _ADD: Final = {
 }
 
 
-def _days(rows: Sequence[Row[tuple[object, ...]]]) -> list[contract.UsageOfDay]:
-    return [contract.UsageOfDay(row.day, row.endpoint, row.requests, row.credits) for row in rows]
+def _days(rows: Sequence[Row[tuple[object, ...]]]) -> list[UsageOfDay]:
+    return [UsageOfDay(row.day, row.endpoint, row.requests, row.credits) for row in rows]

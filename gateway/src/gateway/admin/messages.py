@@ -1,17 +1,17 @@
-"""What the stores know as messages of the admin service."""
+"""Keys, accounts and usage as messages of the admin service."""
 
 from datetime import datetime
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from gateway import contract
+from contract.lookups import Usage
 from gateway.accounts.accounts import Account
 from gateway.accounts.keys import ApiKey
 from imagemesh.admin.v1 import admin_service_pb2 as pb
 
 
 def key(known: ApiKey) -> pb.Key:
-    """Return what is known about a key."""
+    """Return the message of a key."""
     return pb.Key(
         id=known.id,
         account=known.account,
@@ -24,7 +24,7 @@ def key(known: ApiKey) -> pb.Key:
 
 
 def account(known: Account) -> pb.Account:
-    """Return what is known about an account."""
+    """Return the message of an account."""
     return pb.Account(
         name=known.name,
         balance=known.balance,
@@ -33,8 +33,8 @@ def account(known: Account) -> pb.Account:
     )
 
 
-def usage(report: contract.Usage) -> pb.GetUsageResponse:
-    """Return what an account has and did."""
+def usage(report: Usage) -> pb.GetUsageResponse:
+    """Return the message of an account's usage."""
     return pb.GetUsageResponse(
         balance=report.balance,
         held=report.held,

@@ -13,7 +13,6 @@ from gateway.accounts.keys import GRACE, KeyStore, lifetime
 from gateway.accounts.usage import UsageBook
 from gateway.admin import messages
 from gateway.admin.edge import AdminEdge
-from gateway.mesh import Mesh
 from gateway.settings import GatewaySettings
 from imagemesh.admin.v1 import admin_service_pb2 as pb
 from imagemesh.admin.v1 import admin_service_pb2_grpc as rpc
@@ -37,20 +36,22 @@ _Context = grpc.aio.ServicerContext[Any, Any]
 
 
 @asynccontextmanager
-async def serving_admin(mesh: Mesh) -> AsyncIterator[None]:
+async def serving_admin(
+    settings: GatewaySettings, *, keys: KeyStore, accounts: AccountStore, usage: UsageBook
+) -> AsyncIterator[None]:
     """Serve the admin port while the context is open, where the settings switch it on."""
-    if mesh.settings.admin_port == 0:
+    if settings.admin_port == 0:
         yield
         return
-    servicer = _AdminServicer(keys=mesh.keys, accounts=mesh.accounts, usage=mesh.usage)
+    servicer = _AdminServicer(keys=keys, accounts=accounts, usage=usage)
     service = Service(
         NAME,
         partial(rpc.add_AdminServiceServicer_to_server, servicer),
         load=_load_nothing,
         close=lambda: None,
-        interceptors=(AdminEdge(mesh.settings.admin_token),),
+        interceptors=(AdminEdge(settings.admin_token),),
     )
-    async with serving(service, _service_settings(mesh.settings)):
+    async with serving(service, _service_settings(settings)):
         yield
 
 

@@ -1,1 +1,1 @@
-"""What Envoy asks before it lets a gRPC caller through to the services."""
+"""Authorization of native gRPC calls, which Envoy asks for before it forwards them."""

@@ -1,7 +1,7 @@
-"""The port on which Envoy asks: its ext_authz filter over HTTP.
+"""The port of Envoy's ext_authz filter over HTTP.
 
-The question is the RPC's own request without its body; the answer 200 names the caller, and any
-other is the caller's answer, its text the message of the status. See docs/adr/0012.
+The request is the RPC's own without its body; the answer 200 names the caller, and any other is the
+caller's answer, its text the message of the status. See docs/adr/0012.
 """
 
 from collections.abc import AsyncIterator
@@ -10,10 +10,10 @@ from typing import Final
 
 from aiohttp import web
 
-from gateway.authz.decisions import Question, decide
+from gateway.authz.decisions import Authorizer, Question
 from gateway.database.engine import DatabaseUnavailable
-from gateway.mesh import Mesh
 from gateway.problems import Problem
+from gateway.settings import GatewaySettings
 from servicekit.callers import CALLER_KEY, caller_digest
 from servicekit.logs import get_logger
 
@@ -26,15 +26,14 @@ _log = get_logger("authz")
 
 
 @asynccontextmanager
-async def serving_authz(mesh: Mesh) -> AsyncIterator[None]:
+async def serving_authz(settings: GatewaySettings, authorizer: Authorizer) -> AsyncIterator[None]:
     """Answer Envoy while the context is open, where the settings switch it on."""
-    settings = mesh.settings
     if settings.authz_port == 0:
         yield
         return
 
     async def answer(request: web.Request) -> web.Response:
-        return await _answer(mesh, request)
+        return await _answer(authorizer, request)
 
     app = web.Application()
     app.router.add_route("*", "/{rpc:.*}", answer)
@@ -42,20 +41,20 @@ async def serving_authz(mesh: Mesh) -> AsyncIterator[None]:
     await runner.setup()
     try:
         await web.TCPSite(runner, settings.authz_host, settings.authz_port).start()
-        _log.info("answering Envoy", port=settings.authz_port)
+        _log.info("authorization port open", port=settings.authz_port)
         yield
     finally:
         await runner.cleanup()
 
 
-async def _answer(mesh: Mesh, request: web.Request) -> web.Response:
+async def _answer(authorizer: Authorizer, request: web.Request) -> web.Response:
     question = Question(
         request.path,
         api_key=request.headers.get(API_KEY_HEADER, ""),
         client_id=request.headers.get(CLIENT_ID_HEADER, ""),
     )
     try:
-        admitted = await decide(mesh, question)
+        admitted = await authorizer.decide(question)
     except Problem as problem:
         if isinstance(problem, DatabaseUnavailable):
             _log.warning("database away", reason=problem.reason)

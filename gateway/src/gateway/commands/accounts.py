@@ -1,12 +1,14 @@
-"""`imagemesh accounts create|list|credit|usage`: who pays, what they have and what they did."""
+"""`imagemesh accounts create|list|credit|usage|erase`: accounts, their credits and their data."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gateway import contract
+from contract.lookups import Usage
 from gateway.accounts.accounts import MAX_CREDITS, Account, AccountStore, check_amount
+from gateway.accounts.erasure import erase_rows, forget_deleted, rows_left
 from gateway.accounts.usage import UsageBook
 from gateway.commands.terminal import (
     account_name,
@@ -18,6 +20,9 @@ from gateway.commands.terminal import (
     run,
     telling,
 )
+from gateway.hosting.results import ResultStore, open_store
+from gateway.settings import GatewaySettings
+from servicekit.settings import load_settings
 
 _UNMETERED = "unmetered"
 
@@ -36,10 +41,14 @@ def _parser() -> argparse.ArgumentParser:
         "credit", help="add credits; from the first time on, the account pays for what it asks"
     )
     usage = commands.add_parser("usage", help="print what an account did in the last 31 days")
-    for command in (create, credit, usage):
+    erase = commands.add_parser(
+        "erase", help="delete the account, its keys, results, jobs, answers, usage and ledger"
+    )
+    erase.add_argument("--yes", action="store_true", help="delete; without it only count")
+    for command in (create, credit, usage, erase):
         command.add_argument("name", type=account_name, help="name of the account")
     credit.add_argument("amount", type=_credits, help="how many; below zero takes some back")
-    for command in (create, listing, credit, usage):
+    for command in (create, listing, credit, usage, erase):
         command.add_argument("--json", action="store_true", help="print JSON")
     return parser
 
@@ -57,6 +66,8 @@ async def _run(engine: AsyncEngine, arguments: argparse.Namespace) -> int:
         return _print_accounts(await accounts.list_accounts(), as_json=arguments.json)
     if arguments.command == "create":
         return await _create(accounts, arguments)
+    if arguments.command == "erase":
+        return await _erase(engine, arguments)
     if not await accounts.exists(arguments.name):
         return fail(f"there is no account {arguments.name}; imagemesh accounts list shows all")
     if arguments.command == "credit":
@@ -81,6 +92,31 @@ async def _credit(accounts: AccountStore, arguments: argparse.Namespace) -> int:
     return print_line(f"the balance of {arguments.name} is {balance}")
 
 
+async def _erase(engine: AsyncEngine, arguments: argparse.Namespace) -> int:
+    """Delete everything of an account and print what was deleted, and what is left."""
+    if not arguments.yes:
+        found = await rows_left(engine, arguments.name)
+        return _print_rows(arguments, found, words="would be deleted; say --yes")
+    settings = load_settings(GatewaySettings)
+    store = open_store(settings.results_url, folder=settings.results_dir)
+    files = await ResultStore(engine, store, lifetime=timedelta()).erase(arguments.name)
+    deleted = await erase_rows(engine, arguments.name)
+    await forget_deleted(engine)
+    _print_rows(arguments, {**deleted, "results": files}, words="deleted")
+    left = await rows_left(engine, arguments.name)
+    if any(left.values()):
+        return fail(f"rows of {arguments.name} are left; is a request of it running? try again")
+    return 0 if arguments.json else print_line("nothing is left")
+
+
+def _print_rows(arguments: argparse.Namespace, rows: Mapping[str, int], *, words: str) -> int:
+    if arguments.json:
+        return print_json({"account": arguments.name, "rows": rows})
+    for table, count in rows.items():
+        print_line(f"{table}: {count} {words}")
+    return 0
+
+
 def _print_accounts(found: Sequence[Account], *, as_json: bool) -> int:
     if as_json:
         return print_json(found)
@@ -91,7 +127,7 @@ def _print_accounts(found: Sequence[Account], *, as_json: bool) -> int:
     return print_table(("BALANCE", "HELD", "CREATED", "ACCOUNT"), rows)
 
 
-def _print_usage(usage: contract.Usage, *, as_json: bool) -> int:
+def _print_usage(usage: Usage, *, as_json: bool) -> int:
     if as_json:
         return print_json(usage)
     print_line(f"balance {_balance(usage.balance)}, held {usage.held}, spent {usage.spent}")

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.accounts.key_format import key_id
 from gateway.accounts.keys import GRACE, ApiKey, KeyStore, lifetime
-from gateway.accounts.scopes import check_names
+from gateway.accounts.scopes import check_scopes
 from gateway.commands.terminal import (
     account_name,
     fail,
@@ -33,7 +33,11 @@ def _parser() -> argparse.ArgumentParser:
     create = commands.add_parser("create", help="make a key and print it, this once")
     create.add_argument("account", type=account_name, help="who pays; made where missing")
     create.add_argument("--days", type=_lifetime, help="the key expires after so many days")
-    create.add_argument("--scopes", type=_scopes, help="endpoints it may ask, such as ocr,classify")
+    create.add_argument(
+        "--scopes",
+        type=_scopes,
+        help="what it may ask, such as ocr,usage,webhooks",
+    )
     listing = commands.add_parser("list", help="print what is known about every key")
     revoke = commands.add_parser("revoke", help="refuse a key from now on")
     revoke.add_argument("id", help="the key's id, its third part: im_live_<id>_...")
@@ -58,7 +62,7 @@ def _lifetime(text: str) -> timedelta:
 @telling
 def _scopes(text: str) -> list[str]:
     scopes = [scope.strip() for scope in text.split(",")]
-    check_names(scopes)
+    check_scopes(scopes)
     return scopes
 
 

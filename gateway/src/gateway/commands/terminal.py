@@ -1,7 +1,8 @@
-"""How the gateway's commands read their arguments and print what they found."""
+"""Arguments and output of the gateway's commands."""
 
 import argparse
 import asyncio
+import os
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
@@ -14,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from gateway.accounts.accounts import check_account_name
 from gateway.database.engine import open_database
 from gateway.problems import Problem
-from gateway.settings import GatewaySettings
+from gateway.settings import PRIVATE, GatewaySettings
 from servicekit.settings import load_settings
 
 Command = Callable[[AsyncEngine, argparse.Namespace], Awaitable[int]]
@@ -24,6 +25,7 @@ T = TypeVar("T")
 
 def run(parser: argparse.ArgumentParser, argv: Sequence[str], *, command: Command) -> int:
     """Run `command` on the database of the settings and return the exit code."""
+    os.umask(PRIVATE)
     arguments = parser.parse_args(argv)
     settings = load_settings(GatewaySettings)
     try:

@@ -1,6 +1,7 @@
-"""How the gateway's database is opened, brought up to date and spoken to."""
+"""The gateway's database: opening, migration and transactions."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from importlib import resources
@@ -26,16 +27,33 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from gateway.database.migrations import FIRST, HEAD
 from gateway.problems import Problem
+from servicekit.logs import get_logger
 
-_MOST_WAIT_S = 5  # for another process that writes, and for a connection to a server
+# For another process that writes, for a connection to a server, and for one of the pool.
+_MOST_WAIT_S = 5
 _MOST_STATEMENT_S = 30  # far above any statement of the gateway
 _ASK_AGAIN_S = 0.02  # the switch to WAL takes a few milliseconds
+
+_REVISION = re.compile(r"[0-9]{4}")  # numbers of four digits, so that text compares as they do
 
 # Any number that no other user of a shared PostgreSQL database locks: "imagemesh" in ASCII, cut.
 _MIGRATION_LOCK = 0x696D6167656D6573
 
 # Faults of a statement; everything else that a driver raises is a fault of the database.
 _BUGS = (DataError, IntegrityError, ProgrammingError)
+
+# What SQLite and PostgreSQL say, in parts of their messages.
+_AWAY = "no database"
+_STATES = {
+    "is full": "database full",
+    "No space left": "database full",
+    "readonly": "database read-only",
+    "read-only": "database read-only",
+    "malformed": "database corrupt",
+    "not a database": "database corrupt",
+}
+
+_log = get_logger("database")
 
 
 class DatabaseUnavailable(Problem):
@@ -48,6 +66,11 @@ class DatabaseUnavailable(Problem):
     def __init__(self, reason: str) -> None:
         super().__init__(503, "unavailable", "the gateway's database is away; try again later")
         self.reason = reason
+
+    @property
+    def state(self) -> str:
+        """The database's state for operators, without addresses and paths."""
+        return next((state for word, state in _STATES.items() if word in self.reason), _AWAY)
 
 
 async def open_database(url: str) -> AsyncEngine:
@@ -91,6 +114,16 @@ def _faults() -> Iterator[None]:
         raise DatabaseUnavailable(str(getattr(error, "orig", error))) from error
 
 
+async def check_writable(engine: AsyncEngine) -> None:
+    """Write a row as it is: a database that can only be read answers no paid request.
+
+    Raises:
+        DatabaseUnavailable: it cannot be written; `state` says why.
+    """
+    async with transaction(engine) as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = version_num"))
+
+
 def upsert(connection: AsyncConnection, table: Table) -> sqlite.Insert | postgresql.Insert:
     """Return an INSERT into `table` that can say what happens to a row that is there already."""
     if connection.dialect.name == "postgresql":
@@ -101,9 +134,14 @@ def upsert(connection: AsyncConnection, table: Table) -> sqlite.Insert | postgre
 def _options(url: str) -> dict[str, Any]:  # Any: options of create_async_engine
     """Return the options of an engine: few connections, for more only wait for each other."""
     if not url.startswith("postgresql"):
-        return {"pool_size": 2, "max_overflow": 0}
+        return {"pool_size": 2, "max_overflow": 0, "pool_timeout": _MOST_WAIT_S}
     times = {"timeout": _MOST_WAIT_S, "command_timeout": _MOST_STATEMENT_S}
-    return {"pool_size": 5, "max_overflow": 0, "connect_args": times}
+    return {
+        "pool_size": 5,
+        "max_overflow": 0,
+        "pool_timeout": _MOST_WAIT_S,
+        "connect_args": times,
+    }
 
 
 async def _prepare(engine: AsyncEngine) -> None:
@@ -113,8 +151,9 @@ async def _prepare(engine: AsyncEngine) -> None:
     else:
         event.listen(engine.sync_engine, "checkout", _refuse_closed)
     async with engine.connect() as connection:
-        if await connection.run_sync(_revision) == HEAD:
-            return
+        found = await connection.run_sync(_revision)
+    if found == HEAD or _is_newer(found):
+        return
     async with engine.connect() as connection:
         # Processes that start at once wait here for the first, and then find nothing to do.
         if engine.dialect.name == "sqlite":
@@ -123,6 +162,17 @@ async def _prepare(engine: AsyncEngine) -> None:
             await connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
         await connection.run_sync(_upgrade)
         await connection.commit()
+
+
+def _is_newer(revision: str | None) -> bool:
+    """Tell whether a newer release has made this schema; steps only add, so it serves this one too.
+
+    Source: `gateway.database.migrations` says what a step may do.
+    """
+    if revision is None or not _REVISION.fullmatch(revision) or revision <= HEAD:
+        return False
+    _log.warning("database of a newer release", revision=revision, known=HEAD)
+    return True
 
 
 def _revision(connection: Connection) -> str | None:
@@ -137,7 +187,10 @@ def _upgrade(connection: Connection) -> None:
         "script_location", str(resources.files("gateway.database") / "migrations")
     )
     config.attributes["connection"] = connection
-    if _revision(connection) is None and inspect(connection).has_table("api_keys"):
+    found = _revision(connection)
+    if _is_newer(found):  # made by another process while this one waited
+        return
+    if found is None and inspect(connection).has_table("api_keys"):
         command.stamp(config, FIRST)
     command.upgrade(config, HEAD)
 
@@ -176,4 +229,6 @@ def _tune_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
     # A writer waits instead of failing.
     cursor.execute(f"PRAGMA busy_timeout={_MOST_WAIT_S * 1000}")
     cursor.execute("PRAGMA synchronous=NORMAL")
+    # What was deleted must not be found in the file.
+    cursor.execute("PRAGMA secure_delete=ON")
     cursor.close()

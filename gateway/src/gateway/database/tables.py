@@ -48,6 +48,7 @@ KEYS = Table(
     Column("last_used_at", DateTime),
 )
 
+# `endpoint` and `size_bytes` are NULL in rows of releases before revision 0004.
 RESULTS = Table(
     "results",
     METADATA,
@@ -55,6 +56,8 @@ RESULTS = Table(
     Column("account", _Account, nullable=False, index=True),
     Column("media_type", String(50), nullable=False),
     Column("expires_at", DateTime, nullable=False, index=True),
+    Column("endpoint", _Endpoint),
+    Column("size_bytes", BigInteger),
 )
 
 # Credits that were taken from a balance for a call that is still running.
@@ -110,7 +113,8 @@ IDEMPOTENT = Table(
 
 # Requests that are answered later. `beat_at` says when the gateway that runs the job was last
 # alive; `answer` is JSON, NULL until there is one, and `items` holds what a batch that runs has
-# answered so far; `webhook_due_at` is NULL when nothing is left to send.
+# answered so far; `webhook_due_at` is NULL when nothing is left to send, and `webhook` with it.
+# `endpoints` are names with commas between them; NULL in rows before revision 0004.
 JOBS = Table(
     "jobs",
     METADATA,
@@ -129,4 +133,14 @@ JOBS = Table(
     Column("webhook_status", String(10)),
     Column("webhook_attempts", Integer, nullable=False),
     Column("webhook_due_at", DateTime, index=True),
+    Column("endpoints", String(200)),
+)
+
+# Items of batches with an Idempotency-Key that were charged; `item` is a digest of both.
+SETTLED = Table(
+    "settled_items",
+    METADATA,
+    Column("item", String(64), primary_key=True),
+    Column("account", _Account, nullable=False, index=True),
+    Column("expires_at", DateTime, nullable=False, index=True),
 )

@@ -1,4 +1,4 @@
-"""What stands between a URL and a socket: every DNS answer and every dialled address is judged."""
+"""The guard between a URL and a socket, which judges every DNS answer and every dialled address."""
 
 import asyncio
 import socket

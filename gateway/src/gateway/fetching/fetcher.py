@@ -1,4 +1,4 @@
-"""Fetches a picture by URL from servers that are not trusted.
+"""Fetches an image by URL from servers that are not trusted.
 
 Source: aiohttp 3.14 hands every address it dials, literals and redirects among them, to the
 connector's `socket_factory`; a resolver alone sees names only.
@@ -22,7 +22,7 @@ from gateway.fetching.dialling import (
     guarded_connector,
 )
 from gateway.fetching.urls import file_name, next_hop, parse_url
-from gateway.media import EncodedImage, require_picture
+from gateway.media import EncodedImage, require_image
 from gateway.problems import Problem
 from servicekit.limits import MAX_IMAGE_BYTES
 
@@ -32,7 +32,7 @@ _MIB = 2**20
 _REQUEST_HEADERS = {
     hdrs.USER_AGENT: "imagemesh",
     hdrs.ACCEPT: "image/*, application/pdf;q=0.5",
-    # A compressed answer could unpack to any size; pictures are compressed already.
+    # A compressed answer could unpack to any size; images are compressed already.
     hdrs.ACCEPT_ENCODING: "identity",
 }
 
@@ -46,10 +46,10 @@ _FAULTS: tuple[tuple[type[aiohttp.ClientError], str], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class FetchLimits:
-    """How much a fetch may take, and all fetches together.
+    """Limits of one fetch, and of all fetches together.
 
     Attributes:
-        max_bytes: of one picture.
+        max_bytes: of one image.
         total_s: of one fetch, with its redirects and its waiting for a connection.
         max_redirects: hops after the first URL.
         max_connections: open at once; `max_bytes` each bounds the memory of fetches under way.
@@ -70,7 +70,7 @@ class FetchLimits:
 
 
 class ImageFetcher:
-    """Fetches pictures by URL; made inside the event loop that uses it.
+    """Fetches images by URL; made inside the event loop that uses it.
 
     Args:
         limits: bounds of each fetch and of all together.
@@ -95,12 +95,12 @@ class ImageFetcher:
         self._session = _open_session(limits, guard, self._resolver)
 
     async def fetch(self, url: str, *, timeout_s: float, or_pdf: bool = False) -> EncodedImage:
-        """Return the picture at the URL.
+        """Return the image at the URL.
 
         Args:
             url: as the caller gave it.
             timeout_s: what is left of the caller's time; `limits.total_s` applies besides.
-            or_pdf: a PDF is as good as a picture.
+            or_pdf: a PDF is as good as an image.
 
         Raises:
             Problem: 400 `invalid_url` or `forbidden_url`, 413 `image_too_large`, 415
@@ -113,9 +113,9 @@ class ImageFetcher:
             async with asyncio.timeout(allowed_s):
                 content = await self._follow(first)
         except TimeoutError as err:
-            message = f"the picture did not arrive within {allowed_s:.3g} s"
+            message = f"the image did not arrive within {allowed_s:.3g} s"
             raise Problem(504, "fetch_timeout", message) from err
-        media_type = require_picture(content, subject="the URL leads to", or_pdf=or_pdf)
+        media_type = require_image(content, subject="the URL leads to", or_pdf=or_pdf)
         return EncodedImage(content, media_type, file_name(first))
 
     async def close(self) -> None:
@@ -160,7 +160,7 @@ class ImageFetcher:
     def _check_size(self, size_bytes: int) -> None:
         limit = self._limits.max_bytes
         if size_bytes > limit:
-            message = f"the picture is larger than the limit of {limit / _MIB:.3g} MiB"
+            message = f"the image is larger than the limit of {limit / _MIB:.3g} MiB"
             raise Problem(413, "image_too_large", message)
 
 

@@ -1,4 +1,4 @@
-"""Pictures that the gateway hosts itself: results, and the examples that ship with it.
+"""Images that the gateway hosts itself: results, and the examples that ship with it.
 
 Their URLs can be sent to any endpoint; they are read here and not fetched over the network, so that
 a mesh on a private address can work on its own results.
@@ -15,8 +15,8 @@ DOCUMENTS_PATH: Final = "/content/documents"
 EXAMPLES_PATH: Final = "/content/examples"
 
 
-class HostedPictures:
-    """Reads hosted pictures by URL; the examples stay in memory, a few 100 KB."""
+class HostedImages:
+    """Reads hosted images by URL; the examples stay in memory, a few 100 KB."""
 
     def __init__(self, results: ResultStore) -> None:
         self._results = results
@@ -32,7 +32,7 @@ class HostedPictures:
         return EncodedImage(content, media_type, name) if media_type else None
 
     async def read(self, url: str, *, base_url: str) -> EncodedImage | None:
-        """Return the picture or PDF at `url`, None where the gateway at `base_url` hosts none."""
+        """Return the image or PDF at `url`, None where the gateway at `base_url` hosts none."""
         if not url.startswith(base_url):
             return None
         folder, _, name = url.removeprefix(base_url).rpartition("/")

@@ -1,8 +1,8 @@
-"""Results, coloured pictures and PDFs, hosted under an unguessable name until they expire."""
+"""Results, coloured images and PDFs, hosted under an unguessable name until they expire."""
 
 import re
 import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,9 +10,10 @@ from pathlib import Path
 
 from obstore.exceptions import BaseError as ObstoreError
 from obstore.store import LocalStore, ObjectStore, from_url
-from sqlalchemy import delete, insert, select
+from sqlalchemy import Select, delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from gateway.accounts.storage import UNLIMITED, Storage
 from gateway.database.clock import Clock, utc_now
 from gateway.database.engine import transaction
 from gateway.database.tables import RESULTS
@@ -36,7 +37,7 @@ _NAME = re.compile(r"[0-9a-f]{32}-[A-Za-z0-9._-]{1,60}\.(jpeg|png|pdf)")
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A hosted picture or PDF.
+    """A hosted image or PDF.
 
     Attributes:
         media_type: "image/jpeg", "image/png" or "application/pdf".
@@ -70,6 +71,7 @@ class ResultStore:
         store: where the bytes are.
         lifetime: how long a result is hosted.
         clock: gives the time now, UTC without a zone.
+        storage: limits what is kept.
     """
 
     def __init__(
@@ -79,11 +81,13 @@ class ResultStore:
         *,
         lifetime: timedelta,
         clock: Clock = utc_now,
+        storage: Storage = UNLIMITED,
     ) -> None:
         self._engine = engine
         self._store = store
         self._lifetime = lifetime
         self._clock = clock
+        self._storage = storage
 
     async def save(
         self,
@@ -92,6 +96,7 @@ class ResultStore:
         account: str,
         media_type: str,
         original_name: str,
+        endpoint: str | None = None,
         lifetime: timedelta | None = None,
     ) -> str:
         """Host `content` and return its name: a token, the cleaned original name, an extension.
@@ -101,10 +106,11 @@ class ResultStore:
             account: who may delete it.
             media_type: "image/jpeg", "image/png" or "application/pdf".
             original_name: what the caller calls what it was made of.
+            endpoint: name of the endpoint that made it.
             lifetime: how long it is hosted; as long as any other when left out.
 
         Raises:
-            Problem: 503, the database or the store is away.
+            Problem: 503, the database or the store is away; 507, the account or the disk is full.
         """
         name = f"{secrets.token_hex(_TOKEN_BYTES)}-{_stem(original_name)}.{_EXTENSIONS[media_type]}"
         row = {
@@ -112,9 +118,12 @@ class ResultStore:
             "account": account,
             "media_type": media_type,
             "expires_at": self._clock() + (lifetime or self._lifetime),
+            "endpoint": endpoint,
+            "size_bytes": len(content),
         }
         # The row first: a file without a row would never be swept.
         async with transaction(self._engine) as connection:
+            await self._storage.check(connection, account, size_bytes=len(content))
             await connection.execute(insert(RESULTS).values(row))
         with _store_at_work():
             await self._store.put_async(name, content, mode="create")
@@ -137,11 +146,21 @@ class ResultStore:
             return None
         return Result(row.media_type, seconds_left, _pieces(answer.stream()))
 
-    async def delete(self, name: str, *, account: str) -> bool:
-        """Delete that result of the account; return False where it has none of that name."""
+    async def delete(
+        self, name: str, *, account: str, scopes: Collection[str] | None = None
+    ) -> bool:
+        """Delete that result of the account; return False where it has none of that name.
+
+        Args:
+            name: of the result.
+            account: whose it is.
+            scopes: of the key; a result of another endpoint is as if it were not there.
+        """
         if not _NAME.fullmatch(name):
             return False
-        mine = (RESULTS.c.name == name, RESULTS.c.account == account)
+        mine = [RESULTS.c.name == name, RESULTS.c.account == account]
+        if scopes is not None:
+            mine.append(RESULTS.c.endpoint.in_(scopes))
         living = select(RESULTS.c.name).where(*mine, RESULTS.c.expires_at > self._clock())
         async with transaction(self._engine) as connection:
             if (await connection.execute(living)).one_or_none() is None:
@@ -153,21 +172,33 @@ class ResultStore:
             await connection.execute(delete(RESULTS).where(*mine))
         return True
 
-    async def sweep(self) -> int:
-        """Delete what has expired and return how many results that were."""
+    async def erase(self, account: str) -> int:
+        """Delete all results of an account and return how many that were."""
         count = 0
-        while names := await self._expired_names():
-            for name in names:
-                await self._delete_file(name)
-            async with transaction(self._engine) as connection:
-                await connection.execute(delete(RESULTS).where(RESULTS.c.name.in_(names)))
+        some = select(RESULTS.c.name).where(RESULTS.c.account == account).limit(_SWEEP)
+        while names := await self._names(some):
+            await self._delete_all(names)
             count += len(names)
         return count
 
-    async def _expired_names(self) -> list[str]:
+    async def sweep(self) -> int:
+        """Delete what has expired and return how many results that were."""
+        count = 0
         expired = select(RESULTS.c.name).where(RESULTS.c.expires_at <= self._clock()).limit(_SWEEP)
+        while names := await self._names(expired):
+            await self._delete_all(names)
+            count += len(names)
+        return count
+
+    async def _names(self, which: Select[tuple[str]]) -> list[str]:
         async with transaction(self._engine) as connection:
-            return [row.name for row in await connection.execute(expired)]
+            return [row.name for row in await connection.execute(which)]
+
+    async def _delete_all(self, names: Sequence[str]) -> None:
+        for name in names:
+            await self._delete_file(name)
+        async with transaction(self._engine) as connection:
+            await connection.execute(delete(RESULTS).where(RESULTS.c.name.in_(names)))
 
     async def _delete_file(self, name: str) -> None:
         try:

@@ -1,1 +1,1 @@
-"""What callers send, in bounded size, time and memory."""
+"""Bodies of requests, in bounded size, time and memory."""

@@ -12,7 +12,7 @@ from gateway.problems import Problem
 _KIB = 1024
 _MIB = 1024 * 1024
 
-# A body without a picture is no matter: it is read however full the memory of uploads is.
+# A body without an image is small: it is read however full the memory of uploads is.
 SMALL_BODY_BYTES = 64 * _KIB
 
 # What is read of a refused body before the refusal is sent.
@@ -23,7 +23,7 @@ CLOSE: Final = {"Connection": "close"}
 
 
 class UploadMemory:
-    """Bytes that all uploads share; an upload for which too few are left is refused.
+    """Semaphore counted in bytes, which all uploads share; an upload that does not fit is refused.
 
     Args:
         limit_bytes: of all uploads together.
@@ -35,12 +35,12 @@ class UploadMemory:
 
     @property
     def used_bytes(self) -> int:
-        """What is held now."""
+        """Bytes that are held now."""
         return self._used_bytes
 
     @contextmanager
     def share(self) -> Iterator["Share"]:
-        """Yield a share that is empty now, and give it back at the end."""
+        """Yield an empty share, and release it at the end."""
         share = Share(self)
         try:
             yield share
@@ -48,7 +48,7 @@ class UploadMemory:
             share.free()
 
     def take(self, size_bytes: int) -> None:
-        """Hold so many bytes.
+        """Take bytes.
 
         Raises:
             Problem: 429, too few are left.
@@ -59,19 +59,19 @@ class UploadMemory:
         self._used_bytes += size_bytes
 
     def give_back(self, size_bytes: int) -> None:
-        """Hold so many bytes less."""
+        """Release bytes."""
         self._used_bytes -= size_bytes
 
 
 class Share:
-    """What one upload holds of an `UploadMemory`."""
+    """Part of an `UploadMemory` that one upload holds."""
 
     def __init__(self, memory: UploadMemory) -> None:
         self._memory = memory
         self._size_bytes = 0
 
     def grow_to(self, size_bytes: int) -> None:
-        """Hold at least so many bytes.
+        """Hold at least that many bytes.
 
         Raises:
             Problem: 429, too few are left.
@@ -81,7 +81,7 @@ class Share:
             self._size_bytes = size_bytes
 
     def free(self) -> None:
-        """Hold nothing any more."""
+        """Release all bytes."""
         self._memory.give_back(self._size_bytes)
         self._size_bytes = 0
 
@@ -125,7 +125,7 @@ class Pieces:
         self._share = share
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        """Yield what arrives."""
+        """Yield the pieces as they arrive."""
         size_bytes = 0
         async for piece in self._request.stream():
             size_bytes += len(piece)
@@ -144,7 +144,7 @@ class Pieces:
 
 
 async def drain(request: Request) -> bool:
-    """Read on without keeping anything, for a while, and tell whether the body has ended.
+    """Read and discard the rest of a body, for a while, and tell whether it has ended.
 
     Most callers read no answer before they have sent everything, and lose it when the connection,
     or the stream of HTTP/2, is closed on what they send. Where the body has not ended, neither can
@@ -173,6 +173,6 @@ def _declared_bytes(request: Request) -> int:
 
 
 def too_large(max_bytes: int) -> Problem:
-    """Return the refusal of a body over so many bytes."""
+    """Return the error for a body over that many bytes."""
     limit = f"{max_bytes // _KIB} KiB" if max_bytes < _MIB else f"{max_bytes / _MIB:.3g} MiB"
     return Problem(413, "body_too_large", f"the body is over {limit}")

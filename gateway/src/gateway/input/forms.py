@@ -1,4 +1,4 @@
-"""Uploads: multipart/form-data as it arrives, with a picture in `image` and text in the rest.
+"""Uploads: multipart/form-data as it arrives, with an image in `image` and text in the rest.
 
 Source: RFC 7578 for the form, RFC 2046 section 5.1.1 for its boundary.
 """
@@ -31,9 +31,9 @@ class Form:
     """A form that was read.
 
     Attributes:
-        texts: every field but the picture, by name.
-        image: the picture's bytes, None where there is no such field.
-        file_name: what the caller calls the picture; not to be trusted.
+        texts: every field but the image, by name.
+        image: the image's bytes, None where there is no such field.
+        file_name: what the caller calls the image; not to be trusted.
     """
 
     texts: dict[str, str] = field(default_factory=dict)
@@ -45,8 +45,8 @@ async def read_form(pieces: AsyncIterable[bytes], *, content_type: str) -> Form:
     """Return the form whose body comes in `pieces`.
 
     Raises:
-        Problem: 400 for a body that is no such form, or holds too much beside its picture; 413 for
-            a picture that is too large, as soon as it is.
+        Problem: 400 for a body that is no such form, or holds too much beside its image; 413 for
+            an image that is too large, as soon as it is.
     """
     reader = _FormReader()
     try:
@@ -121,10 +121,10 @@ class _FormReader:
 
 
 def check_image_size(size_bytes: int) -> None:
-    """Raise a Problem, 413, where a picture of so many bytes is too large."""
+    """Raise a Problem, 413, where an image of so many bytes is too large."""
     if size_bytes > MAX_IMAGE_BYTES:
         limit = f"{MAX_IMAGE_BYTES // 2**20} MiB"
-        raise Problem(413, "image_too_large", f"the picture is larger than the limit of {limit}")
+        raise Problem(413, "image_too_large", f"the image is larger than the limit of {limit}")
 
 
 def _malformed(message: str) -> Problem:

@@ -1,26 +1,26 @@
-"""The body of a request in each of its forms: JSON with a URL or base64, or an upload."""
+"""Bodies of requests in each of their forms: JSON with a URL or base64, or an upload."""
 
 import re
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from msgspec import UNSET, Struct, UnsetType, ValidationError, convert
 from msgspec.structs import replace
 from starlette.requests import Request
 
-from gateway import contract
+from contract.endpoint import Endpoint
 from gateway.fetching.urls import clean_file_name
 from gateway.input.bodies import SMALL_BODY_BYTES, BodyReader
 from gateway.input.forms import FORM_TYPE, check_image_size, read_form
 from gateway.input.parsing import Json, decode_object, parse_form, parse_values
-from gateway.media import EncodedImage, require_picture
+from gateway.media import EncodedImage, require_image
 from gateway.problems import Problem
 from servicekit.limits import MAX_IMAGE_BYTES
 
-# A picture, the other parameters, and what stands between the fields of a form.
+# An image, the other parameters, and what stands between the fields of a form.
 MAX_FORM_BYTES = MAX_IMAGE_BYTES + SMALL_BODY_BYTES
 # Base64 writes three bytes in four characters.
-MAX_PICTURE_JSON_BYTES = -(-MAX_IMAGE_BYTES // 3) * 4 + SMALL_BODY_BYTES
+MAX_IMAGE_JSON_BYTES = -(-MAX_IMAGE_BYTES // 3) * 4 + SMALL_BODY_BYTES
 # JSON may escape every character of the longest text, and one beyond the first plane in twelve
 # bytes: 600,000 and the other fields.
 MAX_TEXT_JSON_BYTES = 768 * 1024
@@ -39,72 +39,70 @@ class Input(Generic[RequestT]):
     """A request whose fields are good.
 
     Attributes:
-        request: the fields, without the bytes of a picture.
-        image: the picture that came with them; None where a URL names one, or there is none.
+        request: the fields, without the bytes of an image.
+        image: the image that came with them; None where a URL names one, or there is none.
     """
 
     request: RequestT
     image: EncodedImage | None
 
 
-async def read_input(reader: BodyReader, request: Request, kind: type[RequestT]) -> Input[RequestT]:
-    """Return what `request` brings for an endpoint whose fields are those of `kind`.
+async def read_input(reader: BodyReader, request: Request, endpoint: Endpoint) -> Input[Any]:
+    """Return the input of a request to `endpoint`; Any: each has its own request.
 
     Raises:
         Problem: 408, 413, 415 or 429 for the body; 400 or 404 for its fields; 413 or 415 for its
-            picture.
+            image.
     """
-    takes_picture = issubclass(kind, contract.Request)
-    if takes_picture and _media_type(request) == FORM_TYPE:
-        return await _read_upload(reader, request, kind)
-    _check_json_type(request, takes_picture=takes_picture)
-    max_bytes = MAX_PICTURE_JSON_BYTES if takes_picture else MAX_TEXT_JSON_BYTES
+    if endpoint.takes_image and _media_type(request) == FORM_TYPE:
+        return await _read_upload(reader, request, endpoint)
+    _check_json_type(request, takes_form=endpoint.takes_image)
+    max_bytes = MAX_IMAGE_JSON_BYTES if endpoint.takes_image else MAX_TEXT_JSON_BYTES
     async with reader.reading(request, max_bytes=max_bytes) as pieces:
-        return input_of(decode_object(await pieces.whole()), kind)
+        return input_of(decode_object(await pieces.whole()), endpoint)
 
 
 async def read_object(reader: BodyReader, request: Request) -> Json:
-    """Return the fields of a JSON body that may hold pictures.
+    """Return the fields of a JSON body that may hold images.
 
     Raises:
         Problem: as `read_input` for the body; 400, it is no JSON object.
     """
-    _check_json_type(request, takes_picture=False)
-    async with reader.reading(request, max_bytes=MAX_PICTURE_JSON_BYTES) as pieces:
+    _check_json_type(request, takes_form=False)
+    async with reader.reading(request, max_bytes=MAX_IMAGE_JSON_BYTES) as pieces:
         return decode_object(await pieces.whole())
 
 
-def input_of(values: Json, kind: type[RequestT]) -> Input[RequestT]:
+def input_of(values: Json, endpoint: Endpoint) -> Input[Any]:
     """Return the input that these JSON fields make.
 
     Raises:
-        Problem: as `read_input` for fields and picture.
+        Problem: as `read_input` for fields and image.
     """
-    request = parse_values(values, kind)
+    request = parse_values(values, endpoint.request)
     text = getattr(request, "image", UNSET)
     if isinstance(text, UnsetType):
         return Input(request, None)
-    image = _uploaded(_decode(text), file_name="", kind=kind)
+    image = _uploaded(_decode(text), file_name="", endpoint=endpoint)
     return Input(replace(request, image=UNSET), image)
 
 
-async def _read_upload(
-    reader: BodyReader, request: Request, kind: type[RequestT]
-) -> Input[RequestT]:
+async def _read_upload(reader: BodyReader, request: Request, endpoint: Endpoint) -> Input[Any]:
     async with reader.reading(request, max_bytes=MAX_FORM_BYTES) as pieces:
         form = await read_form(pieces, content_type=request.headers["content-type"])
-    parsed = parse_form(form.texts, kind, has_upload=form.image is not None)
+    parsed = parse_form(form.texts, endpoint.request, has_upload=form.image is not None)
     if form.image is None:
         return Input(parsed, None)
-    return Input(parsed, _uploaded(form.image, file_name=form.file_name, kind=kind))
+    image = _uploaded(form.image, file_name=form.file_name, endpoint=endpoint)
+    return Input(parsed, image)
 
 
-def _uploaded(content: bytes, *, file_name: str, kind: type[Struct]) -> EncodedImage:
+def _uploaded(content: bytes, *, file_name: str, endpoint: Endpoint) -> EncodedImage:
     check_image_size(len(content))
-    media_type = require_picture(
+    media_type = require_image(
         content,
         subject="the parameter 'image' holds",
-        or_pdf=issubclass(kind, contract.DocumentRequest),
+        or_pdf=endpoint.takes_documents,
     )
     # Some browsers send the whole path of a file, with the slashes of their system.
     last = file_name.replace("\\", "/").rpartition("/")[2]
@@ -124,10 +122,10 @@ def _decode(text: str) -> bytes:
         raise Problem(400, "invalid_parameter", message) from error
 
 
-def _check_json_type(request: Request, *, takes_picture: bool) -> None:
+def _check_json_type(request: Request, *, takes_form: bool) -> None:
     media_type = _media_type(request)
     if media_type not in _JSON_TYPES:
-        upload = f" or upload a file ({FORM_TYPE})" if takes_picture else ""
+        upload = f" or upload a file ({FORM_TYPE})" if takes_form else ""
         message = f"send JSON (application/json){upload}, not {media_type[:50]!r}"
         raise Problem(415, "unsupported_media_type", message)
 

@@ -6,28 +6,19 @@ The one place that decides between 400 and 404: the seed's errors page gives a m
 
 from collections.abc import Mapping
 from functools import cache
-from typing import Any, TypeVar, get_args
+from typing import Any, Final, TypeVar, get_args
 
 import msgspec
 from msgspec import Struct
 
-from gateway import contract
+from contract.endpoint import ImageRequest
 from gateway.problems import Problem
 
-_PICTURES = ("url", "image")  # a request holds exactly one of them
+_IMAGES: Final = ("url", "image")  # a request holds exactly one of them
 
 Json = dict[str, Any]  # Any: JSON values before they are checked
 
 RequestT = TypeVar("RequestT", bound=Struct)
-
-
-def parse_request(body: bytes | bytearray, kind: type[RequestT]) -> RequestT:
-    """Return the request in the JSON of `body`.
-
-    Raises:
-        Problem: as `decode_object` and `parse_values`.
-    """
-    return parse_values(decode_object(body), kind)
 
 
 def decode_object(body: bytes | bytearray) -> Json:
@@ -49,9 +40,9 @@ def parse_values(values: Json, kind: type[RequestT]) -> RequestT:
     """Return the request of these fields.
 
     Raises:
-        Problem: 404 for a missing parameter; 400 for an unknown or a bad one, and for two pictures.
+        Problem: 404 for a missing parameter; 400 for an unknown or a bad one, and for two images.
     """
-    return _parse(values, kind, given=[name for name in _PICTURES if name in values], strict=True)
+    return _parse(values, kind, given=[name for name in _IMAGES if name in values], strict=True)
 
 
 def parse_form(texts: dict[str, str], kind: type[RequestT], *, has_upload: bool) -> RequestT:
@@ -81,8 +72,8 @@ def _parse(
     missing = [name for name, needed in is_required.items() if needed and name not in values]
     if missing:
         raise Problem(404, "missing_parameter", f"the parameter {missing[0]!r} is missing")
-    if issubclass(kind, contract.Request):
-        _check_one_picture(given)
+    if issubclass(kind, ImageRequest):
+        _check_one_image(given)
     try:
         return msgspec.convert(values, kind, strict=strict)
     except msgspec.ValidationError as error:
@@ -95,12 +86,12 @@ def _fields(kind: type[Struct]) -> dict[str, bool]:
     return {field.encode_name: field.required for field in msgspec.structs.fields(kind)}
 
 
-def _check_one_picture(given: list[str]) -> None:
+def _check_one_image(given: list[str]) -> None:
     if len(given) > 1:
         message = "parameter 'image': send either 'url' or 'image', not both"
         raise Problem(400, "invalid_parameter", message)
     if not given:
-        message = "the parameter 'url' is missing; send the picture's 'url', or itself in 'image'"
+        message = "the parameter 'url' is missing; send the image's 'url', or itself in 'image'"
         raise Problem(404, "missing_parameter", message)
 
 
@@ -114,7 +105,7 @@ def _describe(error: msgspec.ValidationError, kind: type[Struct]) -> str:
 
 
 def _choices(kind: type[Struct], name: str) -> tuple[str, ...]:
-    """Return what a parameter of `Annotated[Literal[...], ...]` may be."""
+    """Return the values of a parameter that is an enumeration."""
     fields = {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
-    literal, *_ = get_args(fields[name])
-    return get_args(literal)
+    enumeration, *_ = get_args(fields[name])
+    return tuple(each.value for each in enumeration)

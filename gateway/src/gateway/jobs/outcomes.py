@@ -1,14 +1,22 @@
-"""How a request ended that is part of another answer: an item of a batch, or a job."""
+"""Outcomes of requests that are part of another answer: items of a batch, and jobs."""
 
 from dataclasses import dataclass
 
 import msgspec
 from starlette.responses import Response
 
-from gateway import contract, job_contract
+from contract.errors import ErrorAnswer, ErrorBody
+from contract.jobs import ItemAnswer
 from gateway.problems import Problem
 
 _OK = 200
+
+
+class KeptItem(msgspec.Struct, frozen=True):
+    """Answer to one item of a batch that still runs, as the database keeps it."""
+
+    number: int
+    answer: ItemAnswer
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +31,9 @@ class Outcome:
         """True for an answer, False for an error."""
         return self.status == _OK
 
-    def as_item(self) -> job_contract.ItemAnswer:
+    def as_item(self) -> ItemAnswer:
         """Return it as part of another answer."""
-        return job_contract.ItemAnswer(self.status, msgspec.Raw(self.body))
+        return ItemAnswer(self.status, msgspec.Raw(self.body))
 
 
 def answered(response: Response) -> Outcome:
@@ -35,7 +43,7 @@ def answered(response: Response) -> Outcome:
 
 def refused(problem: Problem, *, request_id: str) -> Outcome:
     """Return the outcome of a request that ended with `problem`."""
-    body = contract.ErrorAnswer(contract.ErrorBody(problem.code, str(problem), request_id))
+    body = ErrorAnswer(ErrorBody(problem.code, str(problem), request_id))
     return Outcome(problem.status, msgspec.json.encode(body))
 
 

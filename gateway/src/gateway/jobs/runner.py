@@ -9,17 +9,17 @@ from dataclasses import dataclass
 import msgspec
 from starlette.responses import Response
 
-from gateway import job_contract
 from gateway.database.engine import DatabaseUnavailable
 from gateway.input.bodies import UploadMemory
 from gateway.jobs.answers import lost
-from gateway.jobs.outcomes import Outcome, answered, broken, refused
+from gateway.jobs.outcomes import KeptItem, Outcome, answered, broken, refused
 from gateway.jobs.store import FAILED, SUCCEEDED, JobRecord, JobStore
 from gateway.jobs.webhooks import Webhooks
+from gateway.periodic import PeriodicTasks
 from gateway.problems import Problem
 from servicekit.logs import get_logger
 
-BEAT_EVERY_S = 10.0  # a sixth of `job_store.LOST_AFTER`
+BEAT_EVERY_S = 10.0  # a sixth of `gateway.jobs.store.LOST_AFTER`
 
 _log = get_logger("jobs")
 
@@ -30,13 +30,13 @@ class JobGone(Exception):
 
 @dataclass(frozen=True, slots=True)
 class JobLimits:
-    """How many jobs there may be in this gateway, and how much of them.
+    """Limits on the jobs of this gateway.
 
     Attributes:
         running: at once.
         waiting: queued or running, of all accounts.
         waiting_per_account: queued or running, of one account.
-        held_bytes: pictures that queued and running jobs hold in memory, together.
+        held_bytes: images that queued and running jobs hold in memory, together.
     """
 
     running: int
@@ -46,19 +46,19 @@ class JobLimits:
 
 
 class RunningJob:
-    """What the work of a job may tell.
+    """A job that runs, as its work sees it.
 
     Attributes:
         id: of the job.
-        is_ending: true from when it keeps what it ends with; it is not to be stopped any more, else
-            there could be an answer that is not paid.
+        is_ending: true from when its answer is kept; it is not stopped any more, else there could
+            be an answer that is not paid.
     """
 
     def __init__(self, job: str, store: JobStore) -> None:
         self.id = job
         self.is_ending = False
         self._store = store
-        self._items: list[job_contract.KeptItem] = []
+        self._items: list[KeptItem] = []
 
     async def note(self, done: int) -> None:
         """Tell how many items are answered."""
@@ -73,7 +73,7 @@ class RunningJob:
         Raises:
             Problem: 503, nobody can get it any more, so it must not be paid.
         """
-        self._items.append(job_contract.KeptItem(number, answered(answer).as_item()))
+        self._items.append(KeptItem(number, answered(answer).as_item()))
         items = msgspec.json.encode(self._items).decode()
         if not await self._store.keep_items(self.id, items):
             raise lost()
@@ -110,9 +110,10 @@ class JobOrder:
         account: who asks.
         request_id: of the request.
         total: how many items it has.
-        held_bytes: size of the pictures that it holds in memory until it ends.
+        held_bytes: size of the images that it holds in memory until it ends.
         webhook: where it is sent when it has ended.
         work: does it.
+        endpoints: names of those that it asks.
     """
 
     account: str
@@ -121,6 +122,7 @@ class JobOrder:
     held_bytes: int
     webhook: str | None
     work: Work
+    endpoints: Collection[str] = ()
 
 
 class JobRunner:
@@ -155,6 +157,7 @@ class JobRunner:
                 request_id=order.request_id,
                 total=order.total,
                 webhook=order.webhook,
+                endpoints=order.endpoints,
             )
             held = stack.pop_all()
         job = RunningJob(record.id, self._store)
@@ -163,15 +166,21 @@ class JobRunner:
         task.add_done_callback(lambda _: self._forget(record.id, held))
         return record
 
-    async def find(self, job: str, *, account: str) -> JobRecord | None:
-        """Return that job of the account, None where it has none of that id."""
-        return await self._store.find(job, account=account)
+    async def find(
+        self, job: str, *, account: str, scopes: Collection[str] | None = None
+    ) -> JobRecord | None:
+        """Return that job of the account, None where a key with these scopes may not see it."""
+        return await self._store.find(job, account=account, scopes=scopes)
 
-    async def cancel(self, job: str, *, account: str) -> bool:
-        """End and forget that job; return False where the account has none of that id.
+    async def cancel(
+        self, job: str, *, account: str, scopes: Collection[str] | None = None
+    ) -> bool:
+        """End and forget that job; return False where a key with these scopes may not see it.
 
         Another gateway that runs it stops at its next beat.
         """
+        if scopes is not None and not await self.find(job, account=account, scopes=scopes):
+            return False
         if not await self._store.remove(job, account=account):
             return False
         await self._stop([job])
@@ -254,23 +263,12 @@ def _too_many(what: str) -> Problem:
 
 @asynccontextmanager
 async def running_jobs(
-    store: JobStore, webhooks: Webhooks, limits: JobLimits
+    store: JobStore, webhooks: Webhooks, limits: JobLimits, tasks: PeriodicTasks
 ) -> AsyncIterator[JobRunner]:
     """Yield a runner that beats, and stop its jobs at the end."""
     runner = JobRunner(store, webhooks, limits)
-    beating = asyncio.create_task(_beat_for_ever(runner))
     try:
-        yield runner
+        async with tasks.repeating({"heartbeats of jobs": runner.beat}, every_s=BEAT_EVERY_S):
+            yield runner
     finally:
-        beating.cancel()
-        await asyncio.gather(beating, return_exceptions=True)
         await runner.close()
-
-
-async def _beat_for_ever(runner: JobRunner) -> None:
-    while True:
-        try:
-            await runner.beat()
-        except DatabaseUnavailable:
-            _log.warning("no beat: the database is away")
-        await asyncio.sleep(BEAT_EVERY_S)

@@ -15,6 +15,8 @@ from sqlalchemy import ColumnElement, Update, case, delete, func, insert, select
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from gateway.accounts.kept_urls import without_queries
+from gateway.accounts.storage import UNLIMITED, Storage
 from gateway.database.clock import Clock, utc_now
 from gateway.database.engine import transaction
 from gateway.database.tables import JOBS
@@ -53,6 +55,7 @@ class JobRecord:
         webhook: where it is sent when it has ended, None for nowhere.
         webhook_status: "pending", "delivered" or "failed"; None without a webhook.
         webhook_attempts: deliveries tried.
+        endpoints: names of those that it asks.
     """
 
     id: str
@@ -69,6 +72,11 @@ class JobRecord:
     webhook: str | None
     webhook_status: str | None
     webhook_attempts: int
+    endpoints: tuple[str, ...]
+
+    def may_be_seen_with(self, scopes: Collection[str] | None) -> bool:
+        """Tell whether a key with these scopes, None for all, may ask all that the job asks."""
+        return scopes is None or (bool(self.endpoints) and set(self.endpoints) <= set(scopes))
 
     @property
     def is_over(self) -> bool:
@@ -83,17 +91,36 @@ class JobStore:
         engine: the gateway's database.
         lifetime: how long a job and its answer are kept, from its beginning.
         clock: gives the time now, UTC without a zone.
+        storage: limits what is kept.
     """
 
-    def __init__(self, engine: AsyncEngine, *, lifetime: timedelta, clock: Clock = utc_now) -> None:
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        *,
+        lifetime: timedelta,
+        clock: Clock = utc_now,
+        storage: Storage = UNLIMITED,
+    ) -> None:
         self._engine = engine
+        self._storage = storage
         self._lifetime = lifetime
         self._clock = clock
 
     async def add(
-        self, *, account: str, request_id: str, total: int, webhook: str | None
+        self,
+        *,
+        account: str,
+        request_id: str,
+        total: int,
+        webhook: str | None,
+        endpoints: Collection[str] = (),
     ) -> JobRecord:
-        """Add a queued job and return it."""
+        """Add a queued job and return it.
+
+        Raises:
+            Problem: 507, the account or the disk is full; 503.
+        """
         now = self._clock()
         row = {
             "id": secrets.token_hex(_ID_BYTES),
@@ -108,19 +135,25 @@ class JobStore:
             "webhook": webhook,
             "webhook_status": PENDING if webhook else None,
             "webhook_attempts": 0,
+            "endpoints": ",".join(sorted(set(endpoints))) or None,
         }
         async with transaction(self._engine) as connection:
+            await self._storage.check(connection, account, size_bytes=1)
             await connection.execute(insert(JOBS).values(row))
             added = await connection.execute(select(JOBS).where(JOBS.c.id == row["id"]))
             return _record(added.one())
 
-    async def find(self, job: str, *, account: str) -> JobRecord | None:
-        """Return that job of the account, None where it has none of that id."""
+    async def find(
+        self, job: str, *, account: str, scopes: Collection[str] | None = None
+    ) -> JobRecord | None:
+        """Return that job of the account, None where a key with these scopes may not see it."""
         if not _ID.fullmatch(job):
             return None
         mine = (JOBS.c.id == job, JOBS.c.account == account)
         found = await self._select(*mine)
-        if found is None or found.is_over or not self._is_silent(found.beat_at):
+        if found is None or not found.may_be_seen_with(scopes):
+            return None
+        if found.is_over or not self._is_silent(found.beat_at):
             return found
         await self._lose(*mine, self._is_silent(JOBS.c.beat_at))
         return await self._select(*mine)
@@ -137,13 +170,15 @@ class JobStore:
 
     async def keep_items(self, job: str, items: str) -> bool:
         """Keep what a batch has answered so far; return False where the job is gone or lost."""
-        return await self._update_live(job, items=items)
+        kept = without_queries(items.encode()).decode()
+        return await self._update_live(job, items=kept)
 
     async def end(self, job: str, *, status: str, answer: str) -> bool:
         """Note how the job ended; return False where it is gone or was given up as lost."""
         now = self._clock()
         due = case((JOBS.c.webhook.is_not(None), now), else_=None)
         done = JOBS.c.total if status == SUCCEEDED else JOBS.c.done
+        answer = without_queries(answer.encode()).decode()
         return await self._update_live(
             job, status=status, answer=answer, items=None, done=done, webhook_due_at=due
         )
@@ -200,6 +235,7 @@ class JobStore:
                 webhook_status=status,
                 webhook_attempts=JOBS.c.webhook_attempts + 1,
                 webhook_due_at=due,
+                webhook=None if due is None else JOBS.c.webhook,
             )
         )
 
@@ -245,4 +281,5 @@ def _record(row: Row[Any]) -> JobRecord:  # Any: the columns of JOBS
         row.webhook,
         row.webhook_status,
         row.webhook_attempts,
+        tuple(row.endpoints.split(",")) if row.endpoints else (),
     )

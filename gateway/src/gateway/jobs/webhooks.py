@@ -29,6 +29,7 @@ from gateway.fetching.dialling import (
 from gateway.fetching.urls import parse_url
 from gateway.jobs.answers import job_answer
 from gateway.jobs.store import DELIVERED, PENDING, JobRecord, JobStore
+from gateway.periodic import PeriodicTasks
 from gateway.problems import Problem
 from servicekit.logs import get_logger
 
@@ -73,7 +74,12 @@ class Webhooks:
         self._guard = DialGuard(tuple(allow))
         self._resolver = resolver or PooledResolver(threads=4, max_lookups=32, timeout_s=5.0)
         self._session = _open_session(self._guard, self._resolver)
-        self._work = asyncio.Event()
+        self.due = asyncio.Event()
+
+    @property
+    def is_on(self) -> bool:
+        """True where there is a secret to sign webhooks with."""
+        return bool(self._secret)
 
     def check(self, url: str) -> None:
         """Refuse what would never be sent; a name is judged when it is dialled.
@@ -104,21 +110,16 @@ class Webhooks:
 
     def wake(self) -> None:
         """Look now for what is due."""
-        self._work.set()
+        self.due.set()
 
-    async def deliver_for_ever(self) -> None:
-        """Send what is due, as soon as it is."""
-        while self._secret:
-            try:
-                wait_s = await self._deliver_due()
-            except DatabaseUnavailable:
-                _log.warning("webhooks wait: the database is away")
-                wait_s = _LOOK_EVERY_S
-            try:
-                async with asyncio.timeout(wait_s):
-                    await self._work.wait()
-            except TimeoutError:
-                continue
+    async def deliver_due(self) -> float:
+        """Send what is due and return how long nothing will be, in seconds."""
+        while jobs := await self._store.claim_webhooks(limit=_AT_ONCE, lease=_LEASE):
+            async with asyncio.TaskGroup() as group:
+                for job in jobs:
+                    group.create_task(self._deliver(job))
+        next_s = await self._store.seconds_to_webhook()
+        return _LOOK_EVERY_S if next_s is None else min(next_s, _LOOK_EVERY_S)
 
     async def close(self) -> None:
         """Close every connection and the resolver."""
@@ -133,16 +134,6 @@ class Webhooks:
     def _key_of(self, account: str) -> bytes:
         # Accounts that shared a secret could forge each other's webhooks.
         return hmac.digest(self._secret.encode(), b"webhook:" + account.encode(), hashlib.sha256)
-
-    async def _deliver_due(self) -> float:
-        """Send what is due and return how long nothing will be, in seconds."""
-        self._work.clear()
-        while jobs := await self._store.claim_webhooks(limit=_AT_ONCE, lease=_LEASE):
-            async with asyncio.TaskGroup() as group:
-                for job in jobs:
-                    group.create_task(self._deliver(job))
-        next_s = await self._store.seconds_to_webhook()
-        return _LOOK_EVERY_S if next_s is None else min(next_s, _LOOK_EVERY_S)
 
     async def _deliver(self, job: JobRecord) -> None:
         status = await self._post(job)
@@ -201,12 +192,11 @@ def _open_session(guard: DialGuard, resolver: AbstractResolver) -> aiohttp.Clien
 
 
 @asynccontextmanager
-async def sending(webhooks: Webhooks) -> AsyncIterator[Webhooks]:
+async def sending(webhooks: Webhooks, tasks: PeriodicTasks) -> AsyncIterator[Webhooks]:
     """Deliver until the end, and close."""
-    task = asyncio.create_task(webhooks.deliver_for_ever())
+    delivery = {"webhooks": webhooks.deliver_due} if webhooks.is_on else {}
     try:
-        yield webhooks
+        async with tasks.repeating(delivery, every_s=_LOOK_EVERY_S, wake=webhooks.due):
+            yield webhooks
     finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
         await webhooks.close()

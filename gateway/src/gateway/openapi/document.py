@@ -1,43 +1,46 @@
-"""The OpenAPI 3.1 document, made of the contract's Structs and the table of endpoints."""
+"""The OpenAPI 3.1 document, made of the table of endpoints and the Structs of the contract."""
 
 from collections.abc import Collection, Sequence
+from typing import Final
 
 import msgspec
 
-from gateway import contract, job_contract
-from gateway.accounts.scopes import endpoint_name
+from contract.endpoint import Endpoint, PageView
+from contract.errors import ErrorAnswer, ErrorBody
+from contract.jobs import BATCH_PATH, BatchAnswer, BatchRequest, JobAnswer, WebhookSecretAnswer
+from contract.lookups import CapabilitiesAnswer, LanguagesAnswer, UsageAnswer
+from contract.table import ENDPOINTS
 from gateway.catalogue import CATALOGUE
 from gateway.input.forms import FORM_TYPE, IMAGE_FIELD
 from gateway.openapi.lookups import lookup_paths, webhooks
 from gateway.openapi.parts import ERRORS, IDEMPOTENCY_KEY, PREFER, REF, Json, content, errors
-from gateway.requests.capabilities import CapabilitiesAnswer
-from gateway.requests.endpoints import ENDPOINTS, Endpoint
-from gateway.requests.handling import BATCH_PATH
 
-_OTHER_KINDS = (
-    job_contract.BatchRequest,
-    job_contract.BatchAnswer,
-    job_contract.JobAnswer,
-    job_contract.WebhookSecretAnswer,
+_OTHER_KINDS: Final = (
+    BatchRequest,
+    BatchAnswer,
+    JobAnswer,
+    WebhookSecretAnswer,
     CapabilitiesAnswer,
-    contract.LanguagesAnswer,
-    contract.UsageAnswer,
-    contract.ErrorAnswer,
+    LanguagesAnswer,
+    UsageAnswer,
+    ErrorAnswer,
 )
 
 # What a batch as a whole is refused with; its requests have their own statuses.
-_BATCH_ERRORS = (400, 401, 404, 408, 409, 413, 415, 422, 429, 500, 503)
+_BATCH_ERRORS: Final = (400, 401, 404, 408, 409, 413, 415, 422, 429, 500, 503)
 
-# A request holds its picture in exactly one of its forms.
-_ONE_PICTURE = [{"required": ["url"]}, {"required": [IMAGE_FIELD]}]
+# A request holds its image in exactly one of its forms.
+_ONE_IMAGE: Final = [{"required": ["url"]}, {"required": [IMAGE_FIELD]}]
 
 
-def openapi_document(*, off: Collection[str] = ()) -> Json:
+def openapi_document(
+    *, off: Collection[str] = (), endpoints: Sequence[Endpoint] = ENDPOINTS
+) -> Json:
     """Return the document as JSON values, without the endpoints whose names are in `off`."""
     paths = {
         endpoint.path: {"post": _operation(endpoint)}
-        for endpoint in ENDPOINTS
-        if endpoint_name(endpoint.path) not in off
+        for endpoint in endpoints
+        if endpoint.name not in off
     }
     return {
         "openapi": "3.1.0",
@@ -51,37 +54,32 @@ def openapi_document(*, off: Collection[str] = ()) -> Json:
         "paths": {**paths, BATCH_PATH: {"post": _batch()}, **lookup_paths()},
         "webhooks": webhooks(),
         "components": {
-            "schemas": _schemas(),
+            "schemas": _schemas(endpoints),
             "securitySchemes": {"ApiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"}},
         },
     }
 
 
-def _schemas() -> Json:
-    kinds = [
-        kind
-        for endpoint in ENDPOINTS
-        for kind in (endpoint.request, endpoint.answer, *endpoint.other_answers)
-    ]
+def _schemas(endpoints: Sequence[Endpoint]) -> Json:
+    kinds = [kind for endpoint in endpoints for kind in (endpoint.request, *endpoint.answers)]
     _, schemas = msgspec.json.schema_components([*kinds, *_OTHER_KINDS], ref_template=REF)
-    for endpoint in ENDPOINTS:
-        if _takes_picture(endpoint):
+    for endpoint in endpoints:
+        if endpoint.takes_image:
             name = endpoint.request.__name__
-            schemas[name]["oneOf"] = _ONE_PICTURE
+            schemas[name]["oneOf"] = _ONE_IMAGE
             schemas[_form_name(endpoint)] = _form(schemas[name])
-    item = schemas[job_contract.BatchRequest.__name__]["properties"]["requests"]["items"]
-    names = [endpoint_name(endpoint.path) for endpoint in ENDPOINTS]
-    item["properties"] = {"endpoint": {"enum": names}}
+    item = schemas[BatchRequest.__name__]["properties"]["requests"]["items"]
+    item["properties"] = {"endpoint": {"enum": [endpoint.name for endpoint in endpoints]}}
     item["required"] = ["endpoint"]
-    code = schemas[contract.ErrorBody.__name__]["properties"]["code"]
+    code = schemas[ErrorBody.__name__]["properties"]["code"]
     code["enum"] = [fault.code for fault in CATALOGUE]
     return schemas
 
 
 def _form(fields: Json) -> Json:
-    """Return the schema of a form with these fields, its picture a file."""
+    """Return the schema of a form with these fields, its image a file."""
     file = {
-        "description": "The picture itself as a file instead of `url`, 10 MiB at most.",
+        "description": "The image itself as a file instead of `url`, 10 MiB at most.",
         "contentMediaType": "application/octet-stream",
     }
     properties = {**fields["properties"], IMAGE_FIELD: file}
@@ -90,24 +88,33 @@ def _form(fields: Json) -> Json:
 
 def _operation(endpoint: Endpoint) -> Json:
     bodies = content(endpoint.request)
-    if _takes_picture(endpoint):
+    bodies["application/json"]["example"] = endpoint.example_request()
+    if endpoint.takes_image:
         bodies[FORM_TYPE] = {"schema": {"$ref": REF.format(name=_form_name(endpoint))}}
-    return _posting(
-        endpoint_name(endpoint.path),
-        endpoint.summary,
-        description=endpoint.description,
-        bodies=bodies,
-        answers=(endpoint.answer, *endpoint.other_answers),
-        error_answers=errors(ERRORS),
-    )
+    return {
+        **_posting(
+            endpoint.name,
+            endpoint.summary,
+            description=endpoint.description,
+            bodies=bodies,
+            answers=endpoint.answers,
+            error_answers=errors(ERRORS),
+        ),
+        # The page at `/` makes its form of this.
+        **({"x-page": _page(endpoint.page)} if endpoint.page else {}),
+    }
+
+
+def _page(page: PageView) -> Json:
+    return {"label": page.label, "answer": page.answer, "fields": [*page.fields]}
 
 
 def _batch() -> Json:
     return _posting(
         "batch",
         "Answer up to 16 requests at once, each with its own status.",
-        bodies=content(job_contract.BatchRequest),
-        answers=(job_contract.BatchAnswer,),
+        bodies=content(BatchRequest),
+        answers=(BatchAnswer,),
         error_answers=errors(_BATCH_ERRORS),
     )
 
@@ -124,7 +131,7 @@ def _posting(
     later = {
         "description": "It is answered later, by the job at `Location`.",
         "headers": {"Location": {"schema": {"type": "string"}}},
-        "content": content(job_contract.JobAnswer),
+        "content": content(JobAnswer),
     }
     return {
         "operationId": name,
@@ -138,10 +145,6 @@ def _posting(
             **error_answers,
         },
     }
-
-
-def _takes_picture(endpoint: Endpoint) -> bool:
-    return issubclass(endpoint.request, contract.Request)
 
 
 def _form_name(endpoint: Endpoint) -> str:

@@ -1,21 +1,22 @@
-"""The part of the OpenAPI document that asks no model: lists, jobs, results and webhooks."""
+"""Paths of the OpenAPI document that ask no model: lists, jobs, results and webhooks."""
 
 from collections.abc import Sequence
-from typing import Final
 
 import msgspec
 
-from gateway import contract, job_contract
+from contract.jobs import JOBS_PATH, JobAnswer, WebhookSecretAnswer
+from contract.lookups import (
+    CAPABILITIES_PATH,
+    LANGUAGES_PATH,
+    OWN_RESULTS_PATH,
+    USAGE_PATH,
+    WEBHOOKS_PATH,
+    CapabilitiesAnswer,
+    LanguagesAnswer,
+    UsageAnswer,
+)
 from gateway.hosting.hosted import DOCUMENTS_PATH, RESULTS_PATH
-from gateway.jobs.answers import JOBS_PATH
 from gateway.openapi.parts import Json, content, error, errors
-from gateway.requests.capabilities import CapabilitiesAnswer
-
-CAPABILITIES_PATH: Final = "/api/v1/capabilities"
-LANGUAGES_PATH: Final = "/api/v1/languages"
-USAGE_PATH: Final = "/api/v1/usage"
-OWN_RESULTS_PATH: Final = "/api/v1/results"
-WEBHOOKS_PATH: Final = "/api/v1/webhook-secret"
 
 _WITH_KEY = (401, 429, 500, 503)
 _NO_JOB = "There is no such job of this account, or it has expired."
@@ -34,13 +35,13 @@ def lookup_paths() -> Json:
         LANGUAGES_PATH: _listing(
             "languages",
             "List the language codes that /api/v1/ocr takes.",
-            answer=contract.LanguagesAnswer,
+            answer=LanguagesAnswer,
             statuses=(*_WITH_KEY, 504),
         ),
         USAGE_PATH: _listing(
             "usage",
             "Say what the key's account has and what it did in the last 31 days.",
-            answer=contract.UsageAnswer,
+            answer=UsageAnswer,
             statuses=_WITH_KEY,
         ),
         JOBS_PATH + "/{id}": _job_path(),
@@ -50,18 +51,18 @@ def lookup_paths() -> Json:
         WEBHOOKS_PATH: _listing(
             "webhook-secret",
             "Say what the webhooks of the key's account are signed with (standardwebhooks.com).",
-            answer=job_contract.WebhookSecretAnswer,
+            answer=WebhookSecretAnswer,
             statuses=(400, *_WITH_KEY),
         ),
         RESULTS_PATH + "/{name}": _result_path(
-            "result", "Download a coloured picture", "image/jpeg", "image/png"
+            "result", "Download a coloured image", "image/jpeg", "image/png"
         ),
         DOCUMENTS_PATH + "/{name}": _result_path("document", "Download a PDF", "application/pdf"),
     }
 
 
 def webhooks() -> Json:
-    """Return what the gateway itself sends."""
+    """Return the requests that the gateway itself sends."""
     described = {
         "Webhook-Id": "The job's id; the same for every attempt.",
         "Webhook-Timestamp": "When this attempt was made, in seconds since 1970.",
@@ -76,7 +77,7 @@ def webhooks() -> Json:
             {"name": name, "in": "header", "description": text, "schema": {"type": "string"}}
             for name, text in described.items()
         ],
-        "requestBody": {"required": True, "content": content(job_contract.JobAnswer)},
+        "requestBody": {"required": True, "content": content(JobAnswer)},
         "responses": {"2XX": {"description": "Taken."}},
     }
     return {"job-ended": {"post": post}}
@@ -88,7 +89,7 @@ def _job_path() -> Json:
         "summary": "Say how far a job is, and its answer when it has ended.",
         "parameters": [_in_path("id")],
         "responses": {
-            "200": {"description": "The job.", "content": content(job_contract.JobAnswer)},
+            "200": {"description": "The job.", "content": content(JobAnswer)},
             "404": error(_NO_JOB),
             **errors(_WITH_KEY),
         },

@@ -1,11 +1,11 @@
-"""What the operations of the OpenAPI document share."""
+"""Parts that the operations of the OpenAPI document share."""
 
 from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
 
-from gateway import contract
+from contract.errors import ErrorAnswer
 
 REF: Final = "#/components/schemas/{name}"
 
@@ -17,16 +17,18 @@ ERRORS: Final = {
     403: "The API key has no scope for this endpoint, or the endpoint is switched off.",
     404: "A parameter is missing.",
     406: "The account's balance is insufficient.",
-    408: "The body did not arrive in time.",
+    408: "The headers or the body did not arrive in time.",
     409: "A request with the same Idempotency-Key is still running.",
-    413: "The body is over its limit, or the picture is over 10 MiB.",
-    415: "The body is neither JSON nor a form, or there is no picture of an accepted type.",
-    422: "The picture cannot be read, or the Idempotency-Key was used for another request.",
+    413: "The body is over its limit, or the image is over 10 MiB.",
+    415: "The body is neither JSON nor a form, or there is no image of an accepted type.",
+    422: "The image cannot be read, or the Idempotency-Key was used for another request.",
     429: "Too many requests, at once or in a time; try again later.",
+    431: "The headers are over 64 KiB or 100 lines.",
     500: "The mesh failed.",
     502: "The URL could not be fetched.",
     503: "The service, its model, the language's data or a store of the gateway is away.",
     504: "The URL or the service took too long.",
+    507: "The account keeps as much as it may, or the disk is full.",
 }
 
 Json = dict[str, Any]  # Any: a JSON document
@@ -56,7 +58,7 @@ def content(*kinds: type[msgspec.Struct]) -> Json:
 
 def error(description: str) -> Json:
     """Return the response that is an error."""
-    return {"description": description, "content": content(contract.ErrorAnswer)}
+    return {"description": description, "content": content(ErrorAnswer)}
 
 
 def errors(statuses: Iterable[int]) -> Json:

@@ -1,1 +1,1 @@
-"""What is done with a request, from the first check to the answer."""
+"""The pipeline of a POST, look-ups, and hosted content."""

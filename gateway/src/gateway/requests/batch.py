@@ -1,121 +1,125 @@
-"""Several requests in one: parsed item by item, answered side by side, in order."""
+"""Batches: several requests in one, parsed item by item and answered by a pool of workers."""
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from msgspec import UnsetType
 
-from gateway import job_contract
+from contract.jobs import BatchRequest
+from gateway.endpoint_handler import EndpointHandler
+from gateway.endpoint_table import HANDLERS
 from gateway.input.inputs import Input, input_of
 from gateway.input.parsing import Json, parse_values
 from gateway.jobs.outcomes import Outcome
 from gateway.problems import Problem
-from gateway.requests.endpoints import Endpoint
-from gateway.requests.places import Places
 
-Work = Callable[[], Awaitable[Outcome]]
-Note = Callable[[int], Awaitable[None]]
+AnswerItem: TypeAlias = Callable[[int], Awaitable[Outcome]]
+Note: TypeAlias = Callable[[int], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One request of a batch whose fields are good."""
+    """One request whose fields are good: the whole of a POST, or one of a batch."""
 
-    endpoint: Endpoint
+    handler: EndpointHandler
     given: Input[Any]  # Any: the request of the endpoint
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """A batch: its items in order, a Problem where the fields of one are not good."""
+    """Items of a batch in order, a Problem where the fields of one are not good."""
 
     items: list[Item | Problem]
     webhook: str | UnsetType
 
 
-def parse_batch(values: Json, endpoints: Mapping[str, Endpoint]) -> Batch:
+def parse_batch(values: Json) -> Batch:
     """Return the batch of these JSON fields.
-
-    Args:
-        values: the body's.
-        endpoints: what an item may name, by name.
 
     Raises:
         Problem: 400 or 404 for the batch as a whole; those of items are in it.
     """
-    request = parse_values(values, job_contract.BatchRequest)
-    items = [_parse_item(item, endpoints) for item in request.requests]
-    return Batch(items, request.webhook)
+    request = parse_values(values, BatchRequest)
+    return Batch([_parse_item(item) for item in request.requests], request.webhook)
 
 
-def _parse_item(values: Json, endpoints: Mapping[str, Endpoint]) -> Item | Problem:
+def _parse_item(values: Json) -> Item | Problem:
     name = values.get("endpoint")
     if name is None:
         return Problem(404, "missing_parameter", "the parameter 'endpoint' is missing")
-    endpoint = endpoints.get(name) if isinstance(name, str) else None
-    if endpoint is None:
-        message = f"parameter 'endpoint': expected one of {', '.join(endpoints)}"
+    handler = HANDLERS.get(name) if isinstance(name, str) else None
+    if handler is None:
+        message = f"parameter 'endpoint': expected one of {', '.join(HANDLERS)}"
         return Problem(400, "invalid_parameter", message)
     fields = {field: value for field, value in values.items() if field != "endpoint"}
     if "webhook" in fields:
         message = "parameter 'webhook': belongs to the batch, not to one of its requests"
         return Problem(400, "invalid_parameter", message)
     try:
-        return Item(endpoint, input_of(fields, endpoint.request))
+        return Item(handler, input_of(fields, handler.endpoint))
     except Problem as problem:
         return problem
 
 
-async def run_batch(works: Sequence[Work], places: Places, *, note: Note) -> list[Outcome]:
-    """Return the outcomes of `works`, in their order.
+async def answer_items(
+    count: int, answer: AnswerItem, slots: asyncio.Semaphore, *, note: Note
+) -> list[Outcome]:
+    """Return the outcomes of a batch's items, in their order.
 
-    The caller holds a place, so a batch always goes on; it goes faster while other places are free,
+    The caller holds a slot, so a batch always goes on; it goes faster while other slots are free,
     and takes none from a request that asks for it meanwhile.
 
     Args:
-        works: what to do; none of them raises.
-        places: where more can be done at once.
-        note: told how many are done, each time that one is.
+        count: how many items there are.
+        answer: answers the item of that number; it does not raise.
+        slots: where more can be answered at once.
+        note: told how many are answered, each time that one is.
     """
     async with asyncio.TaskGroup() as group:
-        crew = _Crew(works, places, group, note)
-        await crew.work(crew.left.popleft())
-    return crew.in_order()
+        pool = _WorkerPool(count, answer, slots, group=group, note=note)
+        await pool.work(pool.waiting.popleft())
+    return pool.in_order()
 
 
-class _Crew:
-    """Those who work on a batch."""
+class _WorkerPool:
+    """Workers of one batch: the first holds the caller's slot, the others one each."""
 
     def __init__(
-        self, works: Sequence[Work], places: Places, group: asyncio.TaskGroup, note: Note
+        self,
+        count: int,
+        answer: AnswerItem,
+        slots: asyncio.Semaphore,
+        *,
+        group: asyncio.TaskGroup,
+        note: Note,
     ) -> None:
-        self.left = deque(range(len(works)))
-        self._works = works
-        self._places = places
+        self.waiting = deque(range(count))
+        self._answer = answer
+        self._slots = slots
         self._group = group
         self._note = note
         self._outcomes: dict[int, Outcome] = {}
 
-    async def work(self, index: int) -> None:
-        """Do this piece of work, and then others while some are left."""
+    async def work(self, number: int) -> None:
+        """Answer the item of that number, and then others while some wait."""
         while True:
-            await self._hire()
-            self._outcomes[index] = await self._works[index]()
+            await self._start_workers()
+            self._outcomes[number] = await self._answer(number)
             await self._note(len(self._outcomes))
-            if not self.left:
+            if not self.waiting:
                 return
-            index = self.left.popleft()
+            number = self.waiting.popleft()
 
     def in_order(self) -> list[Outcome]:
-        """Return the outcomes in the order of the works."""
-        return [self._outcomes[index] for index in range(len(self._works))]
+        """Return the outcomes in the order of the items."""
+        return [self._outcomes[number] for number in sorted(self._outcomes)]
 
-    async def _hire(self) -> None:
-        while self.left and not self._places.are_all_taken:
-            await self._places.take()
-            helper = self._group.create_task(self.work(self.left.popleft()))
+    async def _start_workers(self) -> None:
+        while self.waiting and not self._slots.locked():
+            await self._slots.acquire()
+            worker = self._group.create_task(self.work(self.waiting.popleft()))
             # Not in the task: one that is cancelled before it begins runs no line of its own.
-            helper.add_done_callback(lambda _: self._places.give_back())
+            worker.add_done_callback(lambda _: self._slots.release())

@@ -1,28 +1,29 @@
-// Each job's answer, drawn on the picture and written in words.
+// The views of answers: drawn on the image and written in words.
 
 const SVG = "http://www.w3.org/2000/svg";
 
 const FEW_FACES = 3;
 
-const SHOW = {
-  colorize: showColours,
-  ocr: showText,
-  "analyzed-ocr": showAnalysis,
-  emotions: showFaces,
-  classify: showLabels,
+// By the name that the table of endpoints has for the view of an answer.
+const VIEWS = {
+  colors: showColors,
+  text: showText,
+  analysis: showAnalysis,
+  faces: showFaces,
+  labels: showLabels,
   nudity: showNudity,
 };
 
 let shown = null; // the object URL of the last picture, given back when the next one comes
 
 /** Fill the two places with the answer of a request. */
-export function showAnswer(request, answer, { drawing, words }) {
+export function showAnswer(view, request, answer, { drawing, words }) {
   if (shown) URL.revokeObjectURL(shown);
   shown = request.file ? URL.createObjectURL(request.file) : null;
   const picture = { source: shown ?? ownPicture(request.url), name: pictureName(request) };
   drawing.replaceChildren();
   words.replaceChildren();
-  SHOW[request.job](answer, picture, { drawing, words });
+  VIEWS[view](answer, picture, { drawing, words });
 }
 
 /** Return the URL of a picture that this gateway hosts; this page loads nothing from elsewhere. */
@@ -34,7 +35,7 @@ function pictureName(request) {
   return request.file ? request.file.name || "pasted picture" : request.url;
 }
 
-function showColours({ result, details }, picture, { drawing, words }) {
+function showColors({ result, details }, picture, { drawing, words }) {
   const frame = make("div", { className: "picture" });
   const after = make("img", { src: result.colorized, alt: "The picture in colour" });
   frame.append(after);
@@ -112,7 +113,7 @@ function showLabels({ result, details }, picture, { drawing, words }) {
 function showNudity({ result, details }, picture, { words }) {
   words.append(
     paragraph(result.isNude ? "Nudity was found." : "No nudity was found."),
-    table(`Score; nude from ${details.threshold}`, [["nudity", result.confidence]]),
+    table(`Score; nude from ${details.threshold}`, [["score", result.confidence]]),
   );
 }
 

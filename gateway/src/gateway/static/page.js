@@ -10,7 +10,8 @@ const EXAMPLE = "/content/examples/letter.png";
 const at = (id) => document.getElementById(id);
 const form = at("request");
 
-let file = null; // the chosen picture; a URL that is typed later takes its place
+let file = null; // the chosen image; a URL that is typed later takes its place
+let pages = {}; // by the name of an endpoint: label, view of the answer, and fields of the form
 let asked = 0; // the last request; answers of earlier ones are not shown
 
 at("key").value = sessionStorage.getItem(KEY_PLACE) ?? "";
@@ -52,17 +53,20 @@ drop.addEventListener("drop", (event) => {
   else complain("that is no picture; drop a JPEG, PNG, WebP, GIF, TIFF or BMP file");
 });
 
-showOptions();
-removeWhatIsOff().catch(() => {});
+showEndpoints().catch(() => complain("the gateway cannot be reached; is it running?"));
 
-/** An operator may have switched jobs off; the reference lists what is on. */
-async function removeWhatIsOff() {
+/** Offer the endpoints that are on, as the reference describes them. */
+async function showEndpoints() {
   const { paths } = await (await fetch("/openapi.json")).json();
-  const jobs = [...form.querySelectorAll("input[name=job]")];
-  for (const input of jobs) {
-    if (!(`/api/v1/${input.value}` in paths)) input.closest("label").remove();
+  const described = Object.values(paths).flatMap(({ post }) => (post?.["x-page"] ? [post] : []));
+  pages = Object.fromEntries(described.map((post) => [post.operationId, post["x-page"]]));
+  for (const [name, { label }] of Object.entries(pages)) {
+    const input = Object.assign(document.createElement("input"), { type: "radio", name: "endpoint", value: name });
+    input.checked = !endpoint();
+    const around = document.createElement("label");
+    around.append(input, ` ${label}`);
+    at("endpoints").append(around);
   }
-  if (!job()) form.querySelector("input[name=job]").checked = true;
   showOptions();
 }
 
@@ -77,21 +81,21 @@ function choose(picture) {
 }
 
 function showOptions() {
-  at("language").hidden = job() !== "ocr";
+  at("language").hidden = !pages[endpoint()]?.fields.includes("lang");
 }
 
-function job() {
-  return new FormData(form).get("job");
+function endpoint() {
+  return new FormData(form).get("endpoint");
 }
 
 function complain(message) {
   at("fault").textContent = message;
 }
 
-/** Return the fields of the request but the picture. */
+/** Return the fields of the request but the image. */
 function fields() {
   const chosen = { details: true };
-  if (job() === "ocr") chosen.lang = at("lang").value.trim() || "eng";
+  if (pages[endpoint()]?.fields.includes("lang")) chosen.lang = at("lang").value.trim() || "eng";
   return chosen;
 }
 
@@ -108,7 +112,7 @@ async function run() {
   if (missing) return;
   const key = at("key").value.trim();
   sessionStorage.setItem(KEY_PLACE, key);
-  const request = { job: job(), fields: fields(), file, url: at("url").value.trim() };
+  const request = { endpoint: endpoint(), fields: fields(), file, url: at("url").value.trim() };
   const number = ++asked;
   wait(true);
   const began = performance.now();
@@ -139,7 +143,7 @@ async function post(request, key) {
     headers["Content-Type"] = "application/json";
     body = JSON.stringify({ url: request.url, ...request.fields });
   }
-  const response = await fetch(`/api/v1/${request.job}`, { method: "POST", headers, body });
+  const response = await fetch(`/api/v1/${request.endpoint}`, { method: "POST", headers, body });
   return { status: response.status, answer: await response.json() };
 }
 
@@ -155,7 +159,7 @@ function showOutcome(request, status, answer, milliseconds) {
   const model = answer.details.model;
   const seconds = (milliseconds / 1000).toFixed(2);
   at("state").textContent = `${model.name} ${model.version} on ${model.device}, ${seconds} s.`;
-  showAnswer(request, answer, { drawing: at("drawing"), words: at("words") });
+  showAnswer(pages[request.endpoint].answer, request, answer, { drawing: at("drawing"), words: at("words") });
   at("answer").focus();
 }
 

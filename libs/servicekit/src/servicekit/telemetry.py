@@ -19,6 +19,10 @@ MODEL_CANCELLED = "imagemesh_model_cancelled"
 MODEL_LOSSES = "imagemesh_model_losses"
 HTTP_SECONDS = "imagemesh_http_seconds"
 HTTP_IN_FLIGHT = "imagemesh_http_in_flight"
+HTTP_CONNECTIONS = "imagemesh_http_connections"
+HTTP_CONNECTIONS_REFUSED = "imagemesh_http_connections_refused"
+PERIODIC_FAILURES = "imagemesh_periodic_failures"
+PERIODIC_FAILING = "imagemesh_periodic_failing"
 
 # What is done for one request, as spans within its own.
 SPAN_DECODE = "decode picture"
@@ -174,6 +178,8 @@ class HttpMetrics:
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     http_seconds: Histogram = field(init=False)
     http_in_flight: Gauge = field(init=False)
+    connections: Gauge = field(init=False)
+    connections_refused: Counter = field(init=False)
 
     def __post_init__(self) -> None:
         """Register the metrics."""
@@ -187,5 +193,42 @@ class HttpMetrics:
         in_flight = Gauge(
             HTTP_IN_FLIGHT, "HTTP requests that are being answered now.", registry=self.registry
         )
+        connections = Gauge(
+            HTTP_CONNECTIONS, "HTTP connections of callers that are open.", registry=self.registry
+        )
+        refused = Counter(
+            HTTP_CONNECTIONS_REFUSED,
+            "HTTP connections refused, by the limit that was reached: of all or of one address.",
+            ["limit"],
+            registry=self.registry,
+        )
         object.__setattr__(self, "http_seconds", seconds)
         object.__setattr__(self, "http_in_flight", in_flight)
+        object.__setattr__(self, "connections", connections)
+        object.__setattr__(self, "connections_refused", refused)
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodicMetrics:
+    """Metrics of the periodic tasks of a process, in the registry of the process."""
+
+    registry: CollectorRegistry
+    failures: Counter = field(init=False)
+    failing: Gauge = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Register the metrics."""
+        failures = Counter(
+            PERIODIC_FAILURES,
+            "Runs of a periodic task that failed.",
+            ["task"],
+            registry=self.registry,
+        )
+        failing = Gauge(
+            PERIODIC_FAILING,
+            "1 while the last run of a periodic task has failed, else 0.",
+            ["task"],
+            registry=self.registry,
+        )
+        object.__setattr__(self, "failures", failures)
+        object.__setattr__(self, "failing", failing)

@@ -1,0 +1,100 @@
+"""Storage: how many bytes of an account are kept, and how much of the disk must stay free."""
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import func, select
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from gateway.database.tables import IDEMPOTENT, JOBS, RESULTS
+from gateway.problems import Problem
+
+_MIB: Final = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class StorageLimits:
+    """Bounds of what is kept.
+
+    Attributes:
+        account_bytes: of one account: its results, its answers by Idempotency-Key, those of jobs.
+        free_bytes: of each disk, for what must be written whatever happens, such as charges.
+        folders: on these disks, by what is kept in them.
+    """
+
+    account_bytes: int
+    free_bytes: int = 0
+    folders: Mapping[str, Path] = field(default_factory=dict)
+
+
+class Storage:
+    """Refuses to keep more than the limits allow.
+
+    Args:
+        limits: bounds of what is kept.
+    """
+
+    def __init__(self, limits: StorageLimits) -> None:
+        self._limits = limits
+
+    def full(self) -> list[str]:
+        """Return what lies on a disk with too little free space."""
+        return [
+            name
+            for name, folder in self._limits.folders.items()
+            if _free_bytes(folder) < self._limits.free_bytes
+        ]
+
+    async def check(self, connection: AsyncConnection, account: str, *, size_bytes: int) -> None:
+        """Let pass where the account may keep so many more bytes.
+
+        Raises:
+            Problem: 507 storage_full.
+        """
+        if full := self.full():
+            message = f"the disk of the {' and of the '.join(full)} is full; try again later"
+            raise Problem(507, "storage_full", message)
+        stored = await stored_bytes(connection, account)
+        if stored + size_bytes > self._limits.account_bytes:
+            message = (
+                f"the account keeps {stored / _MIB:.1f} MiB of results and answers; the limit is "
+                f"{self._limits.account_bytes / _MIB:.1f} MiB; delete some, or wait until they "
+                "expire"
+            )
+            raise Problem(507, "storage_full", message)
+
+
+# For tests and commands that keep little.
+UNLIMITED: Final = Storage(StorageLimits(account_bytes=2**62))
+
+
+async def stored_bytes(connection: AsyncConnection, account: str) -> int:
+    """Return how many bytes of an account are kept."""
+    sizes = (
+        select(func.sum(RESULTS.c.size_bytes)).where(RESULTS.c.account == account),
+        select(func.sum(func.length(IDEMPOTENT.c.body))).where(IDEMPOTENT.c.account == account),
+        select(func.sum(func.length(JOBS.c.answer))).where(JOBS.c.account == account),
+    )
+    parts = [func.coalesce(size.scalar_subquery(), 0) for size in sizes]
+    found = await connection.execute(select(*parts))
+    return sum(int(part) for part in found.one())
+
+
+def kept_folders(*, database_url: str, results: Path | None) -> dict[str, Path]:
+    """Return the folders that a gateway keeps things in on disks of its own, by what is in them.
+
+    Args:
+        database_url: only a SQLite file is on a disk of the gateway's.
+        results: folder of the results, None where they are in a bucket.
+    """
+    file = make_url(database_url).database if database_url.startswith("sqlite") else None
+    folders = {"database": Path(file).parent if file else None, "results": results}
+    return {name: folder for name, folder in folders.items() if folder is not None}
+
+
+def _free_bytes(folder: Path) -> int:
+    return shutil.disk_usage(folder).free

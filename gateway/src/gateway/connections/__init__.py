@@ -1,0 +1,1 @@
+"""HTTP connections of callers: bounded in number, in time and in the size of their headers."""

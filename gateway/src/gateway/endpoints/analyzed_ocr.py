@@ -1,0 +1,40 @@
+"""POST /api/v1/analyzed-ocr on OcrService.Analyze."""
+
+from typing import Final
+
+from contract.endpoints.analyzed_ocr import (
+    ENDPOINT,
+    AnalyzedOcrAnswer,
+    AnalyzedOcrRequest,
+    ReadAnalysisDetails,
+)
+from gateway.backends import OCR, Backends, CallContext, call
+from gateway.endpoint_handler import EndpointHandler
+from gateway.messages import analysis_of, model_of
+from imagemesh.ocr.v1 import ocr_service_pb2 as pb
+
+
+async def _ask(
+    backends: Backends, _: AnalyzedOcrRequest, image: bytes, context: CallContext
+) -> pb.AnalyzeResponse:
+    return await call(backends.ocr.Analyze, pb.AnalyzeRequest(image=image), context)
+
+
+def _answer(request: AnalyzedOcrRequest, response: pb.AnalyzeResponse, _: str) -> AnalyzedOcrAnswer:
+    details = ReadAnalysisDetails(
+        model=model_of(response.model),
+        seconds=response.seconds,
+        analysis_model=model_of(response.analysis.model),
+        language=response.analysis.language,
+    )
+    result = analysis_of(response.analysis, text=response.text, url=request.url)
+    return AnalyzedOcrAnswer(result, details)
+
+
+HANDLER: Final = EndpointHandler(
+    endpoint=ENDPOINT,
+    rpcs=(f"/{OCR}/Analyze",),
+    tasks=("detect-text", "read-text", "embed-text"),
+    ask=_ask,
+    answer=_answer,
+)

@@ -1,0 +1,47 @@
+"""POST /api/v1/colorize on ColorizeService.Colorize; the coloured image is hosted."""
+
+from typing import Final
+
+from contract.endpoints.colorize import (
+    ENDPOINT,
+    ColorizeAnswer,
+    Colorized,
+    ColorizeDetails,
+    ColorizeRequest,
+)
+from gateway.backends import COLORIZE, Backends, CallContext, call
+from gateway.endpoint_handler import EndpointHandler, ProducedFile
+from gateway.hosting.hosted import RESULTS_PATH
+from gateway.messages import model_of
+from imagemesh.colorize.v1 import colorize_service_pb2 as pb
+
+
+async def _ask(
+    backends: Backends, _: ColorizeRequest, image: bytes, context: CallContext
+) -> pb.ColorizeResponse:
+    return await call(backends.colorize.Colorize, pb.ColorizeRequest(image=image), context)
+
+
+def _file(response: pb.ColorizeResponse) -> ProducedFile:
+    return ProducedFile(response.image, response.media_type, RESULTS_PATH)
+
+
+def _answer(_: ColorizeRequest, response: pb.ColorizeResponse, url: str) -> ColorizeAnswer:
+    details = ColorizeDetails(
+        model=model_of(response.model),
+        seconds=response.seconds,
+        width=response.size.width,
+        height=response.size.height,
+        already_coloured=response.already_coloured,
+    )
+    return ColorizeAnswer(Colorized(url), details)
+
+
+HANDLER: Final = EndpointHandler(
+    endpoint=ENDPOINT,
+    rpcs=(f"/{COLORIZE}/Colorize",),
+    tasks=("colorize",),
+    ask=_ask,
+    answer=_answer,
+    file=_file,
+)

@@ -1,0 +1,38 @@
+"""POST /api/v1/nudity on VisionService.DetectNudity."""
+
+from typing import Final
+
+from contract.endpoints.nudity import (
+    ENDPOINT,
+    Nudity,
+    NudityAnswer,
+    NudityDetails,
+    NudityRequest,
+)
+from gateway.backends import VISION, Backends, CallContext, call
+from gateway.endpoint_handler import EndpointHandler
+from gateway.messages import model_of
+from imagemesh.vision.v1 import vision_service_pb2 as pb
+
+
+async def _ask(
+    backends: Backends, _: NudityRequest, image: bytes, context: CallContext
+) -> pb.DetectNudityResponse:
+    return await call(backends.vision.DetectNudity, pb.DetectNudityRequest(image=image), context)
+
+
+def _answer(request: NudityRequest, response: pb.DetectNudityResponse, _: str) -> NudityAnswer:
+    result = Nudity(url=request.url, is_nude=response.is_nude, confidence=response.confidence)
+    details = NudityDetails(
+        model=model_of(response.model), seconds=response.seconds, threshold=response.threshold
+    )
+    return NudityAnswer(result, details)
+
+
+HANDLER: Final = EndpointHandler(
+    endpoint=ENDPOINT,
+    rpcs=(f"/{VISION}/DetectNudity",),
+    tasks=("nudity",),
+    ask=_ask,
+    answer=_answer,
+)

@@ -1,0 +1,36 @@
+"""Messages that several services answer with, as the JSON of the REST API."""
+
+from typing import Final
+
+from msgspec import UNSET, UnsetType
+
+from contract.endpoint import Model
+from contract.endpoints.analyzed_text import Analysis, AnalyzedText, Sentiment
+from imagemesh.image.v1 import image_pb2
+from imagemesh.ocr.v1 import analysis_pb2
+
+_SENTIMENTS: Final = {
+    analysis_pb2.SENTIMENT_LABEL_UNSPECIFIED: "unknown",
+    analysis_pb2.SENTIMENT_LABEL_POSITIVE: "positive",
+    analysis_pb2.SENTIMENT_LABEL_NEUTRAL: "neutral",
+    analysis_pb2.SENTIMENT_LABEL_NEGATIVE: "negative",
+}
+
+
+def model_of(model: image_pb2.Model) -> Model:
+    """Return the model that gave an answer."""
+    return Model(model.name, model.version, model.device)
+
+
+def analysis_of(
+    analysis: analysis_pb2.Analysis, *, text: str, url: str | UnsetType = UNSET
+) -> Analysis:
+    """Return the analysis of `text`, which the image at `url` holds."""
+    sentiment = analysis.sentiment
+    return Analysis(
+        url=url,
+        text=AnalyzedText(text, analysis.summary),
+        sentiment=Sentiment(_SENTIMENTS[sentiment.label], sentiment.confidence),
+        tags=", ".join(analysis.tags),
+        notice=analysis.notice or None,
+    )

@@ -1,0 +1,77 @@
+"""Files that the gateway hosts, and the health of the gateway."""
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from gateway.accounts.keys import KeyStore
+from gateway.accounts.storage import Storage
+from gateway.backends import Backends
+from gateway.database.engine import DatabaseUnavailable
+from gateway.hosting.hosted import HostedImages
+from gateway.hosting.results import ResultStore
+from gateway.periodic import PeriodicTasks
+from gateway.problems import Problem
+
+
+class Content:
+    """Serves hosted results and the examples that ship with the gateway."""
+
+    def __init__(self, results: ResultStore, hosted: HostedImages) -> None:
+        self._results = results
+        self._hosted = hosted
+
+    async def result(self, request: Request) -> Response:
+        """Answer GET of a result; its name is the secret."""
+        result = await self._results.open(request.path_params["name"])
+        if result is None:
+            raise Problem(404, "not_found", "there is no such result, or it has expired")
+        headers = {
+            "Cache-Control": f"private, max-age={int(result.seconds_left)}",
+            "Content-Disposition": "inline",
+            "X-Content-Type-Options": "nosniff",
+        }
+        return StreamingResponse(result.content, media_type=result.media_type, headers=headers)
+
+    async def example(self, request: Request) -> Response:
+        """Answer GET of an example."""
+        image = self._hosted.example(request.path_params["name"])
+        if image is None:
+            raise Problem(404, "not_found", "there is no such example")
+        return Response(image.content, media_type=image.media_type)
+
+
+class Health:
+    """Answers probes of the gateway."""
+
+    def __init__(
+        self, backends: Backends, keys: KeyStore, tasks: PeriodicTasks, storage: Storage
+    ) -> None:
+        self._backends = backends
+        self._keys = keys
+        self._tasks = tasks
+        self._storage = storage
+
+    async def live(self, _: Request) -> Response:
+        """Answer GET /healthz: the process runs."""
+        return _json({"status": "ok"})
+
+    async def ready(self, _: Request) -> Response:
+        """Answer GET /readyz: keys can be checked, and at least one service can be asked.
+
+        One dead service must not take the gateway away from the callers of the others.
+        """
+        services = await self._backends.health()
+        try:
+            await self._keys.ping()
+        except DatabaseUnavailable as error:
+            return _json({"status": error.state, "services": services}, status=503)
+        if "SERVING" not in services.values():
+            return _json({"status": "no service", "services": services}, status=503)
+        troubles = {"failing": self._tasks.failing, "full": self._storage.full()}
+        found = {name: trouble for name, trouble in troubles.items() if trouble}
+        return _json({"status": "ok", "services": services, **found})
+
+
+def _json(value: object, *, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(value), status, media_type="application/json")

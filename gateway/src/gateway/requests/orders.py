@@ -1,0 +1,167 @@
+"""Orders: what one POST asks for, once its body is good, with the headers that say how."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import msgspec
+from msgspec import UnsetType
+from starlette.requests import Request
+
+from gateway.accounts.idempotency import fingerprint_of, order_of
+from gateway.accounts.keys import ApiKey
+from gateway.jobs.webhooks import Webhooks
+from gateway.problems import Problem
+from gateway.requests.batch import Item
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """Work that one POST asks for.
+
+    Attributes:
+        key: that was authenticated.
+        request_id: of the request.
+        base_url: what the URLs of hosted files begin with, without a slash at the end.
+        items: one, or those of a batch.
+        is_batch: the answer is that of a batch.
+        is_async: the answer is a job.
+        webhook: where the job is sent when it has ended.
+        idempotency_key: None without one.
+        fingerprint: of the request, for its Idempotency-Key.
+        deadline_s: when the answer is due, on the monotonic clock; not used for a job.
+    """
+
+    key: ApiKey
+    request_id: str
+    base_url: str
+    items: Sequence[Item | Problem]
+    is_batch: bool
+    is_async: bool
+    webhook: str | None
+    idempotency_key: str | None
+    fingerprint: str
+    deadline_s: float
+
+    def endpoints(self) -> list[str]:
+        """Return the names of the endpoints that the order asks."""
+        return [item.handler.endpoint.name for item in self.items if isinstance(item, Item)]
+
+    def charged_once(self, number: int) -> str | None:
+        """Return what names an item in this order and its repetitions; None where each is charged.
+
+        A job is not repeated, and a single answer is kept whole by its Idempotency-Key.
+        """
+        if not self.is_batch or self.is_async:
+            return None
+        order = order_of(self.key.account, self.idempotency_key, self.fingerprint)
+        return None if order is None else f"{order}:{number}"
+
+    def held_bytes(self) -> int:
+        """Return the size of the images that the order holds in memory."""
+        given = [item.given for item in self.items if isinstance(item, Item)]
+        return sum(len(one.image.content) for one in given if one.image)
+
+
+class OrderReader:
+    """Makes orders of requests.
+
+    Args:
+        webhooks: check where jobs are sent.
+        zero_retention: there are neither jobs nor kept answers.
+        public_url: base of the URLs of hosted files; empty takes the address of the request.
+    """
+
+    def __init__(self, webhooks: Webhooks, *, zero_retention: bool, public_url: str) -> None:
+        self._webhooks = webhooks
+        self._zero_retention = zero_retention
+        self._public_url = public_url.rstrip("/")
+
+    def read(
+        self,
+        request: Request,
+        key: ApiKey,
+        items: Sequence[Item | Problem],
+        *,
+        fields: object,
+        webhook: str | UnsetType,
+        deadline_s: float,
+        is_batch: bool = False,
+    ) -> Order:
+        """Return the order of a request.
+
+        Raises:
+            Problem: 400, a header or the webhook is not good.
+        """
+        is_async = self._is_async(request)
+        return Order(
+            key=key,
+            request_id=request.state.request_id,
+            base_url=self._public_url or _base_url(request),
+            items=items,
+            is_batch=is_batch,
+            is_async=is_async,
+            webhook=self._check_webhook(webhook, is_async=is_async),
+            idempotency_key=request.headers.get("idempotency-key"),
+            fingerprint=self._fingerprint(
+                request, key, fields, [] if is_batch else items, is_async=is_async
+            ),
+            deadline_s=deadline_s,
+        )
+
+    def _is_async(self, request: Request) -> bool:
+        # A preference may be ignored (RFC 7240); zero-retention mode has no jobs.
+        if self._zero_retention:
+            return False
+        words = ",".join(request.headers.getlist("prefer")).split(",")
+        return any(word.partition(";")[0].strip().lower() == "respond-async" for word in words)
+
+    def _check_webhook(self, webhook: str | UnsetType, *, is_async: bool) -> str | None:
+        if isinstance(webhook, UnsetType):
+            return None
+        if not is_async:
+            message = (
+                "parameter 'webhook': this gateway keeps nothing, so it has no jobs; leave it out"
+                if self._zero_retention
+                else "parameter 'webhook': needs the header 'Prefer: respond-async'"
+            )
+            raise Problem(400, "invalid_parameter", message)
+        self._webhooks.check(webhook)
+        return webhook
+
+    def _fingerprint(
+        self,
+        request: Request,
+        key: ApiKey,
+        fields: object,
+        items: Sequence[Item | Problem],
+        *,
+        is_async: bool,
+    ) -> str:
+        """Return the fingerprint of a request; empty without a key for it, for it takes time."""
+        if "idempotency-key" not in request.headers:
+            return ""
+        if self._zero_retention:
+            message = "this gateway keeps nothing, so it knows no request again; leave the key out"
+            raise Problem(400, "invalid_idempotency_key", message)
+        path = f"{request.url.path}{' later' if is_async else ''}"
+        images = [
+            item.given.image.content
+            for item in items
+            if isinstance(item, Item) and item.given.image
+        ]
+        return fingerprint_of(path, msgspec.json.encode(fields), *images, scopes=key.scopes)
+
+
+def _base_url(request: Request) -> str:
+    """Return what the caller's address of the gateway begins with, without a slash at the end."""
+    scope = request.scope
+    host = request.headers.get("host")
+    return _url_of(scope["scheme"], host, scope["server"], scope.get("app_root_path", ""))
+
+
+@lru_cache(maxsize=64)  # few hosts, asked again and again: a URL takes longer than a key
+def _url_of(scheme: str, host: str | None, server: tuple[str, int], root_path: str) -> str:
+    headers = [] if host is None else [(b"host", host.encode("latin-1"))]
+    scope = {"type": "http", "scheme": scheme, "server": server, "headers": headers}
+    return str(Request({**scope, "app_root_path": root_path}).base_url)[:-1]

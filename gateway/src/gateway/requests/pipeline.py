@@ -1,0 +1,323 @@
+"""The pipeline of a POST, in the order of its steps.
+
+A request is authenticated, authorized, counted by its rate limits, read and parsed. Then its image
+is fetched, its price charged, the service called, the file that it made stored, and the answer
+made. An item of a batch and a job go through the same steps.
+"""
+
+import asyncio
+from base64 import b64encode
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from functools import partial
+from time import monotonic
+from typing import Any, Final, Protocol
+
+import msgspec
+from msgspec import UNSET
+from starlette.requests import Request
+from starlette.responses import Response
+
+from contract.endpoint import DocumentRequest
+from contract.jobs import BatchAnswer
+from gateway.accounts.credits import Credits
+from gateway.accounts.idempotency import IdempotentAnswers, Keep, keep_nothing
+from gateway.accounts.keys import KeyStore
+from gateway.accounts.rates import RateLimits
+from gateway.accounts.scopes import authorize
+from gateway.backends import Backends, CallContext
+from gateway.endpoint_handler import EndpointHandler, ProducedFile
+from gateway.fetching.fetcher import ImageFetcher
+from gateway.hosting.hosted import HostedImages
+from gateway.hosting.results import ResultStore
+from gateway.input.bodies import BodyReader, UploadMemory
+from gateway.input.forms import check_image_size
+from gateway.input.inputs import read_input, read_object
+from gateway.jobs.answers import job_answer
+from gateway.jobs.outcomes import Outcome, answered, broken, refused
+from gateway.jobs.runner import JobOrder, JobRunner
+from gateway.media import EncodedImage, require_image
+from gateway.problems import Problem
+from gateway.requests.batch import Item, answer_items, parse_batch
+from gateway.requests.disconnects import cancelled_on_disconnect
+from gateway.requests.orders import Order, OrderReader
+from gateway.responses import json_response
+from gateway.settings import GatewaySettings
+from servicekit.logs import get_logger
+
+_NO_IMAGE: Final = EncodedImage(b"", "", "")  # of a request that holds a text
+
+_log = get_logger("gateway")
+
+
+class Recorder(Protocol):
+    """Keeps answers before they are paid, as a `RunningJob` does."""
+
+    async def keep(self, answer: Response, /) -> None:
+        """Keep the answer."""
+        ...
+
+    async def keep_item(self, number: int, answer: Response, /) -> None:
+        """Keep the answer to one item of a batch."""
+        ...
+
+    async def note(self, done: int, /) -> None:
+        """Note how many items are answered."""
+        ...
+
+
+class _WholeAnswer:
+    """Recorder of a caller that waits for the whole answer; nothing else is kept."""
+
+    def __init__(self, keep: Keep) -> None:
+        self._keep = keep
+
+    async def keep(self, answer: Response, /) -> None:
+        """Keep the answer for its Idempotency-Key."""
+        await self._keep(answer)
+
+    async def keep_item(self, _: int, __: Response, /) -> None:
+        """Keep nothing."""
+
+    async def note(self, _: int, /) -> None:
+        """Note nothing."""
+
+
+class Pipeline:
+    """Answers POST requests: to an endpoint, or to /api/v1/batch.
+
+    Args:
+        settings: limits, times, and which endpoints are off.
+        keys: authenticate callers.
+        rates: count requests.
+        orders: make orders of requests.
+        idempotent: answers that are kept by Idempotency-Key.
+        jobs: run what is answered later.
+        fetcher: fetches images by URL.
+        hosted: reads images that the gateway hosts itself.
+        credit: charges requests.
+        backends: the services.
+        results: stores files.
+    """
+
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        *,
+        keys: KeyStore,
+        rates: RateLimits,
+        orders: OrderReader,
+        idempotent: IdempotentAnswers,
+        jobs: JobRunner,
+        fetcher: ImageFetcher,
+        hosted: HostedImages,
+        credit: Credits,
+        backends: Backends,
+        results: ResultStore,
+    ) -> None:
+        self._settings = settings
+        self._keys = keys
+        self._rates = rates
+        self._orders = orders
+        self._idempotent = idempotent
+        self._jobs = jobs
+        self._fetcher = fetcher
+        self._hosted = hosted
+        self._credit = credit
+        self._backends = backends
+        self._results = results
+        self._slots = asyncio.Semaphore(settings.max_in_flight)
+        memory = UploadMemory(settings.upload_memory_mib * 2**20)
+        self._bodies = BodyReader(memory, timeout_s=settings.body_timeout_s)
+
+    async def post(self, handler: EndpointHandler, request: Request) -> Response:
+        """Answer a POST to an endpoint.
+
+        Raises:
+            Problem: any answer but 200 and 202.
+        """
+        deadline_s = monotonic() + self._settings.request_timeout_s
+        key = await self._keys.check(request.headers.get("x-api-key"))
+        authorize(key, handler.endpoint.name, off=self._settings.endpoints_off)
+        request.state.answer_headers = await self._rates.check(key)
+        given = await read_input(self._bodies, request, handler.endpoint)
+        order = self._orders.read(
+            request,
+            key,
+            [Item(handler, given)],
+            fields=given.request,
+            webhook=given.request.webhook,
+            deadline_s=deadline_s,
+        )
+        return await self._reply(request, order)
+
+    async def batch(self, request: Request) -> Response:
+        """Answer a POST to /api/v1/batch; its items are authorized one by one.
+
+        Raises:
+            Problem: any answer but 200 and 202.
+        """
+        deadline_s = monotonic() + self._settings.request_timeout_s
+        key = await self._keys.check(request.headers.get("x-api-key"))
+        request.state.answer_headers = await self._rates.check(key)
+        values = await read_object(self._bodies, request)
+        batch = parse_batch(values)
+        order = self._orders.read(
+            request,
+            key,
+            batch.items,
+            fields=values,
+            webhook=batch.webhook,
+            deadline_s=deadline_s,
+            is_batch=True,
+        )
+        del values  # they hold the text of every image
+        return await self._reply(request, order)
+
+    async def _reply(self, request: Request, order: Order) -> Response:
+        """Answer now or with a job, and a repeated request as it was answered before."""
+        work: Callable[[Keep], Awaitable[Response]] = partial(self._submit, order)
+        if not order.is_async:
+            work = lambda keep: self._answer(order, _WholeAnswer(keep))  # noqa: E731 - one level
+        async with cancelled_on_disconnect(request):
+            if order.idempotency_key is None:
+                return await work(keep_nothing)
+            return await self._idempotent.once(
+                order.key.account,
+                key=order.idempotency_key,
+                fingerprint=order.fingerprint,
+                work=work,
+            )
+
+    async def _submit(self, order: Order, keep: Keep) -> Response:
+        """Answer with a job, whose work is `_answer`."""
+        record = await self._jobs.submit(
+            JobOrder(
+                order.key.account,
+                order.request_id,
+                total=len(order.items),
+                held_bytes=order.held_bytes(),
+                webhook=order.webhook,
+                work=partial(self._answer, order),
+                endpoints=order.endpoints(),
+            )
+        )
+        answer = job_answer(record)
+        headers = {"Location": answer.result.url, "Preference-Applied": "respond-async"}
+        response = json_response(answer, status=202, headers=headers)
+        try:
+            await keep(response)
+        except BaseException:
+            await self._jobs.cancel(record.id, account=order.key.account)
+            raise
+        return response
+
+    async def _answer(self, order: Order, recorder: Recorder) -> Response:
+        """Answer an order when fewer than the limit are being answered; only a job waits."""
+        if self._slots.locked() and not order.is_async:
+            limit = self._settings.max_in_flight
+            message = f"{limit} requests are being answered already; try again later"
+            raise Problem(429, "overloaded", message)
+        async with self._slots:
+            if not order.is_batch:
+                return await self._work(order, 0, order.request_id, recorder.keep)
+            outcomes = await answer_items(
+                len(order.items),
+                partial(self._answer_item, order, recorder),
+                self._slots,
+                note=recorder.note,
+            )
+            response = json_response(BatchAnswer([outcome.as_item() for outcome in outcomes]))
+            await recorder.keep(response)
+            return response
+
+    async def _answer_item(self, order: Order, recorder: Recorder, number: int) -> Outcome:
+        """Answer one item of a batch; its faults do not touch the others."""
+        item, request_id = order.items[number], f"{order.request_id}-{number}"
+        try:
+            if isinstance(item, Item):
+                name = item.handler.endpoint.name
+                authorize(order.key, name, off=self._settings.endpoints_off)
+                if number > 0:  # the first was counted when the batch came
+                    await self._rates.check(order.key)
+            keep = partial(recorder.keep_item, number)
+            return answered(await self._work(order, number, request_id, keep))
+        except Problem as problem:
+            return refused(problem, request_id=request_id)
+        except Exception:  # noqa: BLE001 - the edge of an item, as that of a request
+            _log.exception("batch item failed")
+            return broken(request_id=request_id)
+
+    async def _work(self, order: Order, number: int, request_id: str, keep: Keep) -> Response:
+        """Fetch, charge, call, store and answer an item of an order."""
+        item = order.items[number]
+        if isinstance(item, Problem):
+            raise item
+        handler, request = item.handler, item.given.request
+        self._lifetime(request)  # checked before anything is fetched or charged
+        context = CallContext(request_id, order.key.account, self._deadline_s(order))
+        image = item.given.image or await self._own(request, order.base_url)
+        if image is None:
+            image = await self._fetcher.fetch(
+                request.url,
+                timeout_s=context.deadline_s - monotonic(),
+                or_pdf=handler.endpoint.takes_documents,
+            )
+        async with self._credit.charge(
+            context.account, endpoint=handler.endpoint.path, item=order.charged_once(number)
+        ):
+            result = await handler.ask(self._backends, request, image.content, context)
+            file = handler.file(result)
+            path = await self._store(file, item, order, image.name) if file else ""
+            url = order.base_url + path if path.startswith("/") else path
+            answer = handler.answer(request, result, url)
+            if not request.details:
+                answer = msgspec.structs.replace(answer, details=None)
+            response = json_response(answer)
+            # Before it is paid: a request that is repeated after a crash must not be paid twice.
+            await keep(response)
+            return response
+
+    async def _own(self, request: Any, base_url: str) -> EncodedImage | None:
+        """Return an image of the gateway's own, None for one to fetch; Any: of any endpoint."""
+        url = getattr(request, "url", UNSET)
+        if url is UNSET:
+            return _NO_IMAGE
+        image = (
+            await self._hosted.read(url, base_url=base_url) if url.startswith(base_url) else None
+        )
+        if image is not None:
+            check_image_size(len(image.content))  # a PDF that was written here can be larger
+            or_pdf = isinstance(request, DocumentRequest)
+            require_image(image.content, subject="the URL leads to", or_pdf=or_pdf)
+        return image
+
+    async def _store(self, file: ProducedFile, item: Item, order: Order, image_name: str) -> str:
+        """Store a file and return its path, a data: URI in zero-retention mode."""
+        if self._settings.zero_retention:
+            return f"data:{file.media_type};base64,{b64encode(file.content).decode()}"
+        name = await self._results.save(
+            file.content,
+            account=order.key.account,
+            media_type=file.media_type,
+            original_name=image_name,
+            endpoint=item.handler.endpoint.name,
+            lifetime=self._lifetime(item.given.request),
+        )
+        return f"{file.folder}/{name}"
+
+    def _deadline_s(self, order: Order) -> float:
+        """Return when an item is due; the time of a job's item begins with its work."""
+        starts_now = monotonic() + self._settings.request_timeout_s
+        return starts_now if order.is_async else order.deadline_s
+
+    def _lifetime(self, request: Any) -> timedelta:  # Any: requests of any endpoint
+        """Return how long a file of the request is hosted; no longer than the operator allows."""
+        longest = timedelta(days=self._settings.result_days)
+        asked_s = getattr(request, "expires_in_s", UNSET)
+        if asked_s is UNSET:
+            return longest
+        if asked_s > longest.total_seconds():
+            message = f"parameter 'expires_in_s': expected `int` <= {longest.total_seconds():.0f}"
+            raise Problem(400, "invalid_parameter", message)
+        return timedelta(seconds=asked_s)

@@ -1,0 +1,310 @@
+"""Wiring: opens the stores, the fetcher, the services and the jobs, and routes requests to them."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from contract.jobs import BATCH_PATH, JOBS_PATH
+from contract.lookups import (
+    CAPABILITIES_PATH,
+    LANGUAGES_PATH,
+    OWN_RESULTS_PATH,
+    USAGE_PATH,
+    WEBHOOKS_PATH,
+)
+from gateway.accounts.accounts import AccountStore
+from gateway.accounts.credits import Credits
+from gateway.accounts.idempotency import IdempotentAnswers
+from gateway.accounts.keys import KeyStore
+from gateway.accounts.ledger import Ledger
+from gateway.accounts.rates import RateLimits, parse_rates
+from gateway.accounts.storage import Storage, StorageLimits, kept_folders
+from gateway.accounts.usage import UsageBook
+from gateway.admin.service import serving_admin
+from gateway.authz.decisions import Authorizer
+from gateway.authz.port import serving_authz
+from gateway.backends import Backends, open_backends
+from gateway.database.clock import Clock, DatabaseClock
+from gateway.database.engine import open_database
+from gateway.endpoint_table import HANDLERS
+from gateway.fetching.fetcher import FetchLimits, ImageFetcher
+from gateway.hosting.hosted import DOCUMENTS_PATH, EXAMPLES_PATH, RESULTS_PATH, HostedImages
+from gateway.hosting.results import ResultStore, open_store
+from gateway.jobs.runner import JobLimits, JobRunner, running_jobs
+from gateway.jobs.store import JobStore
+from gateway.jobs.webhooks import Webhooks, sending
+from gateway.periodic import PeriodicTasks
+from gateway.requests.content import Content, Health
+from gateway.requests.lookups import Lookups
+from gateway.requests.orders import OrderReader
+from gateway.requests.pipeline import Pipeline
+from gateway.settings import GatewaySettings
+from servicekit.tracing.opening import Traces
+
+_SWEEP_EVERY_S: Final = 3600.0  # an expired file is refused at once; its bytes go within the hour
+_UPKEEP_EVERY_S: Final = 60.0  # expired holds come back, and counts are written, within a minute
+_SPARE_S: Final = 60.0  # a hold outlives the longest request by this time
+
+Answer = Callable[[Request], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Accounts:
+    """Stores of accounts."""
+
+    keys: KeyStore
+    rates: RateLimits
+    idempotent: IdempotentAnswers
+    usage: UsageBook
+    ledger: Ledger
+    accounts: AccountStore
+
+
+@dataclass(frozen=True, slots=True)
+class _Upkeep:
+    """Clock, periodic tasks and storage limits of every store."""
+
+    clock: Clock
+    tasks: PeriodicTasks
+    storage: Storage
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """Stores of files, and the way to those of others."""
+
+    results: ResultStore
+    hosted: HostedImages
+    fetcher: ImageFetcher
+
+
+@dataclass(frozen=True, slots=True)
+class _Jobs:
+    """Runner of jobs, and their webhooks."""
+
+    runner: JobRunner
+    webhooks: Webhooks
+
+
+@asynccontextmanager
+async def open_routes(
+    settings: GatewaySettings,
+    *,
+    credit: Credits | None,
+    clock: Clock | None,
+    traces: Traces,
+    tasks: PeriodicTasks,
+) -> AsyncIterator[list[BaseRoute]]:
+    """Open all that the gateway needs, yield the routes that use it, and close it again.
+
+    The services need not be up.
+    """
+    async with AsyncExitStack() as stack:
+        engine = await open_database(settings.database_url)
+        stack.push_async_callback(engine.dispose)
+        if clock is None:
+            clock = DatabaseClock(engine)
+            await clock.synchronize()
+            sync = {"clock": clock.synchronize}
+            await stack.enter_async_context(tasks.repeating(sync, every_s=_UPKEEP_EVERY_S))
+        kept = _Upkeep(clock, tasks, _storage(settings))
+        files = await stack.enter_async_context(_files(engine, settings, kept))
+        opening = open_backends(settings, interceptors=traces.channel)
+        backends = await stack.enter_async_context(opening)
+        books = await stack.enter_async_context(_accounts(engine, settings, kept))
+        # Opened last of all that jobs use, so that it is closed first.
+        jobs = await stack.enter_async_context(_jobs(engine, settings, kept))
+        admin = serving_admin(settings, keys=books.keys, accounts=books.accounts, usage=books.usage)
+        await stack.enter_async_context(admin)
+        authorizer = Authorizer(
+            settings, keys=books.keys, rates=books.rates, accounts=books.accounts
+        )
+        await stack.enter_async_context(serving_authz(settings, authorizer))
+        yield [
+            *_post_routes(_pipeline(settings, files, backends, books, jobs, credit)),
+            *_lookup_routes(_lookups(settings, files, backends, books, jobs)),
+            *_content_routes(
+                Content(files.results, files.hosted),
+                Health(backends, books.keys, tasks, kept.storage),
+            ),
+        ]
+
+
+def _pipeline(  # noqa: PLR0917 - each has a type of its own
+    settings: GatewaySettings,
+    files: _Files,
+    backends: Backends,
+    books: _Accounts,
+    jobs: _Jobs,
+    credit: Credits | None,
+) -> Pipeline:
+    orders = OrderReader(
+        jobs.webhooks, zero_retention=settings.zero_retention, public_url=settings.public_url
+    )
+    return Pipeline(
+        settings,
+        keys=books.keys,
+        rates=books.rates,
+        orders=orders,
+        idempotent=books.idempotent,
+        jobs=jobs.runner,
+        fetcher=files.fetcher,
+        hosted=files.hosted,
+        credit=credit or books.ledger,
+        backends=backends,
+        results=files.results,
+    )
+
+
+def _lookups(
+    settings: GatewaySettings, files: _Files, backends: Backends, books: _Accounts, jobs: _Jobs
+) -> Lookups:
+    return Lookups(
+        settings,
+        keys=books.keys,
+        rates=books.rates,
+        usage=books.usage,
+        backends=backends,
+        jobs=jobs.runner,
+        results=files.results,
+        webhooks=jobs.webhooks,
+    )
+
+
+def _storage(settings: GatewaySettings) -> Storage:
+    folders = kept_folders(
+        database_url=settings.database_url,
+        results=None if settings.results_url else settings.results_dir,
+    )
+    return Storage(
+        StorageLimits(
+            account_bytes=settings.account_storage_mib * 2**20,
+            free_bytes=settings.min_free_mib * 2**20,
+            folders=folders,
+        )
+    )
+
+
+def _post_routes(pipeline: Pipeline) -> list[BaseRoute]:
+    return [
+        *(
+            Route(handler.endpoint.path, partial(pipeline.post, handler), methods=["POST"])
+            for handler in HANDLERS.values()
+        ),
+        Route(BATCH_PATH, pipeline.batch, methods=["POST"]),
+    ]
+
+
+def _lookup_routes(lookups: Lookups) -> list[BaseRoute]:
+    return [
+        Route(CAPABILITIES_PATH, lookups.capabilities, methods=["GET"]),
+        Route(LANGUAGES_PATH, lookups.languages, methods=["GET"]),
+        Route(USAGE_PATH, lookups.usage, methods=["GET"]),
+        Route(
+            JOBS_PATH + "/{id}",
+            _by_method({"GET": lookups.job, "DELETE": lookups.cancel_job}),
+            methods=["GET", "DELETE"],
+        ),
+        Route(OWN_RESULTS_PATH + "/{name}", lookups.delete_result, methods=["DELETE"]),
+        Route(WEBHOOKS_PATH, lookups.webhook_secret, methods=["GET"]),
+    ]
+
+
+def _content_routes(content: Content, health: Health) -> list[BaseRoute]:
+    return [
+        Route(RESULTS_PATH + "/{name}", content.result, methods=["GET"]),
+        Route(DOCUMENTS_PATH + "/{name}", content.result, methods=["GET"]),
+        Route(EXAMPLES_PATH + "/{name}", content.example, methods=["GET"]),
+        Route("/healthz", health.live, methods=["GET"]),
+        Route("/readyz", health.ready, methods=["GET"]),
+    ]
+
+
+def _by_method(answers: Mapping[str, Answer]) -> Answer:
+    async def answer(request: Request) -> Response:
+        return await (answers.get(request.method) or answers["GET"])(request)  # HEAD is a GET
+
+    return answer
+
+
+@asynccontextmanager
+async def _files(
+    engine: AsyncEngine, settings: GatewaySettings, kept: _Upkeep
+) -> AsyncIterator[_Files]:
+    store = open_store(settings.results_url, folder=settings.results_dir)
+    lifetime = timedelta(days=settings.result_days)
+    results = ResultStore(engine, store, lifetime=lifetime, clock=kept.clock, storage=kept.storage)
+    fetcher = ImageFetcher(
+        FetchLimits(total_s=settings.fetch_timeout_s), allow=settings.fetch_allow
+    )
+
+    try:
+        async with kept.tasks.repeating({"results": results.sweep}, every_s=_SWEEP_EVERY_S):
+            yield _Files(results, HostedImages(results), fetcher)
+    finally:
+        await fetcher.close()
+
+
+@asynccontextmanager
+async def _accounts(
+    engine: AsyncEngine, settings: GatewaySettings, kept: _Upkeep
+) -> AsyncIterator[_Accounts]:
+    """Open the stores of accounts, and keep them in order until the end."""
+    longest = timedelta(seconds=settings.request_timeout_s + _SPARE_S)
+    usage = UsageBook(engine, clock=kept.clock)
+    keys = KeyStore(engine, clock=kept.clock, cache_for=timedelta(seconds=settings.key_cache_s))
+    idempotent = IdempotentAnswers(
+        engine, claim_for=longest, clock=kept.clock, storage=kept.storage
+    )
+    ledger = Ledger(engine, usage, prices=settings.prices, hold_for=longest, clock=kept.clock)
+    rates = RateLimits(
+        per_key=parse_rates(settings.rate_limit),
+        per_account=parse_rates(settings.account_rate_limit),
+        url=settings.rate_url,
+    )
+    upkeep = {
+        "holds": ledger.sweep,
+        "usage": usage.flush,
+        "uses of keys": keys.write_uses,
+        "idempotent answers": idempotent.sweep,
+    }
+    try:
+        async with kept.tasks.repeating(upkeep, every_s=_UPKEEP_EVERY_S, at_the_end=True):
+            accounts = AccountStore(engine, clock=kept.clock)
+            yield _Accounts(keys, rates, idempotent, usage, ledger, accounts)
+    finally:
+        await rates.close()
+
+
+@asynccontextmanager
+async def _jobs(
+    engine: AsyncEngine, settings: GatewaySettings, kept: _Upkeep
+) -> AsyncIterator[_Jobs]:
+    store = JobStore(
+        engine, lifetime=timedelta(hours=settings.job_hours), clock=kept.clock, storage=kept.storage
+    )
+    limits = JobLimits(
+        running=settings.max_running_jobs,
+        waiting=settings.max_jobs,
+        waiting_per_account=settings.max_jobs_per_account,
+        held_bytes=settings.upload_memory_mib * 2**20,
+    )
+    webhooks = Webhooks(
+        store,
+        secret=settings.webhook_secret.get_secret_value(),
+        allow=settings.webhook_allow,
+        retry_s=settings.webhook_retry_s,
+    )
+    async with (
+        sending(webhooks, kept.tasks),
+        running_jobs(store, webhooks, limits, kept.tasks) as jobs,
+    ):
+        yield _Jobs(jobs, webhooks)

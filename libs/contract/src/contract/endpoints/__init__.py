@@ -1,0 +1,1 @@
+"""The endpoints, one file each: parameters, answer, and words for the documentation."""

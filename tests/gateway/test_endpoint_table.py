@@ -1,0 +1,145 @@
+"""The table of endpoints is the only source: whatever names an endpoint is derived from it."""
+
+import ast
+import asyncio
+import json
+import os
+import re
+import sys
+from asyncio.subprocess import PIPE
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import gateway
+from contract.table import ENDPOINTS
+from gateway.backends import SERVICES
+from gateway.endpoint_table import HANDLERS
+
+SOURCES = Path(str(resources.files(gateway)))
+
+# The caller's side and the gateway's side of an endpoint that no file of the project has.
+CONTRACT = """
+from typing import Final
+from msgspec import Struct
+from contract.endpoint import AnswerDetails, Endpoint, ImageRequest, PageView
+class FacesAnswer(Struct, frozen=True, omit_defaults=True):
+    result: list[int]
+    details: AnswerDetails | None = None
+class FacesRequest(
+    ImageRequest[FacesAnswer], frozen=True, forbid_unknown_fields=True, kw_only=True
+):
+    pass
+ENDPOINT: Final = Endpoint(
+    name="faces", position=99, summary="Find faces.", request=FacesRequest,
+    answers=(FacesAnswer,), page=PageView(label="Find faces", answer="faces"),
+)
+"""
+HANDLER = """
+from contract.endpoints.faces import ENDPOINT, FacesAnswer
+from gateway.endpoint_handler import EndpointHandler
+async def ask(backends, request, image, context):
+    raise NotImplementedError
+HANDLER = EndpointHandler(
+    endpoint=ENDPOINT, rpcs=("/imagemesh.vision.v1.VisionService/DetectFaces",), tasks=("faces",),
+    ask=ask, answer=lambda request, response, url: FacesAnswer([]),
+)
+"""
+SCRIPT = """
+import asyncio, json, sys
+from time import monotonic
+import contract.endpoints, gateway.endpoints
+contract.endpoints.__path__.append(sys.argv[1] + "/contract")
+gateway.endpoints.__path__.append(sys.argv[1] + "/gateway")
+from gateway.accounts.scopes import check_names
+from gateway.authz.decisions import ENDPOINT_OF_RPC
+from gateway.backends import CallContext, open_backends
+from gateway.openapi.document import openapi_document
+from gateway.requests.batch import parse_batch
+from gateway.requests.capabilities import find_capabilities
+from gateway.settings import GatewaySettings
+from imagemesh.client import Client
+async def capabilities():
+    away = {f"{name}_address": "127.0.0.1:1" for name in ("colorize", "ocr", "vision")}
+    async with open_backends(GatewaySettings(**away)) as backends:
+        context = CallContext("", "", monotonic() + 30)
+        found = await find_capabilities(backends, context, off=(), prices={"faces": 3})
+    return [(one.endpoint, one.price) for one in found.result.endpoints]
+check_names(["faces"])
+batch = parse_batch({"requests": [{"endpoint": "faces", "url": "http://a.example/"}]})
+document = openapi_document()
+print(json.dumps({
+    "capabilities": asyncio.run(capabilities())[-1],
+    "authorization": ENDPOINT_OF_RPC["/imagemesh.vision.v1.VisionService/DetectFaces"],
+    "page": document["paths"]["/api/v1/faces"]["post"]["x-page"]["label"],
+    "schema": sorted(document["components"]["schemas"]["FacesRequest"]["properties"]),
+    "batch": batch.items[0].handler.endpoint.name,
+    "client": "faces" in dir(Client()),
+}))
+"""
+
+
+async def test_endpoint_of_two_files_is_known_everywhere(tmp_path: Path) -> None:
+    for folder, source in {"contract": CONTRACT, "gateway": HANDLER}.items():
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "faces.py").write_text(source)
+
+    found = await run(SCRIPT, str(tmp_path))
+
+    assert found == {
+        "capabilities": ["faces", 3],
+        "authorization": "faces",
+        "page": "Find faces",
+        "schema": ["details", "image", "url", "webhook"],
+        "batch": "faces",
+        "client": True,
+    }
+
+
+async def run(script: str, *arguments: str) -> Any:  # Any: a JSON document
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", script, *arguments),
+        env={"PATH": os.defpath, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        stdout=PIPE,
+    )
+    output, _ = await process.communicate()
+    return json.loads(output)
+
+
+def test_both_sides_have_the_same_endpoints() -> None:
+    assert [handler.endpoint for handler in HANDLERS.values()] == list(ENDPOINTS)
+
+
+def test_no_other_file_of_the_gateway_names_an_endpoint() -> None:
+    names = {endpoint.name for endpoint in ENDPOINTS} - SERVICES.keys()
+    paths = {endpoint.path for endpoint in ENDPOINTS}
+
+    found = {
+        f"{path.relative_to(SOURCES)}: {node.value}"
+        for path in SOURCES.rglob("*.py")
+        if path.parent.name != "endpoints"
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        if node.value in names | paths
+    }
+
+    assert found == set()
+
+
+@pytest.mark.parametrize("name", ["index.html", "page.js", "answers.js", "curl.js"])
+def test_page_names_no_endpoint(name: str) -> None:
+    text = (SOURCES / "static" / name).read_text()
+
+    # What the service reads, `text`, and what a view shows, `nudity`, are words of their own.
+    quoted = re.findall(r"""["'`]([a-z-]+)["'`]""", text)
+    assert not {endpoint.name for endpoint in ENDPOINTS} & set(quoted)
+    assert "/api/v1/ocr" not in text
+
+
+def test_every_view_of_the_table_is_on_the_page() -> None:
+    views = {endpoint.page.answer for endpoint in ENDPOINTS if endpoint.page}
+    source = (SOURCES / "static" / "answers.js").read_text()
+
+    assert all(re.search(rf"^  {view}: show", source, re.MULTILINE) for view in views)

@@ -1,0 +1,145 @@
+"""Rollouts and rollbacks: an older release works on a newer schema, and a newer one on an older."""
+
+import ast
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from importlib import resources
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+from structlog.testing import capture_logs
+
+from gateway.accounts.accounts import AccountStore
+from gateway.accounts.keys import KeyStore
+from gateway.accounts.ledger import Ledger
+from gateway.accounts.usage import UsageBook
+from gateway.database.engine import open_database
+from gateway.database.migrations import HEAD
+from gateway.jobs.store import JobStore
+
+# A step as a newer release may have it.
+NEWER = (
+    "ALTER TABLE api_keys ADD COLUMN color VARCHAR(10)",
+    "ALTER TABLE jobs ADD COLUMN priority INTEGER DEFAULT 5 NOT NULL",
+    "CREATE TABLE colors (name VARCHAR(10) PRIMARY KEY)",
+    "UPDATE alembic_version SET version_num = '9999'",
+)
+ADDS = {"create_table", "create_index", "add_column"}
+
+# Rows as releases up to revision 0003 write them: columns and values.
+OLDER: Mapping[str, Mapping[str, str]] = {
+    "api_keys": {
+        "id": "'aB3dE6gH'",
+        "account": "'ada'",
+        "digest": "'d'",
+        "created_at": "'2026-01-01 00:00:00'",
+    },
+    "results": {
+        "name": "'x-y.png'",
+        "account": "'ada'",
+        "media_type": "'image/png'",
+        "expires_at": "'2126-01-01 00:00:00'",
+    },
+    "holds": {
+        "id": "'h'",
+        "account": "'ada'",
+        "endpoint": "'ocr'",
+        "units": "1",
+        "amount": "1",
+        "expires_at": "'2126-01-01 00:00:00'",
+    },
+    "ledger": {"account": "'ada'", "kind": "'charge'", "amount": "-1", "at": "'2026-01-01'"},
+    "idempotent_answers": {
+        "account": "'ada'",
+        "key": "'k'",
+        "fingerprint": "'f'",
+        "token": "'t'",
+        "expires_at": "'2126-01-01 00:00:00'",
+    },
+    "jobs": {
+        "id": "'j'",
+        "account": "'ada'",
+        "request_id": "'r'",
+        "status": "'queued'",
+        "done": "0",
+        "total": "1",
+        "created_at": "'2026-01-01 00:00:00'",
+        "beat_at": "'2026-01-01 00:00:00'",
+        "expires_at": "'2126-01-01 00:00:00'",
+        "webhook_attempts": "0",
+    },
+}
+
+
+async def run(engine: AsyncEngine, *statements: str) -> None:
+    async with engine.begin() as connection:
+        for statement in statements:
+            await connection.execute(text(statement))
+
+
+async def test_release_works_on_the_schema_of_a_newer_one(engine: AsyncEngine, url: str) -> None:
+    await run(engine, *NEWER)
+
+    with capture_logs() as lines:
+        opened = await open_database(url)
+    keys = KeyStore(opened)
+    key = await keys.check(await keys.create("ada"))
+    await AccountStore(opened).credit("ada", 5)
+    ledger = Ledger(opened, UsageBook(opened), prices={}, hold_for=timedelta(minutes=1))
+    async with ledger.charge("ada", endpoint="ocr"):
+        pass
+    jobs = JobStore(opened, lifetime=timedelta(hours=1))
+    job = await jobs.add(account="ada", request_id="r", total=1, webhook=None)
+    await jobs.beat([job.id])
+    (account,) = await AccountStore(opened).list_accounts()
+    async with opened.connect() as connection:
+        revision = await connection.scalar(text("SELECT version_num FROM alembic_version"))
+    await opened.dispose()
+
+    assert (key.account, account.balance) == ("ada", 4)
+    assert revision == "9999"
+    assert [(line["event"], line["log_level"]) for line in lines] == [
+        ("database of a newer release", "warning")
+    ]
+
+
+@pytest.mark.parametrize("table", OLDER)
+async def test_release_before_the_newest_step_can_still_write(
+    engine: AsyncEngine, table: str
+) -> None:
+    row = OLDER[table]
+
+    await run(engine, f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join(row.values())})")  # noqa: S608 - literals of this file
+
+    async with engine.connect() as connection:
+        assert await connection.scalar(text(f"SELECT COUNT(*) FROM {table}")) == 1  # noqa: S608
+
+
+def operations() -> Iterator[tuple[str, ast.Call]]:
+    """Return the operations of alembic in all steps."""
+    folder = resources.files("gateway.database.migrations") / "versions"
+    for file in folder.iterdir():
+        if not file.name.endswith(".py"):
+            continue
+        for node in ast.walk(ast.parse(file.read_text())):
+            match node:
+                case ast.Call(func=ast.Attribute(value=ast.Name("op"), attr=name)):
+                    yield name, node
+
+
+def test_steps_only_add() -> None:
+    found = {name for name, _ in operations()} - {"execute"}
+
+    assert found <= ADDS
+    assert int(HEAD) >= 3
+
+
+def test_columns_that_steps_add_may_be_left_out() -> None:
+    for name, call in operations():
+        if name != "add_column":
+            continue
+        column = call.args[1]
+        assert isinstance(column, ast.Call)
+        given = {keyword.arg: ast.unparse(keyword.value) for keyword in column.keywords}
+        assert given.get("nullable") != "False" or "server_default" in given

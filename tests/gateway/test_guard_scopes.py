@@ -1,0 +1,153 @@
+"""Scopes: a key reaches what its scopes name and nothing else of its account.
+
+The table is made of every scope, every endpoint and every kind of object that an account has.
+"""
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from contract.table import ENDPOINT_NAMES
+from gateway.accounts.idempotency import fingerprint_of
+from gateway.accounts.scopes import SCOPES, USAGE_SCOPE, WEBHOOKS_SCOPE
+from tests.gateway.origin import PICTURE
+from tests.gateway.running import Gateway, Reply, create_key, gateway_settings, running
+from tests.gateway.uploads import base64, defer, ended
+
+IMAGE = {"image": base64(PICTURE)}
+PDF = {"image": base64(b"%PDF-1.7 page|"), "format": "pdf"}
+REFUSED = {403, 404}
+
+
+def body_for(endpoint: str) -> dict[str, str]:
+    return {"text": "hello"} if endpoint == "analyzed-text" else IMAGE
+
+
+@dataclass(slots=True)
+class Account:
+    """A gateway, and a key of each scope."""
+
+    gateway: Gateway
+    keys: dict[str, str]
+
+    def as_scope(self, scope: str) -> Gateway:
+        """Return the gateway as the key of that scope alone sees it."""
+        return replace(self.gateway, key=self.keys[scope])
+
+    async def delete(self, path: str, scope: str) -> Reply:
+        """Delete with the key of that scope."""
+        headers = {"X-API-Key": self.keys[scope]}
+        return await self.gateway.send("DELETE", path, headers=headers)
+
+
+@pytest.fixture(scope="module")
+async def account(
+    addresses: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Account]:
+    folder: Path = tmp_path_factory.mktemp("scopes")
+    settings = gateway_settings(folder, **addresses, webhook_secret="s" * 32)
+    async with running(settings) as gateway:
+        keys = {scope: await create_key(settings, scopes=[scope]) for scope in SCOPES}
+        yield Account(gateway, keys)
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINT_NAMES)
+async def test_endpoint_answers_its_scope_alone(account: Account, endpoint: str) -> None:
+    statuses = {
+        scope: (await account.as_scope(scope).post(endpoint, body_for(endpoint))).status
+        for scope in SCOPES
+    }
+
+    assert statuses == {scope: 200 if scope == endpoint else 403 for scope in SCOPES}
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINT_NAMES)
+async def test_job_is_there_for_the_scope_of_its_endpoint_alone(
+    account: Account, endpoint: str
+) -> None:
+    accepted = await defer(account.gateway, endpoint, body_for(endpoint))
+    await ended(account.gateway, accepted)
+    path = accepted.headers["Location"]
+
+    seen = {scope: (await account.as_scope(scope).get(path)).status for scope in SCOPES}
+    others = [scope for scope in SCOPES if scope != endpoint]
+    deleted = [(await account.delete(path, scope)).status for scope in others]
+
+    assert seen == {scope: 200 if scope == endpoint else 404 for scope in SCOPES}
+    assert set(deleted) == {404}
+    assert (await account.delete(path, endpoint)).status == 204
+
+
+async def test_job_of_a_batch_needs_the_scopes_of_all_its_items(account: Account) -> None:
+    items = [{"endpoint": name, **IMAGE} for name in ("classify", "ocr")]
+    accepted = await defer(account.gateway, "batch", {"requests": items})
+    await ended(account.gateway, accepted)
+    path = accepted.headers["Location"]
+    both = await create_key(account.gateway.settings, scopes=["classify", "ocr", "nudity"])
+
+    seen = {scope: (await account.as_scope(scope).get(path)).status for scope in SCOPES}
+
+    assert set(seen.values()) == {404}
+    assert (await replace(account.gateway, key=both).get(path)).status == 200
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "body", "field"),
+    [("colorize", IMAGE, "colorized"), ("ocr", PDF, "pdf")],
+)
+async def test_result_is_deleted_by_the_scope_of_its_endpoint_alone(
+    account: Account, endpoint: str, body: dict[str, str], field: str
+) -> None:
+    made = await account.gateway.post(endpoint, body)
+    name = str(made.json["result"][field]).rpartition("/")[2]
+    others = [scope for scope in SCOPES if scope != endpoint]
+
+    refused = [(await account.delete(f"/api/v1/results/{name}", scope)).status for scope in others]
+
+    assert set(refused) == {404}
+    assert (await account.delete(f"/api/v1/results/{name}", endpoint)).status == 204
+
+
+@pytest.mark.parametrize(
+    ("path", "needed"),
+    [("/api/v1/usage", USAGE_SCOPE), ("/api/v1/webhook-secret", WEBHOOKS_SCOPE)],
+)
+async def test_account_is_read_by_scopes_of_its_own(
+    account: Account, path: str, needed: str
+) -> None:
+    statuses = {scope: (await account.as_scope(scope).get(path)).status for scope in SCOPES}
+
+    assert statuses == {scope: 200 if scope == needed else 403 for scope in SCOPES}
+    assert (await account.gateway.get(path)).status == 200
+
+
+async def test_kept_answer_of_a_batch_is_none_of_a_key_with_other_scopes(
+    account: Account,
+) -> None:
+    """Items are refused one by one, so a key may send a batch with items it may not ask."""
+    body = {"requests": [{"endpoint": "ocr", **IMAGE}]}
+    first = await account.gateway.post("batch", body, Idempotency_Key="same")
+
+    stolen = {
+        scope: await account.as_scope(scope).post("batch", body, Idempotency_Key="same")
+        for scope in SCOPES
+    }
+
+    assert first.json["result"][0]["status"] == 200
+    assert {reply.refusal for reply in stolen.values()} == {(422, "idempotency_key_reused")}
+    assert not [scope for scope, reply in stolen.items() if b"Extracted" in reply.body]
+
+
+def test_fingerprint_has_the_scopes_in_any_order() -> None:
+    assert fingerprint_of("/", b"", scopes=["a", "b"]) == fingerprint_of(
+        "/", b"", scopes=["b", "a"]
+    )
+    assert len({fingerprint_of("/", b"", scopes=held) for held in (None, (), ("a",))}) == 3
+
+
+def test_table_has_every_endpoint() -> None:
+    assert set(SCOPES) == {*ENDPOINT_NAMES, USAGE_SCOPE, WEBHOOKS_SCOPE}
+    assert json.dumps(SCOPES)

@@ -1,0 +1,216 @@
+"""Storage: what an account and the disks may hold, what is kept of URLs, and erasure."""
+
+import asyncio
+import json
+import stat
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import event, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from gateway.accounts.accounts import AccountStore
+from gateway.accounts.erasure import erase_rows, forget_deleted, rows_left
+from gateway.accounts.kept_urls import without_queries
+from gateway.accounts.keys import KeyStore
+from gateway.accounts.storage import Storage, StorageLimits
+from gateway.commands.accounts import main
+from gateway.database.engine import DatabaseUnavailable, check_writable, open_database, transaction
+from gateway.database.tables import METADATA
+from gateway.hosting.results import ResultStore, open_store
+from gateway.jobs.store import SUCCEEDED, JobStore
+from gateway.problems import Problem
+from gateway.settings import GatewaySettings
+from tests.gateway.ended import ended
+from tests.gateway.origin import PICTURE, listening, picture
+from tests.gateway.running import database_url, gateway_settings, running
+from tests.gateway.uploads import base64, defer
+from tests.gateway.uploads import ended as ended_job
+
+DAY = timedelta(days=1)
+CANARY = "canary-4d1f"
+# A JPEG whose comment is the canary.
+JPEG = b"\xff\xd8\xff\xfe" + (len(CANARY) + 2).to_bytes(2, "big") + CANARY.encode() + b"\xff\xd9"
+
+
+def store_of(engine: AsyncEngine, folder: Path, limits: StorageLimits) -> ResultStore:
+    return ResultStore(engine, open_store("", folder=folder), lifetime=DAY, storage=Storage(limits))
+
+
+async def save(results: ResultStore, size_bytes: int, account: str = "ada") -> str:
+    return await results.save(
+        bytes(size_bytes), account=account, media_type="image/png", original_name="x.png"
+    )
+
+
+async def test_account_keeps_no_more_than_it_may(engine: AsyncEngine, tmp_path: Path) -> None:
+    folder = tmp_path / "results"
+    results = store_of(engine, folder, StorageLimits(account_bytes=100))
+    first = await save(results, 60)
+    with pytest.raises(Problem, match="delete some") as refused:
+        await save(results, 60)
+
+    assert (refused.value.status, refused.value.code) == (507, "storage_full")
+    await save(results, 60, account="bob")
+    await results.delete(first, account="ada")
+    await save(results, 60)
+    assert len(names_in(folder)) == 2
+
+
+def names_in(folder: Path) -> list[str]:
+    return [file.name for file in folder.iterdir()]
+
+
+async def test_answers_of_jobs_count(engine: AsyncEngine) -> None:
+    jobs = JobStore(engine, lifetime=DAY, storage=Storage(StorageLimits(account_bytes=10)))
+    job = await jobs.add(account="ada", request_id="r", total=1, webhook=None)
+    await jobs.end(job.id, status=SUCCEEDED, answer=json.dumps("x" * 20))
+
+    with pytest.raises(Problem, match="the limit is"):
+        await jobs.add(account="ada", request_id="r", total=1, webhook=None)
+
+
+async def test_kept_answers_count_and_nothing_is_charged(
+    addresses: dict[str, str], tmp_path: Path
+) -> None:
+    settings = gateway_settings(tmp_path, **addresses, account_storage_mib=1)
+    body = {"text": "x" * 40_000}
+    async with running(settings) as gateway:
+        replies = [
+            await gateway.post("analyzed-text", body, Idempotency_Key=str(number))
+            for number in range(28)
+        ]
+
+    assert [reply.status for reply in replies[:20]] == [200] * 20
+    assert replies[-1].refusal == (507, "storage_full")
+
+
+async def test_full_disk_is_507_and_seen_in_readyz(
+    addresses: dict[str, str], tmp_path: Path
+) -> None:
+    settings = gateway_settings(tmp_path, **addresses, min_free_mib=2**30)
+    async with running(settings) as gateway:
+        colorized = await gateway.look("colorize")
+        classified = await gateway.look("classify")
+        ready = await gateway.send("GET", "/readyz")
+
+    assert colorized.refusal == (507, "storage_full")
+    assert classified.status == 200
+    assert ready.json["full"] == ["database", "results"]
+
+
+async def write_much(engine: AsyncEngine) -> None:
+    """Write more than fits into the pages that are there."""
+    await check_writable(engine)
+    async with transaction(engine) as connection:
+        for number in range(500):
+            row = {"name": f"{number}-{'x' * 90}"}
+            await connection.execute(
+                text("INSERT INTO accounts VALUES (:name, 1, '2026-01-01')"), row
+            )
+
+
+@pytest.mark.parametrize(
+    ("pragma", "state"),
+    [("max_page_count=1", "database full"), ("query_only=ON", "database read-only")],
+)
+async def test_database_that_cannot_be_written_is_not_ready(
+    tmp_path: Path, pragma: str, state: str
+) -> None:
+    engine = await open_database(database_url(tmp_path))
+
+    def restrict(connection: DBAPIConnection, *_: object) -> None:
+        connection.cursor().execute(f"PRAGMA {pragma}")
+
+    event.listen(engine.sync_engine, "checkout", restrict)
+    with pytest.raises(DatabaseUnavailable) as away:
+        await write_much(engine)
+    await engine.dispose()
+
+    assert away.value.state == state
+
+
+def test_queries_are_cut_from_urls_alone() -> None:
+    kept = {"result": {"url": "https://a/b.png?X-Sig=1", "text": "why?"}, "n": [1.5, None]}
+
+    cut = json.loads(without_queries(json.dumps(kept).encode()))
+
+    assert cut == {"result": {"url": "https://a/b.png", "text": "why?"}, "n": [1.5, None]}
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+async def test_nothing_of_an_account_is_left(url: str, tmp_path: Path) -> None:
+    engine = await open_database(url)
+    await KeyStore(engine).create("ada")
+    await KeyStore(engine).create("bob")
+    await AccountStore(engine).credit("ada", 5)
+
+    await erase_rows(engine, "ada")
+    await forget_deleted(engine)
+    ada, bob = await rows_left(engine, "ada"), await rows_left(engine, "bob")
+    await engine.dispose()
+
+    assert set(ada.values()) == {0}
+    assert (bob["api_keys"], bob["accounts"]) == (1, 1)
+    assert set(ada) == set(METADATA.tables)
+    assert b"ada" not in (tmp_path / "gateway.db").read_bytes()
+
+
+async def fill(gateway_url: GatewaySettings) -> None:
+    """Leave canaries in every kind of thing that is kept, and a webhook that never arrives."""
+    async with running(gateway_url) as gateway:
+        origin_of = listening(picture(JPEG))
+        async with origin_of as origin:
+            url = origin.url(f"/photo.jpg?{CANARY}=1")
+            await gateway.post("colorize", {"url": url}, Idempotency_Key=CANARY)
+            await gateway.post("ocr", {"url": url}, Idempotency_Key="k")
+            hook = {"webhook": f"http://127.0.0.1:1/{CANARY}?{CANARY}"}
+            await ended_job(gateway, await defer(gateway, "ocr", {"url": url, **hook}))
+        await gateway.post("analyzed-text", {"text": CANARY}, Idempotency_Key="t")
+        await gateway.post("colorize", {"image": base64(PICTURE)})
+
+
+def found(folder: Path) -> list[str]:
+    """Return the names of the files with a canary in them."""
+    files = [file for file in folder.rglob("*") if file.is_file()]
+    return [file.name for file in files if CANARY.encode() in file.read_bytes()]
+
+
+async def test_canaries_are_gone_after_erasure(
+    addresses: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    changes = {"webhook_secret": "s" * 32, "webhook_allow": "127.0.0.0/8"}
+    settings = gateway_settings(tmp_path, **addresses, **changes)
+    await fill(settings)
+    before = found(tmp_path)
+    logs = capsys.readouterr().out
+    monkeypatch.setenv("GATEWAY_DATABASE_URL", settings.database_url)
+    monkeypatch.setenv("GATEWAY_RESULTS_DIR", str(settings.results_dir))
+
+    counted, done = await in_thread(capsys, ["erase", "tests"], ["erase", "tests", "--yes"])
+
+    assert before
+    assert "would be deleted" in counted
+    assert done.endswith("nothing is left\n")
+    assert found(tmp_path) == []
+    assert names_in(settings.results_dir) == []
+    assert CANARY not in logs
+
+
+async def in_thread(capsys: pytest.CaptureFixture[str], *argvs: list[str]) -> list[str]:
+    """Run commands beside the event loop of this test and return what they printed."""
+    return [(await asyncio.to_thread(ended, main, argv, capsys)).out for argv in argvs]
+
+
+def test_files_of_a_command_are_for_their_owner_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GATEWAY_DATABASE_URL", database_url(tmp_path))
+    ended(main, ["create", "ada"], capsys)
+
+    assert stat.S_IMODE((tmp_path / "gateway.db").stat().st_mode) == 0o600
