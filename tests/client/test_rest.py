@@ -284,7 +284,7 @@ async def test_wrong_key_is_told(gateway: Gateway) -> None:
 
 
 async def test_time_of_a_call_is_bounded(gateway: Gateway, stage: Stage) -> None:
-    async with Client(gateway.url, key=gateway.key, timeout_s=0.2) as client:
+    async with Client(gateway.url, key=gateway.key, timeout_s=3) as client:
         with pytest.raises(TimedOut):
             await client.ocr(PICTURE + b"wait")
 

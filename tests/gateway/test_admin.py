@@ -205,7 +205,10 @@ ID = "id: expected the 8 letters and digits behind im_live_ in a key"
         (
             "CreateKey",
             pb.CreateKeyRequest(account="ada", scopes=["colour"]),
-            ("INVALID_ARGUMENT", f"scopes: 'colour' is no endpoint; known are {ENDPOINTS}"),
+            (
+                "INVALID_ARGUMENT",
+                f"scopes: 'colour' is no scope; known are {ENDPOINTS}, webhooks, usage",
+            ),
         ),
         (
             "CreateAccount",

@@ -136,7 +136,7 @@ async def test_gateway_without_its_database_is_not_ready(
         (tmp_path / "gateway.db").write_bytes(b"no database any more" * 1000)
         reply = await gateway.send("GET", "/readyz")
 
-    assert (reply.status, reply.json["status"]) == (503, "no database")
+    assert (reply.status, reply.json["status"]) == (503, "database corrupt")
 
 
 async def test_services_tell_accounts_apart_without_their_names(

@@ -43,6 +43,7 @@ async def test_heartbeat_of_a_host_that_is_behind_counts_elsewhere(
     assert await there.sweep() == 0
 
 
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
 async def test_wait_for_a_connection_of_the_pool_is_as_short_as_that_for_a_server(
     engine: AsyncEngine,
 ) -> None:

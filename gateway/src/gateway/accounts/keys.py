@@ -24,6 +24,8 @@ GRACE = timedelta(days=1)  # how long a key lives on that is replaced, unless so
 
 _MAX_DAYS = 36_500  # a century: dates stay in the range that every database has
 _MOST_CACHED = 10_000  # keys that were just checked, a few hundred bytes each
+_MOST_UNKNOWN = 10_000  # digests of keys that were just looked up in vain, 100 bytes each
+_UNKNOWN_FOR = timedelta(seconds=5)
 _USE_WRITTEN_EVERY = timedelta(minutes=1)
 
 
@@ -79,6 +81,7 @@ class KeyStore:
         self._clock = clock
         self._cache_for = cache_for
         self._checked: dict[str, tuple[ApiKey, datetime]] = {}  # by digest, oldest first
+        self._unknown: dict[str, datetime] = {}  # by digest, oldest first
         self._used: dict[str, datetime] = {}
 
     async def create(
@@ -219,15 +222,27 @@ class KeyStore:
         if cached is not None and cached_at <= now < cached_at + self._cache_for:
             return cached
         name = key_id(key)
-        if name is None:
+        if name is None or self._is_unknown(digest, now):
             return None
         async with transaction(self._engine) as connection:
             row = (await connection.execute(select(KEYS).where(KEYS.c.id == name))).one_or_none()
         if row is None or not hmac.compare_digest(row.digest, digest):
+            self._remember_unknown(digest, now)
             return None
         found = _api_key(row)
         self._remember(digest, found, now)
         return found
+
+    def _is_unknown(self, digest: str, now: datetime) -> bool:
+        """Tell whether the key was looked up in vain a moment ago: a flood of it asks once."""
+        looked_up_at = self._unknown.get(digest)
+        return looked_up_at is not None and looked_up_at <= now < looked_up_at + _UNKNOWN_FOR
+
+    def _remember_unknown(self, digest: str, now: datetime) -> None:
+        self._unknown.pop(digest, None)
+        if len(self._unknown) >= _MOST_UNKNOWN:
+            del self._unknown[next(iter(self._unknown))]
+        self._unknown[digest] = now
 
     def _remember(self, digest: str, found: ApiKey, now: datetime) -> None:
         self._checked.pop(digest, None)

@@ -29,7 +29,7 @@ from gateway.database.migrations import FIRST, HEAD
 from gateway.problems import Problem
 from servicekit.logs import get_logger
 
-# For another process that writes, for a connection to a server, and for one of the pool.
+# For another process that writes, for a connection to a server, and for one of its pool.
 _MOST_WAIT_S = 5
 _MOST_STATEMENT_S = 30  # far above any statement of the gateway
 _ASK_AGAIN_S = 0.02  # the switch to WAL takes a few milliseconds
@@ -134,7 +134,7 @@ def upsert(connection: AsyncConnection, table: Table) -> sqlite.Insert | postgre
 def _options(url: str) -> dict[str, Any]:  # Any: options of create_async_engine
     """Return the options of an engine: few connections, for more only wait for each other."""
     if not url.startswith("postgresql"):
-        return {"pool_size": 2, "max_overflow": 0, "pool_timeout": _MOST_WAIT_S}
+        return {"pool_size": 2, "max_overflow": 0}
     times = {"timeout": _MOST_WAIT_S, "command_timeout": _MOST_STATEMENT_S}
     return {
         "pool_size": 5,

@@ -14,6 +14,20 @@ RESULTS_PATH: Final = "/content/colorized"
 DOCUMENTS_PATH: Final = "/content/documents"
 EXAMPLES_PATH: Final = "/content/examples"
 
+# Hosted files come from callers: a browser shall show them, and run nothing in them. The viewer of
+# a browser for PDFs does not work in a sandbox.
+_POLICY: Final = "default-src 'none'; sandbox"
+_POLICY_OF_PDF: Final = "script-src 'none'"
+
+
+def content_headers(media_type: str) -> dict[str, str]:
+    """Return the headers that keep a browser from running anything in a hosted file."""
+    is_pdf = media_type == "application/pdf"
+    return {
+        "Content-Security-Policy": _POLICY_OF_PDF if is_pdf else _POLICY,
+        "X-Content-Type-Options": "nosniff",
+    }
+
 
 class HostedImages:
     """Reads hosted images by URL; the examples stay in memory, a few 100 KB."""

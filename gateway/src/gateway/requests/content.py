@@ -8,7 +8,7 @@ from gateway.accounts.keys import KeyStore
 from gateway.accounts.storage import Storage
 from gateway.backends import Backends
 from gateway.database.engine import DatabaseUnavailable
-from gateway.hosting.hosted import HostedImages
+from gateway.hosting.hosted import HostedImages, content_headers
 from gateway.hosting.results import ResultStore
 from gateway.periodic import PeriodicTasks
 from gateway.problems import Problem
@@ -29,7 +29,7 @@ class Content:
         headers = {
             "Cache-Control": f"private, max-age={int(result.seconds_left)}",
             "Content-Disposition": "inline",
-            "X-Content-Type-Options": "nosniff",
+            **content_headers(result.media_type),
         }
         return StreamingResponse(result.content, media_type=result.media_type, headers=headers)
 
@@ -38,7 +38,8 @@ class Content:
         image = self._hosted.example(request.path_params["name"])
         if image is None:
             raise Problem(404, "not_found", "there is no such example")
-        return Response(image.content, media_type=image.media_type)
+        headers = content_headers(image.media_type)
+        return Response(image.content, media_type=image.media_type, headers=headers)
 
 
 class Health:

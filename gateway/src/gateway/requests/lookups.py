@@ -118,6 +118,7 @@ class Lookups:
     async def _authenticate(self, request: Request, *, scope: str | None = None) -> ApiKey:
         """Return the key of a request, which counts for its rate limits."""
         key = await self._keys.check(request.headers.get("x-api-key"))
+        request.state.account, request.state.key_id = key.account, key.id  # for the log line
         if scope is not None:
             key.check_scope(scope)
         # The edge puts these on the answer, whatever it will be.

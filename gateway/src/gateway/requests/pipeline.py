@@ -138,6 +138,7 @@ class Pipeline:
         """
         deadline_s = monotonic() + self._settings.request_timeout_s
         key = await self._keys.check(request.headers.get("x-api-key"))
+        request.state.account, request.state.key_id = key.account, key.id  # for the log line
         authorize(key, handler.endpoint.name, off=self._settings.endpoints_off)
         request.state.answer_headers = await self._rates.check(key)
         given = await read_input(self._bodies, request, handler.endpoint)
@@ -159,6 +160,7 @@ class Pipeline:
         """
         deadline_s = monotonic() + self._settings.request_timeout_s
         key = await self._keys.check(request.headers.get("x-api-key"))
+        request.state.account, request.state.key_id = key.account, key.id  # for the log line
         request.state.answer_headers = await self._rates.check(key)
         values = await read_object(self._bodies, request)
         batch = parse_batch(values)
