@@ -1,6 +1,9 @@
 {{/* What no schema can say: values that contradict each other end the render with a reason. */}}
 
 {{- define "imagemesh.checks" -}}
+{{- if not (include "imagemesh.facts" . | fromYaml) -}}
+{{- fail "services: all three are disabled; enable one" -}}
+{{- end -}}
 {{- include "imagemesh.checks.gateway" .Values.gateway -}}
 {{- include "imagemesh.checks.models" .Values.models -}}
 {{- range $name, $values := include "imagemesh.components" . | fromYaml -}}

@@ -45,7 +45,56 @@
 {{- include "imagemesh.secretEnv" (merge (dict "name" "GATEWAY_ADMIN_TOKEN") $values.admin) }}
 {{- end }}
 {{- include "imagemesh.traces" . }}
-{{- include "imagemesh.settings" (dict "prefix" "GATEWAY_" "settings" $values.settings) }}
+{{- $settings := $values.settings -}}
+{{- with include "imagemesh.endpointsOff" . -}}
+{{- $settings = merge (dict "ENDPOINTS_OFF" .) $settings -}}
+{{- end -}}
+{{- include "imagemesh.settings" (dict "prefix" "GATEWAY_" "settings" $settings) }}
+{{- end }}
+
+{{/* Endpoints that are switched off: of disabled services, and of the setting itself. */}}
+{{- define "imagemesh.endpointsOff" -}}
+{{- $off := list -}}
+{{- range $name, $fact := include "imagemesh.allFacts" . | fromYaml -}}
+{{- if not (get $.Values.services $name).enabled -}}{{- $off = append $off $fact.endpoints -}}{{- end -}}
+{{- end -}}
+{{- with get .Values.gateway.settings "ENDPOINTS_OFF" -}}{{- $off = append $off . -}}{{- end -}}
+{{- join "," $off -}}
+{{- end }}
+
+{{/* Envoy's configuration (a text) without the disabled services; the text itself where there are none. */}}
+{{- define "imagemesh.enabledEnvoy" -}}
+{{- $all := include "imagemesh.allFacts" .root | fromYaml -}}
+{{- $enabled := include "imagemesh.facts" .root | fromYaml -}}
+{{- if eq (len $all) (len $enabled) -}}
+{{- .config -}}
+{{- else -}}
+{{- $config := fromYaml .config -}}
+{{- $resources := $config.static_resources -}}
+{{- range $name, $_ := $all -}}
+{{- if not (hasKey $enabled $name) -}}
+{{- $listeners := list -}}
+{{- range $listener := $resources.listeners -}}
+{{- if eq $listener.name "native" -}}
+{{- $host := (index (index (index $listener.filter_chains 0).filters 0).typed_config.route_config.virtual_hosts 0) -}}
+{{- $routes := list -}}
+{{- range $route := $host.routes -}}
+{{- if ne $route.route.cluster $name -}}{{- $routes = append $routes $route -}}{{- end -}}
+{{- end -}}
+{{- $_ := set $host "routes" $routes -}}
+{{- end -}}
+{{- if ne $listener.name (printf "mesh-%s" $name) -}}{{- $listeners = append $listeners $listener -}}{{- end -}}
+{{- end -}}
+{{- $clusters := list -}}
+{{- range $cluster := $resources.clusters -}}
+{{- if ne $cluster.name $name -}}{{- $clusters = append $clusters $cluster -}}{{- end -}}
+{{- end -}}
+{{- $_ := set $resources "listeners" $listeners -}}
+{{- $_ := set $resources "clusters" $clusters -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $config -}}
+{{- end -}}
 {{- end }}
 
 {{/* Where the gateway reaches a service: through Envoy, or without it at the pods themselves. */}}

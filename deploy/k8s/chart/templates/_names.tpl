@@ -38,16 +38,28 @@ labels:
 {{- if .image.digest }}@{{ .image.digest }}{{ else }}:{{ $tag }}{{ end -}}
 {{- end }}
 
-{{/* The facts of the three model services; the ports are the defaults of their settings. */}}
+{{/* The model services; the ports are the defaults of their settings. */}}
+{{- define "imagemesh.allFacts" -}}
+colorize: {port: 50051, metricsPort: 9101, rpc: imagemesh.colorize.v1.ColorizeService, endpoints: colorize}
+ocr: {port: 50052, metricsPort: 9102, rpc: imagemesh.ocr.v1.OcrService, endpoints: "ocr,analyzed-ocr"}
+vision: {port: 50053, metricsPort: 9103, rpc: imagemesh.vision.v1.VisionService, endpoints: "emotions,classify,nudity"}
+{{- end }}
+
+{{/* The facts of the enabled services. */}}
 {{- define "imagemesh.facts" -}}
-colorize: {port: 50051, metricsPort: 9101, rpc: imagemesh.colorize.v1.ColorizeService}
-ocr: {port: 50052, metricsPort: 9102, rpc: imagemesh.ocr.v1.OcrService}
-vision: {port: 50053, metricsPort: 9103, rpc: imagemesh.vision.v1.VisionService}
+{{- $facts := include "imagemesh.allFacts" . | fromYaml -}}
+{{- range $name, $values := .Values.services -}}
+{{- if not $values.enabled -}}{{- $_ := unset $facts $name -}}{{- end -}}
+{{- end -}}
+{{- toYaml $facts -}}
 {{- end }}
 
 {{/* All components by name, each with its values. */}}
 {{- define "imagemesh.components" -}}
-{{- $components := merge (dict "gateway" .Values.gateway) .Values.services -}}
+{{- $components := dict "gateway" .Values.gateway -}}
+{{- range $name, $_ := include "imagemesh.facts" . | fromYaml -}}
+{{- $_ := set $components $name (get $.Values.services $name) -}}
+{{- end -}}
 {{- if .Values.envoy.enabled -}}{{- $_ := set $components "envoy" .Values.envoy -}}{{- end -}}
 {{- toYaml $components -}}
 {{- end }}
