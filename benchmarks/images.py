@@ -14,13 +14,7 @@ _LETTERS = list("ABDEGHKLMNPRTUWX")
 
 
 def draw_photo(width_px: int, height_px: int, *, grain: float) -> RgbImage:
-    """Return (height_px, width_px, 3) noise with the spectrum of photos.
-
-    Args:
-        width_px: Width.
-        height_px: Height.
-        grain: Spread of the noise of each pixel.
-    """
+    """Return (height_px, width_px, 3) noise with the spectrum of photos, and grain of a spread."""
     chance = np.random.default_rng(1)
     total = np.zeros((height_px, width_px, 3), np.float32)
     cells = 3

@@ -61,14 +61,9 @@ async def start(
     cores: Collection[int] = (),
     has_pipes: bool = False,
 ) -> Process:
-    """Start a process.
+    """Start a process with all of its variables, bound to cores if any are named.
 
-    Args:
-        command: Program and arguments.
-        environment: All of its variables.
-        log: File for its output.
-        cores: Processor cores that it may use; all without any.
-        has_pipes: Whether its standard input and output are pipes.
+    Its output goes to the log, or its standard input and output are pipes.
     """
     with log.open("ab") as output:
         process = await asyncio.create_subprocess_exec(
@@ -85,17 +80,11 @@ async def start(
 
 @asynccontextmanager
 async def running(
-    command: Sequence[str],
-    environment: Mapping[str, str],
-    *,
-    log: Path = Path(os.devnull),
-    cores: Collection[int] = (),
-    has_pipes: bool = False,
+    command: Sequence[str], environment: Mapping[str, str], **options: Any
 ) -> AsyncIterator[Tree]:
-    """Run a process as `start` does; stop it and all its descendants at the end."""
+    """Run a process as `start` does, with its options; stop the whole tree at the end."""
     mark = uuid.uuid4().hex
-    marked = {**environment, _MARK: mark}
-    process = await start(command, marked, log=log, cores=cores, has_pipes=has_pipes)
+    process = await start(command, {**environment, _MARK: mark}, **options)
     tree = Tree(process, mark)
     try:
         yield tree

@@ -23,7 +23,6 @@ from benchmarks.running_envoy import (
     running_envoy,
     until_healthy,
 )
-from benchmarks.second_host import SecondHost
 from gateway.accounts.keys import KeyStore
 from gateway.database.engine import open_database
 from imagemesh.colorize.v1.colorize_service_pb2 import ColorizeRequest
@@ -31,6 +30,7 @@ from imagemesh.ocr.v1.ocr_service_pb2 import RecognizeRequest
 from imagemesh.vision.v1.vision_service_pb2 import ClassifyRequest
 from scripts.envoy_on_loopback import Places, new_places
 from scripts.ports import free_ports
+from tests.mesh.second_host import SecondHost
 
 _ENDPOINTS = {"colorize": "colorize", "ocr": "ocr", "vision": "classify"}
 _REQUESTS = {"colorize": ColorizeRequest, "ocr": RecognizeRequest, "vision": ClassifyRequest}
@@ -43,18 +43,7 @@ Speeds = Mapping[str, Sequence[float]]
 
 @dataclass(slots=True)
 class ReplicatedMesh:
-    """Envoy, gateway and replicas of every service.
-
-    Attributes:
-        places: Their ports and certificates.
-        key: API key.
-        speeds: Seconds of the replicas.
-        folder: Folder of logs and certificates.
-        http: Client that trusts the certificates.
-        channel: Channel to Envoy's port for gRPC.
-        second: Host of all replicas but the first; None is this one.
-        has_models: Whether the real services run, in place of replicas that only wait.
-    """
+    """Envoy, gateway and replicas of every service, with their ports, clients and an API key."""
 
     places: Places
     key: str
@@ -160,9 +149,9 @@ async def replicated_mesh(
 
     Args:
         folder: Folder of logs and certificates.
-        speeds: Seconds of the replicas that Envoy knows.
-        started: Replicas of services that run at first; all unless told.
-        second: Host of all replicas but the first of each service.
+        speeds: Replicas that Envoy knows.
+        started: Number of those that run at first; all unless told.
+        second: Host of all replicas but the first of each service; None is this one.
         has_models: Whether the real services run in place of replicas that only wait.
     """
     ports = free_ports(2 + sum(map(len, speeds.values())))

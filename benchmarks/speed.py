@@ -16,7 +16,7 @@ import io
 import os
 import statistics
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from time import process_time
@@ -76,8 +76,7 @@ def main(*, portrait: Path | None = None, rounds: int = 17, json: JsonFile = Non
     print(table(("RPC", "CPU ms", "decoding ms", "ratio", "bar"), rows))
     memory = [(one.service, f"{one.started_mib:.0f}", f"{one.burst_mib:.0f}") for one in peaks]
     print(table(("service", "peak once started, MiB", "after a burst, MiB"), memory))
-    told = {"timings": [asdict(one) for one in timings], "peaks": [asdict(one) for one in peaks]}
-    write_json(json, PACKAGES, **told)
+    write_json(json, PACKAGES, timings=timings, peaks=peaks)
 
 
 async def measure(

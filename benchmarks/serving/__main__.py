@@ -179,7 +179,7 @@ def _compare(
 ) -> list[Turns]:
     """Return the slices of the turns with each peer, printed as they are measured."""
     content = draw_small_photo()
-    (expected,) = (model := load_model(orders)).answer_all([model.prepare(content)])
+    (expected,) = load_model(orders).answer_all([content])
     bound = frozenset(sorted(ALL_CORES)[:cores])
     os.sched_setaffinity(0, ALL_CORES - bound or ALL_CORES)
     found: list[Turns] = []

@@ -76,13 +76,7 @@ class Caller:
         self._call: Any = channel.unary_unary(peer.path)
 
     async def ask(self, body: bytes, *, expected: bytes, limit_s: float = 60.0) -> Outcome:
-        """Send a request and return its outcome.
-
-        Args:
-            body: Input of the model.
-            expected: Part of the right answer.
-            limit_s: Deadline.
-        """
+        """Send the model's input and return the outcome; `expected` is part of the answer."""
         began_s = monotonic()
         send = self._send_http if self._peer.protocol == "http" else self._send_grpc
         how, status = await send(self._peer.frame(body), expected, limit_s)

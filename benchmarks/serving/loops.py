@@ -52,7 +52,7 @@ def make_work(kind: Kind, image: bytes) -> Callable[[], object]:
         return lambda: decode_image(image, limits)
     classifier = PhotoClassifier(read_orders().graph)
     if kind == Kind.BARE:
-        return lambda: classifier.answer_all([classifier.prepare(image)])
+        return lambda: classifier.answer_all([image])
     squares = classifier.prepare(image)
     return _torch_work(squares) if kind == Kind.TORCH else lambda: classifier.run(squares)
 

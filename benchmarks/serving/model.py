@@ -18,7 +18,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import onnxruntime  # type: ignore[import-untyped]  # it ships no types
@@ -67,13 +67,9 @@ def read_orders() -> Orders:
 
 
 class Model(Protocol):
-    """Model of a server; Any: the result of `prepare` is for `answer_all` alone."""
+    """Model of a server."""
 
-    def prepare(self, body: bytes) -> Any:
-        """Return the model's input for a request."""
-        ...
-
-    def answer_all(self, prepared: Sequence[Any]) -> list[bytes]:
+    def answer_all(self, bodies: Sequence[bytes]) -> list[bytes]:
         """Return an answer to each request of a batch."""
         ...
 
@@ -81,13 +77,9 @@ class Model(Protocol):
 class Echo:
     """Model that computes nothing, so that a request costs only the server."""
 
-    def prepare(self, body: bytes) -> bytes:
-        """Return the request."""
-        return body
-
-    def answer_all(self, prepared: Sequence[bytes]) -> list[bytes]:
+    def answer_all(self, bodies: Sequence[bytes]) -> list[bytes]:
         """Return the end of each request in hexadecimal digits, which tells answers apart."""
-        return [bytes(body[-ECHOED_BYTES:]).hex().encode() for body in prepared]
+        return [bytes(body[-ECHOED_BYTES:]).hex().encode() for body in bodies]
 
 
 class PhotoClassifier:
@@ -107,9 +99,10 @@ class PhotoClassifier:
         """Decode an image and return its squares, (1 to 3, side, side, 3)."""
         return cut_squares(decode_image(body, ImageLimits()).pixels)
 
-    def answer_all(self, prepared: Sequence[NDArray[np.uint8]]) -> list[bytes]:
+    def answer_all(self, bodies: Sequence[bytes]) -> list[bytes]:
         """Return the most probable tag of each image."""
-        return [self._tags[self.run(one).mean(axis=0).argmax()].encode() for one in prepared]
+        shares = (self.run(self.prepare(body)).mean(axis=0) for body in bodies)
+        return [self._tags[one.argmax()].encode() for one in shares]
 
     def run(self, squares: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the probabilities of squares, (count, 1000)."""
@@ -123,13 +116,9 @@ class ScriptedModel:
     def __init__(self, executed: str) -> None:
         self._executed = Path(executed)
 
-    def prepare(self, body: bytes) -> bytes:
-        """Return the request."""
-        return body
-
-    def answer_all(self, prepared: Sequence[bytes]) -> list[bytes]:
+    def answer_all(self, bodies: Sequence[bytes]) -> list[bytes]:
         """Write the requests to the file and do as they say."""
-        lines = [bytes(body).decode() for body in prepared]
+        lines = [bytes(body).decode() for body in bodies]
         with self._executed.open("a", encoding="utf-8") as file:
             file.writelines(f"{line}\n" for line in lines)
         words = {line.split()[0] for line in lines}
@@ -143,23 +132,6 @@ class ScriptedModel:
         if "poison" in words:
             raise ValueError("one of these cannot be read")
         return [line.encode() for line in lines]
-
-
-class ServedModel:
-    """The model that the orders name, as every server calls it."""
-
-    def __init__(self) -> None:
-        self.orders = read_orders()
-        self._model = load_model(self.orders)
-
-    def answer(self, body: bytes) -> bytes:
-        """Answer one request."""
-        (answer,) = self.answer_all([body])
-        return answer
-
-    def answer_all(self, bodies: Sequence[bytes]) -> list[bytes]:
-        """Answer a batch of requests."""
-        return self._model.answer_all([self._model.prepare(body) for body in bodies])
 
 
 def load_model(orders: Orders) -> Model:

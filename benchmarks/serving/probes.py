@@ -206,12 +206,10 @@ GOOD: Final[dict[str, Callable[[Figures], bool]]] = {
 async def wait_for_answers(
     caller: Caller, *, share: float, seconds: float
 ) -> tuple[float, float, Figures]:
-    """Send requests at random times; return the waits' p50 and p99 in ms, and counts of the ends.
+    """Send requests at random times, at a share of the model's capacity.
 
-    Args:
-        caller: Client of the server.
-        share: Rate of the requests, as a share of the model's capacity.
-        seconds: Length.
+    Returns:
+        The waits' p50 and p99 in ms, and counts of the ends.
     """
     chance = random.Random(1)  # noqa: S311 - arrivals, the same for every server
     began_s = monotonic()

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 from benchmarks.processes import Tree, inherited, python, running
 from benchmarks.serving.catalogue import Peer
@@ -22,19 +22,6 @@ LAST_WORDS = 1000  # characters of a log that say why a server did not start
 
 Turns: TypeAlias = dict[str, list[Slice]]
 """Slices of each contender, in the order of its turns."""
-
-
-class Contender(Protocol):
-    """Server or loop that takes turns."""
-
-    @property
-    def name(self) -> str:
-        """Name in the table."""
-        ...
-
-    async def turn(self, seconds: float) -> Slice:
-        """Work for about so many seconds."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +109,7 @@ def _last_words(log: Path) -> str:
     return log.read_text(errors="replace")[-LAST_WORDS:]
 
 
-async def take_turns(contenders: Sequence[Contender], *, rounds: int, seconds: float) -> Turns:
+async def take_turns(contenders: Sequence[Load | Loop], *, rounds: int, seconds: float) -> Turns:
     """Return the slices of each, in the order of their turns; a first round warms up."""
     slices: Turns = {one.name: [] for one in contenders}
     for number in range(1 + rounds):
@@ -153,7 +140,7 @@ async def compare(
         for peer in peers:
             try:
                 async with stage.serving(peer) as served:
-                    turns: list[Contender] = [*looping[:1], own, served]
+                    turns: list[Load | Loop] = [*looping[:1], own, served]
                     slices = await take_turns(turns, rounds=rounds, seconds=seconds)
             except LoadFailed as error:
                 print(f"left out: {error}", flush=True)
@@ -162,13 +149,7 @@ async def compare(
 
 
 def median_ratio(above: Sequence[Slice], below: Sequence[Slice], measure: str = "cpu_ms") -> float:
-    """Return the median over the turns of one's measure divided by the other's.
-
-    Args:
-        above: Slices of the one.
-        below: Slices of the other, of the same turns.
-        measure: "cpu_ms" or "per_second".
-    """
+    """Return the median over the turns of one's "cpu_ms" or "per_second" over the other's."""
     pairs = zip(above, below, strict=True)
     return float(statistics.median(getattr(a, measure) / getattr(b, measure) for a, b in pairs))
 

@@ -10,7 +10,7 @@ import pytest
 from benchmarks.chaos import NEW_BAR_S
 from benchmarks.replicated import ReplicatedMesh, replicated_mesh
 from benchmarks.running_envoy import until_healthy
-from benchmarks.second_host import can_have_second_host, second_host
+from tests.mesh.second_host import can_have_second_host, second_host
 
 CUT_S = 10.0
 SPEEDS = {"colorize": (0.02,), "ocr": (0.02, 0.02), "vision": (0.02,)}

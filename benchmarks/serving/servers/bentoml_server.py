@@ -7,7 +7,7 @@ from pathlib import Path
 
 import bentoml
 
-from benchmarks.serving.model import ServedModel, read_orders
+from benchmarks.serving.model import load_model, read_orders
 
 _service = bentoml.service(
     workers=1,
@@ -21,12 +21,11 @@ class Single:
     """Service that answers one request at a time."""
 
     def __init__(self) -> None:
-        self._served = ServedModel()
+        self._model = load_model(read_orders())
 
     @bentoml.api
     def predict(self, request: Path) -> str:
-        """Answer the file of a request."""
-        return self._served.answer(request.read_bytes()).decode()
+        return self._model.answer_all([request.read_bytes()])[0].decode()
 
 
 @_service
@@ -34,12 +33,11 @@ class Batched:
     """Service that answers batches."""
 
     def __init__(self) -> None:
-        self._served = ServedModel()
+        self._model = load_model(read_orders())
 
     @bentoml.api(batchable=True, max_batch_size=read_orders().batch, max_latency_ms=60_000)
     def predict(self, request: list[Path]) -> list[str]:
-        """Answer a batch of files."""
-        answers = self._served.answer_all([body.read_bytes() for body in request])
+        answers = self._model.answer_all([body.read_bytes() for body in request])
         return [answer.decode() for answer in answers]
 
 

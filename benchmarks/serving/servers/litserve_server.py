@@ -9,35 +9,31 @@ from typing import Any
 import litserve
 from fastapi import Response, UploadFile
 
-from benchmarks.serving.model import ServedModel, read_orders
+from benchmarks.serving.model import load_model, read_orders
 
 
 class Api(litserve.LitAPI):
-    """Worker process; the names of the methods are the framework's."""
+    """Worker process."""
 
     def setup(self, device: str) -> None:
-        """Load the model."""
         del device
-        self._served = ServedModel()
+        self._model = load_model(read_orders())
 
     def decode_request(self, request: UploadFile) -> Any:
-        """Return the file of a request."""
         return request.file.read()
 
     def batch(self, inputs: list[bytes]) -> list[bytes]:
-        """Return the batch as it is."""
         return inputs
 
     def predict(self, x: Any) -> Any:
-        """Answer one request, or a batch where batches are allowed."""
-        return self._served.answer(x) if isinstance(x, bytes) else self._served.answer_all(x)
+        if isinstance(x, bytes):
+            return self._model.answer_all([x])[0]
+        return self._model.answer_all(x)
 
     def unbatch(self, output: list[bytes]) -> list[bytes]:
-        """Return the answers as they are."""
         return output
 
     def encode_response(self, output: bytes) -> Response:
-        """Return an answer as it is."""
         return Response(output)
 
 

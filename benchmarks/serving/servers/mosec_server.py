@@ -1,34 +1,32 @@
 """mosec: HTTP server in Rust, one worker process behind it."""
 
-from collections.abc import Sequence
+from typing import Any
 
 import mosec
 
-from benchmarks.serving.model import RUN_LIMIT_S, ServedModel, read_orders
+from benchmarks.serving.model import RUN_LIMIT_S, load_model, read_orders
 
 
 class Worker(mosec.Worker):
-    """Worker process; the names of the methods are the framework's."""
+    """Worker process."""
 
     req_mime_type = resp_mime_type = "application/octet-stream"
 
     def __init__(self) -> None:
         super().__init__()
-        self._served = ServedModel()
+        self._model = load_model(read_orders())
 
     def deserialize(self, data: bytes) -> bytes:
-        """Return a request as it is."""
         return data
 
     def serialize(self, data: bytes) -> bytes:
-        """Return an answer as it is."""
         return data
 
-    def forward(self, data: bytes | Sequence[bytes]) -> bytes | list[bytes]:
-        """Answer one request, or a batch where batches are allowed."""
-        return (
-            self._served.answer(data) if isinstance(data, bytes) else self._served.answer_all(data)
-        )
+    # Any: the framework's views of bytes, one alone or a list of them.
+    def forward(self, data: Any) -> bytes | list[bytes]:
+        if isinstance(data, list):
+            return self._model.answer_all(data)
+        return self._model.answer_all([bytes(data)])[0]
 
 
 def main() -> None:

@@ -5,13 +5,14 @@ The RPC is Classify of the vision service, which serves the real classifier itse
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import grpc
 from pydantic_settings import SettingsConfigDict
 
 from benchmarks.serving.model import RUN_LIMIT_S, Model, Orders, load_model, read_orders
 from imagemesh.vision.v1 import vision_service_pb2 as pb
+from imagemesh.vision.v1 import vision_service_pb2_grpc as rpc
 from modelkit.hosting import ModelHost
 from modelkit.settings import ModelServiceSettings
 from servicekit.callers import caller_of
@@ -28,7 +29,7 @@ class OwnSettings(ModelServiceSettings):
     model_config = SettingsConfigDict(env_prefix="OWN_", frozen=True)
 
 
-class OwnService:
+class OwnServicer(rpc.VisionServiceServicer):
     """Classify, answered by the model of the peers."""
 
     def __init__(self, settings: OwnSettings, orders: Orders) -> None:
@@ -38,38 +39,27 @@ class OwnService:
         )
 
     def register(self, server: grpc.aio.Server) -> None:
-        """Add the RPC to a server."""
-        classify: grpc.RpcMethodHandler[pb.ClassifyRequest, pb.ClassifyResponse] = (
-            grpc.unary_unary_rpc_method_handler(
-                self._classify,
-                request_deserializer=pb.ClassifyRequest.FromString,
-                response_serializer=pb.ClassifyResponse.SerializeToString,
-            )
-        )
-        handler = grpc.method_handlers_generic_handler(NAME, {"Classify": classify})
-        server.add_generic_rpc_handlers((handler,))
+        """Add the RPCs to a server."""
+        rpc.add_VisionServiceServicer_to_server(self, server)
 
-    async def _classify(self, request: pb.ClassifyRequest, context: Context) -> pb.ClassifyResponse:
+    async def Classify(self, request: pb.ClassifyRequest, context: Context) -> pb.ClassifyResponse:  # noqa: N802 - the name of the RPC
         answer = await self._slot.serve(
-            partial(self._answer, request.image),
+            lambda _: self._slot.answer(request.image, size_bytes=len(request.image)),
             caller=caller_of(context),
             timeout_s=context.time_remaining(),
         )
         return pb.ClassifyResponse(labels=[pb.Label(tag=answer.decode())])
 
-    async def _answer(self, body: bytes, model: Model) -> bytes:
-        return await self._slot.answer(model.prepare(body), size_bytes=len(body))
 
-
-def _answer_all(model: Model, prepared: Sequence[Any]) -> list[bytes]:
-    return model.answer_all(prepared)
+def _answer_all(model: Model, bodies: Sequence[bytes]) -> list[bytes]:
+    return model.answer_all(bodies)
 
 
 def main() -> None:
     """Serve until told to stop."""
     orders = read_orders()
     settings = OwnSettings(port=orders.port, metrics_port=0, max_run_s=RUN_LIMIT_S)
-    own = OwnService(settings, orders)
+    own = OwnServicer(settings, orders)  # type: ignore[abstract]  # nobody calls its other RPCs
     service = partial(Service, NAME, own.register, own.host.load, own.host.close)
     run(service(health=own.host.health, metrics=own.host.metrics), settings)
 
