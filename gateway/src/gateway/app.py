@@ -19,7 +19,12 @@ from gateway.authz.port import serving_authz
 from gateway.database.clock import Clock
 from gateway.database.engine import DatabaseUnavailable
 from gateway.edge import HttpEdge, render_http_exception, render_problem
-from gateway.hosting.hosted import DOCUMENTS_PATH, EXAMPLES_PATH, RESULTS_PATH
+from gateway.hosting.hosted import (
+    DOCUMENTS_PATH,
+    EXAMPLES_PATH,
+    RESULTS_PATH,
+    content_headers,
+)
 from gateway.jobs.answers import JOBS_PATH
 from gateway.mesh import Mesh, open_mesh
 from gateway.openapi.document import openapi_document
@@ -138,7 +143,7 @@ async def _result(request: Request) -> Response:
     headers = {
         "Cache-Control": f"private, max-age={int(result.seconds_left)}",
         "Content-Disposition": "inline",
-        "X-Content-Type-Options": "nosniff",
+        **content_headers(result.media_type),
     }
     return StreamingResponse(result.content, media_type=result.media_type, headers=headers)
 
@@ -148,7 +153,9 @@ async def _example(request: Request) -> Response:
     image = mesh.hosted.example(request.path_params["name"])
     if image is None:
         raise Problem(404, "not_found", "there is no such example")
-    return Response(image.content, media_type=image.media_type)
+    return Response(
+        image.content, media_type=image.media_type, headers=content_headers(image.media_type)
+    )
 
 
 async def _healthz(_: Request) -> Response:

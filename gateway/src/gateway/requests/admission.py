@@ -15,6 +15,7 @@ async def admit(mesh: Mesh, request: Request, *, scope: str | None = None) -> Ap
         Problem: 401, 403, 429 or 503.
     """
     key = await mesh.keys.check(request.headers.get("x-api-key"))
+    request.state.account, request.state.key_id = key.account, key.id  # for the log line
     if scope is not None:
         check_endpoint(mesh, key, scope)
     # The edge puts these on the answer, whatever it will be.
