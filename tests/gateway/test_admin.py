@@ -169,6 +169,7 @@ NO_KEY = "there is no live key with the id abcd1234; ListKeys shows all"
 NO_ACCOUNT = "there is no account nobody; ListAccounts shows all"
 NAME = "the name of an account must have 1 to 100 printable characters"
 ENDPOINTS = "colorize, ocr, analyzed-ocr, analyzed-text, emotions, classify, nudity"
+SCOPES = f"{ENDPOINTS}, webhooks, usage"
 BALANCE = "amount: the balance must stay between 0 and 1000000000000000; nothing was changed"
 ID = "id: expected the 8 letters and digits behind im_live_ in a key"
 
@@ -207,7 +208,7 @@ ID = "id: expected the 8 letters and digits behind im_live_ in a key"
             pb.CreateKeyRequest(account="ada", scopes=["colour"]),
             (
                 "INVALID_ARGUMENT",
-                f"scopes: 'colour' is no scope; known are {ENDPOINTS}, webhooks, usage",
+                f"scopes: 'colour' is no scope; known are {SCOPES}",
             ),
         ),
         (

@@ -9,6 +9,7 @@ import pytest
 from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
+from gateway.accounts.key_format import key_id
 from tests.gateway.origin import PICTURE, listening, picture
 from tests.gateway.purse import BrokenCredits
 from tests.gateway.running import Gateway, gateway_settings, running
@@ -77,6 +78,8 @@ async def test_request_leaves_one_line_without_key_url_or_picture(gateway: Gatew
             "status": 200,
             "seconds": 0.1,
             "request_id": "job-17",
+            "account": "tests",
+            "key_id": key_id(gateway.key),
         }
     ]
     assert 0 < written[0]["seconds"] < ENOUGH_S

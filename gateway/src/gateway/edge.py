@@ -29,6 +29,12 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 # Codes of faults that pass by themselves; a model that is not installed stays so.
 _PASSING = frozenset({"overloaded", "unavailable"})
 
+# What checks leave in the state of a request for its log line.
+_TOLD = ("account", "key_id", "code")
+
+# Asked every few seconds by machines, or loaded beside every page.
+_PLUMBING = frozenset({"/healthz", "/readyz", "/metrics", "/static/{name}"})
+
 RawHeader = tuple[bytes, bytes]
 
 _log = get_logger("http")
@@ -81,12 +87,15 @@ class HttpEdge:
     def _record(self, scope: Scope, status: int, *, seconds: float) -> None:
         route = route_of(scope)
         self._metrics.http_seconds.labels(route, str(status)).observe(seconds)
-        _log.info(
+        told = {name: scope["state"][name] for name in _TOLD if name in scope["state"]}
+        log = _log.debug if route in _PLUMBING else _log.info
+        log(
             "request",
             method=scope["method"],
             route=route,
             status=status,
             seconds=round(seconds, 4),
+            **told,
         )
 
 
@@ -130,6 +139,7 @@ async def _refusal(
     request: Request, status: int, code: str, message: str, headers: dict[str, str]
 ) -> Response:
     """Return an error once the caller has sent what it has to send, or for long enough."""
+    request.state.code = code
     if "Connection" not in headers and not await drain(request):
         headers = {**headers, **CLOSE}
     return _error(status, code, message, request_id=request.state.request_id, headers=headers)
