@@ -21,7 +21,7 @@ _METRIC = re.compile(r"\bimagemesh_\w+")
 _LABELS = re.compile(r"(imagemesh_\w+)\{([^}]*)\}")
 _BY = re.compile(r"by \(([^)]*)\)")
 # What Prometheus itself adds to what it scrapes.
-ADDED = frozenset({"le", "job", "instance", "pod", "namespace", "service"})
+ADDED = frozenset({"le", "job", "instance", "pod", "namespace", "service", "mesh"})
 
 
 def registries() -> Iterator[CollectorRegistry]:
@@ -96,6 +96,18 @@ def test_the_chart_carries_alerts_and_dashboards_whole() -> None:
     assert {name: json.loads(text) for name, text in config["data"].items()} == {
         path.name: json.loads(path.read_text()) for path in DASHBOARDS
     }
+
+
+def test_every_scrape_sets_the_label_that_the_alerts_match() -> None:
+    compose = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())
+    configured = yaml.safe_load(compose["configs"]["prometheus"]["content"])
+    monitors = of_kind(rendered({"monitoring": {"serviceMonitors": True}}), "ServiceMonitor")
+
+    rules = [job["relabel_configs"] for job in configured["scrape_configs"]]
+    chart = [monitor["spec"]["endpoints"][0]["relabelings"] for monitor in monitors]
+
+    assert rules == [[{"target_label": "mesh", "replacement": "imagemesh"}]] * 5
+    assert chart == [[{"targetLabel": "mesh", "replacement": "imagemesh"}]] * 5
 
 
 def test_every_alert_is_tested_both_ways() -> None:
