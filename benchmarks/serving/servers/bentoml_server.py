@@ -7,7 +7,7 @@ from pathlib import Path
 
 import bentoml
 
-from benchmarks.serving.model import load_model, read_orders
+from benchmarks.serving.model import BATCH, load_model, read_orders
 
 _service = bentoml.service(
     workers=1,
@@ -35,7 +35,7 @@ class Batched:
     def __init__(self) -> None:
         self._model = load_model(read_orders())
 
-    @bentoml.api(batchable=True, max_batch_size=read_orders().batch, max_latency_ms=60_000)
+    @bentoml.api(batchable=True, max_batch_size=BATCH, max_latency_ms=60_000)
     def predict(self, request: list[Path]) -> list[str]:
         answers = self._model.answer_all([body.read_bytes() for body in request])
         return [answer.decode() for answer in answers]
