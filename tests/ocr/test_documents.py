@@ -105,6 +105,45 @@ async def test_resolution_that_a_tiff_tells_is_known(documents: Documents) -> No
     assert page.dots_per_inch == 300
 
 
+@pytest.mark.parametrize(
+    ("dpi", "orientation", "resolution", "size"),
+    [
+        ((204, 98), 1, (204, 98), (104, 40)),
+        ((200, 100), 6, (100, 200), (40, 100)),
+        ((100, 200), 1, (100, 200), (50, 80)),
+        ((300, 300), 1, (300, 300), (50, 40)),
+        ((300, 20), 1, (300, 300), (50, 40)),
+    ],
+)
+async def test_unequal_resolutions_of_a_tiff_are_made_square_to_read(
+    documents: Documents,
+    dpi: tuple[int, int],
+    orientation: int,
+    resolution: tuple[int, int],
+    size: tuple[int, int],
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+
+    page = await first_page(documents, tiff_of("red", dpi=dpi, exif=exif))
+
+    assert (page.dots_per_inch, page.vertical_dots_per_inch) == resolution
+    assert page.fitted.pixels.shape[:2] == size
+
+
+@pytest.mark.parametrize(
+    "junk", [b"\x1b%-12345X@PJL SET COPIES=1\r\n", b"HTTP/1.1 200 OK\r\n\r\n", b"\0" * 1000]
+)
+async def test_pdf_with_something_before_its_header_is_read(
+    documents: Documents, junk: bytes
+) -> None:
+    document = await documents.open(junk + typed_pdf("one", "two"))
+    page = await opened(document, 2)
+
+    assert document.page_count == 2
+    assert page.fitted.pixels.min() < 100
+
+
 async def test_picture_has_one_page_of_unknown_resolution(documents: Documents) -> None:
     output = io.BytesIO()
     Image.new("RGB", (60, 40), "red").save(output, "PNG")

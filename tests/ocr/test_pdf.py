@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Sequence
+from dataclasses import replace
 from html import unescape
 from io import BytesIO
 from pathlib import Path
@@ -170,6 +171,21 @@ def test_page_is_as_large_as_its_resolution_says(
     content = pdf_of(written_line("two words", 100), dots_per_inch=dots_per_inch)
 
     assert pypdfium2.PdfDocument(content)[0].get_size() == pytest.approx(size, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("resolution", "size"),
+    [((204, 98), (72, 147)), ((100, 200), (147, 72)), ((204, 0), (72, 70.6))],
+)
+def test_page_of_a_fax_has_the_shape_of_its_paper(
+    resolution: tuple[int, int], size: tuple[float, float]
+) -> None:
+    along, down = resolution
+    page = printed_page([])
+    fax = PrintedPage(page.page, 1, round(size[0] * along / 72), 200, along, page.jpeg)
+    content = write_document([replace(fax, vertical_dots_per_inch=down)], "pdf").content
+
+    assert pypdfium2.PdfDocument(content)[0].get_size() == pytest.approx(size, rel=0.02)
 
 
 def test_longest_page_is_as_long_as_a_pdf_can_be() -> None:

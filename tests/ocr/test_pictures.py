@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from ocr.pictures import (
+    MAX_LONG_SIDE_PX,
     MAX_SIDE_PX,
     crop,
     downward,
@@ -24,13 +25,38 @@ def flat(height: int, width: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uin
 
 
 @pytest.mark.parametrize(
-    ("height", "width"), [(1, 1), (1, 25_000), (25_000, 1), (5000, 5000), (30, 9000), (600, 800)]
+    ("height", "width", "longest"),
+    [
+        (1, 1, MAX_SIDE_PX),
+        (1, 25_000, MAX_LONG_SIDE_PX),
+        (40_000, 1, MAX_LONG_SIDE_PX),
+        (5000, 5000, MAX_SIDE_PX),
+        (11_000, 3300, 10_000),
+        (600, 800, MAX_SIDE_PX),
+    ],
 )
-def test_fitted_picture_is_bounded(height: int, width: int) -> None:
+def test_fitted_image_is_bounded(height: int, width: int, longest: int) -> None:
     fitted = fit(flat(height, width)).pixels
 
-    assert max(fitted.shape[:2]) <= MAX_SIDE_PX
-    assert min(fitted.shape[:2]) >= 1
+    assert max(fitted.shape[:2]) <= longest
+    assert 1 <= min(fitted.shape[:2]) <= MAX_SIDE_PX
+
+
+def test_long_image_keeps_its_size() -> None:
+    fitted = fit(flat(30_000, 1080))
+
+    assert (fitted.pixels.shape, fitted.scale) == ((30_000, 1080, 3), 1.0)
+
+
+@pytest.mark.parametrize(
+    ("stretch", "size"), [(2.0, (400, 300)), (0.5, (200, 600)), (1.0, (200, 300))]
+)
+def test_pixels_of_a_fax_become_square(stretch: float, size: tuple[int, int]) -> None:
+    fitted = fit(flat(200, 300), stretch)
+
+    assert fitted.pixels.shape[:2] == size
+    corner = np.array([[float(size[1]), float(size[0])]])
+    np.testing.assert_allclose(fitted.to_original(corner), [[300.0, 200.0]])
 
 
 def test_page_stays_as_it_is() -> None:
@@ -41,7 +67,7 @@ def test_page_stays_as_it_is() -> None:
 
 
 def test_fitted_corners_return_to_the_original() -> None:
-    fitted = fit(flat(100, 6000))
+    fitted = fit(flat(2400, 6000))
 
     returned = fitted.to_original(np.array([[3000.0, fitted.top_px + 50.0]]))
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TypeVar, TypeVarTuple
 
 from modelkit import formats
@@ -45,9 +46,13 @@ class Decoder:
 
     @asynccontextmanager
     async def opened(
-        self, content: bytes, prepare: Callable[[DecodedImage], Result]
+        self,
+        content: bytes,
+        prepare: Callable[[DecodedImage], Result],
+        *,
+        in_contrast: bool = False,
     ) -> AsyncIterator[Result]:
-        """Decode a picture and yield what `prepare` makes of it, with room for its pixels.
+        """Decode an image and yield what `prepare` makes of it, with room for its pixels.
 
         Raises:
             UnreadableImage: See `decode_image`.
@@ -57,7 +62,8 @@ class Decoder:
         else:
             size_bytes = await self.run(_pixel_bytes, content, self._limits)
         async with self._budget.hold(size_bytes):
-            yield await self.run(_decode, content, self._limits, prepare)
+            decode = partial(_decode, in_contrast=in_contrast)
+            yield await self.run(decode, content, self._limits, prepare)
 
     async def run(self, function: Callable[[*Arguments], Result], *args: *Arguments) -> Result:
         """Run `function(*args)` in one of the threads.
@@ -99,6 +105,10 @@ def _pixel_bytes(content: bytes, limits: ImageLimits) -> int:
 
 
 def _decode(
-    content: bytes, limits: ImageLimits, prepare: Callable[[DecodedImage], Result]
+    content: bytes,
+    limits: ImageLimits,
+    prepare: Callable[[DecodedImage], Result],
+    *,
+    in_contrast: bool,
 ) -> Result:
-    return prepare(decode_image(content, limits))
+    return prepare(decode_image(content, limits, in_contrast=in_contrast))

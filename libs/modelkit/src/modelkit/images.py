@@ -53,11 +53,12 @@ class DecodedImage:
     media_type: str
 
 
-def decode_image(content: bytes, limits: ImageLimits) -> DecodedImage:
+def decode_image(content: bytes, limits: ImageLimits, *, in_contrast: bool = False) -> DecodedImage:
     """Read a JPEG, PNG, WebP, GIF (first frame), TIFF (first page) or BMP file.
 
     EXIF orientation is applied, transparency lies over white, and every colour mode ends as
     sRGB: palettes, grey of 1 to 32 bits, CMYK, Lab, and whatever an embedded ICC profile says.
+    `in_contrast` lays transparency over a grey that what is opaque stands out from, for reading.
 
     Raises:
         UnreadableImage: The file is none of the six formats, damaged, truncated or over a limit.
@@ -67,7 +68,7 @@ def decode_image(content: bytes, limits: ImageLimits) -> DecodedImage:
     picture_format = formats.recognise(content)
     try:
         _check_size(picture_format.read_size(content), limits)
-        pixels = _decode(content, picture_format, limits)
+        pixels = _decode(content, picture_format, limits, in_contrast=in_contrast)
     except UnreadableImage:
         raise
     # The edge of the codecs: on hostile bytes Pillow raises any class, from struct.error to
@@ -102,12 +103,19 @@ def encode_image(pixels: RgbImage, media_type: str, *, xmp: bytes = b"") -> byte
     return output.getvalue()
 
 
-def _decode(content: bytes, picture_format: formats.PictureFormat, limits: ImageLimits) -> RgbImage:
+def _decode(
+    content: bytes,
+    picture_format: formats.PictureFormat,
+    limits: ImageLimits,
+    *,
+    in_contrast: bool,
+) -> RgbImage:
     if picture_format.media_type == "image/jpeg":
         pixels = _decode_plain_jpeg(content, picture_format)
         if pixels is not None:
             return pixels
-    return _to_array(srgb.upright_srgb(_load(content, picture_format, limits)))
+    image = _load(content, picture_format, limits)
+    return _to_array(srgb.upright_srgb(image, in_contrast=in_contrast))
 
 
 def _decode_plain_jpeg(content: bytes, picture_format: formats.PictureFormat) -> RgbImage | None:

@@ -17,11 +17,24 @@ TRANSPOSES = {
     8: Image.Transpose.ROTATE_90,
 }
 PROFILE_MODES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}
+# Of what lies behind transparent pixels.
+_WHITE = 255
+_GROUNDS = (_WHITE, 0, 128)  # the first of the best is taken
+_ENOUGH_CONTRAST = 64.0
+_FAINT_PERCENT = 10.0  # of the edges may have less contrast: they are smoothed
+_OPAQUE = 200
+_EDGE_PX = 3
+_SAMPLED_ROWS = 1000
 DEEP_MODES = {"I", "F", "I;16", "I;16B", "I;16L", "I;16N"}
 
 
-def upright_srgb(image: Image.Image) -> Image.Image:
-    """Return an RGB image, upright, over white, in the sRGB colour space."""
+def upright_srgb(image: Image.Image, *, in_contrast: bool = False) -> Image.Image:
+    """Return an RGB image, upright, over white, in the sRGB colour space.
+
+    Args:
+        image: as Pillow reads it.
+        in_contrast: what is transparent gets a grey that the opaque edges beside it stand out from.
+    """
     transpose = _transpose(image)
     profile = image.info.get("icc_profile")
     if image.mode in DEEP_MODES:
@@ -32,7 +45,7 @@ def upright_srgb(image: Image.Image) -> Image.Image:
     colours = _to_srgb(image, profile)
     del image  # 100 MB for 25 MP
     if alpha is not None:
-        colours = _over_white(colours, alpha)
+        colours = _over(_contrasting(colours, alpha) if in_contrast else _WHITE, colours, alpha)
     return colours if transpose is None else colours.transpose(transpose)
 
 
@@ -85,7 +98,32 @@ def _by_profile(image: Image.Image, profile_bytes: bytes) -> Image.Image | None:
         return None
 
 
-def _over_white(colours: Image.Image, alpha: Image.Image) -> Image.Image:
-    white = Image.new("RGB", colours.size, "white")
-    white.paste(colours, mask=alpha)
-    return white
+def _over(level: int, colours: Image.Image, alpha: Image.Image) -> Image.Image:
+    ground = Image.new("RGB", colours.size, (level,) * 3)
+    ground.paste(colours, mask=alpha)
+    return ground
+
+
+def _contrasting(colours: Image.Image, alpha: Image.Image) -> int:
+    """Return the grey level that opaque pixels beside transparent ones differ from.
+
+    White where that does; else black or, where letters are both dark and light, the middle.
+    """
+    width, height = colours.size
+    found = []
+    for top in range(0, height, max(1, height // _SAMPLED_ROWS)):
+        row = (0, top, width, top + 1)
+        opaque = np.asarray(alpha.crop(row))[0] > _OPAQUE
+        clear = np.pad(~opaque, _EDGE_PX)
+        beside = [clear[start : start + width] for start in range(2 * _EDGE_PX + 1)]
+        levels = np.asarray(colours.crop(row).convert("L"))[0]
+        found.append(levels[opaque & np.any(beside, axis=0)])
+    edges = np.concatenate(found).astype(int)
+    if not edges.size:
+        return _WHITE
+    contrasts = {
+        level: float(np.percentile(np.abs(edges - level), _FAINT_PERCENT)) for level in _GROUNDS
+    }
+    if contrasts[_WHITE] >= _ENOUGH_CONTRAST:
+        return _WHITE
+    return max(contrasts, key=contrasts.__getitem__)

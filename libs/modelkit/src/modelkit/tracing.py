@@ -26,11 +26,15 @@ class TracedDecoder(Decoder):
 
     @asynccontextmanager
     async def opened(
-        self, content: bytes, prepare: Callable[[DecodedImage], Result]
+        self,
+        content: bytes,
+        prepare: Callable[[DecodedImage], Result],
+        *,
+        in_contrast: bool = False,
     ) -> AsyncIterator[Result]:
-        """Open a picture as `Decoder.opened` does."""
+        """Open an image as `Decoder.opened` does."""
         began_s = monotonic()
-        async with super().opened(content, prepare) as result:
+        async with super().opened(content, prepare, in_contrast=in_contrast) as result:
             _add_step(SPAN_DECODE, began_s=began_s)
             yield result
 

@@ -1,14 +1,18 @@
 """Files that can have pages, told by their first bytes, as every process of the mesh tells them."""
 
-# Some writers put a few of these, or a byte order mark, before a PDF.
-_BEFORE_PDF = b"\xef\xbb\xbf\t\n\f\r \0"
-_MOST_BEFORE_PDF = 64
+# Readers take a PDF whose header is anywhere in its first 1,024 bytes: mail gateways and printers
+# write lines of their own before it.
+_MOST_BEFORE_PDF = 1024
+_PDF_HEADER = b"%PDF-"
+# Files that may hold those bytes in a comment or as text: JPEG, PNG, GIF, WebP, HTML, XML and SVG.
+_OTHER_FILES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"RIFF", b"<", b"\xef\xbb\xbf<")
 _TIFFS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # the last two are BigTIFF
 
 
 def is_pdf(content: bytes) -> bool:
     """Tell whether a file is a PDF."""
-    return content[:_MOST_BEFORE_PDF].lstrip(_BEFORE_PDF).startswith(b"%PDF-")
+    start = content[: _MOST_BEFORE_PDF + len(_PDF_HEADER)]
+    return _PDF_HEADER in start and not start.lstrip().startswith((*_OTHER_FILES, *_TIFFS))
 
 
 def is_tiff(content: bytes) -> bool:

@@ -16,6 +16,7 @@ from PIL import Image
 from modelkit import formats
 from modelkit.decoding import Decoder
 from modelkit.images import DecodedImage, RgbImage
+from modelkit.srgb import ORIENTATION_TAG
 from ocr import tiff
 from ocr.drawing import DrawingLimits
 from ocr.pdf import PdfDrawer
@@ -29,6 +30,8 @@ from servicekit.limits import MAX_IMAGE_BYTES
 DOTS_PER_INCH = 250
 _JPEG_QUALITY = 80  # of the pages of a PDF that is written
 _TELL_DOTS_PER_INCH = frozenset({"image/jpeg", "image/png", "image/tiff", "image/bmp"})
+_QUARTER_TURNS = range(5, 9)  # EXIF orientations that turn an image by 90 degrees
+_MOST_STRETCH = 4.0  # of the pixels of a fax; 204 x 98 are the most unequal of the usual ones
 _LIKELY_DOTS_PER_INCH = range(50, 2401)  # what else a picture says of itself is a slip
 
 
@@ -38,12 +41,14 @@ class OpenedPage:
 
     Attributes:
         fitted: its pixels, made fit for the engines.
-        dots_per_inch: of the page before it was fitted; 0 when it is not known.
+        dots_per_inch: along a row of the page before it was fitted; 0 when it is not known.
+        vertical_dots_per_inch: the same down the page; a fax has half as many.
         jpeg: the page as large as the engines read it, empty where nobody asked for it.
     """
 
     fitted: FittedImage
     dots_per_inch: int
+    vertical_dots_per_inch: int
     jpeg: bytes
 
 
@@ -114,7 +119,7 @@ class _Picture:
         with_jpeg: bool,
     ) -> AsyncIterator[OpenedPage]:
         prepare = partial(_prepare_decoded, content=self.content, with_jpeg=with_jpeg)
-        async with self.decoder.opened(self.content, prepare) as page:
+        async with self.decoder.opened(self.content, prepare, in_contrast=True) as page:
             yield page
 
 
@@ -145,34 +150,44 @@ class _Pdf:
     @asynccontextmanager
     async def opened(self, number: int, *, with_jpeg: bool) -> AsyncIterator[OpenedPage]:
         pixels, dots_per_inch = await self.drawer.draw(self.content, number)
-        prepare = partial(_prepare, dots_per_inch=dots_per_inch, with_jpeg=with_jpeg)
+        prepare = partial(_prepare, resolution=(dots_per_inch,) * 2, with_jpeg=with_jpeg)
         yield await self.decoder.run(prepare, pixels)
 
 
 def _prepare_decoded(decoded: DecodedImage, *, content: bytes, with_jpeg: bool) -> OpenedPage:
     tells = decoded.media_type in _TELL_DOTS_PER_INCH
-    dots_per_inch = _find_dots_per_inch(content) if tells else 0
-    return _prepare(decoded.pixels, dots_per_inch=dots_per_inch, with_jpeg=with_jpeg)
+    resolution = _find_resolution(content) if tells else (0, 0)
+    return _prepare(decoded.pixels, resolution=resolution, with_jpeg=with_jpeg)
 
 
-def _prepare(pixels: RgbImage, *, dots_per_inch: int, with_jpeg: bool) -> OpenedPage:
-    return OpenedPage(fit(pixels), dots_per_inch, _jpeg(pixels) if with_jpeg else b"")
+def _prepare(pixels: RgbImage, *, resolution: tuple[int, int], with_jpeg: bool) -> OpenedPage:
+    along, down = resolution
+    stretch = along / down if down else 1.0
+    fitted = fit(pixels, stretch)
+    return OpenedPage(fitted, *resolution, _jpeg(pixels, fitted.scale) if with_jpeg else b"")
 
 
-def _find_dots_per_inch(content: bytes) -> int:
-    """Return what a picture that was decoded says of itself; 0 where that is nothing likely."""
+def _find_resolution(content: bytes) -> tuple[int, int]:
+    """Return the dots per inch along and down an upright image; zeros where it tells none."""
     try:
         with formats.recognise(content).open(io.BytesIO(content)) as image:
-            found = round(float(image.info.get("dpi", (0, 0))[0]))
+            along, down = (round(float(number)) for number in image.info.get("dpi", (0, 0)))
+            is_turned = image.getexif().get(ORIENTATION_TAG, 1) in _QUARTER_TURNS
     # The edge of the codecs: metadata can be damaged in any way, and is not needed.
     except Exception:  # noqa: BLE001
-        return 0
-    return found if found in _LIKELY_DOTS_PER_INCH else 0
+        return 0, 0
+    if along not in _LIKELY_DOTS_PER_INCH:
+        return 0, 0
+    if down not in _LIKELY_DOTS_PER_INCH or not 1 / _MOST_STRETCH <= along / down <= _MOST_STRETCH:
+        down = along
+    return (down, along) if is_turned else (along, down)
 
 
-def _jpeg(pixels: RgbImage) -> bytes:
+def _jpeg(pixels: RgbImage, scale: float) -> bytes:
+    """Return an image no larger than the engines read it."""
     image = Image.fromarray(pixels)
-    image.thumbnail((MAX_SIDE_PX, MAX_SIDE_PX))
+    if scale < 1:
+        image.thumbnail((scale * image.width, scale * image.height))
     output = io.BytesIO()
     image.save(output, "JPEG", quality=_JPEG_QUALITY)
     return output.getvalue()

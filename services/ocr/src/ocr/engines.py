@@ -46,6 +46,7 @@ class PageLine:
         words: in reading order; they spell `text`, but for the spaces.
         block: which block of the page it is in, counted from 0.
         script: the ISO 15924 code of most of its letters; "Zyyy" without letters.
+        language: the code of the language it was read in; empty while that is not settled.
     """
 
     text: str
@@ -54,6 +55,7 @@ class PageLine:
     words: tuple[PageWord, ...] = ()
     block: int = 0
     script: str = "Zyyy"
+    language: str = ""
 
 
 class Detector(Protocol):

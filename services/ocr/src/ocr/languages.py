@@ -18,6 +18,16 @@ ORIENTATION_PACKAGE = "tesseract-ocr-osd"
 
 _RIGHT_TO_LEFT = frozenset({"Arab", "Hebr", "Syrc"})
 _DOWNWARDS = frozenset({"Hans", "Hant", "Jpan"})
+# Scripts that Unicode has no code of their own for, or several.
+_LETTER_SCRIPTS = MappingProxyType(
+    {
+        "Hans": frozenset({"Hani"}),
+        "Hant": frozenset({"Hani"}),
+        "Jpan": frozenset({"Hani", "Hira", "Kana"}),
+        "Kore": frozenset({"Hang", "Hani"}),
+        "Latf": frozenset({"Latn"}),
+    }
+)
 # Debian names the script models by ISO 15924 codes, Tesseract by English names.
 _SCRIPT_PACKAGES = MappingProxyType(
     {
@@ -67,6 +77,11 @@ class Language:
     def right_to_left(self) -> bool:
         """The boxes of one row are read from right to left."""
         return self.script in _RIGHT_TO_LEFT
+
+    @property
+    def letter_scripts(self) -> frozenset[str]:
+        """The ISO 15924 codes that Unicode gives its letters."""
+        return _LETTER_SCRIPTS.get(self.script, frozenset({self.script}))
 
     @property
     def may_run_downwards(self) -> bool:

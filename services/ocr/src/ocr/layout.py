@@ -21,6 +21,7 @@ _PROSE_ASPECT = 6.0  # a line of prose is wider than this many heights; a price 
 _CROSSING = 1.5  # a piece that reaches this many heights beyond both sides of a gap closes it
 _MOST_CROSSING = 0.5  # the detector itself joins some lines across a narrow gutter
 _LEVEL_ASPECT = 3.0  # pieces wider than this many heights tell the skew of the page
+_END_DOUBT = 0.25  # heights that the two ends of a detected box may be off from level
 _TOUCHING = 0.75  # boxes that overlap by fewer heights only touch
 _FOOT_GAP = 0.75  # least gap above the foot of a page, in heights
 _MOST_ORDERED_ROWS = (
@@ -69,12 +70,26 @@ def level_boxes(pieces: Sequence[Corners]) -> tuple[NDArray[np.float64], NDArray
     corners = np.stack(pieces)
     along = corners[:, 1] - corners[:, 0]
     height = np.hypot(*(corners[:, 3] - corners[:, 0]).T)
-    told = along[np.hypot(*along.T) > _LEVEL_ASPECT * height]
-    angle = _median_angle(told) if len(told) else 0.0
+    length = np.hypot(*along.T)
+    told = length > _LEVEL_ASPECT * height
+    angle = _median_angle(along[told]) if told.any() else 0.0
+    # A box of few heights says little of its line's direction; a form has no others.
+    doubt = direction_doubt(length[told] / np.maximum(1.0, height[told]))
+    quarter = float(np.round(angle / (np.pi / 2)) * (np.pi / 2))
+    angle = quarter if abs(angle - quarter) <= doubt else angle
     cosine, sine = np.cos(angle), np.sin(angle)
     frame = np.array([[cosine, -sine], [sine, cosine]])
     turned = corners @ frame
     return np.concatenate([turned.min(axis=1), turned.max(axis=1)], axis=1), frame
+
+
+def direction_doubt(aspects: NDArray[np.float64]) -> float:
+    """Return how far the common direction of boxes may be wrong, in radians.
+
+    Args:
+        aspects: the length of each box in heights; the ends of a box are off by some of them.
+    """
+    return _END_DOUBT / float(np.sqrt(np.sum(aspects**2))) if aspects.size else 0.0
 
 
 def _median_angle(directions: NDArray[np.float64]) -> float:

@@ -48,6 +48,10 @@ def recognized(
         route=page.route,
         blocks=[page_pb2.Block(corners=_points(corners)) for corners in page.blocks],
         skew_degrees=page.skew_degrees,
+        warnings=[
+            page_pb2.Warning(code=warning.code, message=warning.message)
+            for warning in page.warnings
+        ],
     )
 
 
@@ -98,6 +102,7 @@ def _line(line: PageLine) -> page_pb2.Line:
         words=[_word(word) for word in line.words],
         block=line.block,
         script=line.script,
+        language=line.language,
     )
 
 

@@ -84,6 +84,7 @@ class PageReader:
                 width_px=opened.fitted.original_width,
                 height_px=opened.fitted.original_height,
                 dots_per_inch=opened.dots_per_inch,
+                vertical_dots_per_inch=opened.vertical_dots_per_inch,
                 jpeg=opened.jpeg,
             )
 

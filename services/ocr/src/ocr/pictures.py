@@ -16,8 +16,13 @@ GreyImage = NDArray[np.uint8]
 MAX_SIDE_PX = 3000
 # Below this there is no room for a letter; PP-OCR's detector needs 32 pixels.
 MIN_SIDE_PX = 32
-# Wider pictures than this are padded above and below: the detector misses text that fills them.
+# Longer images keep their size, for they are searched in tiles: a screenshot of a whole chat or a
+# scanned roll would have letters of five pixels.
+LONG_ASPECT = 3.0
+MAX_LONG_SIDE_PX = 32_000  # Tesseract and OpenCV count the pixels of a side in 15 bits
+# Wider images than this are padded above and below: the detector misses text that fills them.
 MAX_ASPECT = 8.0
+_WIDEST_PADDED_PX = 1600  # of a tile
 
 _UPRIGHT = 1.5  # heights for each width; rapidocr reads such crops as lines that run downwards
 _BACKGROUND_PX = 41  # wider than a pen stroke, smaller than a shadow
@@ -33,6 +38,7 @@ class FittedImage:
         top_px: rows added above, in fitted pixels.
         original_height: height of the original in pixels.
         original_width: width of the original in pixels.
+        stretch: how much wider and higher its pixels were made, beside `scale`, to be square.
     """
 
     pixels: RgbImage
@@ -40,30 +46,41 @@ class FittedImage:
     top_px: int
     original_height: int
     original_width: int
+    stretch: tuple[float, float] = (1.0, 1.0)
 
     def to_original(self, corners: Corners) -> Corners:
         """Return corners of the fitted picture in pixels of the original, within its edges."""
-        moved = (corners - (0.0, float(self.top_px))) / self.scale
+        moved = (corners - (0.0, float(self.top_px))) / (self.scale * np.array(self.stretch))
         return np.clip(moved, (0.0, 0.0), (float(self.original_width), float(self.original_height)))
 
 
-def fit(pixels: RgbImage) -> FittedImage:
-    """Bring a picture to a size that the engines read well and within their memory."""
-    height, width = original = pixels.shape[:2]
-    scale = min(MAX_SIDE_PX / max(height, width), max(1.0, MIN_SIDE_PX / min(height, width)))
-    if scale != 1.0:
+def fit(pixels: RgbImage, stretch: float = 1.0) -> FittedImage:
+    """Bring an image to a size that the engines read well and within their memory.
+
+    Args:
+        pixels: (height, width, 3) uint8, sRGB.
+        stretch: the height of a pixel in widths; a fax has pixels twice as high as wide.
+    """
+    original = pixels.shape[:2]
+    wider, higher = max(1.0, 1 / stretch), max(1.0, stretch)
+    height, width = original[0] * higher, original[1] * wider
+    longer, shorter = max(height, width), min(height, width)
+    is_long = longer > LONG_ASPECT * shorter
+    most = MAX_LONG_SIDE_PX / longer if is_long else MAX_SIDE_PX / longer
+    scale = min(most, MAX_SIDE_PX / shorter, max(1.0, MIN_SIDE_PX / shorter))
+    if scale != 1.0 or stretch != 1.0:
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
         method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
         pixels = np.asarray(cv2.resize(pixels, size, interpolation=method), np.uint8)
     height, width = pixels.shape[:2]
-    wanted = max(MIN_SIDE_PX, round(width / MAX_ASPECT))
+    wanted = max(MIN_SIDE_PX, round(min(width, _WIDEST_PADDED_PX) / MAX_ASPECT))
     top_px = max(0, (wanted - height + 1) // 2)
     if top_px:
         edge = np.concatenate([pixels[0], pixels[-1]])
         colour = [float(value) for value in np.median(edge, axis=0)]
         padded = cv2.copyMakeBorder(pixels, top_px, top_px, 0, 0, cv2.BORDER_CONSTANT, value=colour)
         pixels = np.asarray(padded, np.uint8)
-    return FittedImage(pixels, scale, top_px, *original)
+    return FittedImage(pixels, scale, top_px, *original, (wider, higher))
 
 
 def turn(pixels: RgbImage, degrees: int) -> RgbImage:
@@ -98,6 +115,11 @@ def crop(pixels: NDArray[np.uint8], corners: Corners, *, max_aspect: float) -> N
         corners: (4, 2), in pixels of `pixels`.
         max_aspect: the widest crop in heights; longer ones are squeezed, which bounds memory.
     """
+    # Without what is far from the line: OpenCV counts pixels of a side in 15 bits.
+    left, top = np.maximum(corners.min(axis=0).astype(int) - 2, 0)
+    right, bottom = np.maximum(corners.max(axis=0).astype(int) + 3, (left + 1, top + 1))
+    pixels = pixels[min(top, pixels.shape[0] - 1) : bottom, min(left, pixels.shape[1] - 1) : right]
+    corners = corners - (left, top)
     top_left, top_right, bottom_right, bottom_left = corners
     width = max(np.hypot(*(top_right - top_left)), np.hypot(*(bottom_right - bottom_left)), 1.0)
     height = max(np.hypot(*(bottom_left - top_left)), np.hypot(*(bottom_right - top_right)), 1.0)
@@ -128,6 +150,12 @@ def is_upright(corners: Corners) -> bool:
     width = max(np.hypot(*(top_right - top_left)), np.hypot(*(bottom_right - bottom_left)))
     height = max(np.hypot(*(bottom_left - top_left)), np.hypot(*(bottom_right - top_right)))
     return bool(height >= _UPRIGHT * width)
+
+
+def line_height(corners: Corners) -> float:
+    """Return the height of a line of letters in pixels: its shorter side."""
+    sides = (float(np.hypot(*(corners[end] - corners[0]))) for end in (1, 3))
+    return min(sides)
 
 
 def downward(corners: Corners) -> Corners:

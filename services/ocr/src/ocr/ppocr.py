@@ -32,6 +32,7 @@ MAX_LINES = 1000
 MIN_LINE_CONFIDENCE = 0.5  # rapidocr's own threshold; below it are mostly pictures taken for text
 
 _LINE_HEIGHT_PX = 48
+_LETTER_ASPECT = 3.0  # most heights of the box of a letter in widths
 _MIN_COLUMNS = 320  # the recogniser pads narrower lines to this
 
 
@@ -96,8 +97,18 @@ class PpOcr:
 
     def read_lines(self, pixels: RgbImage, lines: Sequence[Corners]) -> list[ReadText]:
         """Read each line; the answers are in the order of `lines`, words in pixels of `pixels`."""
-        level = [downward(line) if is_upright(line) else line for line in lines]
-        read = [ReadText("", 0.0)] * len(lines)
+        turned = [downward(line) if is_upright(line) else line for line in lines]
+        read = self._read_level(pixels, turned)
+        short = [at for at, line in enumerate(lines) if is_upright(line) and not _is_long(line)]
+        as_they_are = self._read_level(pixels, [lines[at] for at in short])
+        for at, level in zip(short, as_they_are, strict=True):
+            # A lone digit is upright too; what runs downwards has more letters that way.
+            if len(level.text) >= len(read[at].text) or level.evidence > read[at].evidence:
+                read[at] = level
+        return read
+
+    def _read_level(self, pixels: RgbImage, level: Sequence[Corners]) -> list[ReadText]:
+        read = [ReadText("", 0.0)] * len(level)
         for batch in _batches([_columns(line) for line in level]):
             answer = self._engine.recognize_txt([_cut(pixels, level[index]) for index in batch])
             # `word_results` are declared as what becomes of them on a whole page.
@@ -138,6 +149,11 @@ def _cut(pixels: RgbImage, corners: Corners) -> RgbImage:
     """Return a line as the recogniser takes it: BGR."""
     line = crop(pixels, corners, max_aspect=MAX_LINE_ASPECT)
     return np.asarray(cv2.cvtColor(line, cv2.COLOR_RGB2BGR), np.uint8)
+
+
+def _is_long(line: Corners) -> bool:
+    """Tell whether an upright piece is too long for a single letter."""
+    return bool(np.hypot(*(line[3] - line[0])) > _LETTER_ASPECT * np.hypot(*(line[1] - line[0])))
 
 
 def _columns(line: Corners) -> int:

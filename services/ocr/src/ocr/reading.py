@@ -7,20 +7,24 @@ import numpy as np
 
 from modelkit.images import RgbImage
 from ocr.blocks import find_blocks
+from ocr.doubts import PageWarning, find_doubts
 from ocr.engines import LineEngine, PageLine, evidence, mean_confidence
 from ocr.guessing import LanguageGuesser
 from ocr.languages import PP_OCR, TESSERACT, Language
+from ocr.mixed import MixedReader
 from ocr.pictures import Corners, FittedImage, turn, turn_back
 from ocr.routes import ReadLines, Routes
 from ocr.scripts import script_of
 from ocr.skew import StraightPage, find_skew, straighten
 from ocr.tesseract import Tesseract
+from ocr.tiling import cut_tiles
 from servicekit.errors import ModelNotInstalled
 
 # A page below this is asked for its orientation: clean upright pages have .95 and more, pages that
 # stand on their head .75 and less.
 _SURE_CONFIDENCE = 0.9
 _HEAD_CONFIDENCE = 0.8  # below it a page that nothing else tells about is tried upside down
+_LYING_ASPECT = 2.0  # least heights of a line that lies, in widths; a lone I is no such line
 _TURNED_EVIDENCE = 0.8  # of the upright reading; a wrong turn leaves half or less
 # Crops lay leaning lines level, but columns around a picture lose their order: at 1.2 degrees the
 # CER of 8087_054 was .51 as it stands and .011 straightened. Finding the lines again takes .6 s.
@@ -38,6 +42,7 @@ class Page:
         languages: the languages it was read in, as asked for or found.
         blocks: the corners of each block, clockwise from its upper left, in reading order.
         skew_degrees: how far the lines lean clockwise after the turn, in [-45, 45].
+        warnings: what may be missing or wrong.
     """
 
     lines: tuple[PageLine, ...]
@@ -46,6 +51,7 @@ class Page:
     languages: tuple[Language, ...]
     blocks: tuple[Corners, ...] = ()
     skew_degrees: float = 0.0
+    warnings: tuple[PageWarning, ...] = ()
 
     @property
     def text(self) -> str:
@@ -94,7 +100,7 @@ class Reader:
         self._ppocr = None if isinstance(ppocr, ModelNotInstalled) else ppocr
         self._tesseract = tesseract
         self._routes = Routes(ppocr, tesseract)
-        self._guesser = LanguageGuesser(self._ppocr, tesseract)
+        self._mixed = MixedReader(self._routes, LanguageGuesser(self._ppocr, tesseract))
 
     @property
     def line_engine(self) -> LineEngine | None:
@@ -127,15 +133,17 @@ class Reader:
         page, pieces = self._straighten(fitted.pixels)
         read = self._read_pieces(page.pixels, pieces, languages)
         degrees = self._find_turn(page.pixels, read)
+        pixels = page.pixels
         if degrees:
             turned = turn(page.pixels, degrees)
             again = self._read_pieces(turned, self._routes.detect(turned), languages)
             # PP-OCR reads the lines of a page on its side as well, only in the wrong order.
             if evidence(again.lines) > _TURNED_EVIDENCE * evidence(read.lines):
-                read = again
+                read, pixels = again, turned
             else:
                 degrees = 0
-        return _page(read, _Way(fitted, page, degrees))
+        warnings = find_doubts(pixels, [line.corners for line in read.lines], scale=fitted.scale)
+        return replace(_page(read, _Way(fitted, page, degrees)), warnings=tuple(warnings))
 
     def close(self) -> None:
         """Free Tesseract's memory."""
@@ -153,26 +161,32 @@ class Reader:
     def _read_pieces(
         self, pixels: RgbImage, pieces: Sequence[Corners], languages: tuple[Language, ...]
     ) -> ReadLines:
-        languages = languages or (self._guesser.guess(pixels, pieces),)
-        return self._routes.read(pixels, pieces, languages)
+        if languages:
+            return self._routes.read(pixels, pieces, languages)
+        return self._mixed.read(pixels, pieces)
 
     def _find_turn(self, pixels: RgbImage, read: ReadLines) -> int:
         """Return how far to turn the page clockwise, in degrees, judged by what was read."""
         confidence = mean_confidence(read.lines)
-        tall = sum(
-            bool(np.ptp(line.corners[:, 1]) > np.ptp(line.corners[:, 0])) for line in read.lines
-        )
+        sides = [np.ptp(line.corners, axis=0) for line in read.lines]
+        tall = sum(bool(height > _LYING_ASPECT * width) for width, height in sides)
         lies = tall > len(read.lines) / 2
         is_told = all(language.orientation for language in read.languages)
         if not is_told or (confidence >= _SURE_CONFIDENCE and not lies):
             return 0
-        degrees = self._tesseract.clockwise_turn(pixels)
+        degrees = self._tesseract.clockwise_turn(_sample(pixels))
         if degrees is not None:
             return degrees
         if lies and not any(language.may_run_downwards for language in read.languages):
             # PP-OCR reads upright boxes as lines that lie on their right side.
             return 270 if confidence >= _SURE_CONFIDENCE else 90
         return 180 if 0 < confidence < _HEAD_CONFIDENCE else 0
+
+
+def _sample(pixels: RgbImage) -> RgbImage:
+    """Return the middle tile of a long image, for what a part of it tells; else all of it."""
+    tiles = cut_tiles(*pixels.shape[:2])
+    return np.ascontiguousarray(tiles[len(tiles) // 2].of(pixels))
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +218,7 @@ def _page(read: ReadLines, way: _Way) -> Page:
             words=tuple(replace(word, corners=place(word.corners)) for word in line.words),
             block=block,
             script=script_of(line.text),
+            language=line.language or _language_of(line.text, read.languages),
         )
         for line, block in zip(read.lines, blocks.of_lines, strict=True)
     ]
@@ -215,6 +230,13 @@ def _page(read: ReadLines, way: _Way) -> Page:
         tuple(_from_upper_left(way.back(corners)) for corners in blocks.corners),
         way.page.skew_degrees,
     )
+
+
+def _language_of(text: str, languages: Sequence[Language]) -> str:
+    """Return the code of the first language in whose script a line is; else of the first."""
+    script = script_of(text)
+    found = (language.code for language in languages if script in language.letter_scripts)
+    return next(found, languages[0].code)
 
 
 def _from_upper_left(corners: Corners) -> Corners:

@@ -16,10 +16,13 @@ from ocr.engines import (
     LineEngine,
     LineReader,
     PageLine,
+    PageWord,
     ReadText,
     evidence,
     mean_confidence,
 )
+from ocr.finding import find_pieces
+from ocr.ink import is_plain_stroke
 from ocr.languages import (
     BOTH_LINES,
     PP_OCR_LINES,
@@ -30,7 +33,8 @@ from ocr.languages import (
 from ocr.layout import Row, order_rows, row_corners
 from ocr.pictures import Corners, downward, is_upright
 from ocr.ppocr import MIN_LINE_CONFIDENCE
-from ocr.tesseract import Tesseract, TesseractReader
+from ocr.tesseract import MAX_LINE_ASPECT, Tesseract, TesseractReader
+from ocr.tiling import cut_tiles
 from servicekit.errors import ModelNotInstalled
 
 _LINE_SHARE = 0.4  # a picture is one line when its only row is this share of its height
@@ -42,6 +46,7 @@ _DOUBTFUL_CONFIDENCE = 0.7
 # language and PP-OCR does not; where they see different lines, as on a receipt, PP-OCR sees better.
 _SAME_LINE = 0.8  # least share of letters in common
 _TRUSTED_CONFIDENCE = 0.8  # of Tesseract
+_STROKES = frozenset("1l|I!丨一-_/:")
 _WIDE_SCRIPTS = frozenset({"Hans", "Hant", "Jpan"})
 
 
@@ -69,7 +74,7 @@ class Routes:
 
     def detect(self, pixels: RgbImage) -> list[Corners]:
         """Return the corners of every piece of a line, in no order; none without PP-OCR."""
-        return [] if self._ppocr is None else self._ppocr.detect(pixels)
+        return [] if self._ppocr is None else find_pieces(self._ppocr, pixels)
 
     def read(
         self,
@@ -102,6 +107,24 @@ class Routes:
             lines, route = self._read_with_tesseract(pixels, pieces, languages)
         return ReadLines(lines, route, languages)
 
+    def read_rows(
+        self, pixels: RgbImage, rows: Sequence[Corners], language: Language
+    ) -> list[ReadText]:
+        """Read single rows in a language by its own route, in their order.
+
+        Raises:
+            ModelNotInstalled: the PP-OCR models are missing.
+            LanguageNotInstalled: Tesseract's data of the language is missing.
+        """
+        route = self._choose((language,))
+        if route == PP_OCR_LINES and self._ppocr is not None:
+            return self._ppocr.read_lines(pixels, rows)
+        by_tesseract = TesseractReader(self._tesseract, [language]).read_lines(pixels, rows)
+        if route == TESSERACT_LINES or self._ppocr is None:
+            return by_tesseract
+        by_ppocr = self._ppocr.read_lines(pixels, rows)
+        return [_better(*pair) for pair in zip(by_ppocr, by_tesseract, strict=True)]
+
     def _choose(self, languages: Sequence[Language]) -> str:
         if all(language.route == TESSERACT_LINES for language in languages):
             return TESSERACT_LINES
@@ -133,11 +156,13 @@ class Routes:
     ) -> tuple[list[PageLine], str]:
         reader = TesseractReader(self._tesseract, languages)
         to_left = all(language.right_to_left for language in languages)
-        rows = [row_corners(pieces, row) for row in order_rows(pieces, right_to_left=to_left)]
-        if len(rows) == 1 and _height(rows[0]) >= _LINE_SHARE * pixels.shape[0]:
+        order = order_rows(pieces, right_to_left=to_left)
+        rows = [row_corners(pieces, row) for row in order]
+        if len(rows) == 1 and _is_whole(rows[0], pixels):
             return _whole(pixels, reader), TESSERACT_LINES
-        lines = _joined(rows, reader.read_lines(pixels, rows))
-        if lines and mean_confidence(lines) >= _DOUBTFUL_CONFIDENCE:
+        lines = _joined(rows, _read_rows(reader, pixels, pieces, order))
+        is_long = len(cut_tiles(*pixels.shape[:2])) > 1  # Tesseract's layout of it takes a minute
+        if lines and (is_long or mean_confidence(lines) >= _DOUBTFUL_CONFIDENCE):
             return lines, TESSERACT_LINES
         page = reader.read_page(pixels)
         is_better = evidence(page) > evidence(lines)
@@ -157,7 +182,7 @@ class Routes:
         by_ppocr = [_merge([by_piece[index] for index in row], languages) for row in rows]
         helped = self._of_tesseract(languages) or languages
         tesseract = TesseractReader(self._tesseract, helped)
-        by_tesseract = tesseract.read_lines(pixels, corners)
+        by_tesseract = _read_rows(tesseract, pixels, pieces, rows)
         is_foreign = any(language.route == PP_OCR_LINES for language in languages)
         better = [
             max(pair, key=lambda read: read.evidence) if is_foreign else _better(*pair)
@@ -170,7 +195,7 @@ class Routes:
 def _read_with_ppocr(
     ppocr: LineReader, pixels: RgbImage, pieces: Sequence[Corners], languages: Sequence[Language]
 ) -> list[PageLine]:
-    read = ppocr.read_lines(pixels, pieces)
+    read = _without_bars(ppocr.read_lines(pixels, pieces), pixels, pieces, languages)
     kept = [
         index
         for index, piece in enumerate(read)
@@ -183,6 +208,30 @@ def _read_with_ppocr(
     rows: list[Row] = order_rows(pieces)
     texts = [_merge([read[index] for index in row], languages) for row in rows]
     return _lines([row_corners(pieces, row) for row in rows], texts)
+
+
+def _without_bars(
+    read: list[ReadText],
+    pixels: RgbImage,
+    pieces: Sequence[Corners],
+    languages: Sequence[Language],
+) -> list[ReadText]:
+    """Return what was read with a lone upright stroke as the letter I.
+
+    The recognizer reads it as any of a dozen signs that look alike.
+    """
+    if not any(language.script == "Latn" for language in languages):
+        return read
+    return [
+        ReadText("I", max(piece.confidence, MIN_LINE_CONFIDENCE), _spelt(piece.words, "I"))
+        if piece.text in _STROKES and is_plain_stroke(pixels, corners)
+        else piece
+        for piece, corners in zip(read, pieces, strict=True)
+    ]
+
+
+def _spelt(words: Sequence[PageWord], text: str) -> tuple[PageWord, ...]:
+    return tuple(replace(word, text=text) for word in words)
 
 
 def _laid(pieces: Sequence[Corners], languages: Sequence[Language]) -> list[Corners]:
@@ -229,8 +278,33 @@ def _lines(rows: Sequence[Corners], texts: Sequence[ReadText]) -> list[PageLine]
     ]
 
 
-def _height(corners: Corners) -> float:
-    return float(np.hypot(*(corners[3] - corners[0])))
+def _read_rows(
+    reader: TesseractReader, pixels: RgbImage, pieces: Sequence[Corners], rows: Sequence[Row]
+) -> list[ReadText]:
+    """Read each row at once or, where it would be squeezed, piece by piece."""
+    whole = [row_corners(pieces, row) for row in rows]
+    parts = [
+        [corners] if _aspect(corners) <= MAX_LINE_ASPECT else [pieces[index] for index in row]
+        for corners, row in zip(whole, rows, strict=True)
+    ]
+    read = iter(reader.read_lines(pixels, [corners for row in parts for corners in row]))
+    texts = []
+    for row in parts:
+        found = [text for text in (next(read) for _ in row) if text.text]
+        words = tuple(word for text in found for word in text.words)
+        texts.append(ReadText(" ".join(t.text for t in found), mean_confidence(found), words))
+    return texts
+
+
+def _is_whole(row: Corners, pixels: RgbImage) -> bool:
+    """Tell whether a row is all that an image shows."""
+    is_high = float(np.hypot(*(row[3] - row[0]))) >= _LINE_SHARE * pixels.shape[0]
+    return is_high and pixels.shape[1] <= MAX_LINE_ASPECT * pixels.shape[0]
+
+
+def _aspect(corners: Corners) -> float:
+    length, height = (float(np.hypot(*(corners[end] - corners[0]))) for end in (1, 3))
+    return length / max(1.0, height)
 
 
 def _narrow(text: str) -> str:

@@ -114,6 +114,7 @@ class _OcrServicer(rpc.OcrServiceServicer):
                     page_count=count,
                     read=self._recognized(read),
                     dots_per_inch=read.printed.dots_per_inch,
+                    vertical_dots_per_inch=read.printed.vertical_dots_per_inch,
                 )
                 yield pb.RecognizeDocumentResponse(page=page)
         if written.format_name is not None:

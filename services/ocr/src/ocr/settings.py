@@ -18,6 +18,12 @@ class OcrSettings(ModelServiceSettings):
         le=65535,
         description="Port of the Prometheus metrics; 0 serves none.",
     )
+    max_image_pixels: int = Field(
+        default=36_000_000,  # a screenshot of 1080 x 30,000 has 32.4 million
+        ge=1,
+        le=1_000_000_000,
+        description="Width times height of the largest image that is read.",
+    )
     tessdata_dir: str = Field(
         default="",
         description="Folder of Tesseract's language data; empty looks in the usual places.",

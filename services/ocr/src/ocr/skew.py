@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelkit.images import RgbImage
+from ocr.layout import direction_doubt
 from ocr.pictures import MIN_SIDE_PX, Corners
 
 _LEAST_ASPECT = 3.0  # pieces longer than this many heights show a direction
@@ -40,20 +41,21 @@ def find_skew(pieces: Sequence[Corners]) -> float:
     """Return how far the lines lean clockwise, in degrees, in [-45, 45].
 
     Lines that run downwards lean as far from the vertical. The answer is the median weighted by
-    length; 0 when no piece of a line is long enough to tell.
+    length; 0 when the pieces are too short to tell.
     """
     sides = [(piece[1] - piece[0], piece[3] - piece[0]) for piece in pieces]
     pairs = [sorted(pair, key=lambda side: float(np.hypot(*side))) for pair in sides]
     long = [
-        (_folded(*side), float(np.hypot(*side)))
+        (_folded(*side), float(np.hypot(*side)), float(np.hypot(*short)))
         for short, side in pairs
         if np.hypot(*side) >= _LEAST_ASPECT * np.hypot(*short)
     ]
     if not long:
         return 0.0
-    angles, lengths = (np.array(column) for column in zip(*sorted(long), strict=True))
+    angles, lengths, heights = (np.array(column) for column in zip(*sorted(long), strict=True))
     middle = np.searchsorted(np.cumsum(lengths), lengths.sum() / 2)
-    return float(angles[middle])
+    doubt = math.degrees(direction_doubt(lengths / np.maximum(1.0, heights)))
+    return float(angles[middle]) if abs(angles[middle]) > doubt else 0.0
 
 
 def straighten(pixels: RgbImage, degrees: float, pieces: Sequence[Corners]) -> StraightPage:

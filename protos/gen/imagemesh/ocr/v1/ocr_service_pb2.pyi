@@ -70,6 +70,7 @@ class RecognizeResponse(_message.Message):
     ROUTE_FIELD_NUMBER: _builtins.int
     BLOCKS_FIELD_NUMBER: _builtins.int
     SKEW_DEGREES_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """The whole text: lines in reading order, with a line break between two; empty when there is none."""
     language: _builtins.str
@@ -102,6 +103,10 @@ class RecognizeResponse(_message.Message):
     def blocks(self) -> _containers.RepeatedCompositeFieldContainer[_page_pb2.Block]:
         """The blocks that the lines are in, in reading order."""
 
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedCompositeFieldContainer[_page_pb2.Warning]:
+        """What may be missing or wrong in the text; empty where nothing was noticed."""
+
     def __init__(
         self,
         *,
@@ -116,10 +121,11 @@ class RecognizeResponse(_message.Message):
         route: _builtins.str = ...,
         blocks: _abc.Iterable[_page_pb2.Block] | None = ...,
         skew_degrees: _builtins.float = ...,
+        warnings: _abc.Iterable[_page_pb2.Warning] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "size", b"size"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocks", b"blocks", "confidence", b"confidence", "language", b"language", "lines", b"lines", "model", b"model", "rotation_degrees", b"rotation_degrees", "route", b"route", "seconds", b"seconds", "size", b"size", "skew_degrees", b"skew_degrees", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["blocks", b"blocks", "confidence", b"confidence", "language", b"language", "lines", b"lines", "model", b"model", "rotation_degrees", b"rotation_degrees", "route", b"route", "seconds", b"seconds", "size", b"size", "skew_degrees", b"skew_degrees", "text", b"text", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -207,12 +213,15 @@ class DocumentPage(_message.Message):
     PAGE_COUNT_FIELD_NUMBER: _builtins.int
     READ_FIELD_NUMBER: _builtins.int
     DOTS_PER_INCH_FIELD_NUMBER: _builtins.int
+    VERTICAL_DOTS_PER_INCH_FIELD_NUMBER: _builtins.int
     number: _builtins.int
     """Its number in the document, counted from 1."""
     page_count: _builtins.int
     """How many pages the document has, read or not."""
     dots_per_inch: _builtins.int
     """The resolution that a page of a PDF was drawn at or that the picture tells of; 0 when it is not known."""
+    vertical_dots_per_inch: _builtins.int
+    """The same down the page where it differs from `dots_per_inch`, as in a fax of 204 x 98; else equal to it."""
     @_builtins.property
     def read(self) -> Global___RecognizeResponse:
         """What was read, its places in pixels of the page drawn at `dots_per_inch`."""
@@ -224,10 +233,11 @@ class DocumentPage(_message.Message):
         page_count: _builtins.int = ...,
         read: Global___RecognizeResponse | None = ...,
         dots_per_inch: _builtins.int = ...,
+        vertical_dots_per_inch: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["read", b"read"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dots_per_inch", b"dots_per_inch", "number", b"number", "page_count", b"page_count", "read", b"read"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dots_per_inch", b"dots_per_inch", "number", b"number", "page_count", b"page_count", "read", b"read", "vertical_dots_per_inch", b"vertical_dots_per_inch"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

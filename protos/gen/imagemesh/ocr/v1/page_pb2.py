@@ -25,23 +25,25 @@ _sym_db = _symbol_database.Default()
 from imagemesh.image.v1 import image_pb2 as imagemesh_dot_image_dot_v1_dot_image__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bimagemesh/ocr/v1/page.proto\x12\x10imagemesh.ocr.v1\x1a\x1eimagemesh/image/v1/image.proto\"T\n\x04Word\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x12\n\nconfidence\x18\x02 \x01(\x01\x12*\n\x07\x63orners\x18\x03 \x03(\x0b\x32\x19.imagemesh.image.v1.Point\"\x9a\x01\n\x04Line\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x12\n\nconfidence\x18\x02 \x01(\x01\x12*\n\x07\x63orners\x18\x03 \x03(\x0b\x32\x19.imagemesh.image.v1.Point\x12%\n\x05words\x18\x04 \x03(\x0b\x32\x16.imagemesh.ocr.v1.Word\x12\r\n\x05\x62lock\x18\x05 \x01(\x05\x12\x0e\n\x06script\x18\x06 \x01(\t\"3\n\x05\x42lock\x12*\n\x07\x63orners\x18\x01 \x03(\x0b\x32\x19.imagemesh.image.v1.Point\"/\n\x08\x44ocument\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\x0c\x12\x12\n\nmedia_type\x18\x02 \x01(\t\"\xb5\x01\n\x08Language\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x11\n\tinstalled\x18\x03 \x01(\x08\x12\x0e\n\x06\x65ngine\x18\x04 \x01(\t\x12\x10\n\x08packages\x18\x05 \x03(\t\x12\x0b\n\x03tag\x18\x06 \x01(\t\x12\x0e\n\x06script\x18\x07 \x01(\t\x12\r\n\x05route\x18\x08 \x01(\t\x12\x12\n\nerror_rate\x18\t \x01(\x01\x12\x18\n\x10photo_error_rate\x18\n \x01(\x01*b\n\x06\x46ormat\x12\x16\n\x12\x46ORMAT_UNSPECIFIED\x10\x00\x12\x0f\n\x0b\x46ORMAT_HOCR\x10\x01\x12\x0f\n\x0b\x46ORMAT_ALTO\x10\x02\x12\x0e\n\nFORMAT_TSV\x10\x03\x12\x0e\n\nFORMAT_PDF\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bimagemesh/ocr/v1/page.proto\x12\x10imagemesh.ocr.v1\x1a\x1eimagemesh/image/v1/image.proto\"T\n\x04Word\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x12\n\nconfidence\x18\x02 \x01(\x01\x12*\n\x07\x63orners\x18\x03 \x03(\x0b\x32\x19.imagemesh.image.v1.Point\"\xac\x01\n\x04Line\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x12\n\nconfidence\x18\x02 \x01(\x01\x12*\n\x07\x63orners\x18\x03 \x03(\x0b\x32\x19.imagemesh.image.v1.Point\x12%\n\x05words\x18\x04 \x03(\x0b\x32\x16.imagemesh.ocr.v1.Word\x12\r\n\x05\x62lock\x18\x05 \x01(\x05\x12\x0e\n\x06script\x18\x06 \x01(\t\x12\x10\n\x08language\x18\x07 \x01(\t\"(\n\x07Warning\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\"3\n\x05\x42lock\x12*\n\x07\x63orners\x18\x01 \x03(\x0b\x32\x19.imagemesh.image.v1.Point\"/\n\x08\x44ocument\x12\x0f\n\x07\x63ontent\x18\x01 \x01(\x0c\x12\x12\n\nmedia_type\x18\x02 \x01(\t\"\xb5\x01\n\x08Language\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x11\n\tinstalled\x18\x03 \x01(\x08\x12\x0e\n\x06\x65ngine\x18\x04 \x01(\t\x12\x10\n\x08packages\x18\x05 \x03(\t\x12\x0b\n\x03tag\x18\x06 \x01(\t\x12\x0e\n\x06script\x18\x07 \x01(\t\x12\r\n\x05route\x18\x08 \x01(\t\x12\x12\n\nerror_rate\x18\t \x01(\x01\x12\x18\n\x10photo_error_rate\x18\n \x01(\x01*b\n\x06\x46ormat\x12\x16\n\x12\x46ORMAT_UNSPECIFIED\x10\x00\x12\x0f\n\x0b\x46ORMAT_HOCR\x10\x01\x12\x0f\n\x0b\x46ORMAT_ALTO\x10\x02\x12\x0e\n\nFORMAT_TSV\x10\x03\x12\x0e\n\nFORMAT_PDF\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'imagemesh.ocr.v1.page_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_FORMAT']._serialized_start=610
-  _globals['_FORMAT']._serialized_end=708
+  _globals['_FORMAT']._serialized_start=670
+  _globals['_FORMAT']._serialized_end=768
   _globals['_WORD']._serialized_start=81
   _globals['_WORD']._serialized_end=165
   _globals['_LINE']._serialized_start=168
-  _globals['_LINE']._serialized_end=322
-  _globals['_BLOCK']._serialized_start=324
-  _globals['_BLOCK']._serialized_end=375
-  _globals['_DOCUMENT']._serialized_start=377
-  _globals['_DOCUMENT']._serialized_end=424
-  _globals['_LANGUAGE']._serialized_start=427
-  _globals['_LANGUAGE']._serialized_end=608
+  _globals['_LINE']._serialized_end=340
+  _globals['_WARNING']._serialized_start=342
+  _globals['_WARNING']._serialized_end=382
+  _globals['_BLOCK']._serialized_start=384
+  _globals['_BLOCK']._serialized_end=435
+  _globals['_DOCUMENT']._serialized_start=437
+  _globals['_DOCUMENT']._serialized_end=484
+  _globals['_LANGUAGE']._serialized_start=487
+  _globals['_LANGUAGE']._serialized_end=668
 # @@protoc_insertion_point(module_scope)

@@ -96,6 +96,7 @@ class Line(_message.Message):
     WORDS_FIELD_NUMBER: _builtins.int
     BLOCK_FIELD_NUMBER: _builtins.int
     SCRIPT_FIELD_NUMBER: _builtins.int
+    LANGUAGE_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """The text of the line, without a line break."""
     confidence: _builtins.float
@@ -104,6 +105,8 @@ class Line(_message.Message):
     """Which block of the page the line is in, counted from 0."""
     script: _builtins.str
     """The ISO 15924 code of the script that most letters of the line have, such as "Latn"; "Zyyy" for one without letters."""
+    language: _builtins.str
+    """Code of the language that the line was read in, one of those in the answer's `language`, such as "eng"."""
     @_builtins.property
     def corners(self) -> _containers.RepeatedCompositeFieldContainer[_image_pb2.Point]:
         """The four corners of the line, clockwise from the corner where reading starts."""
@@ -121,14 +124,43 @@ class Line(_message.Message):
         words: _abc.Iterable[Global___Word] | None = ...,
         block: _builtins.int = ...,
         script: _builtins.str = ...,
+        language: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["block", b"block", "confidence", b"confidence", "corners", b"corners", "script", b"script", "text", b"text", "words", b"words"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["block", b"block", "confidence", b"confidence", "corners", b"corners", "language", b"language", "script", b"script", "text", b"text", "words", b"words"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Line: _TypeAlias = Line  # noqa: Y015
+
+@_typing.final
+class Warning(_message.Message):
+    """Warning is a reason to doubt that the text of a page is whole or right."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODE_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    code: _builtins.str
+    """A stable code: "unread_ink" for letters that were seen but not read, or "small_letters" for lines too low to be read
+    well.
+    """
+    message: _builtins.str
+    """A sentence that tells the caller what is doubtful and what to send instead."""
+    def __init__(
+        self,
+        *,
+        code: _builtins.str = ...,
+        message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "message", b"message"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Warning: _TypeAlias = Warning  # noqa: Y015
 
 @_typing.final
 class Block(_message.Message):

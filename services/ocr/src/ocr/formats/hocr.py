@@ -52,7 +52,8 @@ def _add_page(body: Element, printed: PrintedPage) -> None:
     name = f"{printed.number}"
     title = f"bbox 0 0 {printed.width_px} {printed.height_px}; ppageno {printed.number - 1}"
     if printed.dots_per_inch:
-        title += f"; scan_res {printed.dots_per_inch} {printed.dots_per_inch}"
+        down = printed.vertical_dots_per_inch or printed.dots_per_inch
+        title += f"; scan_res {printed.dots_per_inch} {down}"
     page = printed.page
     element = _add(body, "div", "ocr_page", f"page_{name}", title)
     if len(page.languages) == 1:

@@ -39,8 +39,8 @@ def write_pdf(pages: Sequence[PrintedPage]) -> bytes:
     contents = [_content(printed, font) for printed in pages]
     written = font.add_to(pdf)
     for printed, content in zip(pages, contents, strict=True):
-        scale = _points_per_pixel(printed)
-        size = (printed.width_px * scale, printed.height_px * scale)
+        along, down = _points_per_pixel(printed)
+        size = (printed.width_px * along, printed.height_px * down)
         page = pdf.add_blank_page(page_size=size)
         page.obj.Resources = Dictionary(
             Font=Dictionary(F=written), XObject=Dictionary(P=_picture(pdf, printed.jpeg))
@@ -51,10 +51,14 @@ def write_pdf(pages: Sequence[PrintedPage]) -> bytes:
     return file.getvalue()
 
 
-def _points_per_pixel(printed: PrintedPage) -> float:
-    dots_per_inch = printed.dots_per_inch or _UNKNOWN_DOTS_PER_INCH
-    longest = max(printed.width_px, printed.height_px)
-    return min(_POINTS_PER_INCH / dots_per_inch, _MOST_POINTS / longest)
+def _points_per_pixel(printed: PrintedPage) -> tuple[float, float]:
+    """Return the width and the height of a pixel in points."""
+    along = printed.dots_per_inch or _UNKNOWN_DOTS_PER_INCH
+    down = printed.vertical_dots_per_inch or along
+    width, height = _POINTS_PER_INCH / along, _POINTS_PER_INCH / down
+    longest = max(printed.width_px * width, printed.height_px * height)
+    share = min(1.0, _MOST_POINTS / longest)
+    return width * share, height * share
 
 
 def _picture(pdf: Pdf, jpeg: bytes) -> Object:
@@ -76,15 +80,15 @@ def _picture(pdf: Pdf, jpeg: bytes) -> Object:
 
 def _content(printed: PrintedPage, font: InvisibleFont) -> bytes:
     """Return the drawing: the picture over the whole page, then each word."""
-    scale = _points_per_pixel(printed)
-    width, height = printed.width_px * scale, printed.height_px * scale
+    along, down = _points_per_pixel(printed)
+    width, height = printed.width_px * along, printed.height_px * down
     words = "\n".join(_words(printed, font))
     drawing = f"q {width:.3f} 0 0 {height:.3f} 0 0 cm /P Do Q\nBT {_INVISIBLE} Tr\n{words}\nET\n"
     return drawing.encode("ascii")
 
 
 def _words(printed: PrintedPage, font: InvisibleFont) -> Iterator[str]:
-    scale = _points_per_pixel(printed)
+    scale = np.array(_points_per_pixel(printed))
     for line in printed.page.lines:
         # PDF counts from the bottom.
         places = [

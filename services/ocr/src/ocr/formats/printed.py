@@ -14,8 +14,9 @@ class PrintedPage:
         number: in the document, counted from 1.
         width_px: of the upright picture.
         height_px: of the upright picture.
-        dots_per_inch: of the upright picture; 0 when it is not known.
+        dots_per_inch: along a row of the upright image; 0 when it is not known.
         jpeg: the upright picture, which only a PDF needs; not turned by `page.rotation_degrees`.
+        vertical_dots_per_inch: `dots_per_inch` down the image; 0 where it is the same.
     """
 
     page: Page
@@ -24,6 +25,7 @@ class PrintedPage:
     height_px: int
     dots_per_inch: int = 0
     jpeg: bytes = b""
+    vertical_dots_per_inch: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,140 @@
+"""Images that lost their text without a word: long, sparse, transparent, in several scripts."""
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw, ImageFont
+
+from modelkit.images import ImageLimits, RgbImage, decode_image
+from modelkit.manifest import load_manifest
+from ocr.asking import find_language
+from ocr.loaders import load_reader
+from ocr.pictures import fit
+from ocr.reading import Reader
+from ocr.settings import OcrSettings
+from tests.ocr.written import draw_lines
+
+ENGLISH = find_language("eng")
+DEJAVU = Path("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf")  # it has letters of three scripts
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
+    settings = OcrSettings(models_dir=tmp_path_factory.mktemp("models"), threads=1)
+    reader = load_reader(settings, load_manifest("ocr"))
+    yield reader
+    reader.close()
+
+
+def write(
+    text: str, *, size: tuple[int, int], at: tuple[int, int], size_px: int, colors: tuple[str, str]
+) -> RgbImage:
+    """Return a text on a plain image; colors are those of ground and letters."""
+    image = Image.new("RGB", size, colors[0])
+    font = ImageFont.load_default(size=size_px)
+    ImageDraw.Draw(image).text(at, text, fill=colors[1], font=font)
+    return np.asarray(image)
+
+
+@pytest.mark.parametrize(("width", "size_px", "is_dark"), [(420, 26, False), (300, 18, True)])
+def test_long_image_is_read_whole(
+    reader: Reader, width: int, size_px: int, *, is_dark: bool
+) -> None:
+    lines = [f"Message {number} of the day" for number in range(100, 100 + 2600 // (2 * size_px))]
+    pixels = draw_lines(*lines, size_px=size_px, width=width)
+
+    page = reader.read(fit(255 - pixels if is_dark else pixels), ENGLISH)
+
+    assert page.text.split("\n") == lines
+    assert page.warnings == ()
+
+
+def test_wide_strip_is_read_whole(reader: Reader) -> None:
+    words = [f"stop{number}" for number in range(100, 120)]
+    strip = draw_lines(" ".join(words), size_px=40, width=3700)
+
+    page = reader.read(fit(strip), ENGLISH)
+
+    assert page.text.split() == words
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "size_px", "colors"),
+    [
+        ("Chapter 3", (520, 100), 30, ("white", "black")),
+        ("Appendix", (80, 1600), 26, ("#fff8e0", "#333")),
+        ("Notes", (900, 850), 34, ("#102040", "#e0e0e0")),
+    ],
+)
+def test_lone_line_of_a_page_is_read(
+    reader: Reader, text: str, at: tuple[int, int], size_px: int, colors: tuple[str, str]
+) -> None:
+    pixels = write(text, size=(1240, 1754), at=at, size_px=size_px, colors=colors)
+
+    page = reader.read(fit(pixels), ENGLISH)
+
+    assert (page.text, page.warnings) == (text, ())
+
+
+@pytest.mark.parametrize(
+    ("text", "size", "size_px", "colors"),
+    [
+        ("I", (60, 60), 38, ("white", "black")),
+        ("A", (90, 120), 40, ("#204060", "white")),
+        ("7", (300, 200), 60, ("white", "#800000")),
+    ],
+)
+def test_single_letter_is_read(
+    reader: Reader, text: str, size: tuple[int, int], size_px: int, colors: tuple[str, str]
+) -> None:
+    at = (size[0] // 3, size[1] // 5)
+    page = reader.read(fit(write(text, size=size, at=at, size_px=size_px, colors=colors)), ENGLISH)
+
+    assert page.text == text
+
+
+@pytest.mark.parametrize("letters", [["white"], ["black"], ["white", "black"]])
+def test_text_on_transparency_is_read_whatever_its_color(
+    reader: Reader, letters: list[str]
+) -> None:
+    image = Image.new("RGBA", (640, 60 + 60 * len(letters)), (255, 255, 255, 0))
+    pen = ImageDraw.Draw(image)
+    for row, color in enumerate(letters):
+        pen.text((30, 30 + 60 * row), "You never told me", color, ImageFont.load_default(size=32))
+    output = io.BytesIO()
+    image.save(output, "PNG")
+
+    pixels = decode_image(output.getvalue(), ImageLimits(), in_contrast=True).pixels
+    page = reader.read(fit(pixels), ENGLISH)
+
+    assert page.text.split("\n") == ["You never told me"] * len(letters)
+
+
+@pytest.mark.parametrize(
+    ("size_px", "colors", "order"),
+    [(36, ("white", "black"), (0, 1, 2)), (30, ("#202020", "white"), (2, 0, 1))],
+)
+def test_lines_of_several_scripts_are_read_in_their_own(
+    reader: Reader, size_px: int, colors: tuple[str, str], order: tuple[int, ...]
+) -> None:
+    texts = [
+        ("eng", "Please keep this ticket until you leave."),
+        ("rus", "Пожалуйста, сохраняйте билет до выхода."),
+        ("ell", "Παρακαλώ κρατήστε το εισιτήριο σας."),
+    ]
+    if not all(reader.is_installed(find_language(code)) for code, _ in texts):
+        pytest.skip("Tesseract's Russian and Greek data are not installed")
+    if not DEJAVU.is_file():
+        pytest.skip("DejaVu Sans is not installed")
+    image = Image.new("RGB", (1000, 300), colors[0])
+    font = ImageFont.truetype(DEJAVU, size_px)
+    for row, index in enumerate(order):
+        ImageDraw.Draw(image).text((20, 20 + 80 * row), texts[index][1], colors[1], font)
+
+    page = reader.read(fit(np.asarray(image)))
+
+    assert [(line.language, line.text) for line in page.lines] == [texts[index] for index in order]
+    assert page.language == "+".join(texts[index][0] for index in order)
