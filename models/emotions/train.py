@@ -24,6 +24,7 @@ _BATCH = 64
 _SIZES_PX = ((0.45, 64), (1.0, 96))
 _LABEL_SMOOTHING = 0.1
 _MIXED = 0.2  # alpha of the beta distribution; Zhang et al. 2018 (arXiv:1710.09412)
+_MIXED_UNTIL = 0.7  # share of the run; clean faces at the end
 # Rare emotions weigh more, or Disgust (1.5 % of the faces) would never be the answer.
 _RARITY_POWER = 0.3
 _EVALUATION_BATCH = 256
@@ -54,7 +55,7 @@ class EmotionTask:
             faces = torch.from_numpy(array).permute(0, 3, 1, 2).float()
             moved = random_affine(faces, size_px=size_px, degrees=12, shift=0.1, least_scale=0.8)
             shares = functional.one_hot(labels[chosen], len(EMOTION_FOLDERS)).float()
-            yield _mix(moved, shares)
+            yield _mix(moved, shares) if progress < _MIXED_UNTIL else (moved, shares)
 
     def loss(self, network: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
         """Return the smoothed cross-entropy, rare classes lifted."""

@@ -22,8 +22,8 @@ class ExactDetector:
         self.most_pixels = max(self.most_pixels, pixels.shape[0] * pixels.shape[1])
         dark = pixels[:, :, 0] < 128
         found = []
-        for top, bottom in _runs(dark.any(axis=1)):
-            for left, right in _runs(dark[top:bottom].any(axis=0)):
+        for top, bottom in _runs(np.asarray(dark.any(axis=1))):
+            for left, right in _runs(np.asarray(dark[top:bottom].any(axis=0))):
                 box = [[left, top], [right, top], [right, bottom], [left, bottom]]
                 found.append(np.array(box, np.float64))
         return found

@@ -58,8 +58,8 @@ class _Crop:
     def joined(self, other: "_Crop") -> "_Crop":
         """Return the crop that holds both."""
         first, last = np.minimum(self.box, other.box), np.maximum(self.box, other.box)
-        left, top, right, bottom = (*first[:2].tolist(), *last[2:].tolist())
-        return _Crop((left, top, right, bottom), min(self.letter_px, other.letter_px))
+        box = (float(first[0]), float(first[1]), float(last[2]), float(last[3]))
+        return _Crop(box, min(self.letter_px, other.letter_px))
 
     def touches(self, other: "_Crop") -> bool:
         """Tell whether the two overlap."""

@@ -61,7 +61,7 @@ def fit(pixels: RgbImage, stretch: float = 1.0) -> FittedImage:
         pixels: (height, width, 3) uint8, sRGB.
         stretch: the height of a pixel in widths; a fax has pixels twice as high as wide.
     """
-    original = pixels.shape[:2]
+    original: tuple[int, int] = pixels.shape[0], pixels.shape[1]
     wider, higher = max(1.0, 1 / stretch), max(1.0, stretch)
     height, width = original[0] * higher, original[1] * wider
     longer, shorter = max(height, width), min(height, width)

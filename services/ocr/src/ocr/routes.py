@@ -299,7 +299,7 @@ def _read_rows(
 def _is_whole(row: Corners, pixels: RgbImage) -> bool:
     """Tell whether a row is all that an image shows."""
     is_high = float(np.hypot(*(row[3] - row[0]))) >= _LINE_SHARE * pixels.shape[0]
-    return is_high and pixels.shape[1] <= MAX_LINE_ASPECT * pixels.shape[0]
+    return is_high and bool(pixels.shape[1] <= MAX_LINE_ASPECT * pixels.shape[0])
 
 
 def _aspect(corners: Corners) -> float:
