@@ -9,7 +9,7 @@ from models.training.export import graph_of, halve_weights, trained_state
 from vision.networks import EmotionNetwork
 
 GRAPH = Path("services/vision/src/vision/weights/emotions.onnx")
-_FACE_SIZE_PX = 96
+_FACE_SIZE_PX = 48
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import torch
 from safetensors.torch import save
@@ -49,6 +49,7 @@ class Recipe:
     weight_decay: float
     warm_up_share: float = 0.2
     averaging_decay: float = 0.998
+    optimizer: Literal["adamw", "sgd"] = "adamw"
     encoder_rate_share: float = 1.0  # learning rate of a pretrained encoder, of the others'
 
 
@@ -268,4 +269,7 @@ def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
             decay = recipe.weight_decay if is_kernel else 0.0
             share = recipe.encoder_rate_share if is_encoder else 1.0
             groups.append({"params": parameters, "weight_decay": decay, "share": share})
-    return torch.optim.AdamW([group for group in groups if group["params"]], lr=recipe.peak_rate)
+    filled = [group for group in groups if group["params"]]
+    if recipe.optimizer == "sgd":
+        return torch.optim.SGD(filled, lr=recipe.peak_rate, momentum=0.9, nesterov=True)
+    return torch.optim.AdamW(filled, lr=recipe.peak_rate)

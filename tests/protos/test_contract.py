@@ -20,7 +20,7 @@ FIELDS = {
     "image.v1.Box": "left=1 top=2 right=3 bottom=4",
     "image.v1.Point": "x=1 y=2",
     "image.v1.Size": "width=1 height=2",
-    "image.v1.Model": "name=1 version=2 device=3",
+    "image.v1.Model": "name=1 version=2 device=3 provider=4",
     "image.v1.ModelInfo": "model=1 task=2 profile=3 licence=4 source=5 card=6",
     "colorize.v1.ListModelsRequest": "",
     "colorize.v1.ListModelsResponse": "models=1",
@@ -28,11 +28,11 @@ FIELDS = {
     "ocr.v1.ListModelsResponse": "models=1",
     "vision.v1.ListModelsRequest": "",
     "vision.v1.ListModelsResponse": "models=1",
-    "colorize.v1.ColorizeRequest": "image=1",
+    "colorize.v1.ColorizeRequest": "image=1 strength=2",
     "colorize.v1.ColorizeResponse": "image=1 media_type=2 size=3 already_coloured=4 model=5 "
     "seconds=6",
     "ocr.v1.Word": "text=1 confidence=2 corners=3",
-    "ocr.v1.Line": "text=1 confidence=2 corners=3 words=4 block=5 script=6",
+    "ocr.v1.Line": "text=1 confidence=2 corners=3 words=4 block=5 script=6 language=7",
     "ocr.v1.Block": "corners=1",
     "ocr.v1.Document": "content=1 media_type=2",
     "ocr.v1.Language": "code=1 name=2 installed=3 engine=4 packages=5 tag=6 script=7 "
@@ -41,10 +41,12 @@ FIELDS = {
     "ocr.v1.Analysis": "summary=1 sentiment=2 tags=3 language=4 notice=5 model=6",
     "ocr.v1.RecognizeRequest": "image=1 language=2 min_confidence=3",
     "ocr.v1.RecognizeResponse": "text=1 lines=2 language=3 confidence=4 rotation_degrees=5 size=6 "
-    "model=7 seconds=8 route=9 blocks=10 skew_degrees=11",
+    "model=7 seconds=8 route=9 blocks=10 skew_degrees=11 "
+    "warnings=12",
+    "ocr.v1.Warning": "code=1 message=2",
     "ocr.v1.RecognizeDocumentRequest": "document=1 language=2 min_confidence=3 pages=4 format=5",
     "ocr.v1.RecognizeDocumentResponse": "page=1 document=2",
-    "ocr.v1.DocumentPage": "number=1 page_count=2 read=3 dots_per_inch=4",
+    "ocr.v1.DocumentPage": "number=1 page_count=2 read=3 dots_per_inch=4 vertical_dots_per_inch=5",
     "ocr.v1.AnalyzeRequest": "image=1",
     "ocr.v1.AnalyzeResponse": "text=1 analysis=2 model=3 seconds=4",
     "ocr.v1.AnalyzeTextRequest": "text=1",

@@ -42,16 +42,16 @@ def smile() -> RgbImage:
 
 
 def test_face_of_the_network_s_size_is_cut_unchanged() -> None:
-    face = cut_face(steps(96, 96), Box(5, 5, 92, 92))
+    face = cut_face(steps(48, 48), Box(2, 2, 46, 46))
 
-    assert np.array_equal(face, steps(96, 96)[..., 0])
+    assert np.array_equal(face, steps(48, 48)[..., 0])
 
 
 def test_margin_is_a_twentieth_on_each_side_of_the_longer_side() -> None:
     face = cut_face(steps(200, 200), Box(60, 46, 120, 133))
 
-    # The square is 96 px wide around column 90: columns 42 to 137.
-    assert face[48, [0, 48, 95]].tolist() == pytest.approx([42, 90, 137], abs=1)
+    # The square is 96 px wide around column 90: columns 42 to 137, two of them to a pixel.
+    assert face[24, [0, 24, 47]].tolist() == pytest.approx([42, 90, 137], abs=1)
 
 
 def test_what_lies_outside_the_image_repeats_its_edge() -> None:
@@ -72,7 +72,7 @@ def test_faces_are_numbered_about_their_own_mean() -> None:
 
     numbers = normalise_faces(faces).flatten().tolist()
 
-    assert numbers == pytest.approx([-0.6708, -0.2236, 0.2236, 0.6708], abs=1e-4)
+    assert numbers == pytest.approx([-1.1619, -0.3873, 0.3873, 1.1619], abs=1e-4)
 
 
 def test_flat_face_is_all_zero() -> None:

@@ -80,7 +80,7 @@ async def test_service_is_healthy_once_its_models_are_loaded(channel: grpc.aio.C
     ("method", "name"),
     [
         ("Classify", "efficientnet-lite1"),
-        ("DetectEmotions", "lite-emotions"),
+        ("DetectEmotions", "tiny-emotions"),
         ("DetectNudity", "open-nsfw"),
     ],
 )
@@ -286,6 +286,6 @@ async def test_models_are_listed_and_those_in_use_have_a_device(channel: grpc.ai
 
     devices = {info.model.name: info.model.device for info in answer.models}
     in_use = {name for name, device in devices.items() if device == "cpu"}
-    assert in_use == {"efficientnet-lite1", "lite-emotions", "centerface", "open-nsfw"}
+    assert in_use == {"efficientnet-lite1", "tiny-emotions", "centerface", "open-nsfw"}
     assert devices["yunet"] == ""
     assert {info.card for info in answer.models} >= {"models/emotions/README.md"}

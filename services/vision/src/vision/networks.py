@@ -6,22 +6,30 @@ A CPU runs the exported graphs and needs no torch; see `modelkit.runtime`.
 import torch
 from torch import Tensor, nn
 
-from modelkit.networks.efficientnet import LITE0, LITE1, EfficientNetLite
+from modelkit.networks.efficientnet import LITE1, EfficientNetLite
+from vision.residual import ResidualNetwork
 
 EMOTION_COUNT = 7
 CLASS_COUNT = 1000
 
 _LEAST_SPREAD = 1e-2  # keeps a face of one flat grey from being divided by nothing
-_FACE_SCALE = 0.5  # spread that the published weights saw, about
 _MIDDLE, _HALF_RANGE = 127.0, 128.0  # of a pixel, as the published weights take it
 
 
 class EmotionNetwork(nn.Module):
-    """Expression of a face: EfficientNet-Lite0 on grey, the mean over the face and its mirror."""
+    """Expression of a face: a residual network on grey, the mean over the face and its mirror."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.network = EfficientNetLite(LITE0, classes=EMOTION_COUNT, in_channels=1, dropout=0.3)
+        self.network = ResidualNetwork(
+            in_channels=1,
+            stem_channels=32,
+            stem_stride=1,
+            widths=(48, 96, 192),
+            depths=(2, 2, 2),
+            strides=(2, 2, 2),
+            classes=EMOTION_COUNT,
+        )
 
     @property
     def head(self) -> nn.Module:
@@ -34,7 +42,7 @@ class EmotionNetwork(nn.Module):
         Args:
             faces: (count, 1, side, side) uint8, grey.
         """
-        plain = normalise_faces(faces).to(self.network.encoder.stem.conv.weight.dtype)
+        plain = normalise_faces(faces).to(next(self.network.stem.parameters()).dtype)
         shares: Tensor = self.network(torch.cat([plain, plain.flip(-1)])).softmax(dim=1)
         count = faces.shape[0]
         return (shares[:count] + shares[count:]) / 2
@@ -65,12 +73,13 @@ class ImageNetNetwork(nn.Module):
 
 
 def normalise_faces(faces: Tensor) -> Tensor:
-    """Return faces of mean 0 and one spread, so that the light of the photo matters less.
+    """Return faces of mean 0 and spread 1, so that the light of the photo matters less.
 
     Args:
         faces: (count, 1, height, width), uint8 or float in [0, 255].
     """
     values = faces.float() / 255
     mean = values.mean(dim=(1, 2, 3), keepdim=True)
-    spread = (values - mean).square().mean(dim=(1, 2, 3), keepdim=True).sqrt()
-    return (values - mean) / spread.clamp_min(_LEAST_SPREAD) * _FACE_SCALE
+    count = faces.shape[2] * faces.shape[3]
+    squares = (values - mean).square().sum(dim=(1, 2, 3), keepdim=True)
+    return (values - mean) / (squares / (count - 1)).sqrt().clamp_min(_LEAST_SPREAD)
