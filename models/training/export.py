@@ -1,6 +1,7 @@
 """Write networks as ONNX graphs, which the services run."""
 
 import io
+import json
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,6 +14,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from modelkit.networks.efficientnet import Encoder
+from modelkit.torch_network import ALIASES_KEY
 
 MATRIX_AXES = 2  # tensors with fewer axes are vectors
 
@@ -51,7 +53,23 @@ def graph_of(
             do_constant_folding=False,
             dynamo=False,
         )
-    return file.getvalue()
+    return _with_aliases(file.getvalue(), network)
+
+
+def _with_aliases(graph: bytes, network: nn.Module) -> bytes:
+    """Note in an ONNX file which of the network's tensors the exporter joined, as equal ones."""
+    model = onnx.load_from_string(graph)
+    state = network.state_dict()
+    kept = {one.name for one in model.graph.initializer}
+    aliases = {
+        name: other
+        for name, tensor in state.items()
+        for other in sorted(kept & state.keys())
+        if name not in kept and torch.equal(tensor, state[other])
+    }
+    model.metadata_props.add(key=ALIASES_KEY, value=json.dumps(aliases, sort_keys=True))
+    content: bytes = model.SerializeToString(deterministic=True)
+    return content
 
 
 def halve_weights(graph: bytes) -> bytes:

@@ -1,6 +1,7 @@
 """Networks that torch computes on a GPU; only the extra `torch` of a service imports this."""
 
 import importlib
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -16,6 +17,8 @@ from modelkit.runtime import TORCH_CUDA, Array
 
 Module = TypeVar("Module", bound=nn.Module)
 
+# Metadata of a graph: weights that the exporter joined with an equal one, by name.
+ALIASES_KEY = "imagemesh.aliases"
 _COUNTERS = "num_batches_tracked"  # of batch norms: only training uses them
 
 
@@ -126,10 +129,13 @@ def load_module(graph: Path | bytes, torch_network: str) -> nn.Module:
     name, _, member = torch_network.partition(":")
     module: nn.Module = getattr(importlib.import_module(name), member)()
     content = graph if isinstance(graph, bytes) else graph.read_bytes()
+    model = onnx.load_from_string(content)
     weights: dict[str, NDArray[np.float32]] = {
         one.name: onnx.numpy_helper.to_array(one).astype(np.float32)
-        for one in onnx.load_from_string(content).graph.initializer
+        for one in model.graph.initializer
     }
+    for joined in (one.value for one in model.metadata_props if one.key == ALIASES_KEY):
+        weights |= {name: weights[other] for name, other in json.loads(joined).items()}
     known = module.state_dict()
     state = {key: torch.from_numpy(weights[key].copy()) for key in known if key in weights}
     missing = [key for key in known if key not in state and not key.endswith(_COUNTERS)]
