@@ -16,7 +16,7 @@ HEAD = """# Summary, tone and tags
 
 What the ocr service finds in ten documents that were written for this page, and what a reader \
 says of it.
-The weight of neutral and some kinds and topics were chosen while looking at these documents: \
+Some kinds and topics were chosen while looking at these documents: \
 expect less of others.
 How the tone is learned, and how often it is right on reviews, is in \
 [models/sentiment](../models/sentiment/README.md).

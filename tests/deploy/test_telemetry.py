@@ -32,6 +32,7 @@ def registries() -> Iterator[CollectorRegistry]:
     service.model_answers.labels("Recognize", "model", "1", "cpu")
     http = HttpMetrics()
     http.http_seconds.labels("/api/v1/ocr", "200")
+    http.connections_refused.labels("all")
     yield from (service.registry, http.registry)
 
 

@@ -1,6 +1,5 @@
 """Summary, tags, tone and language of texts."""
 
-import json
 import tomllib
 from importlib import resources
 
@@ -229,10 +228,3 @@ def test_every_document_is_judged() -> None:
     judged = tomllib.loads((DOCUMENTS / "judged.toml").read_text("utf-8"))
 
     assert set(judged) == {path.stem for path in DOCUMENTS.glob("*.txt")}
-
-
-def test_head_names_its_data() -> None:
-    head = json.loads(resources.files("ocr").joinpath("weights/sentiment.json").read_text("utf-8"))
-
-    assert len(head["weights"]) == SIZE
-    assert "CC BY 4.0" in head["data"]

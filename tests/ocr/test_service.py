@@ -40,6 +40,7 @@ async def test_models_in_use_are_listed_with_their_device(stub: "rpc.OcrServiceA
         ("pp-ocrv6-small-detector", "cpu"),
         ("pp-ocrv6-small", "cpu"),
         ("all-minilm-l6-v2", "cpu"),
+        ("minilm-sentiment", "cpu"),
         ("pp-ocrv6-medium-detector", ""),
         ("pp-ocrv6-medium", ""),
     ]

@@ -4,18 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-
 from ocr.embedding import Tones
 from ocr.sentences import find_prose
 
 Tone = Literal["positive", "neutral", "negative"]
 
-TONES: tuple[Tone, ...] = ("negative", "neutral", "positive")
-
-# Weight of each in the mean over a text: one that has a tone has many sentences without. Any from
-# .4 to .6 gives the reader's tone in nine of the ten texts of docs/analysis.md, 1 in seven.
-_WEIGHTS = np.array([1, 0.5, 1], np.float32)
+_NEUTRAL_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +21,18 @@ class Sentiment:
 
 
 def judge(sentences: Sequence[str], tones: Tones) -> Sentiment:
-    """Return the tone of a whole text: the likeliest one in the weighted mean over its prose.
+    """Return the tone of a whole text.
+
+    Neutral where half of its prose is, in the mean; else the likelier of positive and negative,
+    with its share of the two.
 
     Args:
         sentences: The text, at least one.
         tones: One row for each sentence.
     """
     prose = find_prose(sentences, least_words=1)  # such as "Awful!"
-    shares = tones[prose].mean(axis=0) * _WEIGHTS
-    shares /= shares.sum()
-    best = int(shares.argmax())
-    return Sentiment(TONES[best], float(shares[best]))
+    negative, neutral, positive = tones[prose].mean(axis=0).tolist()
+    if neutral >= _NEUTRAL_SHARE:
+        return Sentiment("neutral", neutral)
+    share = positive / (positive + negative)
+    return Sentiment("positive", share) if share > 1 / 2 else Sentiment("negative", 1 - share)
