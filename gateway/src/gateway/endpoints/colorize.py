@@ -17,9 +17,10 @@ from imagemesh.colorize.v1 import colorize_service_pb2 as pb
 
 
 async def _ask(
-    backends: Backends, _: ColorizeRequest, image: bytes, context: CallContext
+    backends: Backends, request: ColorizeRequest, image: bytes, context: CallContext
 ) -> pb.ColorizeResponse:
-    return await call(backends.colorize.Colorize, pb.ColorizeRequest(image=image), context)
+    asked = pb.ColorizeRequest(image=image, strength=request.strength)
+    return await call(backends.colorize.Colorize, asked, context)
 
 
 def _file(response: pb.ColorizeResponse) -> ProducedFile:

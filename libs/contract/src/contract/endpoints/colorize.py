@@ -33,6 +33,10 @@ class ColorizeRequest(
 ):
     """The black-and-white photo to colour."""
 
+    strength: Annotated[
+        float,
+        Meta(ge=0, le=1.5, description="Factor of the colors' intensity: 0 is grey, 1.5 vivid."),
+    ] = 1.0
     expires_in_s: (
         Annotated[
             int,
