@@ -1,4 +1,4 @@
-"""How the color of a pixel is taken from the network's distribution over bins."""
+"""Color of a pixel from the network's distribution over bins."""
 
 import torch
 from torch import Tensor

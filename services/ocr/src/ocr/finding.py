@@ -44,14 +44,14 @@ class _Crop:
 
     @property
     def scale(self) -> float:
-        """How many pixels the detector sees for one pixel of the image."""
+        """Pixels that the detector sees for one pixel of the image."""
         if _WELL_SEEN_PX[0] <= self.letter_px <= _WELL_SEEN_PX[1]:
             return 1.0
         return min(_MOST_SCALE, _LETTER_PX / self.letter_px)
 
     @property
     def pixels(self) -> float:
-        """How many pixels the detector sees."""
+        """Number of pixels that the detector sees."""
         left, top, right, bottom = self.box
         return (right - left) * (bottom - top) * self.scale**2
 
