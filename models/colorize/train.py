@@ -62,7 +62,7 @@ class ColorTask:
         self._frozen: FrozenEncoder | None = None
         self._progress = 0.0
         self.recipe = Recipe(
-            steps_per_epoch=_STEPS_PER_EPOCH,
+            steps_per_epoch=max(1, min(_STEPS_PER_EPOCH, len(self._coloured) // _BATCH)),
             peak_rate=2e-3,
             weight_decay=0.02,
             warm_up_share=0.1,
