@@ -15,12 +15,12 @@ from modelkit.networks.efficientnet import load_published
 from models.training.calibration import fold_temperature
 from models.training.encoders import load_minilm, published_state
 from models.training.export import graph_of
+from vision.classifier import IMAGE_SIZE_PX
 from vision.networks import ImageNetNetwork
 
 VISION = Path("services/vision/src/vision/weights/imagenet.onnx")
 OCR = Path("services/ocr/src/ocr/weights/minilm.onnx")
 TOKENIZER = OCR.with_suffix(".tokenizer.json")
-_SIZE_PX = 240
 # Fitted on 250 CC BY photos: `python -m models.classify.evaluate --fit`.
 TEMPERATURE = 0.42
 
@@ -37,7 +37,7 @@ def main() -> None:
 def imagenet_graph() -> bytes:
     """Return EfficientNet-Lite1 from uint8 images to calibrated probabilities."""
     network = imagenet_network()
-    example = torch.zeros(1, _SIZE_PX, _SIZE_PX, 3, dtype=torch.uint8)
+    example = torch.zeros(1, IMAGE_SIZE_PX, IMAGE_SIZE_PX, 3, dtype=torch.uint8)
     return graph_of(
         network, example, inputs=["images"], outputs=["probabilities"], free=[{0: "count"}]
     )

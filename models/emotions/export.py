@@ -6,10 +6,10 @@ from pathlib import Path
 import torch
 
 from models.training.export import graph_of, halve_weights, trained_state
+from vision.emotions import FACE_SIZE_PX
 from vision.networks import EmotionNetwork
 
 GRAPH = Path("services/vision/src/vision/weights/emotions.onnx")
-_FACE_SIZE_PX = 48
 
 
 def main() -> None:
@@ -25,7 +25,7 @@ def main() -> None:
 
 def emotions_graph(network: EmotionNetwork) -> bytes:
     """Return the graph from uint8 faces to probabilities, kernels in float16."""
-    faces = torch.randint(0, 255, (2, 1, _FACE_SIZE_PX, _FACE_SIZE_PX), dtype=torch.uint8)
+    faces = torch.randint(0, 255, (2, 1, FACE_SIZE_PX, FACE_SIZE_PX), dtype=torch.uint8)
     graph = graph_of(
         network, faces, inputs=["faces"], outputs=["probabilities"], free=[{0: "count"}]
     )

@@ -14,10 +14,10 @@ from models.training.calibration import (
 )
 from models.training.images import ImageSet, load_images
 from models.training.run import Options, Recipe, parse_options, train
-from vision.emotions import FACE_SIZE_PX
+from vision.emotions import EMOTIONS, FACE_SIZE_PX
 from vision.networks import EmotionNetwork, normalise_faces
 
-EMOTION_FOLDERS = ("neutral", "happy", "fear", "disgust", "sad", "angry", "surprise")
+EMOTION_FOLDERS = tuple(name.lower() for name in EMOTIONS)
 _BATCH = 64
 # Side of the faces until each share of the run is over: small ones buy epochs.
 _SIZES_PX = ((0.5, 32), (1.0, FACE_SIZE_PX))

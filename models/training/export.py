@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime  # type: ignore[import-untyped]  # it ships no types
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from modelkit.networks.efficientnet import Encoder
+from modelkit.runtime import Runtime
 from modelkit.torch_network import ALIASES_KEY
 
 MATRIX_AXES = 2  # tensors with fewer axes are vectors
@@ -118,15 +118,11 @@ class FrozenEncoder:
             outputs=["stride_4", "stride_8", "stride_16", "stride_32"],
             free=[{0: "count", 2: "height", 3: "width"}],
         )
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        self._session = onnxruntime.InferenceSession(
-            graph, options, providers=["CPUExecutionProvider"]
-        )
+        self._network = Runtime(threads=threads).open(graph)
 
     def __call__(self, images: Tensor) -> list[Tensor]:
         """Return the features at stride 4, 8, 16 and 32, without gradient."""
-        arrays = self._session.run(None, {"images": np.ascontiguousarray(images.numpy())})
+        arrays = self._network.run(np.ascontiguousarray(images.numpy()))
         return [
             torch.from_numpy(array).contiguous(memory_format=torch.channels_last)
             for array in arrays

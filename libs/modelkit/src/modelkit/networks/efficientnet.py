@@ -32,7 +32,6 @@ class Variant:
 
 LITE0 = Variant(1.0, 1.0, 224)
 LITE1 = Variant(1.0, 1.1, 240)
-LITE2 = Variant(1.1, 1.2, 260)
 
 
 @dataclass(frozen=True, slots=True)
