@@ -50,9 +50,9 @@ class GatewaySettings(ProcessSettings):
         "Only accounts with a balance pay.",
     )
     rate_limit: str = Field(
-        default="",
+        default="300/second",
         description="Most requests of each API key, such as 60/minute or 5/second;1000/day; "
-        "empty sets no limit.",
+        "empty sets no limit. The default stops a loop that runs away.",
     )
     account_rate_limit: str = Field(
         default="", description="Most requests of all keys of an account together, as above."
