@@ -33,7 +33,7 @@ Errors = tuple[float, float]  # on the clean page and on the photo
 def main(*, languages: str = "", table: Path = TABLE) -> None:
     """Measure these languages, or all, and write the table."""
     wanted = languages.split(",") if languages else all_languages()
-    routes = load_routes(OcrSettings(threads=1, loaded_languages=4), load_manifest("ocr"))
+    routes = load_routes(OcrSettings(threads=1), load_manifest("ocr"))
     rows = {row["code"]: row for row in _read_table(table)}
     for code in sorted(wanted):
         errors = measure(routes, all_languages()[code])

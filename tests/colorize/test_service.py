@@ -195,20 +195,6 @@ async def test_largest_picture_is_a_setting() -> None:
     assert (code, reason) == (grpc.StatusCode.INVALID_ARGUMENT, "unreadable_image")
 
 
-async def test_full_line_is_refused_and_the_rest_answered() -> None:
-    """Three pictures are worked on, one waits."""
-    content = encode_image(grey_ramp(2000, 2000), "image/png")
-    async with running(max_waiting=1, decode_threads=1) as stub:
-        calls = [stub.Colorize(pb.ColorizeRequest(image=content)) for _ in range(8)]
-        answers = await asyncio.gather(*calls, return_exceptions=True)
-
-    errors = [answer for answer in answers if isinstance(answer, grpc.aio.AioRpcError)]
-    assert {(error.code(), reason_of(error)) for error in errors} == {
-        (grpc.StatusCode.RESOURCE_EXHAUSTED, "overloaded")
-    }
-    assert 4 <= len(answers) - len(errors) < 8
-
-
 async def test_pictures_sent_together_get_the_colours_they_get_alone(
     stub: "rpc.ColorizeServiceAsyncStub",
 ) -> None:

@@ -49,7 +49,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
         yield Told(places, (folder / "api-key").read_text().strip(), curl)
     for name in SERVICES:
         logs = [(folder / f"{name}-{number}.log").read_text() for number in (1, 2)]
-        assert all('"event": "stopped"' in log for log in logs)
+        assert all('"event": "server stopped"' in log for log in logs)
 
 
 @pytest.fixture(scope="module")

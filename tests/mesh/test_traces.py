@@ -12,7 +12,7 @@ from imagemesh.vision.v1 import vision_service_pb2_grpc as vision_rpc
 from tests.collector import CollectedSpan, collecting
 from tests.mesh.pictures import letter, portrait
 
-STEPS = ["wait in line", "decode picture", "wait for model", "run model"]
+STEPS = ["wait in queue", "decode image", "wait for model", "run model"]
 LONGEST_S = 60  # of one picture, on a busy machine
 
 

@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from modelkit.batching import Batcher, BatchLimits
 from modelkit.execution import ModelLost
-from modelkit.lines import FairLine
+from modelkit.fair_queue import FairQueue
 from servicekit.errors import DeadlineExceeded, Overloaded
 from servicekit.telemetry import ModelMetrics
 from tests.modelkit.virtual_time import run_in_virtual_time
@@ -135,7 +135,7 @@ class Day:
         metrics = ModelMetrics(CollectorRegistry()).of("test")
         self._in_line = metrics.waiting
         limits = BatchLimits(max_items=MAX_ITEMS, max_bytes=MAX_BYTES)
-        self._line = FairLine("test", places=PLACES, max_waiting=MAX_WAITING, metrics=metrics)
+        self._line = FairQueue("test", places=PLACES, max_waiting=MAX_WAITING, metrics=metrics)
         self._batcher = Batcher[Request, str](
             self.model.run, task="test", limits=limits, metrics=metrics
         )
@@ -302,7 +302,7 @@ def test_callers_take_turns(arrivals: list[tuple[str, int]], places: int) -> Non
     """While a caller is in line, another one is served at most once between two turns of it."""
     events: list[tuple[float, bool, str]] = []  # when, whether it begins, whose
 
-    async def ask(line: FairLine, caller: str, arrives_s: int) -> None:
+    async def ask(line: FairQueue, caller: str, arrives_s: int) -> None:
         loop = asyncio.get_running_loop()
         await asyncio.sleep(arrives_s)
         arrived_s = loop.time()
@@ -316,7 +316,7 @@ def test_callers_take_turns(arrivals: list[tuple[str, int]], places: int) -> Non
 
     async def serve_all() -> None:
         metrics = ModelMetrics(CollectorRegistry()).of("test")
-        line = FairLine("test", places=places, max_waiting=len(arrivals), metrics=metrics)
+        line = FairQueue("test", places=places, max_waiting=len(arrivals), metrics=metrics)
         await asyncio.gather(*(ask(line, caller, arrives_s) for caller, arrives_s in arrivals))
 
     run_in_virtual_time(serve_all())
@@ -341,7 +341,7 @@ def test_callers_take_turns(arrivals: list[tuple[str, int]], places: int) -> Non
 def test_line_is_never_longer_than_its_bound(count: int, places: int, max_waiting: int) -> None:
     async def serve_all() -> list[object]:
         metrics = ModelMetrics(CollectorRegistry()).of("test")
-        line = FairLine("test", places=places, max_waiting=max_waiting, metrics=metrics)
+        line = FairQueue("test", places=places, max_waiting=max_waiting, metrics=metrics)
         work = partial(asyncio.sleep, 1)
         jobs = [line.serve(work, caller="a", timeout_s=None) for _ in range(count)]
         return list(await asyncio.gather(*jobs, return_exceptions=True))

@@ -16,8 +16,8 @@ from modelkit.settings import ModelServiceSettings
 from servicekit.tracing.steps import Attributes, following
 
 PICTURE = encode_image(np.zeros((10, 20, 3), np.uint8), "image/png")
-LINE = ("wait in line", {"imagemesh.task": "width"})
-DECODE: tuple[str, Attributes] = ("decode picture", {})
+LINE = ("wait in queue", {"imagemesh.task": "width"})
+DECODE: tuple[str, Attributes] = ("decode image", {})
 
 
 def of_batch(name: str, size: int) -> tuple[str, Attributes]:

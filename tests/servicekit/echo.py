@@ -15,6 +15,8 @@ from servicekit.server import Service
 
 NAME = "imagemesh.ocr.v1.OcrService"
 
+MODEL = Model(name="echo", version="1", device="cpu", provider="CPUExecutionProvider")
+
 FAULTS = {
     "unreadable": UnreadableImage("image is truncated"),
     "missing": ModelNotInstalled("model 'x' is not installed: run `imagemesh models pull x`"),
@@ -44,9 +46,7 @@ class Echo(rpc.OcrServiceServicer):
             raise fault
         if request.text == "wait":
             await self._wait()
-        return pb.AnalyzeTextResponse(
-            model=Model(name="echo", version="1", device="cpu"), seconds=len(request.text)
-        )
+        return pb.AnalyzeTextResponse(model=MODEL, seconds=len(request.text))
 
     async def RecognizeDocument(  # noqa: N802 - the name of the RPC
         self,

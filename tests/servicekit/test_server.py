@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 from urllib.request import urlopen
 
@@ -33,9 +34,12 @@ async def echo() -> Echo:
 
 @pytest.fixture
 async def stub(echo: Echo) -> AsyncIterator["rpc.OcrServiceAsyncStub"]:
-    limits = settings(max_concurrent_rpcs=2, default_deadline_s=0.2)
-    async with serving(echo.service(), limits) as port, open_channel(f"localhost:{port}") as chan:
-        yield rpc.OcrServiceStub(chan)
+    service = replace(echo.service(), default_deadline_s=0.2)
+    async with (
+        serving(service, settings(max_concurrent_rpcs=2)) as port,
+        open_channel(f"localhost:{port}") as channel,
+    ):
+        yield rpc.OcrServiceStub(channel)
 
 
 async def failure(call: Any) -> grpc.aio.AioRpcError:  # Any: a call of any response
@@ -227,7 +231,8 @@ async def test_metrics_count_codes_and_models(echo: Echo) -> None:
         page = await asyncio.to_thread(read, f"http://127.0.0.1:{metrics_port}/metrics")
 
     assert 'imagemesh_rpc_seconds_count{code="OK",method="AnalyzeText"} 1.0' in page
-    assert 'imagemesh_model_answers_total{device="cpu",method="AnalyzeText",model="echo"' in page
+    labels = 'device="cpu",method="AnalyzeText",model="echo",provider="CPUExecutionProvider"'
+    assert f"imagemesh_model_answers_total{{{labels}" in page
 
 
 def read(url: str) -> str:

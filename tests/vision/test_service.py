@@ -215,19 +215,6 @@ async def test_installed_yunet_finds_the_faces(tmp_path: Path, shared_dir: Path)
     assert len(answer.faces) == 1
 
 
-async def test_full_line_is_refused_and_the_rest_answered(tmp_path: Path) -> None:
-    """Three pictures are worked on, one waits."""
-    async with running(tmp_path, max_waiting=1, decode_threads=1) as channel:
-        calls = [call(channel, "DetectNudity", LARGE) for _ in range(8)]
-        answers = await asyncio.gather(*calls, return_exceptions=True)
-
-    errors = [answer for answer in answers if isinstance(answer, grpc.aio.AioRpcError)]
-    assert {(error.code(), reason_of(error)) for error in errors} == {
-        (grpc.StatusCode.RESOURCE_EXHAUSTED, "overloaded")
-    }
-    assert 4 <= len(answers) - len(errors) < 8
-
-
 async def test_pictures_sent_together_get_the_answers_they_get_alone(
     channel: grpc.aio.Channel,
 ) -> None:

@@ -1,4 +1,4 @@
-"""Feed one model with the items of requests: one by one, or in batches where a GPU gains."""
+"""Queues of items for one model: one at a time, or in batches where a GPU gains."""
 
 import asyncio
 from collections import deque
@@ -134,7 +134,7 @@ class Batcher(Generic[Item, Answer]):
     halves are tried alone, and theirs, until the item that cannot be answered stands alone and
     gets the error. One that is too large for the memory even alone is Overloaded.
 
-    It knows no bound, no turn and no deadline: its items come from a `FairLine`. Its clock is that
+    It knows no bound, no turn and no deadline: its items come from a `FairQueue`. Its clock is that
     of the event loop.
 
     Args:

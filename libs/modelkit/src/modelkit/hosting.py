@@ -10,13 +10,14 @@ from modelkit.images import ImageLimits
 from modelkit.loading import LoadedModel, ModelSlot, SlotLimits
 from modelkit.manifest import ModelEntry
 from modelkit.settings import ModelServiceSettings
-from modelkit.tracing import TracedDecoder
 from servicekit.health import Health
 from servicekit.telemetry import ModelMetrics, ServiceMetrics
 
 Loaded = TypeVar("Loaded")
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
+
+DECODE_THREADS = 2  # images that are decoded at once: decoding takes less time than the models
 
 
 class ModelHost:
@@ -31,9 +32,8 @@ class ModelHost:
         self.runtime = settings.open_runtime()
         self.health = Health()
         self.metrics = ServiceMetrics()
-        decoder = TracedDecoder if settings.otlp_endpoint else Decoder
-        self.decoder: Decoder = decoder(
-            ImageLimits(max_pixels=settings.max_image_pixels), threads=settings.decode_threads
+        self.decoder = Decoder(
+            ImageLimits(max_pixels=settings.max_image_pixels), threads=DECODE_THREADS
         )
         self._model_metrics = ModelMetrics(self.metrics.registry)
         # Any: the models of a service differ in all that they take and answer.
@@ -63,13 +63,12 @@ class ModelHost:
             limits=SlotLimits(
                 BatchLimits(max_items=max_batch),
                 # One batch is computed, one is ready, and no decoder thread is idle.
-                places=2 * max_batch + settings.decode_threads,
-                max_waiting=settings.max_waiting,
+                places=2 * max_batch + DECODE_THREADS,
+                max_waiting=settings.max_concurrent_rpcs,
                 max_run_s=settings.max_run_s,
             ),
             metrics=self._model_metrics.of(task),
             health=self.health,
-            is_traced=bool(settings.otlp_endpoint),
         )
         self._slots.append(slot)
         return slot

@@ -119,7 +119,6 @@ class Runtime:
         device: "cpu", "cuda", or "auto" for CUDA where there is one.
         threads: Processor threads that one network uses.
         precision: Numbers that torch computes in on a GPU: "float32", "bfloat16" or "float16".
-        memory_fraction: Share of the GPU's memory that torch may take in this process.
         machine: Runtimes that are installed; found out unless a test says.
     """
 
@@ -129,13 +128,11 @@ class Runtime:
         *,
         threads: int = 1,
         precision: str = "float32",
-        memory_fraction: float = 1.0,
         machine: Machine | None = None,
     ) -> None:
         self.threads = threads
         self._device: DeviceSetting = device
         self._precision = precision
-        self._memory_fraction = memory_fraction
         self._machine = this_machine() if machine is None else machine
 
     @property
@@ -171,10 +168,7 @@ class Runtime:
             # Here, because torch is an extra, and because importing it takes a second and 200 MB.
             torch_runtime = importlib.import_module("modelkit.torch_network")
             network: Network = torch_runtime.open_torch_network(
-                graph,
-                torch_network,
-                precision=self._precision,
-                memory_fraction=self._memory_fraction,
+                graph, torch_network, precision=self._precision
             )
             return network
         session = open_session(graph, provider, threads=self.threads, sizes_vary=sizes_vary)

@@ -7,7 +7,7 @@ from modelkit.settings import TorchServiceSettings
 
 
 class ColorizeSettings(TorchServiceSettings):
-    """What the colorize service can be told."""
+    """Settings of the colorize service."""
 
     model_config = SettingsConfigDict(env_prefix="COLORIZE_", frozen=True)
 

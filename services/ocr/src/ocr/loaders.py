@@ -76,7 +76,7 @@ def _load_engines(settings: OcrSettings, entries: Sequence[ModelEntry]) -> tuple
     data_dir = find_data_dir(settings.tessdata_dir)
     if data_dir is None:
         log.warning("no Tesseract language data found")
-    tesseract = Tesseract(data_dir, max_loaded=settings.loaded_languages)
+    tesseract = Tesseract(data_dir)
     return load_line_engine(settings, entries), tesseract
 
 

@@ -113,7 +113,7 @@ class PageReader:
 
     async def _serve(
         self,
-        work: Callable[[], Coroutine[Any, Any, Result]],  # Any: as `FairLine` has it
+        work: Callable[[], Coroutine[Any, Any, Result]],  # Any: as `FairQueue` has it
         order: PageOrder,
     ) -> Result:
         return await self._slot.serve(

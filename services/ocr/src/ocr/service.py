@@ -12,7 +12,7 @@ from imagemesh.image.v1 import image_pb2
 from imagemesh.ocr.v1 import ocr_service_pb2 as pb
 from imagemesh.ocr.v1 import ocr_service_pb2_grpc as rpc
 from imagemesh.ocr.v1 import page_pb2
-from modelkit.hosting import ModelHost
+from modelkit.hosting import DECODE_THREADS, ModelHost
 from modelkit.loading import LoadedModel
 from modelkit.manifest import ModelEntry, load_manifest
 from ocr.analysis import Analysis, Analyzer
@@ -67,7 +67,7 @@ class _OcrServicer(rpc.OcrServiceServicer):
         documents = Documents(
             self.host.decoder,
             max_pixels=settings.max_image_pixels,
-            drawings=settings.decode_threads,
+            drawings=DECODE_THREADS,
         )
         # Pages differ too much to be read together, and texts to be analyzed together.
         self._reader = self.host.slot(

@@ -7,7 +7,7 @@ from modelkit.settings import ModelServiceSettings
 
 
 class OcrSettings(ModelServiceSettings):
-    """What the OCR service can be told."""
+    """Settings of the OCR service."""
 
     model_config = SettingsConfigDict(env_prefix="OCR_", frozen=True)
 
@@ -27,12 +27,6 @@ class OcrSettings(ModelServiceSettings):
     tessdata_dir: str = Field(
         default="",
         description="Folder of Tesseract's language data; empty looks in the usual places.",
-    )
-    loaded_languages: int = Field(
-        default=16,
-        ge=2,
-        le=128,
-        description="Most Tesseract languages in memory at once, about 20 MB each.",
     )
     max_pages: int = Field(
         default=50,

@@ -36,6 +36,7 @@ _LINE_HEIGHT_PX = 44  # Tesseract's best size of a line
 _SURE_OF_WORDS = 0.8  # below it a line is tried again without the look for words
 # Of the files of all models in memory, where they take three times as much; the largest has 30 MB.
 _MOST_MODEL_BYTES = 40_000_000
+_MOST_LOADED = 16  # languages in memory at once, about 20 MB each
 _ORIENTATION_MODEL = "osd"
 # Right for 16 of 20 languages in all four turns; the table says for which scripts it is not asked.
 _LEAST_ORIENTATION_CONFIDENCE = 5.0
@@ -58,14 +59,14 @@ def tesseract_version() -> str:
 
 
 class Tesseract:
-    """The languages loaded so far; for one thread.
+    """Cache of loaded languages; for one thread.
 
     Args:
         data_dir: The folder of `*.traineddata` files; None when there is none.
         max_loaded: Most languages in memory; the one used longest ago makes room.
     """
 
-    def __init__(self, data_dir: Path | None, *, max_loaded: int) -> None:
+    def __init__(self, data_dir: Path | None, *, max_loaded: int = _MOST_LOADED) -> None:
         self._data_dir = data_dir
         self._max_loaded = max_loaded
         self._loaded: OrderedDict[tuple[Path, ...], PyTessBaseAPI] = OrderedDict()

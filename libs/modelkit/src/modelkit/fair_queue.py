@@ -1,27 +1,29 @@
-"""The line before a model: bounded, fair between callers, and left at once by who gives up."""
+"""Queue of the requests for one model: bounded, fair to callers, with deadlines."""
 
 import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Callable, Coroutine
+from time import monotonic
 from typing import Any, TypeVar
 
 from servicekit.errors import DeadlineExceeded, Overloaded, Unavailable
-from servicekit.telemetry import TaskMetrics
+from servicekit.telemetry import SPAN_LINE, SPAN_TASK, TaskMetrics
+from servicekit.tracing.steps import add_step
 
 Result = TypeVar("Result")
 
 
-class FairLine:
-    """Lets a number of requests in at once; the others wait, and the callers take turns.
+class FairQueue:
+    """Semaphore that serves its callers in turn.
 
-    Each caller has a line of its own, first come, first served. Places go round: between two turns
-    of a caller who has requests in line every other such caller has one.
+    Each caller has a queue of its own, first come, first served. Places go round: between two
+    turns of a caller with waiting requests every other such caller has one.
 
     Args:
-        name: Of the model, in the messages to callers.
+        name: Of the model, in messages to callers and in traces.
         places: Requests that are worked on at once.
-        max_waiting: Most requests in line behind them, of all callers together.
-        metrics: Where waits, refusals and cancels are counted.
+        max_waiting: Most requests that wait, of all callers together.
+        metrics: Counters of waits, refusals and cancels.
     """
 
     def __init__(self, name: str, *, places: int, max_waiting: int, metrics: TaskMetrics) -> None:
@@ -41,28 +43,30 @@ class FairLine:
         caller: str,
         timeout_s: float | None,
     ) -> Result:
-        """Do `work` when it is the caller's turn; return what it returns, raise what it raises.
+        """Run `work` in the caller's turn; return its result or raise its error.
 
         A request that is cancelled or out of time leaves at once. Work that has begun is cancelled
         with it, but keeps its place until it has ended: until then it holds memory.
 
         Args:
-            work: What to do; never called where it is too late.
-            caller: Who asks; callers share the places fairly.
-            timeout_s: Longest wait for the result, in line and at work; None waits for ever.
+            work: Not called once the time is over.
+            caller: Name of the caller; callers share the places fairly.
+            timeout_s: Longest wait for the result, queue and work together; None has no limit.
 
         Raises:
-            Overloaded: `max_waiting` requests are in line already.
+            Overloaded: `max_waiting` requests wait already.
             DeadlineExceeded: The time is over.
-            Unavailable: The line is closed.
+            Unavailable: The queue is closed.
         """
         if timeout_s is not None and timeout_s <= 0:
             self._metrics.cancelled.inc()
             raise self._late()
+        began_s = monotonic()
         limit = asyncio.timeout(timeout_s)
         try:
             async with limit:
                 await self._take_place(caller)
+                add_step(SPAN_LINE, began_s=began_s, attributes={SPAN_TASK: self._name})
                 task = asyncio.create_task(work())
                 task.add_done_callback(self._pass_place)
                 try:
@@ -99,7 +103,7 @@ class FairLine:
         if self._waiting >= self._max_waiting:
             self._metrics.shed.inc()
             raise Overloaded(
-                f"{self._name} has {self._max_waiting} requests in line, which is the limit; "
+                f"{self._name} has {self._max_waiting} requests in its queue, the limit; "
                 "try again later"
             )
         await self._wait_turn(caller)
@@ -116,14 +120,14 @@ class FairLine:
             if turn.cancelled():
                 self._forget(caller, turn)
             elif turn.exception() is None:
-                self._pass_place()  # the place came too late
+                self._pass_place()  # its turn came in the same moment
             raise
         self._metrics.line_seconds.observe(loop.time() - began_s)
 
     def _forget(self, caller: str, turn: asyncio.Future[None]) -> None:
         turns = self._turns.get(caller)
         if turns is None or turn not in turns:
-            return  # it was met, and passed over, on the way to the next one
+            return  # `_pass_place` has skipped it
         turns.remove(turn)
         self._count_waiting(-1)
         if not turns:
@@ -132,7 +136,7 @@ class FairLine:
     # Any: of the work only its end matters here.
     def _pass_place(self, ended: asyncio.Task[Any] | None = None) -> None:
         if ended is not None and not ended.cancelled():
-            ended.exception()  # marks it as seen, for a caller that is gone
+            ended.exception()  # marks it as retrieved, for a caller that is gone
         while self._turns:
             caller, turns = self._turns.popitem(last=False)
             turn = turns.popleft()

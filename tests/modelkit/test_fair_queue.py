@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 from prometheus_client import CollectorRegistry
 
-from modelkit.lines import FairLine
+from modelkit.fair_queue import FairQueue
 from servicekit.errors import DeadlineExceeded, Overloaded, Unavailable
 from servicekit.telemetry import ModelMetrics
 from tests.modelkit.virtual_time import run_in_virtual_time
@@ -19,7 +19,7 @@ class Stage:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         metrics = ModelMetrics(self.registry).of("test")
-        self.line = FairLine("test", places=1, max_waiting=3, metrics=metrics)
+        self.line = FairQueue("test", places=1, max_waiting=3, metrics=metrics)
         self.begun: list[str] = []
 
     async def _work(self, name: str) -> str:
@@ -75,7 +75,7 @@ def test_full_line_is_overloaded_at_once() -> None:
         await asyncio.sleep(0)
         assert stage.count("waiting") == 3
 
-        with pytest.raises(Overloaded, match="test has 3 requests in line, which is the limit"):
+        with pytest.raises(Overloaded, match="test has 3 requests in its queue, the limit"):
             await stage.ask("5")
 
         assert asyncio.get_running_loop().time() == 0
