@@ -1,4 +1,4 @@
-"""Every RPC that takes an image, called alike."""
+"""Calls of every RPC that takes an image."""
 
 from collections.abc import Callable, Coroutine
 from io import BytesIO

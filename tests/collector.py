@@ -43,7 +43,7 @@ class Collector:
 
     @property
     def url(self) -> str:
-        """What a process is told of it."""
+        """URL of the collector for a process."""
         return f"http://127.0.0.1:{self.port}"
 
     def of(self, process: str, name: str) -> CollectedSpan:

@@ -109,7 +109,7 @@ def answer_all(items: list[Request]) -> list[str]:
 
 @dataclass
 class Day:
-    """What became of the requests.
+    """Outcome of the requests.
 
     Attributes:
         outcomes: Of each request.
@@ -168,7 +168,7 @@ class Day:
 
     @property
     def waiting(self) -> float:
-        """How many are in line, as the metrics tell."""
+        """Length of the queue according to the metrics."""
         (metric,) = self._in_line.collect()
         return metric.samples[0].value
 

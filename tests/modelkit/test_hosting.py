@@ -1,9 +1,10 @@
-"""What becomes of requests when something goes wrong: a real server around a model that acts."""
+"""Faults of a model behind a real server, and the outcomes of its requests."""
 
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, TypeAlias
 
 import grpc
@@ -11,9 +12,9 @@ import pytest
 
 from modelkit.hosting import DECODE_THREADS, ModelHost
 from modelkit.settings import ModelServiceSettings
-from servicekit.callers import caller_of
+from servicekit.callers import terms_of
 from servicekit.server import Service, serving
-from tests.modelkit.gates import Gate
+from tests.modelkit.held_jobs import HeldJob
 
 NAME = "imagemesh.tests.v1.Acting"
 ANSWERED = "OK"
@@ -31,15 +32,15 @@ class Actor:
 
     def __init__(self) -> None:
         self.executed: list[str] = []
-        self.gates = {"hold": Gate(), "hang": Gate()}
+        self.held = {"hold": HeldJob(), "hang": HeldJob()}
 
     def act(self, _: str, items: Sequence[bytes]) -> list[bytes]:
         """Answer a batch."""
         lines = [item.decode() for item in items]
         self.executed += lines
         words = {line.split()[0] for line in lines}
-        for word in words & self.gates.keys():
-            self.gates[word]()
+        for word in words & self.held.keys():
+            self.held[word]()
         if "die" in words:
             raise SystemExit
         if "poison" in words:
@@ -70,14 +71,14 @@ class Stage:
         return [asyncio.create_task(self.ask(line)) for line in lines]
 
     async def hold(self) -> asyncio.Task[str]:
-        """Send a request that keeps the model busy until its gate is opened."""
+        """Send a request that keeps the model busy until its job is opened."""
         holding = asyncio.create_task(self.ask("hold first"))
-        await self.actor.gates["hold"].wait_until_running()
+        await self.actor.held["hold"].wait_until_running()
         return holding
 
     def release(self) -> None:
         """Let the model go on."""
-        self.actor.gates["hold"].may_end.set()
+        self.actor.held["hold"].may_end.set()
 
     async def until(self, metric: str, value: float) -> None:
         """Wait until a metric of the model has a value."""
@@ -104,8 +105,8 @@ class Stage:
         ):
             self._do = channel.unary_unary(f"/{NAME}/Do")
             yield self
-            for gate in self.actor.gates.values():
-                gate.may_end.set()
+            for job in self.actor.held.values():
+                job.may_end.set()
 
     def _register(self, server: grpc.aio.Server) -> None:
         do: Any = self._answer  # Any: the stubs know only synchronous handlers
@@ -115,12 +116,8 @@ class Stage:
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(NAME, handlers),))
 
     async def _answer(self, request: bytes, context: Context) -> bytes:
-        async def work(_: str) -> bytes:
-            return await self._slot.answer(request, size_bytes=len(request))
-
-        return await self._slot.serve(
-            work, caller=caller_of(context), timeout_s=context.time_remaining()
-        )
+        work = partial(self._slot.answer, request, size_bytes=len(request))
+        return await self._slot.serve(work, **terms_of(context))
 
 
 def on_stage(**changes: Any) -> Any:  # Any: the values of any field, and a context

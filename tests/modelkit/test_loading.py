@@ -5,6 +5,7 @@ import json
 import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -15,7 +16,7 @@ from modelkit.manifest import ModelEntry
 from servicekit.errors import ModelNotInstalled, Overloaded, Unavailable
 from servicekit.health import Health
 from servicekit.telemetry import ModelMetrics
-from tests.modelkit.gates import Gate
+from tests.modelkit.held_jobs import HeldJob
 
 
 class Model:
@@ -24,7 +25,7 @@ class Model:
     def __init__(self) -> None:
         self.loads = 0
         self.faults: list[Exception] = []
-        self.gate = Gate()
+        self.job = HeldJob()
         self.may_reload = threading.Event()
         self.may_reload.set()
 
@@ -42,7 +43,7 @@ class Model:
         if "die" in items:
             raise SystemExit
         if "hang" in items:
-            self.gate()
+            self.job()
         if "fill" in items:
             raise MemoryError(f"no room for {items}")
         return [f"{item} by {loaded}" for item in items]
@@ -66,10 +67,7 @@ class Setting:
 
     async def ask(self, item: str, timeout_s: float | None = 10) -> str:
         """Send a request."""
-
-        async def work(_: str) -> str:
-            return await self.slot.answer(item)
-
+        work = partial(self.slot.answer, item)
         return await self.slot.serve(work, caller="a", timeout_s=timeout_s)
 
     async def until(self, *, is_well: bool) -> None:
@@ -84,7 +82,7 @@ async def loaded(model: Model, *, max_run_s: float = 30.0) -> AsyncIterator[Sett
     setting = Setting(model, max_run_s=max_run_s)
     await setting.slot.load()
     yield setting
-    model.gate.may_end.set()
+    model.job.may_end.set()
     setting.slot.close()
 
 
@@ -173,7 +171,7 @@ async def test_hanging_model_is_given_up_and_loaded_anew() -> None:
         await setting.until(is_well=True)
 
         assert await setting.ask("hello") == "hello by test"
-        model.gate.may_end.set()
+        model.job.may_end.set()
 
 
 async def test_model_that_hangs_twice_is_loaded_anew_once_its_threads_end() -> None:
@@ -188,7 +186,7 @@ async def test_model_that_hangs_twice_is_loaded_anew_once_its_threads_end() -> N
             async with asyncio.timeout(FIRST_PAUSE_S + 0.3):
                 await setting.until(is_well=True)
 
-        model.gate.may_end.set()
+        model.job.may_end.set()
         await setting.until(is_well=True)
 
         assert await setting.ask("hello") == "hello by test"
@@ -211,12 +209,12 @@ async def test_line_has_its_bound() -> None:
     model = Model()
     async with loaded(model) as setting:
         asked = [asyncio.create_task(setting.ask("hang")) for _ in range(6)]
-        await model.gate.wait_until_running()
+        await model.job.wait_until_running()
 
         with pytest.raises(Overloaded):
             await setting.ask("one too many")
 
-        model.gate.may_end.set()
+        model.job.may_end.set()
         assert len(await asyncio.gather(*asked)) == 6
 
 
@@ -244,8 +242,8 @@ async def test_close_finishes_the_running_batch_and_refuses_the_rest() -> None:
     model = Model()
     async with loaded(model) as setting:
         asked = [asyncio.create_task(setting.ask("hang")) for _ in range(6)]
-        await model.gate.wait_until_running()
-        model.gate.may_end.set()
+        await model.job.wait_until_running()
+        model.job.may_end.set()
 
         setting.slot.close()
         outcomes = await asyncio.gather(*asked, return_exceptions=True)

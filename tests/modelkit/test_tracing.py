@@ -15,7 +15,7 @@ from modelkit.loading import ModelSlot
 from modelkit.settings import ModelServiceSettings
 from servicekit.tracing.steps import Attributes, following
 
-PICTURE = encode_image(np.zeros((10, 20, 3), np.uint8), "image/png")
+IMAGE = encode_image(np.zeros((10, 20, 3), np.uint8), "image/png")
 LINE = ("wait in queue", {"imagemesh.task": "width"})
 DECODE: tuple[str, Attributes] = ("decode image", {})
 
@@ -43,16 +43,16 @@ class Noted:
 
 @dataclass(frozen=True)
 class Widths:
-    """A service whose model says how wide pictures are, and fails on those that are not known."""
+    """A service whose model says how wide images are, and fails on those that are not known."""
 
     host: ModelHost
     slot: ModelSlot[str, int, str]
 
     async def ask(self, trace: Noted) -> str:
-        """Ask for the width of the picture."""
+        """Ask for the width of the image."""
 
-        async def work(_: str) -> str:
-            width = await self.host.decoder.read(PICTURE, lambda decoded: decoded.pixels.shape[1])
+        async def work() -> str:
+            width = await self.host.decoder.read(IMAGE, lambda decoded: decoded.pixels.shape[1])
             return await self.slot.answer(width)
 
         with following(trace):

@@ -7,7 +7,7 @@ from modelkit.images import RgbImage
 from ocr.doubts import SMALL_LETTERS, UNREAD_INK, find_doubts
 from ocr.finding import find_pieces
 from ocr.ink import find_ink, is_plain_stroke, uncovered_rows
-from ocr.pictures import Corners
+from ocr.preparation import Corners
 from tests.ocr.written import PANGRAM, draw_lines
 
 ROWS = [PANGRAM, "Nine long lines of plain text stand here", "and say nothing but that they do"]

@@ -7,7 +7,7 @@ import pytest
 
 from modelkit.images import RgbImage
 from ocr.finding import find_pieces
-from ocr.pictures import Corners
+from ocr.preparation import Corners
 from ocr.tiling import cut_tiles, join_pieces
 
 

@@ -17,9 +17,7 @@ from imagemesh.image.v1.image_pb2 import Model
 from imagemesh.vision.v1 import vision_service_pb2 as pb
 from imagemesh.vision.v1 import vision_service_pb2_grpc as rpc
 from modelkit.images import encode_image
-from servicekit.client import open_channel
-from servicekit.server import serving
-from servicekit.statuses import reason_of
+from tests.serving import connected, failure
 from tests.vision.drawn import draw_face, draw_flat, draw_ramp
 from vision.service import NAME, build_service
 from vision.settings import VisionSettings
@@ -40,10 +38,7 @@ async def running(models_dir: Path, **changes: Any) -> AsyncIterator[grpc.aio.Ch
     """Serve with settings of a test; Any: the values of any field."""
     fixed = {"port": 0, "metrics_port": 0, "models_dir": models_dir, "threads": 1}
     settings = VisionSettings(**{**fixed, **changes})
-    async with (
-        serving(build_service(settings), settings) as port,
-        open_channel(f"localhost:{port}") as channel,
-    ):
+    async with connected(build_service(settings), settings) as channel:
         yield channel
 
 
@@ -60,12 +55,6 @@ def stub(channel: grpc.aio.Channel) -> "rpc.VisionServiceAsyncStub":
 
 def call(channel: grpc.aio.Channel, method: str, image: bytes) -> Any:  # Any: a call of any RPC
     return getattr(rpc.VisionServiceStub(channel), method)(REQUESTS[method](image=image))
-
-
-async def failure(call: Any) -> tuple[grpc.StatusCode, str | None, str]:  # Any: as above
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await call
-    return caught.value.code(), reason_of(caught.value), str(caught.value.details())
 
 
 async def test_service_is_healthy_once_its_models_are_loaded(channel: grpc.aio.Channel) -> None:
@@ -169,8 +158,8 @@ async def test_nudity_threshold_is_a_setting(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("method", RPCS)
-@pytest.mark.parametrize("content", [b"", b"no picture", RAMP[:-30]])
-async def test_unreadable_picture_is_refused(
+@pytest.mark.parametrize("content", [b"", b"no image", RAMP[:-30]])
+async def test_unreadable_image_is_refused(
     channel: grpc.aio.Channel, method: str, content: bytes
 ) -> None:
     code, reason, _ = await failure(call(channel, method, content))
@@ -179,7 +168,7 @@ async def test_unreadable_picture_is_refused(
 
 
 @pytest.mark.parametrize("method", RPCS)
-async def test_largest_picture_is_a_setting(tmp_path: Path, method: str) -> None:
+async def test_largest_image_is_a_setting(tmp_path: Path, method: str) -> None:
     async with running(tmp_path, max_image_pixels=1000) as channel:
         code, reason, _ = await failure(call(channel, method, RAMP))
 
@@ -215,28 +204,28 @@ async def test_installed_yunet_finds_the_faces(tmp_path: Path, shared_dir: Path)
     assert len(answer.faces) == 1
 
 
-async def test_pictures_sent_together_get_the_answers_they_get_alone(
+async def test_images_sent_together_get_the_answers_they_get_alone(
     channel: grpc.aio.Channel,
 ) -> None:
-    pictures = [RAMP, FACE] + [
+    images = [RAMP, FACE] + [
         encode_image(draw_flat(90 + n, 60, (n, 90, 200 - n)), "image/png") for n in range(30)
     ]
-    alone = [await call(channel, "Classify", picture) for picture in pictures]
+    alone = [await call(channel, "Classify", image) for image in images]
 
-    together = await asyncio.gather(*(call(channel, "Classify", picture) for picture in pictures))
+    together = await asyncio.gather(*(call(channel, "Classify", image) for image in images))
 
     for one, other in zip(alone, together, strict=True):
         assert other.labels == one.labels
 
 
 @pytest.mark.parametrize("method", RPCS)
-async def test_unreadable_pictures_leave_their_neighbours_alone(
+async def test_unreadable_images_leave_their_neighbors_alone(
     channel: grpc.aio.Channel, method: str
 ) -> None:
-    pictures = [RAMP[:-30] if n % 4 == 1 else RAMP for n in range(16)]
+    images = [RAMP[:-30] if n % 4 == 1 else RAMP for n in range(16)]
 
     answers = await asyncio.gather(
-        *(call(channel, method, picture) for picture in pictures), return_exceptions=True
+        *(call(channel, method, image) for image in images), return_exceptions=True
     )
 
     failed = [n for n, answer in enumerate(answers) if isinstance(answer, BaseException)]

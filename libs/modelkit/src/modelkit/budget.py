@@ -1,4 +1,4 @@
-"""A budget of memory that requests hold parts of, first come, first served."""
+"""Budget of memory for the requests of a process."""
 
 import asyncio
 from collections import deque
@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 
 class ByteBudget:
-    """So many bytes at once; who does not fit waits, and nobody overtakes.
+    """FIFO semaphore counted in bytes; waiters are served in arrival order.
 
     Args:
         total_bytes: The budget; a part that is larger takes all of it.
@@ -20,7 +20,7 @@ class ByteBudget:
 
     @asynccontextmanager
     async def hold(self, size_bytes: int) -> AsyncIterator[None]:
-        """Wait for a part of the budget and hold it while the context is open."""
+        """Acquire bytes of the budget and release them when the context ends."""
         part = min(size_bytes, self._total_bytes)
         await self._take(part)
         try:
@@ -36,8 +36,8 @@ class ByteBudget:
             await turn
         except asyncio.CancelledError:
             if not turn.cancelled():
-                self._give_back(part)  # it came too late
-            self._serve()  # a large part no longer stands before small ones
+                self._give_back(part)  # granted in the same moment
+            self._serve()  # smaller parts behind it may fit now
             raise
 
     def _give_back(self, part: int) -> None:

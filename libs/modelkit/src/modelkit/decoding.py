@@ -92,9 +92,9 @@ class Decoder:
 
 
 def _tells_at_once(content: bytes) -> bool:
-    """Tell whether reading the size takes less time than a thread hand-over."""
+    """Return whether reading the size takes less time than a thread hand-over."""
     try:
-        return len(content) <= _SMALL_BYTES and formats.recognise(content).tells_at_once
+        return len(content) <= _SMALL_BYTES and formats.recognize(content).tells_at_once
     except UnreadableImage:
         return False
 
@@ -102,7 +102,7 @@ def _tells_at_once(content: bytes) -> bool:
 def _pixel_bytes(content: bytes, limits: ImageLimits) -> int:
     """Return the size of the decoded pixels; 0 for an image that decoding will refuse."""
     try:
-        width, height = formats.recognise(content).read_size(content)
+        width, height = formats.recognize(content).read_size(content)
     # As in `decode_image`, which will meet the same error and say what it means.
     except Exception:  # noqa: BLE001
         return 0

@@ -84,7 +84,7 @@ class FairQueue:
             raise
 
     def close(self) -> None:
-        """Refuse every request that waits and every new one; work that has begun goes on."""
+        """Refuse waiting and new requests; work that has begun goes on."""
         self._is_closed = True
         for turns in self._turns.values():
             for turn in turns:

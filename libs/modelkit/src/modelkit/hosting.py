@@ -77,15 +77,25 @@ class ModelHost:
         """Load all models, each in its thread."""
         await asyncio.gather(*(slot.load() for slot in self._slots))
 
-    def named(self, entry: ModelEntry) -> dict[str, str]:
-        """Return the fields that name a model; one that is not in use has no device."""
-        for slot in self._slots:
-            loaded = slot.loaded if slot.is_loaded else None
-            if isinstance(loaded, LoadedModel):
-                for one in (loaded, *loaded.parts):
-                    if one.entry == entry:
-                        return one.named()
-        return {"name": entry.name, "version": entry.version}
+    def listed(self, entries: Sequence[ModelEntry]) -> list[dict[str, Any]]:
+        """Return the fields of the message of each model; a model not in use has no device.
+
+        Any: the fields of messages, nested.
+        """
+        loaded = [slot.loaded for slot in self._slots if slot.is_loaded]
+        in_use = {
+            one.entry: one.named()
+            for model in loaded
+            if isinstance(model, LoadedModel)
+            for one in (model, *model.parts)
+        }
+        return [
+            {
+                "model": in_use.get(entry, {"name": entry.name, "version": entry.version}),
+                **entry.public(),
+            }
+            for entry in entries
+        ]
 
     def close(self) -> None:
         """Close all models and the decoder threads."""

@@ -155,7 +155,7 @@ class ModelSlot(Generic[Loaded, Item, Answer]):
             Unavailable: It is not loaded yet, or lost and not back yet.
         """
         if self._missing is not None:
-            # A new one each time: a raised error collects the traces of all who raised it.
+            # A new instance each time: a raised error keeps the traceback of every raise.
             raise type(self._missing)(str(self._missing)) from self._missing
         if self._loaded is None:
             raise Unavailable(f"the model of {self._task} is being loaded; try again later")
@@ -174,12 +174,12 @@ class ModelSlot(Generic[Loaded, Item, Answer]):
     async def serve(
         self,
         # Any: a coroutine is asked for nothing but its result.
-        work: Callable[[Loaded], Coroutine[Any, Any, Result]],
+        work: Callable[[], Coroutine[Any, Any, Result]],
         *,
         caller: str,
         timeout_s: float | None,
     ) -> Result:
-        """Run `work(model)` in the caller's turn.
+        """Run `work` in the caller's turn.
 
         Args:
             work: Work of one request; it prepares an item and calls `answer`.
@@ -194,7 +194,7 @@ class ModelSlot(Generic[Loaded, Item, Answer]):
         """
         _ = self.loaded
         return await self._queue.serve(
-            lambda: self._begin(work), caller=caller, timeout_s=timeout_s
+            partial(self._begin, work), caller=caller, timeout_s=timeout_s
         )
 
     async def answer(self, item: Item, *, size_bytes: int = 0) -> Answer:
@@ -215,8 +215,9 @@ class ModelSlot(Generic[Loaded, Item, Answer]):
         if self._thread is not None:
             self._thread.close()
 
-    async def _begin(self, work: Callable[[Loaded], Coroutine[Any, Any, Result]]) -> Result:
-        return await work(self.loaded)  # which was lost if the request waited too long for it
+    async def _begin(self, work: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
+        _ = self.loaded  # the model may be lost since the request was queued
+        return await work()
 
     def _run(self, items: list[Item]) -> Awaitable[Sequence[Answer]]:
         thread, loaded = self._thread, self._loaded

@@ -37,15 +37,8 @@ class Network(Protocol):
             "torch-cuda".
     """
 
-    @property
-    def device(self) -> str:
-        """See above."""
-        ...
-
-    @property
-    def provider(self) -> str:
-        """See above."""
-        ...
+    device: str
+    provider: str
 
     def run(self, *inputs: Array) -> list[Array]:
         """Return the outputs that were asked for when it was opened.
@@ -91,7 +84,7 @@ def choose_provider(setting: DeviceSetting, machine: Machine, *, has_torch_netwo
     """Return the runtime for one network.
 
     Args:
-        setting: The device that the service was told.
+        setting: Device setting of the service.
         machine: Runtimes that are installed.
         has_torch_network: Whether the network has a torch module beside its graph.
 
@@ -113,13 +106,13 @@ def choose_provider(setting: DeviceSetting, machine: Machine, *, has_torch_netwo
 
 
 class Runtime:
-    """Opens the networks of a service on the device that it was told.
+    """Factory of the networks of a service, on its configured device.
 
     Args:
         device: "cpu", "cuda", or "auto" for CUDA where there is one.
-        threads: Processor threads that one network uses.
+        threads: Processor threads of one network.
         precision: Numbers that torch computes in on a GPU: "float32", "bfloat16" or "float16".
-        machine: Runtimes that are installed; found out unless a test says.
+        machine: Runtimes that are installed; detected unless given.
     """
 
     def __init__(
@@ -153,7 +146,7 @@ class Runtime:
         Args:
             graph: ONNX file or its content.
             outputs: Names of the outputs to compute, in their order; all in the graph's order
-                unless told.
+                unless given.
             torch_network: "module:class" of the torch module that has the same inputs, outputs and
                 weights.
             sizes_vary: Whether its inputs differ in size: then no memory is kept between two.
@@ -209,7 +202,7 @@ class OnnxNetwork:
 def open_session(
     graph: Path | bytes, provider: str, *, threads: int, sizes_vary: bool = False
 ) -> onnxruntime.InferenceSession:
-    """Return a session that computes where it was told, and nowhere else.
+    """Return a session that computes on the given provider and on no other.
 
     Args:
         graph: ONNX file or its content.

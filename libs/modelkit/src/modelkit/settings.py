@@ -14,7 +14,7 @@ DEFAULT_MODELS_DIR = Path("~/.cache/imagemesh/models")
 
 Folder: TypeAlias = Annotated[Path, AfterValidator(Path.expanduser)]
 Precision: TypeAlias = Literal["float32", "bfloat16", "float16"]
-Threads: TypeAlias = Annotated[int, AfterValidator(lambda told: told or joblib.cpu_count())]
+Threads: TypeAlias = Annotated[int, AfterValidator(lambda count: count or joblib.cpu_count())]
 
 # One variable for all services and the command: what one pulls, the others must find.
 _MODELS_DIR: Path = Field(
@@ -84,5 +84,5 @@ class ModelCommandSettings(BaseSettings):
     models_dir: Folder = _MODELS_DIR
     models_mirror: str = Field(
         default="",
-        description="Folder or base URL that stands in for every download: MIRROR/<file name>.",
+        description="Folder or base URL in place of every download: MIRROR/<file name>.",
     )

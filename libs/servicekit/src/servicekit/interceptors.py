@@ -99,7 +99,7 @@ class RpcEdge(HandlerWrapper):
                 async for response in responses:
                     await context.write(response)
 
-        # Not a generator itself: it would not be told of a deadline that passes between answers.
+        # Not a generator: a deadline that passes between two answers would not cancel it.
         async def outer(request: Any, context: Context) -> None:  # Any: see Handler
             await self._watch(context, method, partial(write_all, request, context))
 

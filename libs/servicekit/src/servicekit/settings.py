@@ -1,12 +1,18 @@
 """Settings of a process: read once from the environment, validated, frozen."""
 
 import sys
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeAlias, TypeVar
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)
+
+_Port: TypeAlias = Annotated[int, Field(ge=0, le=65535)]
+Port: TypeAlias = Annotated[_Port, Field(description="gRPC port; 0 takes any free one.")]
+MetricsPort: TypeAlias = Annotated[
+    _Port, Field(description="Port of the Prometheus metrics; 0 serves none.")
+]
 
 
 class ProcessSettings(BaseSettings):
@@ -42,10 +48,8 @@ class ProcessSettings(BaseSettings):
 class ServiceSettings(ProcessSettings):
     """Settings of every gRPC service; a service adds its own and its prefix."""
 
-    port: int = Field(ge=0, le=65535, description="gRPC port; 0 takes any free one.")
-    metrics_port: int = Field(
-        ge=0, le=65535, description="Port of the Prometheus metrics; 0 serves none."
-    )
+    port: Port
+    metrics_port: MetricsPort
     max_concurrent_rpcs: int = Field(
         default=64,  # 64 images of 10 MiB are 640 MiB
         ge=1,
@@ -71,6 +75,6 @@ def load_settings(cls: type[SettingsT]) -> SettingsT:
 
 
 def _is_secret(cls: type[BaseSettings], place: tuple[int | str, ...]) -> bool:
-    """Tell whether a fault is of a secret, which must not be logged."""
+    """Return whether a fault is of a secret, which must not be logged."""
     field = cls.model_fields.get(str(place[0])) if place else None
     return field is not None and field.annotation is SecretStr

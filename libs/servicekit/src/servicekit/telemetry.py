@@ -1,6 +1,7 @@
 """Every metric and span of the mesh, named once; dashboards and alerts use only these names."""
 
 from dataclasses import dataclass
+from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -91,48 +92,38 @@ class ModelMetrics:
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        labels = ["task"]
-        self.queue_seconds = Histogram(
+        counter = partial(Counter, labelnames=["task"], registry=registry)
+        histogram = partial(Histogram, registry=registry)
+        self.queue_seconds = histogram(
             MODEL_QUEUE_SECONDS,
             "Wait of a request, in seconds: in the queue, and prepared for its batch.",
-            [*labels, "stage"],
+            ["task", "stage"],
             buckets=SECONDS_BUCKETS,
-            registry=registry,
         )
-        self.run_seconds = Histogram(
+        self.run_seconds = histogram(
             MODEL_RUN_SECONDS,
             "Time that a model takes for a batch, in seconds.",
-            labels,
+            ["task"],
             buckets=SECONDS_BUCKETS,
-            registry=registry,
         )
-        self.batch_size = Histogram(
+        self.batch_size = histogram(
             MODEL_BATCH_SIZE,
             "Requests that a model answers together.",
-            labels,
+            ["task"],
             buckets=BATCH_SIZE_BUCKETS,
-            registry=registry,
         )
         self.waiting = Gauge(
-            MODEL_WAITING, "Requests in the queue of a model.", labels, registry=registry
+            MODEL_WAITING, "Requests in the queue of a model.", ["task"], registry=registry
         )
-        self.shed = Counter(
-            MODEL_SHED,
-            "Requests refused because the queue of their model was full.",
-            labels,
-            registry=registry,
+        self.shed = counter(
+            MODEL_SHED, "Requests refused because the queue of their model was full."
         )
-        self.cancelled = Counter(
-            MODEL_CANCELLED,
-            "Requests that were cancelled or out of time before their answer.",
-            labels,
-            registry=registry,
+        self.cancelled = counter(
+            MODEL_CANCELLED, "Requests that were cancelled or out of time before their answer."
         )
-        self.losses = Counter(
+        self.losses = counter(
             MODEL_LOSSES,
             "Times that a model's thread ended or hung, and the model was loaded again.",
-            labels,
-            registry=registry,
         )
 
     def of(self, task: str) -> TaskMetrics:

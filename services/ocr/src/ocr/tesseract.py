@@ -1,4 +1,4 @@
-"""Tesseract in process: reads pages and lines of any script, and finds how a page is turned."""
+"""Engine Tesseract, in process: pages and lines of any script, and orientation."""
 
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from tesserocr import PSM, PyTessBaseAPI
 from modelkit.images import RgbImage
 from ocr.engines import PageLine, PageWord, ReadText
 from ocr.languages import Language
-from ocr.pictures import Corners, crop, flatten_light, grow, part
+from ocr.preparation import Corners, crop, flatten_light, grow, part
 from ocr.spelling import respell
 from ocr.table import page_lines, table_lines, words_of
 from servicekit.errors import LanguageNotInstalled
@@ -42,10 +42,10 @@ _ORIENTATION_MODEL = "osd"
 _LEAST_ORIENTATION_CONFIDENCE = 5.0
 
 
-def find_data_dir(told: str) -> Path | None:
-    """Return the folder of Tesseract's language data: the one told, else the first usual place."""
-    if told:
-        return Path(told)
+def find_data_dir(configured: str) -> Path | None:
+    """Return the given folder of language data, else the first usual one that has any."""
+    if configured:
+        return Path(configured)
     for place in _DATA_PLACES:
         for folder in sorted(Path("/").glob(place.removeprefix("/")), reverse=True):
             if any(folder.glob("*.traineddata")):
@@ -72,7 +72,7 @@ class Tesseract:
         self._loaded: OrderedDict[tuple[Path, ...], PyTessBaseAPI] = OrderedDict()
 
     def has(self, language: Language) -> bool:
-        """Tell whether the data of a language is on this machine."""
+        """Return whether the data of a language is on this machine."""
         return self._find_model(language.tesseract) is not None
 
     def read_page(self, pixels: NDArray[np.uint8], *languages: Language) -> list[PageLine]:
@@ -92,7 +92,7 @@ class Tesseract:
     def read_line(
         self, pixels: NDArray[np.uint8], *languages: Language, raw: bool = False
     ) -> ReadText:
-        """Read a picture of one line, words in pixels of `pixels`.
+        """Read an image of one line, words in pixels of `pixels`.
 
         `raw` skips Tesseract's own look for words in it.
 
@@ -183,7 +183,7 @@ class Tesseract:
 
 
 class TesseractReader:
-    """Tesseract for the languages of one picture."""
+    """Tesseract for the languages of one image."""
 
     def __init__(self, tesseract: Tesseract, languages: Sequence[Language]) -> None:
         """Load nothing yet."""
@@ -219,7 +219,7 @@ class TesseractReader:
         ]
 
     def read_line(self, pixels: RgbImage) -> ReadText:
-        """Read a picture of one line.
+        """Read an image of one line.
 
         Raises:
             LanguageNotInstalled: the data of a language is missing.
@@ -262,7 +262,7 @@ def _to_height(line: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _set_image(api: PyTessBaseAPI, pixels: NDArray[np.uint8]) -> None:
-    # Tesseract would keep four bytes of each coloured pixel and read them no better.
+    # Tesseract would keep four bytes of each colored pixel and read them no better.
     grey = pixels if pixels.ndim == GREY_AXES else cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     height, width = grey.shape
     api.SetImageBytes(np.ascontiguousarray(grey).tobytes(), width, height, 1, width)
