@@ -206,7 +206,7 @@ async def test_caller_that_hangs_up_ends_the_whole_batch_and_frees_every_place(
     tmp_path: Path,
 ) -> None:
     purse = Purse(coins=5)
-    async with alone(tmp_path, purse, max_in_flight=3) as (gateway, stage):
+    async with alone(tmp_path, purse, max_in_flight=4) as (gateway, stage):
         answer = asyncio.create_task(batch(gateway, *[WAITING] * 5))
         await until_calls(gateway, stage, 3)
         answer.cancel()

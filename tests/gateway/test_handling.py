@@ -157,7 +157,6 @@ async def test_one_request_too_many_is_429_until_a_place_is_free(tmp_path: Path)
 
     assert refused.refusal == (429, "overloaded")
     assert refused.headers["Retry-After"] == "1"
-    assert "1 requests" in refused.json["error"]["message"]
     assert (answered.status, accepted.status) == (200, 200)
 
 

@@ -164,7 +164,7 @@ async def test_jobs_beyond_all_are_429(tmp_path: Path) -> None:
 
 async def test_images_of_waiting_jobs_are_bounded(tmp_path: Path) -> None:
     large = {"image": base64(IMAGE.ljust(9 * 2**20, b"\0"))}
-    async with alone(tmp_path, upload_memory_mib=16, max_running_jobs=1) as (gateway, stage):
+    async with alone(tmp_path, upload_memory_mib=24, max_running_jobs=1) as (gateway, stage):
         await defer(gateway, "nudity", WAITING)
         first = await defer(gateway, "nudity", large)
         second = await defer(gateway, "nudity", large)

@@ -209,3 +209,18 @@ def test_closed_line_refuses_who_waits_and_who_comes_and_finishes_what_has_begun
         assert stage.begun == ["1"]
 
     on_stage(play)
+
+
+def test_caller_who_fills_the_line_does_not_keep_others_out() -> None:
+    async def play(stage: Stage) -> None:
+        greedy = [stage.ask(name) for name in "1234"]
+        await asyncio.sleep(0)
+
+        assert await stage.ask("x", caller="b") == "x"
+
+        with pytest.raises(Overloaded):
+            await greedy[3]
+        await asyncio.gather(*greedy[:3])
+        assert stage.begun == ["1", "2", "x", "3"]
+
+    on_stage(play)

@@ -50,9 +50,9 @@ class GatewaySettings(ProcessSettings):
         "Only accounts with a balance pay.",
     )
     rate_limit: str = Field(
-        default="",
+        default="300/second",
         description="Most requests of each API key, such as 60/minute or 5/second;1000/day; "
-        "empty sets no limit.",
+        "empty sets no limit. The default stops a loop that runs away.",
     )
     account_rate_limit: str = Field(
         default="", description="Most requests of all keys of an account together, as above."
@@ -132,10 +132,11 @@ class GatewaySettings(ProcessSettings):
         description="Of these, those of one address. A reverse proxy is one address.",
     )
     max_in_flight: int = Field(
-        default=64,
+        default=96,
         ge=1,
         le=10_000,
-        description="Images in the gateway at once, 10 MiB each at most; more get 429.",
+        description="Images in the gateway at once, 10 MiB each at most; more get 429. "
+        "An account alone gets two thirds of these places; the rest is for the others.",
     )
     body_timeout_s: float = Field(
         default=30.0,
@@ -145,10 +146,10 @@ class GatewaySettings(ProcessSettings):
     )
     upload_memory_mib: int = Field(
         default=256,
-        ge=16,
+        ge=24,
         le=65_536,
         description="Memory for uploads that arrive, and as much again for images of jobs that "
-        "wait, in MiB; more get 429.",
+        "wait, in MiB; more get 429. An account alone gets two thirds.",
     )
     max_jobs: int = Field(
         default=1000,

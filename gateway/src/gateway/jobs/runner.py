@@ -150,7 +150,7 @@ class JobRunner:
             Problem: 429, there are too many; 503, the database is away.
         """
         with ExitStack() as stack:
-            stack.enter_context(self._memory.share()).grow_to(order.held_bytes)
+            stack.enter_context(self._memory.share(order.account)).grow_to(order.held_bytes)
             self._count(order.account, stack)
             record = await self._store.add(
                 account=order.account,

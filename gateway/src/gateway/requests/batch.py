@@ -15,6 +15,7 @@ from gateway.input.inputs import Input, input_of
 from gateway.input.parsing import Json, parse_values
 from gateway.jobs.outcomes import Outcome
 from gateway.problems import Problem
+from servicekit.turns import FairSemaphore
 
 AnswerItem: TypeAlias = Callable[[int], Awaitable[Outcome]]
 Note: TypeAlias = Callable[[int], Awaitable[None]]
@@ -65,7 +66,7 @@ def _parse_item(values: Json) -> Item | Problem:
 
 
 async def answer_items(
-    count: int, answer: AnswerItem, slots: asyncio.Semaphore, *, note: Note
+    count: int, answer: AnswerItem, slots: FairSemaphore, *, account: str, note: Note
 ) -> list[Outcome]:
     """Return the outcomes of a batch's items, in their order.
 
@@ -76,10 +77,11 @@ async def answer_items(
         count: how many items there are.
         answer: answers the item of that number; it does not raise.
         slots: where more can be answered at once.
+        account: that the slots are taken for.
         note: told how many are answered, each time that one is.
     """
     async with asyncio.TaskGroup() as group:
-        pool = _WorkerPool(count, answer, slots, group=group, note=note)
+        pool = _WorkerPool(count, answer, slots, account=account, group=group, note=note)
         await pool.work(pool.waiting.popleft())
     return pool.in_order()
 
@@ -91,14 +93,16 @@ class _WorkerPool:
         self,
         count: int,
         answer: AnswerItem,
-        slots: asyncio.Semaphore,
+        slots: FairSemaphore,
         *,
+        account: str,
         group: asyncio.TaskGroup,
         note: Note,
     ) -> None:
         self.waiting = deque(range(count))
         self._answer = answer
         self._slots = slots
+        self._account = account
         self._group = group
         self._note = note
         self._outcomes: dict[int, Outcome] = {}
@@ -118,8 +122,8 @@ class _WorkerPool:
         return [self._outcomes[number] for number in sorted(self._outcomes)]
 
     async def _start_workers(self) -> None:
-        while self.waiting and not self._slots.locked():
-            await self._slots.acquire()
+        while self.waiting and self._slots.is_free(self._account):
+            await self._slots.acquire(self._account)
             worker = self._group.create_task(self.work(self.waiting.popleft()))
             # Not in the task: one that is cancelled before it begins runs no line of its own.
-            worker.add_done_callback(lambda _: self._slots.release())
+            worker.add_done_callback(lambda _: self._slots.release(self._account))

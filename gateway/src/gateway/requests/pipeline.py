@@ -5,9 +5,9 @@ is fetched, its price charged, the service called, the file that it made stored,
 made. An item of a batch and a job go through the same steps.
 """
 
-import asyncio
 from base64 import b64encode
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
 from time import monotonic
@@ -44,6 +44,7 @@ from gateway.requests.orders import Order, OrderReader
 from gateway.responses import json_response
 from gateway.settings import GatewaySettings
 from servicekit.logs import get_logger
+from servicekit.turns import FairSemaphore
 
 _NO_IMAGE: Final = EncodedImage(b"", "", "")  # of a request that holds a text
 
@@ -126,7 +127,8 @@ class Pipeline:
         self._credit = credit
         self._backends = backends
         self._results = results
-        self._slots = asyncio.Semaphore(settings.max_in_flight)
+        most = settings.max_in_flight
+        self._slots = FairSemaphore(most, reserved=most // 3)
         memory = UploadMemory(settings.upload_memory_mib * 2**20)
         self._bodies = BodyReader(memory, timeout_s=settings.body_timeout_s)
 
@@ -178,21 +180,35 @@ class Pipeline:
 
     async def _reply(self, request: Request, order: Order) -> Response:
         """Answer now or with a job, and a repeated request as it was answered before."""
-        work: Callable[[Keep], Awaitable[Response]] = partial(self._submit, order)
-        if not order.is_async:
-            work = lambda keep: self._answer(order, _WholeAnswer(keep))  # noqa: E731 - one level
         async with cancelled_on_disconnect(request):
-            if order.idempotency_key is None:
-                return await work(keep_nothing)
-            return await self._idempotent.once(
-                order.key.account,
-                key=order.idempotency_key,
-                fingerprint=order.fingerprint,
-                work=work,
-            )
+            if order.is_async:
+                return await self._once(order, partial(self._submit, order))
+            # Before the wait for the database, or what requests hold meanwhile had no bound.
+            async with self._place(order.key.account):
+                return await self._once(order, lambda keep: self._answer(order, _WholeAnswer(keep)))
+
+    @asynccontextmanager
+    async def _place(self, account: str) -> AsyncIterator[None]:
+        """Hold a place, which is refused where it is not free at once."""
+        if not self._slots.is_free(account):
+            message = "too many requests are being answered already; try again later"
+            raise Problem(429, "overloaded", message)
+        async with self._slots.held(account):
+            yield
+
+    async def _once(self, order: Order, work: Callable[[Keep], Awaitable[Response]]) -> Response:
+        """Do the work, or repeat the answer that the order's Idempotency-Key had before."""
+        if order.idempotency_key is None:
+            return await work(keep_nothing)
+        return await self._idempotent.once(
+            order.key.account,
+            key=order.idempotency_key,
+            fingerprint=order.fingerprint,
+            work=work,
+        )
 
     async def _submit(self, order: Order, keep: Keep) -> Response:
-        """Answer with a job, whose work is `_answer`."""
+        """Answer with a job, whose work is `_answer_later`."""
         record = await self._jobs.submit(
             JobOrder(
                 order.key.account,
@@ -200,7 +216,7 @@ class Pipeline:
                 total=len(order.items),
                 held_bytes=order.held_bytes(),
                 webhook=order.webhook,
-                work=partial(self._answer, order),
+                work=partial(self._answer_later, order),
                 endpoints=order.endpoints(),
             )
         )
@@ -214,24 +230,25 @@ class Pipeline:
             raise
         return response
 
+    async def _answer_later(self, order: Order, recorder: Recorder) -> Response:
+        """Answer the order of a job, when there is a place."""
+        async with self._slots.held(order.key.account):
+            return await self._answer(order, recorder)
+
     async def _answer(self, order: Order, recorder: Recorder) -> Response:
-        """Answer an order when fewer than the limit are being answered; only a job waits."""
-        if self._slots.locked() and not order.is_async:
-            limit = self._settings.max_in_flight
-            message = f"{limit} requests are being answered already; try again later"
-            raise Problem(429, "overloaded", message)
-        async with self._slots:
-            if not order.is_batch:
-                return await self._work(order, 0, order.request_id, recorder.keep)
-            outcomes = await answer_items(
-                len(order.items),
-                partial(self._answer_item, order, recorder),
-                self._slots,
-                note=recorder.note,
-            )
-            response = json_response(BatchAnswer([outcome.as_item() for outcome in outcomes]))
-            await recorder.keep(response)
-            return response
+        """Answer an order that holds a place; a batch takes more while some are free."""
+        if not order.is_batch:
+            return await self._work(order, 0, order.request_id, recorder.keep)
+        outcomes = await answer_items(
+            len(order.items),
+            partial(self._answer_item, order, recorder),
+            self._slots,
+            account=order.key.account,
+            note=recorder.note,
+        )
+        response = json_response(BatchAnswer([outcome.as_item() for outcome in outcomes]))
+        await recorder.keep(response)
+        return response
 
     async def _answer_item(self, order: Order, recorder: Recorder, number: int) -> Outcome:
         """Answer one item of a batch; its faults do not touch the others."""

@@ -1,7 +1,7 @@
 """Queues of items for one model: one at a time, or in batches where a GPU gains."""
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from time import monotonic
@@ -11,10 +11,11 @@ from modelkit.execution import ModelLost
 from servicekit.errors import Overloaded
 from servicekit.telemetry import SPAN_BATCH, SPAN_BATCH_SIZE, SPAN_RUN, SPAN_TASK, TaskMetrics
 from servicekit.tracing.steps import Attributes, RequestTrace, current_trace
+from servicekit.turns import CALLER, FairSemaphore
 
 _TOO_LARGE = "too large for the memory that is free; send a smaller image or try again later"
 # One item is computed while the next one is in the model's thread, which never idles.
-RUNS_AHEAD = 2
+ITEMS_IN_THREAD = 2
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -58,19 +59,27 @@ class _Steps:
 
 
 class SingleRunner(Generic[Item, Answer]):
-    """Queue that runs items one at a time, in the order of their arrival.
+    """Queue that runs items one at a time; waiting callers take turns.
 
     Args:
         run: Answers a batch of one, in another thread.
         task: Name in traces.
         metrics: Histograms of waits and runs.
+        in_thread: Items that the model's thread has at once, computed or next.
     """
 
-    def __init__(self, run: Run[Item, Answer], *, task: str, metrics: TaskMetrics) -> None:
+    def __init__(
+        self,
+        run: Run[Item, Answer],
+        *,
+        task: str,
+        metrics: TaskMetrics,
+        in_thread: int = ITEMS_IN_THREAD,
+    ) -> None:
         self._run = run
         self._task = task
         self._metrics = metrics
-        self._turn = asyncio.Semaphore(RUNS_AHEAD)
+        self._turns = FairSemaphore(in_thread)
 
     async def answer(self, item: Item, *, size_bytes: int = 0) -> Answer:
         """Return the model's answer to an item; see `ItemQueue`."""
@@ -78,7 +87,7 @@ class SingleRunner(Generic[Item, Answer]):
         loop = asyncio.get_running_loop()
         waited_since_s = loop.time()
         steps = _Steps(self._task, current_trace(), monotonic())
-        async with self._turn:
+        async with self._turns.held(CALLER.get()):
             began_s = loop.time()
             self._metrics.batch_seconds.observe(began_s - waited_since_s)
             self._metrics.batch_size.observe(1)
@@ -119,6 +128,7 @@ class _Job(Generic[Item, Answer]):
     """
 
     item: Item
+    caller: str
     size_bytes: int
     began_s: float
     outcome: asyncio.Future[Answer]
@@ -158,7 +168,9 @@ class Batcher(Generic[Item, Answer]):
         """Return the answer to an item, which joins the next batch; see `ItemQueue`."""
         loop = asyncio.get_running_loop()
         steps = _Steps(self._task, current_trace(), monotonic())
-        job = _Job[Item, Answer](item, size_bytes, loop.time(), loop.create_future(), steps)
+        job = _Job[Item, Answer](
+            item, CALLER.get(), size_bytes, loop.time(), loop.create_future(), steps
+        )
         self._ready.append(job)
         if self._worker is None:
             # As a task, so that what becomes ready in the same turn of the loop is one batch.
@@ -185,10 +197,10 @@ class Batcher(Generic[Item, Answer]):
             self._worker = None
 
     def _next_batch(self) -> list[_Job[Item, Answer]]:
-        """Remove the items of the next batch from the queue, first come, first served."""
+        """Remove the items of the next batch: one of each caller, then the second of each."""
         batch: list[_Job[Item, Answer]] = []
         size_bytes = 0
-        for job in [job for job in self._ready if not job.outcome.done()]:
+        for job in _in_turns([job for job in self._ready if not job.outcome.done()]):
             size_bytes += job.size_bytes
             is_full = len(batch) == self._limits.max_items or size_bytes > self._limits.max_bytes
             if batch and is_full:
@@ -246,6 +258,16 @@ class Batcher(Generic[Item, Answer]):
         if len(answers) != len(batch):  # the answers cannot be assigned
             raise ValueError(f"the model gave {len(answers)} answers to {len(batch)} items")
         return answers
+
+
+def _in_turns(jobs: list[_Job[Item, Answer]]) -> list[_Job[Item, Answer]]:
+    """Return the jobs with the first one of each caller before the second one of any."""
+    seen: Counter[str] = Counter()
+    turns = []
+    for job in jobs:
+        turns.append((seen[job.caller], job))
+        seen[job.caller] += 1
+    return [job for _, job in sorted(turns, key=lambda turn: turn[0])]
 
 
 def _give(answered: list[tuple[_Job[Item, Answer], Answer]]) -> None:

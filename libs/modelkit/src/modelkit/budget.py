@@ -1,13 +1,18 @@
 """Budget of memory for the requests of a process."""
 
 import asyncio
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from servicekit.turns import CALLER
+
 
 class ByteBudget:
-    """FIFO semaphore counted in bytes; waiters are served in arrival order.
+    """Semaphore counted in bytes, with one queue for each caller.
+
+    Freed bytes go to the caller whose turn it is. A part that does not fit holds up all others, or
+    a large one would wait for ever.
 
     Args:
         total_bytes: The budget; a part that is larger takes all of it.
@@ -16,7 +21,7 @@ class ByteBudget:
     def __init__(self, total_bytes: int) -> None:
         self._total_bytes = total_bytes
         self._free_bytes = total_bytes
-        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
+        self._queues: OrderedDict[str, deque[tuple[int, asyncio.Future[None]]]] = OrderedDict()
 
     @asynccontextmanager
     async def hold(self, size_bytes: int) -> AsyncIterator[None]:
@@ -30,7 +35,7 @@ class ByteBudget:
 
     async def _take(self, part: int) -> None:
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((part, turn))
+        self._queues.setdefault(CALLER.get(), deque()).append((part, turn))
         self._serve()
         try:
             await turn
@@ -45,11 +50,15 @@ class ByteBudget:
         self._serve()
 
     def _serve(self) -> None:
-        while self._waiting:
-            part, turn = self._waiting[0]
+        while self._queues:
+            caller, queue = next(iter(self._queues.items()))
+            part, turn = queue[0]
             if not turn.done():
                 if part > self._free_bytes:
                     return
                 self._free_bytes -= part
                 turn.set_result(None)
-            self._waiting.popleft()
+            queue.popleft()
+            del self._queues[caller]
+            if queue:
+                self._queues[caller] = queue  # behind all others

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from modelkit.batching import RUNS_AHEAD, Batcher, BatchLimits, ItemQueue, SingleRunner
+from modelkit.batching import ITEMS_IN_THREAD, Batcher, BatchLimits, ItemQueue, SingleRunner
 from modelkit.execution import ModelLost, ModelThread
 from modelkit.fair_queue import FairQueue
 from modelkit.manifest import InstalledModel, ModelEntry
@@ -82,15 +82,18 @@ class SlotLimits:
 
     Attributes:
         batch: The largest batch.
-        places: Requests that are worked on at once: prepared, computed or finished.
+        places: Requests that are worked on at once: prepared, computed or finished. As many
+            again are reserved for callers who hold less than their share.
         max_waiting: Most requests in the queue behind them.
         max_run_s: A batch that takes longer hangs: its model is abandoned and loaded again.
+        in_thread: Items, of a model that takes one at a time, that its thread has at once.
     """
 
     batch: BatchLimits
     places: int
     max_waiting: int
     max_run_s: float
+    in_thread: int = ITEMS_IN_THREAD
 
 
 class ModelSlot(Generic[Loaded, Item, Answer]):
@@ -125,12 +128,18 @@ class ModelSlot(Generic[Loaded, Item, Answer]):
         self._metrics = metrics
         self._health = health
         self._queue = FairQueue(
-            task, places=limits.places, max_waiting=limits.max_waiting, metrics=metrics
+            task,
+            places=limits.places,
+            reserved=limits.places,
+            max_waiting=limits.max_waiting,
+            metrics=metrics,
         )
         self._items: ItemQueue[Item, Answer]
         if limits.batch.max_items == 1:
-            self._items = SingleRunner(self._run, task=task, metrics=metrics)
-            self._max_run_s *= RUNS_AHEAD  # of which one waits in the thread
+            self._items = SingleRunner(
+                self._run, task=task, metrics=metrics, in_thread=limits.in_thread
+            )
+            self._max_run_s *= limits.in_thread  # of which one runs
         else:
             self._items = Batcher(self._run, task=task, limits=limits.batch, metrics=metrics)
         self._thread: ModelThread | None = None
