@@ -1,4 +1,4 @@
-"""Batches: who is in them, what a bad item does to its neighbors, and who never runs."""
+"""Batches: their items, faults of single items, and cancelled items."""
 
 import asyncio
 import gc

@@ -1,4 +1,4 @@
-"""The thread of a model: what runs in it, and what its end means to who waits for it."""
+"""Thread of a model: its jobs, and the outcomes of jobs when it ends."""
 
 import asyncio
 import threading

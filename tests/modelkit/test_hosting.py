@@ -170,7 +170,7 @@ async def test_overload_is_refused_while_the_model_is_busy_and_all_others_are_an
         assert await holding == ANSWERED
 
 
-async def test_request_that_runs_out_of_time_in_line_never_runs() -> None:
+async def test_request_that_runs_out_of_time_in_the_queue_never_runs() -> None:
     async with on_stage() as stage:
         holding = await stage.hold()
 

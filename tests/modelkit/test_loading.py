@@ -1,4 +1,4 @@
-"""The place of a model in a service: filled, empty, lost and filled anew."""
+"""Slot of a model: loaded, empty, lost and loaded again."""
 
 import asyncio
 import json
@@ -127,7 +127,7 @@ async def test_request_before_the_model_is_loaded_is_unavailable() -> None:
         await setting.ask("hello")
 
 
-async def test_dead_model_fails_its_requests_at_once_and_is_loaded_anew() -> None:
+async def test_dead_model_fails_its_requests_at_once_and_is_loaded_again() -> None:
     model = Model()
     model.may_reload.clear()
     async with loaded(model) as setting:
@@ -149,8 +149,8 @@ async def test_dead_model_fails_its_requests_at_once_and_is_loaded_anew() -> Non
         )
 
 
-async def test_requests_in_line_behind_a_dead_model_are_unavailable_at_once() -> None:
-    """Four are worked on, of which two are in the deadly batch; two more stand in line."""
+async def test_requests_queued_behind_a_dead_model_are_unavailable_at_once() -> None:
+    """Four are worked on, of which two are in the deadly batch; two more are queued."""
     model = Model()
     model.may_reload.clear()
     async with loaded(model) as setting:
@@ -163,7 +163,7 @@ async def test_requests_in_line_behind_a_dead_model_are_unavailable_at_once() ->
         await setting.until(is_well=True)
 
 
-async def test_hanging_model_is_given_up_and_loaded_anew() -> None:
+async def test_hanging_model_is_given_up_and_loaded_again() -> None:
     model = Model()
     async with loaded(model, max_run_s=0.05) as setting:
         with pytest.raises(Unavailable, match="hangs"):
@@ -174,7 +174,7 @@ async def test_hanging_model_is_given_up_and_loaded_anew() -> None:
         model.job.may_end.set()
 
 
-async def test_model_that_hangs_twice_is_loaded_anew_once_its_threads_end() -> None:
+async def test_model_that_hangs_twice_is_loaded_again_once_its_threads_end() -> None:
     """Each that hangs still holds the memory of its model."""
     model = Model()
     async with loaded(model, max_run_s=0.05) as setting:
@@ -193,7 +193,7 @@ async def test_model_that_hangs_twice_is_loaded_anew_once_its_threads_end() -> N
         assert model.loads == 3
 
 
-async def test_model_that_cannot_be_loaded_anew_is_tried_again() -> None:
+async def test_model_that_cannot_be_loaded_again_is_tried_again() -> None:
     model = Model()
     model.faults = [OSError("disk")]
     async with loaded(model) as setting:
@@ -205,7 +205,7 @@ async def test_model_that_cannot_be_loaded_anew_is_tried_again() -> None:
         assert await setting.ask("hello") == "hello by test"
 
 
-async def test_line_has_its_bound() -> None:
+async def test_queue_has_its_bound() -> None:
     model = Model()
     async with loaded(model) as setting:
         asked = [asyncio.create_task(setting.ask("hang")) for _ in range(6)]
