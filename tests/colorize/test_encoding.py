@@ -1,4 +1,4 @@
-"""Answers that fit into a message."""
+"""Encoding of answers within the size of a message."""
 
 import io
 

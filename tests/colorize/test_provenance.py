@@ -1,4 +1,4 @@
-"""Colored images say that a model colored them."""
+"""Provenance metadata of colorized images."""
 
 import io
 from xml.etree import ElementTree as ET

@@ -1,4 +1,4 @@
-"""A device that cannot be had: the service says NOT_SERVING, and the doctor exits with 1."""
+"""A missing device makes the service NOT_SERVING and the doctor exit with 1."""
 
 import asyncio
 import json

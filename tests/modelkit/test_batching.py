@@ -16,7 +16,7 @@ from servicekit.telemetry import ModelMetrics
 
 
 class Model:
-    """Holds each batch until told to answer it; items below 0 are bad."""
+    """Model that holds each batch until released; items below 0 are bad."""
 
     def __init__(self) -> None:
         self.batches: list[list[int]] = []

@@ -40,7 +40,7 @@ class Request:
 
 @dataclass
 class Model:
-    """Answers a batch after a while, as its items say, and remembers what it was given.
+    """Model with scripted answers and a record of its runs.
 
     Attributes:
         broken_runs: Those that fail whatever they are given.

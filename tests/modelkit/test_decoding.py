@@ -1,4 +1,4 @@
-"""Images opened beside the loop: what they become, and how many pixels are open at once."""
+"""Decoding in threads: results, and the bound of the pixels that are open at once."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -28,7 +28,7 @@ Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 
 class Actor:
-    """Does what each request says, a word and a name: say, poison, die, hold or hang."""
+    """Model that acts on the first word of each request: say, poison, die, hold or hang."""
 
     def __init__(self) -> None:
         self.executed: list[str] = []
@@ -49,7 +49,7 @@ class Actor:
 
 
 class Stage:
-    """The server, asked over a real channel."""
+    """Server with the model, and a real channel to it."""
 
     def __init__(self, settings: ModelServiceSettings) -> None:
         self.host = ModelHost(settings)

@@ -20,7 +20,7 @@ from tests.modelkit.held_jobs import HeldJob
 
 
 class Model:
-    """Answers with the thread it runs in; dies, hangs or fails when told so."""
+    """Model that answers with the name of its thread; its items make it die, hang or fail."""
 
     def __init__(self) -> None:
         self.loads = 0
@@ -50,7 +50,7 @@ class Model:
 
 
 class Setting:
-    """A slot with its health and what is counted of it."""
+    """Slot with its health and its metrics."""
 
     def __init__(self, model: Model, *, max_run_s: float = 30.0) -> None:
         self.health = Health()

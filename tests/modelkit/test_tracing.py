@@ -1,4 +1,4 @@
-"""The steps that a request for a model leaves in its trace."""
+"""Steps of a request for a model in its trace."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -26,7 +26,7 @@ def of_batch(name: str, size: int) -> tuple[str, Attributes]:
 
 @dataclass
 class Noted:
-    """A trace that keeps its steps, and when each began and came."""
+    """Trace that records its steps and their times."""
 
     steps: list[tuple[str, Attributes]] = field(default_factory=list)
     times_s: list[tuple[float, float]] = field(default_factory=list)
@@ -43,7 +43,7 @@ class Noted:
 
 @dataclass(frozen=True)
 class Widths:
-    """A service whose model says how wide images are, and fails on those that are not known."""
+    """Service whose model answers with the width of an image, and fails on width 0."""
 
     host: ModelHost
     slot: ModelSlot[str, int, str]

@@ -1,4 +1,4 @@
-"""Random changes to images keep what they promise."""
+"""Random changes to images."""
 
 import pytest
 import torch

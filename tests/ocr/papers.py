@@ -1,4 +1,4 @@
-"""Makers of documents: PDF and TIFF files of several pages, and such as nobody should send."""
+"""Makers of documents: PDF and TIFF files of several pages, and hostile ones."""
 
 import io
 import struct

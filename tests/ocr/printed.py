@@ -1,4 +1,4 @@
-"""A page as a reader would give it, written by hand: no engine is needed."""
+"""Page as a reader returns it, written by hand."""
 
 from collections.abc import Sequence
 from io import BytesIO

@@ -1,4 +1,4 @@
-"""Documents that are opened page by page, and such that nobody should send."""
+"""Documents opened page by page, and hostile documents."""
 
 import asyncio
 import io

@@ -1,4 +1,4 @@
-"""Which texts are taken for English."""
+"""Detection of texts that are not English."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Images that lost their text without a word: long, sparse, transparent, in several scripts."""
+"""Images that are hard to read: long, sparse, transparent, in several scripts."""
 
 import io
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Ink that no line covers, and the second look at it."""
+"""Ink that no line covers, and the second detection around it."""
 
 import numpy as np
 import pytest
@@ -33,7 +33,7 @@ def boxes(size_px: int, *rows: int) -> list[Corners]:
 
 
 class NearsightedDetector:
-    """A detector that passes over one row of a page and sees it alone."""
+    """Detector that misses one row of a page and finds it in a crop."""
 
     def __init__(self, size_px: int, missing: int) -> None:
         self._size_px = size_px

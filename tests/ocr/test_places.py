@@ -1,4 +1,4 @@
-"""Where blocks, lines and words stand in the upright image, however the page was read."""
+"""Corners of blocks, lines and words in the upright image, for turned and leaning pages."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The choice between the engines, and pages that lie."""
+"""Choice between the engines, and turned pages."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Documents over real gRPC: page by page, in every format, left by who goes away."""
+"""Documents over real gRPC: page by page, in every format, cancelled by their caller."""
 
 import asyncio
 import io

@@ -12,7 +12,7 @@ from ocr.tiling import cut_tiles, join_pieces
 
 
 class ExactDetector:
-    """A detector that finds black boxes, cut off where the image ends."""
+    """Detector that finds black boxes, cut off at the edges of the image."""
 
     def __init__(self) -> None:
         self.most_pixels = 0

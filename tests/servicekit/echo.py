@@ -1,4 +1,4 @@
-"""A hand-written service for the tests of servicekit: its RPCs do what their text says."""
+"""Scripted service: the text of a request says how its RPC ends."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -26,7 +26,7 @@ FAULTS = {
 
 @dataclass
 class Echo(rpc.OcrServiceServicer):
-    """Answer, fail or wait, and remember what happened."""
+    """Servicer that answers, fails or waits, and records events."""
 
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
     release: asyncio.Event = field(default_factory=asyncio.Event)

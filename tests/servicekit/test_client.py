@@ -1,4 +1,4 @@
-"""Channels survive what happens to the services behind them."""
+"""Channels survive restarts and refusals of their services."""
 
 import socket
 from typing import Any

@@ -1,4 +1,4 @@
-"""Log lines as a collector reads them."""
+"""Format and flushing of log lines."""
 
 import asyncio
 import io
@@ -59,7 +59,7 @@ def test_traces_show_no_variables(
 
 
 class _Pipe(io.BytesIO):
-    """Where a process writes to that has no terminal; what is flushed, is here."""
+    """Stream that is no terminal; it holds the flushed text."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The server as its callers and its operator meet it."""
+"""Server of a service: errors, deadlines, limits, health, drain and metrics."""
 
 import asyncio
 from collections.abc import AsyncIterator

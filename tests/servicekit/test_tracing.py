@@ -1,4 +1,4 @@
-"""The traces of a gRPC service, as a collector gets them."""
+"""Spans of a gRPC service at a collector."""
 
 import asyncio
 import json

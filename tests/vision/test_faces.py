@@ -1,4 +1,4 @@
-"""Face detection: how looks follow each other, and both networks on drawn and old photos."""
+"""Face detection: the sequence of looks, and both networks on drawn and old photos."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +21,7 @@ NOTHING: list[tuple[float, ...]] = []
 
 
 class ScriptedNetwork:
-    """Sees what it is told to: each look's rows of four corners and a score."""
+    """Network with scripted candidates: for each look rows of four corners and a score."""
 
     looks = Looks(sides_px=(300, 600, 1200), doubtful=0.2, accepted=0.4, sure=0.6)
 

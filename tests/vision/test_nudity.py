@@ -1,4 +1,4 @@
-"""The nudity model as the package that carries it would run it."""
+"""Nudity scores, compared with those of the published package."""
 
 from pathlib import Path
 
