@@ -39,12 +39,6 @@ async def stub(echo: Echo) -> AsyncIterator["rpc.OcrServiceAsyncStub"]:
         yield rpc.OcrServiceStub(channel)
 
 
-async def test_answers(stub: "rpc.OcrServiceAsyncStub") -> None:
-    response = await stub.AnalyzeText(pb.AnalyzeTextRequest(text="hello"))
-
-    assert response.seconds == 5
-
-
 @pytest.mark.parametrize(
     ("text", "code", "reason"),
     [

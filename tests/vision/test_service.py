@@ -53,8 +53,9 @@ def stub(channel: grpc.aio.Channel) -> "rpc.VisionServiceAsyncStub":
     return rpc.VisionServiceStub(channel)
 
 
-def call(channel: grpc.aio.Channel, method: str, image: bytes) -> Any:  # Any: a call of any RPC
-    return getattr(rpc.VisionServiceStub(channel), method)(REQUESTS[method](image=image))
+# Any: a call of any RPC
+def call(channel: grpc.aio.Channel, method: str, image: bytes, **fields: int) -> Any:
+    return getattr(rpc.VisionServiceStub(channel), method)(REQUESTS[method](image=image, **fields))
 
 
 async def test_service_is_healthy_once_its_models_are_loaded(channel: grpc.aio.Channel) -> None:
@@ -96,16 +97,22 @@ async def test_classify_returns_the_best_labels(
     assert all(label.tag for label in answer.labels)
 
 
-@pytest.mark.parametrize("limit", [-1, 1001])
-async def test_classify_refuses_a_limit_beyond_its_classes(
-    stub: "rpc.VisionServiceAsyncStub", limit: int
+@pytest.mark.parametrize(
+    ("method", "limit", "most", "usual"),
+    [
+        ("Classify", -1, 1000, 5),
+        ("Classify", 1001, 1000, 5),
+        ("DetectEmotions", -1, 7, 7),
+        ("DetectEmotions", 8, 7, 7),
+    ],
+)
+async def test_limit_beyond_the_classes_is_refused(
+    channel: grpc.aio.Channel, method: str, limit: int, most: int, usual: int
 ) -> None:
-    code, reason, message = await failure(
-        stub.Classify(pb.ClassifyRequest(image=RAMP, limit=limit))
-    )
+    code, reason, message = await failure(call(channel, method, RAMP, limit=limit))
 
     assert (code, reason) == (grpc.StatusCode.INVALID_ARGUMENT, "invalid_request")
-    assert message == f"limit is {limit}; it must be from 1 to 1000, or 0 for 5"
+    assert message == f"limit is {limit}; it must be from 1 to {most}, or 0 for {usual}"
 
 
 @pytest.mark.parametrize(("limit", "count"), [(0, 7), (3, 3)])
@@ -129,18 +136,6 @@ async def test_no_face_is_an_empty_answer(stub: "rpc.VisionServiceAsyncStub") ->
     assert answer.face_model == Model(
         name="centerface", version="1.5.0", device="cpu", provider="CPUExecutionProvider"
     )
-
-
-@pytest.mark.parametrize("limit", [-1, 8])
-async def test_emotions_refuse_a_limit_beyond_seven(
-    stub: "rpc.VisionServiceAsyncStub", limit: int
-) -> None:
-    code, reason, message = await failure(
-        stub.DetectEmotions(pb.DetectEmotionsRequest(image=RAMP, limit=limit))
-    )
-
-    assert (code, reason) == (grpc.StatusCode.INVALID_ARGUMENT, "invalid_request")
-    assert message == f"limit is {limit}; it must be from 1 to 7, or 0 for 7"
 
 
 async def test_harmless_photo_is_not_nude(stub: "rpc.VisionServiceAsyncStub") -> None:
@@ -167,12 +162,13 @@ async def test_unreadable_image_is_refused(
     assert (code, reason) == (grpc.StatusCode.INVALID_ARGUMENT, "unreadable_image")
 
 
-@pytest.mark.parametrize("method", RPCS)
-async def test_largest_image_is_a_setting(tmp_path: Path, method: str) -> None:
+async def test_largest_image_is_a_setting(tmp_path: Path) -> None:
     async with running(tmp_path, max_image_pixels=1000) as channel:
-        code, reason, _ = await failure(call(channel, method, RAMP))
+        failures = [await failure(call(channel, method, RAMP)) for method in RPCS]
 
-    assert (code, reason) == (grpc.StatusCode.INVALID_ARGUMENT, "unreadable_image")
+    assert {(code, reason) for code, reason, _ in failures} == {
+        (grpc.StatusCode.INVALID_ARGUMENT, "unreadable_image")
+    }
 
 
 async def test_missing_model_fails_its_calls_and_is_not_serving(tmp_path: Path) -> None:
