@@ -188,12 +188,7 @@ class ModelSlot(Generic[Loaded, Item, Answer]):
         caller: str,
         timeout_s: float | None,
     ) -> Result:
-        """Run `work` in the caller's turn.
-
-        Args:
-            work: Work of one request; it prepares an item and calls `answer`.
-            caller: Name of the caller; callers share the model fairly.
-            timeout_s: Longest wait for the result, queue and work together; None has no limit.
+        """Run `work`, which calls `answer`, in the caller's turn; as `FairQueue.serve` does.
 
         Raises:
             NotInstalled: The model is not on this machine.

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -13,12 +14,14 @@ from numpy.typing import NDArray
 from tesserocr import PSM, PyTessBaseAPI
 
 from modelkit.images import RgbImage
-from ocr.engines import PageLine, PageWord, ReadText
+from ocr.engines import PageLine, ReadText
 from ocr.languages import Language
 from ocr.preparation import Corners, crop, flatten_light, grow, part
 from ocr.spelling import respell
 from ocr.table import page_lines, table_lines, words_of
 from servicekit.errors import LanguageNotInstalled
+
+Read = TypeVar("Read", PageLine, ReadText)
 
 # Where Debian, Ubuntu, Fedora and Homebrew (Apple silicon, Intel) put the language data.
 _DATA_PLACES = (
@@ -61,6 +64,8 @@ def tesseract_version() -> str:
 class Tesseract:
     """Cache of loaded languages; for one thread.
 
+    Reading raises LanguageNotInstalled where the data of a language is missing.
+
     Args:
         data_dir: The folder of `*.traineddata` files; None when there is none.
         max_loaded: Most languages in memory; the one used longest ago makes room.
@@ -76,11 +81,7 @@ class Tesseract:
         return self._find_model(language.tesseract) is not None
 
     def read_page(self, pixels: NDArray[np.uint8], *languages: Language) -> list[PageLine]:
-        """Read a whole page, its lines in reading order; `pixels` is RGB or grey.
-
-        Raises:
-            LanguageNotInstalled: the data of a language is missing.
-        """
+        """Read a whole page, its lines in reading order; `pixels` is RGB or grey."""
         api = self._open(languages)
         api.SetPageSegMode(PSM.AUTO)
         _set_image(api, pixels)
@@ -95,9 +96,6 @@ class Tesseract:
         """Read an image of one line, words in pixels of `pixels`.
 
         `raw` skips Tesseract's own look for words in it.
-
-        Raises:
-            LanguageNotInstalled: the data of a language is missing.
         """
         api = self._open(languages)
         api.SetPageSegMode(PSM.RAW_LINE if raw else PSM.SINGLE_LINE)
@@ -183,7 +181,7 @@ class Tesseract:
 
 
 class TesseractReader:
-    """Tesseract for the languages of one image."""
+    """Tesseract for the languages of one image; raises as `Tesseract` does."""
 
     def __init__(self, tesseract: Tesseract, languages: Sequence[Language]) -> None:
         """Load nothing yet."""
@@ -191,23 +189,11 @@ class TesseractReader:
         self._languages = tuple(languages)
 
     def read_page(self, pixels: RgbImage) -> list[PageLine]:
-        """Read a whole page, its lines in reading order.
-
-        Raises:
-            LanguageNotInstalled: the data of a language is missing.
-        """
-        lines = self._tesseract.read_page(pixels, *self._languages)
-        return [
-            replace(line, text=self._respell(line.text), words=self._respelt(line.words))
-            for line in lines
-        ]
+        """Read a whole page, its lines in reading order."""
+        return [self._spelt(line) for line in self._tesseract.read_page(pixels, *self._languages)]
 
     def read_lines(self, pixels: RgbImage, lines: Sequence[Corners]) -> list[ReadText]:
-        """Read each line; the answers are in the order of `lines`, words in pixels of `pixels`.
-
-        Raises:
-            LanguageNotInstalled: the data of a language is missing.
-        """
+        """Read each line; the answers are in the order of `lines`, words in pixels of `pixels`."""
         if not lines:
             return []
         grey = flatten_light(pixels)
@@ -219,11 +205,7 @@ class TesseractReader:
         ]
 
     def read_line(self, pixels: RgbImage) -> ReadText:
-        """Read an image of one line.
-
-        Raises:
-            LanguageNotInstalled: the data of a language is missing.
-        """
+        """Read an image of one line."""
         return self._spelt(self._tesseract.read_line(pixels, *self._languages))
 
     def _read_cut(self, line: NDArray[np.uint8]) -> ReadText:
@@ -233,11 +215,9 @@ class TesseractReader:
             read = max(read, raw, key=lambda text: text.confidence)
         return self._spelt(read)
 
-    def _spelt(self, read: ReadText) -> ReadText:
-        return replace(read, text=self._respell(read.text), words=self._respelt(read.words))
-
-    def _respelt(self, words: Sequence[PageWord]) -> tuple[PageWord, ...]:
-        return tuple(replace(word, text=self._respell(word.text)) for word in words)
+    def _spelt(self, read: Read) -> Read:
+        words = tuple(replace(word, text=self._respell(word.text)) for word in read.words)
+        return replace(read, text=self._respell(read.text), words=words)
 
     def _respell(self, text: str) -> str:
         return respell(text, self._languages[0].code) if len(self._languages) == 1 else text
