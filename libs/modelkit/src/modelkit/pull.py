@@ -103,7 +103,7 @@ def _fetch(url: str, part: Path, entry: ModelEntry, progress: Progress) -> None:
     have_bytes = part.stat().st_size if part.exists() else 0
     # The manifest admits http, https and file only.
     request = urllib.request.Request(url, headers={"Range": f"bytes={have_bytes}-"})  # noqa: S310
-    with urllib.request.urlopen(request, timeout=TIMEOUT_S) as response:  # noqa: S310
+    with urllib.request.urlopen(request, timeout=TIMEOUT_S) as response:  # noqa: S310  # nosec B310
         # A server without ranges, like a folder, sends all of it again.
         resumes = response.status == HTTPStatus.PARTIAL_CONTENT
         with part.open("ab" if resumes else "wb") as file:
