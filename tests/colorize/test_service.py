@@ -157,11 +157,11 @@ async def test_answer_names_its_model_and_time(stub: "rpc.ColorizeServiceAsyncSt
 
     assert (answer.model.name, answer.model.version, answer.model.device) == (
         "lite-colorizer",
-        "2.0.0",
+        "2.1.0",
         "cpu",
     )
     assert answer.seconds > 0
-    assert b">imagemesh, lite-colorizer 2.0.0<" in answer.image  # the file says it too
+    assert b">imagemesh, lite-colorizer 2.1.0<" in answer.image  # the file says it too
 
 
 @pytest.mark.parametrize("content", [b"", b"no image", encode_image(GREY, "image/jpeg")[:-400]])
