@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from gateway.input.bodies import UploadMemory
 from gateway.problems import Problem
-from tests.gateway.origin import PICTURE
+from tests.gateway.origin import IMAGE
 from tests.gateway.running import Gateway, gateway_settings, running
 from tests.gateway.uploads import base64
 
@@ -128,7 +128,7 @@ async def test_slow_bodies_hold_no_place_of_those_that_are_answered(
 async def test_uploads_beyond_the_memory_are_429_and_small_bodies_pass(
     addresses: dict[str, str], tmp_path: Path
 ) -> None:
-    large = PICTURE.ljust(9 * MIB, b"\0")
+    large = IMAGE.ljust(9 * MIB, b"\0")
     begun = b'{"image": "' + b"R" * 9 * MIB
     async with changed(addresses, tmp_path, upload_memory_mib=24) as gateway:
         async with sending(gateway, begun, length=10 * MIB):

@@ -69,7 +69,7 @@ async def test_details_change_nothing_else(gateway: Gateway, endpoint: str) -> N
 
 
 def without_url(reply: Reply) -> object:
-    """Return the result without the URL, whose port differs from picture to picture."""
+    """Return the result without the URL, whose port differs from image to image."""
     result = reply.json["result"]
     return result if isinstance(result, list) else {**result, "url": ""}
 

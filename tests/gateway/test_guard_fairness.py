@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tests.gateway.alone import alone
-from tests.gateway.origin import PICTURE
+from tests.gateway.origin import IMAGE
 from tests.gateway.running import create_key
 from tests.gateway.stage import WAIT
 from tests.gateway.uploads import base64
@@ -30,7 +30,7 @@ async def test_account_that_takes_every_place_leaves_others_their_share(tmp_path
 
 
 async def test_uploads_of_one_account_leave_room_for_others(tmp_path: Path) -> None:
-    large = {"image": base64(PICTURE.ljust(5 * 2**20, b"\0"))}
+    large = {"image": base64(IMAGE.ljust(5 * 2**20, b"\0"))}
     async with alone(tmp_path, upload_memory_mib=24) as (gateway, _):
         other = replace(gateway, key=await create_key(gateway.settings, account="other"))
         stalled = [asyncio.create_task(stall(gateway.url, gateway.key)) for _ in range(CALLS)]

@@ -11,7 +11,7 @@ from gateway.database.engine import open_database
 from gateway.jobs.store import JobStore
 from tests.gateway.alone import alone
 from tests.gateway.clocks import Hands
-from tests.gateway.origin import PICTURE, listening, picture
+from tests.gateway.origin import IMAGE, image_answer, listening
 from tests.gateway.purse import Purse
 from tests.gateway.running import Gateway, Reply, create_key, running
 from tests.gateway.stage import WAIT, Stage
@@ -19,7 +19,7 @@ from tests.gateway.uploads import base64, defer, ended
 
 ENOUGH_S = 20  # far beyond what any of the waits below takes
 GOOD = {"image": base64()}
-WAITING = {"image": base64(PICTURE + WAIT)}
+WAITING = {"image": base64(IMAGE + WAIT)}
 
 
 async def look_up(gateway: Gateway, accepted: Reply) -> Reply:
@@ -58,7 +58,7 @@ async def test_bad_request_is_refused_at_once(gateway: Gateway) -> None:
 
 
 async def test_failure_is_the_answer_of_the_job(gateway: Gateway) -> None:
-    accepted = await defer(gateway, "classify", {"image": base64(PICTURE + b"unreadable")})
+    accepted = await defer(gateway, "classify", {"image": base64(IMAGE + b"unreadable")})
 
     job = (await ended(gateway, accepted)).json["result"]
 
@@ -67,7 +67,7 @@ async def test_failure_is_the_answer_of_the_job(gateway: Gateway) -> None:
 
 
 async def test_url_is_fetched_by_the_job(gateway: Gateway) -> None:
-    async with listening(picture()) as origin:
+    async with listening(image_answer()) as origin:
         job = await ended(gateway, await defer(gateway, "ocr", {"url": origin.url()}))
 
         assert job.json["result"]["answer"]["body"]["result"]["url"] == origin.url()
@@ -135,7 +135,7 @@ async def test_job_is_charged_once_when_it_succeeds(tmp_path: Path) -> None:
     purse = Purse(coins=5)
     async with alone(tmp_path, purse) as (gateway, _):
         await ended(gateway, await defer(gateway, "nudity", GOOD))
-        await ended(gateway, await defer(gateway, "nudity", {"image": base64(PICTURE + b"full")}))
+        await ended(gateway, await defer(gateway, "nudity", {"image": base64(IMAGE + b"full")}))
 
     assert purse.coins == 4
 
@@ -162,8 +162,8 @@ async def test_jobs_beyond_all_are_429(tmp_path: Path) -> None:
         assert (await defer(gateway, "nudity", GOOD)).refusal == (429, "overloaded")
 
 
-async def test_pictures_of_waiting_jobs_are_bounded(tmp_path: Path) -> None:
-    large = {"image": base64(PICTURE.ljust(9 * 2**20, b"\0"))}
+async def test_images_of_waiting_jobs_are_bounded(tmp_path: Path) -> None:
+    large = {"image": base64(IMAGE.ljust(9 * 2**20, b"\0"))}
     async with alone(tmp_path, upload_memory_mib=24, max_running_jobs=1) as (gateway, stage):
         await defer(gateway, "nudity", WAITING)
         first = await defer(gateway, "nudity", large)
@@ -302,7 +302,7 @@ async def test_repeated_request_is_one_job(gateway: Gateway) -> None:
     first = await defer(gateway, "nudity", GOOD, **key)
     again = await defer(gateway, "nudity", GOOD, **key)
     now = await gateway.post("nudity", GOOD, **key)
-    other = await defer(gateway, "nudity", {"image": base64(PICTURE + b"x")}, **key)
+    other = await defer(gateway, "nudity", {"image": base64(IMAGE + b"x")}, **key)
 
     assert again.status == 202
     assert again.json["result"]["id"] == first.json["result"]["id"]

@@ -138,10 +138,10 @@ def test_create_limits_a_key_to_its_scopes(keys: Keys) -> None:
 
 
 def test_unknown_scope_ends_with_2_and_names_the_known(keys: Keys) -> None:
-    done = keys("create", "ada", "--scopes", "ocr,colour")
+    done = keys("create", "ada", "--scopes", "ocr,color")
 
     assert done.code == 2
-    assert "'colour' is no scope; known are colorize, ocr," in done.err
+    assert "'color' is no scope; known are colorize, ocr," in done.err
 
 
 def test_json_of_a_new_key_has_its_id(keys: Keys) -> None:

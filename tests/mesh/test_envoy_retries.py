@@ -10,7 +10,7 @@ from imagemesh.vision.v1.vision_service_pb2 import ClassifyRequest
 from imagemesh.vision.v1.vision_service_pb2_grpc import VisionServiceStub
 from scripts.envoy_on_loopback import new_places
 from servicekit.client import open_channel
-from tests.gateway.origin import PICTURE
+from tests.gateway.origin import IMAGE
 from tests.gateway.services import serving_all
 from tests.gateway.stage import Stage
 
@@ -30,7 +30,7 @@ async def test_refused_rpc_is_tried_by_envoy_alone(tmp_path: Path) -> None:
             async with open_channel(places.mesh_addresses()["vision"]) as channel:
                 with pytest.raises(grpc.aio.AioRpcError) as caught:
                     await VisionServiceStub(channel).Classify(
-                        ClassifyRequest(image=PICTURE + b"leaving"), timeout=20
+                        ClassifyRequest(image=IMAGE + b"leaving"), timeout=20
                     )
 
     assert caught.value.code() is grpc.StatusCode.UNAVAILABLE

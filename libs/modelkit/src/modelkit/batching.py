@@ -1,4 +1,4 @@
-"""Feed one model with the items of requests: one by one, or in batches where a GPU gains."""
+"""Queues of items for one model: one at a time, or in batches where a GPU gains."""
 
 import asyncio
 from collections import Counter, deque
@@ -14,7 +14,7 @@ from servicekit.tracing.steps import Attributes, RequestTrace, current_trace
 from servicekit.turns import CALLER, FairSemaphore
 
 _TOO_LARGE = "too large for the memory that is free; send a smaller image or try again later"
-# One item is computed and the next one is in the model's thread: it never waits for the event loop.
+# One item is computed while the next one is in the model's thread, which never idles.
 ITEMS_IN_THREAD = 2
 
 Item = TypeVar("Item")
@@ -59,12 +59,12 @@ class _Steps:
 
 
 class SingleRunner(Generic[Item, Answer]):
-    """Runs items one at a time; waiting callers take turns.
+    """Queue that runs items one at a time; waiting callers take turns.
 
     Args:
         run: Answers a batch of one, in another thread.
         task: Name in traces.
-        metrics: Where waits and times of runs are counted.
+        metrics: Histograms of waits and runs.
         in_thread: Items that the model's thread has at once, computed or next.
     """
 
@@ -121,7 +121,7 @@ class BatchLimits:
 
 @dataclass(eq=False, slots=True)
 class _Job(Generic[Item, Answer]):
-    """One item on its way; `outcome` is set once, whatever happens.
+    """Queued item; `outcome` is set exactly once.
 
     Attributes:
         run: The run that it is part of, once it is; the model holds the item until its end.
@@ -137,21 +137,21 @@ class _Job(Generic[Item, Answer]):
 
 
 class Batcher(Generic[Item, Answer]):
-    """Gives a model whatever is ready when it is free: it waits for no batch to fill.
+    """Queue that gives an idle model all items that are ready; it does not wait for full batches.
 
     Measured against waiting for a fuller batch, that is never worse above 40 % load and faster
     below: batches grow by themselves as load does. One batch runs at a time. When it fails, its
     halves are tried alone, and theirs, until the item that cannot be answered stands alone and
     gets the error. One that is too large for the memory even alone is Overloaded.
 
-    It knows no bound, no turn and no deadline: its items come from a `FairLine`. Its clock is that
-    of the event loop.
+    Bound, fairness and deadlines are those of the `FairQueue` before it. Its clock is that of the
+    event loop.
 
     Args:
         run: Answers a batch, in another thread.
         task: Name in traces.
         limits: The largest batch.
-        metrics: Where waits, sizes and times of batches are counted.
+        metrics: Histograms of waits, sizes and runs.
     """
 
     def __init__(
@@ -197,7 +197,7 @@ class Batcher(Generic[Item, Answer]):
             self._worker = None
 
     def _next_batch(self) -> list[_Job[Item, Answer]]:
-        """Take what fits into one batch: one item of each caller, then the next one of each."""
+        """Remove the items of the next batch: one of each caller, then the second of each."""
         batch: list[_Job[Item, Answer]] = []
         size_bytes = 0
         for job in _in_turns([job for job in self._ready if not job.outcome.done()]):
@@ -213,7 +213,7 @@ class Batcher(Generic[Item, Answer]):
     async def _answers(
         self, batch: list[_Job[Item, Answer]], run: asyncio.Future[Sequence[Answer]]
     ) -> list[tuple[_Job[Item, Answer], Answer]]:
-        """Return what a run answers each job of its batch; without an answer each gets its error.
+        """Return the answers of a run by job; a failed job gets its error.
 
         Where the run fails, the halves of the batch have their answers when this returns.
         """
@@ -255,7 +255,7 @@ class Batcher(Generic[Item, Answer]):
             self._metrics.run_seconds.observe(loop.time() - began_s)
             for job in batch:
                 job.steps.end(SPAN_RUN, batch_size=len(batch))
-        if len(answers) != len(batch):  # then nobody knows whose they are
+        if len(answers) != len(batch):  # the answers cannot be assigned
             raise ValueError(f"the model gave {len(answers)} answers to {len(batch)} items")
         return answers
 

@@ -1,4 +1,4 @@
-"""Budget of memory that requests hold parts of; the callers who wait take turns."""
+"""Budget of memory for the requests of a process."""
 
 import asyncio
 from collections import OrderedDict, deque
@@ -25,7 +25,7 @@ class ByteBudget:
 
     @asynccontextmanager
     async def hold(self, size_bytes: int) -> AsyncIterator[None]:
-        """Wait for a part of the budget and hold it while the context is open."""
+        """Acquire bytes of the budget and release them when the context ends."""
         part = min(size_bytes, self._total_bytes)
         await self._take(part)
         try:
@@ -41,8 +41,8 @@ class ByteBudget:
             await turn
         except asyncio.CancelledError:
             if not turn.cancelled():
-                self._give_back(part)  # it came too late
-            self._serve()  # a large part no longer stands before small ones
+                self._give_back(part)  # granted in the same moment
+            self._serve()  # smaller parts behind it may fit now
             raise
 
     def _give_back(self, part: int) -> None:

@@ -1,4 +1,4 @@
-"""Downloads a model into the models folder: resumed, checked, and there whole or not at all."""
+"""Download of a model into the models folder: resumable, verified and atomic."""
 
 import errno
 import hashlib
@@ -40,7 +40,7 @@ def pull_model(entry: ModelEntry, *, models_dir: Path, mirror: str, progress: Pr
     Args:
         entry: A model with a `url`.
         models_dir: The models folder; made when missing.
-        mirror: Folder or base URL that stands in for the entry's own; empty for none.
+        mirror: Folder or base URL that replaces the entry's own; empty for none.
         progress: Called with the bytes that are there so far.
 
     Raises:
@@ -67,7 +67,7 @@ def pull_model(entry: ModelEntry, *, models_dir: Path, mirror: str, progress: Pr
 
 
 def download_url(entry: ModelEntry, mirror: str) -> str:
-    """Return where the file of an entry is downloaded from."""
+    """Return the URL that the file of an entry is downloaded from."""
     if not mirror:
         return entry.url or ""
     name = PurePosixPath(entry.file).name

@@ -1,4 +1,4 @@
-"""The one edge of every RPC: errors become statuses, each RPC leaves a log line and metrics."""
+"""Interceptor of every RPC: error statuses, deadlines, limits, log lines and metrics."""
 
 import asyncio
 import uuid
@@ -31,14 +31,14 @@ MethodHandler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 
 
 class HandlerWrapper(grpc.aio.ServerInterceptor):
-    """Puts something around the handler of every RPC but those of health and reflection."""
+    """Base of interceptors that wrap every handler but those of health and reflection."""
 
     async def intercept_service(
         self,
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[MethodHandler]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> MethodHandler:
-        """Return the handler of the RPC with what this puts around it."""
+        """Return the wrapped handler of the RPC."""
         handler = await continuation(handler_call_details)
         path = str(handler_call_details.method)
         if handler is None or path.startswith(PLUMBING):
@@ -52,10 +52,10 @@ class HandlerWrapper(grpc.aio.ServerInterceptor):
 
 
 class RpcEdge(HandlerWrapper):
-    """Wrap every RPC of a service that takes one request and answers it, at once or in a stream.
+    """Edge of every RPC that takes one request and answers it, at once or in a stream.
 
     Args:
-        metrics: where counts and times go.
+        metrics: counters and times of RPCs.
         max_concurrent_rpcs: RPCs in the process at once; one more is Overloaded.
         default_deadline_s: deadline of a caller that set none, in seconds.
     """
@@ -99,7 +99,7 @@ class RpcEdge(HandlerWrapper):
                 async for response in responses:
                     await context.write(response)
 
-        # Not a generator itself: it would not be told of a deadline that passes between answers.
+        # Not a generator: a deadline that passes between two answers would not cancel it.
         async def outer(request: Any, context: Context) -> None:  # Any: see Handler
             await self._watch(context, method, partial(write_all, request, context))
 
@@ -109,7 +109,7 @@ class RpcEdge(HandlerWrapper):
     async def _watch(
         self, context: Context, method: str, answer: Callable[[], Awaitable[Any]]
     ) -> Any:
-        """Return the answer; make its errors statuses, leave a log line and metrics of it."""
+        """Return the answer, or abort with the status of its error; log and count the RPC."""
         started_s = monotonic()
         structlog.contextvars.bind_contextvars(request_id=_request_id(context))
         code, model = grpc.StatusCode.CANCELLED, {}
@@ -168,4 +168,9 @@ def _model_of(response: Any) -> dict[str, str]:  # Any: see Handler
     model = getattr(response, "model", None)
     if model is None or not model.name:
         return {}
-    return {"model": model.name, "version": model.version, "device": model.device}
+    return {
+        "model": model.name,
+        "version": model.version,
+        "device": model.device,
+        "provider": model.provider,
+    }

@@ -29,7 +29,7 @@ class FairShares:
         self.used = 0
 
     def fits(self, caller: str, amount: int) -> bool:
-        """Tell whether the caller may take that much now."""
+        """Return whether the caller may take that much now."""
         used = self.used + amount
         if used <= self._open:
             return True
@@ -76,7 +76,7 @@ class FairSemaphore:
         self.waiting = 0
 
     def is_free(self, caller: str) -> bool:
-        """Tell whether the caller would get a place at once."""
+        """Return whether the caller would get a place at once."""
         return self._shares.fits(caller, 1)
 
     @asynccontextmanager
@@ -102,7 +102,7 @@ class FairSemaphore:
             if turn.cancelled():
                 self._forget(caller, turn)
             elif turn.exception() is None:
-                self.release(caller)  # the place came too late
+                self.release(caller)  # its turn came in the same moment
             raise
 
     def release(self, caller: str) -> None:
@@ -151,7 +151,7 @@ class FairSemaphore:
     def _forget(self, caller: str, turn: asyncio.Future[None]) -> None:
         queue = self._queues.get(caller)
         if queue is None or turn not in queue:
-            return  # passed over on the way to the next one
+            return  # `release` has skipped it
         queue.remove(turn)
         self._count(-1)
         if not queue:

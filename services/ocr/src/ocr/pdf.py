@@ -1,4 +1,4 @@
-"""The pages of a PDF as pictures, drawn by `ocr.drawing` in processes of their own."""
+"""The pages of a PDF as images, drawn by `ocr.drawing` in processes of their own."""
 
 import asyncio
 import json
@@ -61,7 +61,7 @@ class PdfDrawer:
             async with self._places.held(CALLER.get()), asyncio.timeout(self._within_s):
                 output = await asyncio.to_thread(process.run, content)
         except TimeoutError as error:
-            message = f"{_subject(number)} takes over {self._within_s:g} s; send it as a picture"
+            message = f"{_subject(number)} takes over {self._within_s:g} s; send it as an image"
             raise UnreadableImage(message) from error
         finally:
             process.give_up()
@@ -70,7 +70,7 @@ class PdfDrawer:
         size_bytes = drawn.height * drawn.width * 3
         if not found or len(output) != len(head) + 1 + size_bytes:
             raise UnreadableImage(
-                f"{_subject(number)} is damaged or takes too much memory; send it as a picture"
+                f"{_subject(number)} is damaged or takes too much memory; send it as an image"
             )
         if drawn.page_count == 0:
             raise UnreadableImage(_WORDS[drawn.fault or DAMAGED])

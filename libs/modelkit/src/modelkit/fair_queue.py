@@ -1,29 +1,31 @@
-"""Queue before a model: bounded, fair between callers, left at once by requests that end."""
+"""Queue of the requests for one model: bounded, fair to callers, with deadlines."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
 from functools import partial
+from time import monotonic
 from typing import Any, TypeVar
 
 from servicekit.errors import DeadlineExceeded, Overloaded, Unavailable
-from servicekit.telemetry import TaskMetrics
+from servicekit.telemetry import SPAN_LINE, SPAN_TASK, TaskMetrics
+from servicekit.tracing.steps import add_step
 from servicekit.turns import CALLER, FairSemaphore
 
 Result = TypeVar("Result")
 
 
-class FairLine:
-    """Lets a number of requests in at once; the others wait, and the callers take turns.
+class FairQueue:
+    """Semaphore for the work on requests, whose callers take turns.
 
     A full queue takes the request of a caller with fewer waiting requests than another one has,
     and refuses the newest request of the caller who has most.
 
     Args:
-        name: Of the model, in the messages to callers.
+        name: Of the model, in messages to callers and in traces.
         places: Requests that are worked on at once.
         reserved: Further places, for callers with less than an equal share of all.
-        max_waiting: Most requests in line behind them, of all callers together.
-        metrics: Where waits, refusals and cancels are counted.
+        max_waiting: Most requests that wait, of all callers together.
+        metrics: Counters of waits, refusals and cancels.
     """
 
     def __init__(
@@ -45,28 +47,30 @@ class FairLine:
         caller: str,
         timeout_s: float | None,
     ) -> Result:
-        """Do `work` when it is the caller's turn; return what it returns, raise what it raises.
+        """Run `work` in the caller's turn; return its result or raise its error.
 
         A request that is cancelled or out of time leaves at once. Work that has begun is cancelled
         with it, but keeps its place until it has ended: until then it holds memory.
 
         Args:
-            work: What to do; never called where it is too late.
-            caller: Who asks; callers share the places fairly.
-            timeout_s: Longest wait for the result, in line and at work; None waits for ever.
+            work: Not called once the time is over.
+            caller: Name of the caller; callers share the places fairly.
+            timeout_s: Longest wait for the result, queue and work together; None has no limit.
 
         Raises:
-            Overloaded: `max_waiting` requests are in line already.
+            Overloaded: `max_waiting` requests wait already.
             DeadlineExceeded: The time is over.
-            Unavailable: The line is closed.
+            Unavailable: The queue is closed.
         """
         if timeout_s is not None and timeout_s <= 0:
             self._metrics.cancelled.inc()
             raise self._late()
+        began_s = monotonic()
         limit = asyncio.timeout(timeout_s)
         try:
             async with limit:
                 await self._take_place(caller)
+                add_step(SPAN_LINE, began_s=began_s, attributes={SPAN_TASK: self._name})
                 CALLER.set(caller)
                 task = asyncio.create_task(work())
                 task.add_done_callback(partial(self._pass_place, caller))
@@ -85,7 +89,7 @@ class FairLine:
             raise
 
     def close(self) -> None:
-        """Refuse every request that waits and every new one; work that has begun goes on."""
+        """Refuse waiting and new requests; work that has begun goes on."""
         self._is_closed = True
         self._turns.refuse(self._closed)
 
@@ -104,12 +108,12 @@ class FairLine:
     # Any: of the work only its end matters here.
     def _pass_place(self, caller: str, ended: asyncio.Task[Any]) -> None:
         if not ended.cancelled():
-            ended.exception()  # marks it as seen, for a caller that is gone
+            ended.exception()  # marks it as retrieved, for a caller that is gone
         self._turns.release(caller)
 
     def _full(self) -> Overloaded:
         return Overloaded(
-            f"{self._name} has {self._max_waiting} requests in line, which is the limit; "
+            f"{self._name} has {self._max_waiting} requests in its queue, the limit; "
             "try again later"
         )
 
