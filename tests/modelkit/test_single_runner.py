@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 from prometheus_client import CollectorRegistry
 
-from modelkit.batching import ITEMS_IN_THREAD, SingleRunner
+from modelkit.batching import SingleRunner
 from servicekit.errors import Overloaded
 from servicekit.telemetry import ModelMetrics
 from servicekit.turns import CALLER
@@ -19,7 +19,7 @@ class Model:
         self.begun: list[int] = []
         self.ends: dict[int, asyncio.Future[Sequence[str]]] = {}
         self.runner = SingleRunner[int, str](
-            self.run, task="test", metrics=ModelMetrics(CollectorRegistry()).of("test")
+            self.run, task="test", metrics=ModelMetrics(CollectorRegistry()).of("test"), in_thread=2
         )
 
     async def run(self, items: list[int]) -> Sequence[str]:
@@ -46,7 +46,6 @@ async def test_items_run_in_the_order_of_their_arrival_and_one_ahead() -> None:
     model = Model()
     tasks = await model.ask(4)
     assert model.begun == [0, 1]
-    assert ITEMS_IN_THREAD == 2
 
     for item in range(4):
         model.ends[item].set_result([f"answer {item}"])

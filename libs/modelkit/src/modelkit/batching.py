@@ -14,8 +14,6 @@ from servicekit.tracing.steps import Attributes, RequestTrace, current_trace
 from servicekit.turns import CALLER, FairSemaphore
 
 _TOO_LARGE = "too large for the memory that is free; send a smaller image or try again later"
-# One item is computed while the next one is in the model's thread, which never idles.
-ITEMS_IN_THREAD = 2
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -74,7 +72,7 @@ class SingleRunner(Generic[Item, Answer]):
         *,
         task: str,
         metrics: TaskMetrics,
-        in_thread: int = ITEMS_IN_THREAD,
+        in_thread: int = 1,
     ) -> None:
         self._run = run
         self._task = task

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from modelkit.batching import ITEMS_IN_THREAD, BatchLimits
+from modelkit.batching import BatchLimits
 from modelkit.decoding import Decoder
 from modelkit.images import ImageLimits
 from modelkit.loading import LoadedModel, ModelSlot, SlotLimits
@@ -46,7 +46,7 @@ class ModelHost:
         compute: Callable[[Loaded, list[Item]], Sequence[Answer]],
         *,
         max_batch: int = 1,
-        in_thread: int = ITEMS_IN_THREAD,
+        in_thread: int = 1,
     ) -> ModelSlot[Loaded, Item, Answer]:
         """Return the slot of a model that is not loaded yet.
 
@@ -55,8 +55,8 @@ class ModelHost:
             load: Returns the model; runs in the model's thread.
             compute: Answers a batch with the model; runs in the model's thread.
             max_batch: Most items that the model computes together.
-            in_thread: Items that its thread has at once where it takes one at a time. With 1 a
-                caller who comes waits for one run at most, and the model waits for the event loop.
+            in_thread: Items that its thread has at once where it takes one at a time. With 2 it
+                never waits for the event loop, and a new caller may wait for two runs.
         """
         settings = self._settings
         slot = ModelSlot[Loaded, Item, Answer](

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from modelkit.batching import ITEMS_IN_THREAD, Batcher, BatchLimits, ItemQueue, SingleRunner
+from modelkit.batching import Batcher, BatchLimits, ItemQueue, SingleRunner
 from modelkit.execution import ModelLost, ModelThread
 from modelkit.fair_queue import FairQueue
 from modelkit.manifest import InstalledModel, ModelEntry
@@ -93,7 +93,7 @@ class SlotLimits:
     places: int
     max_waiting: int
     max_run_s: float
-    in_thread: int = ITEMS_IN_THREAD
+    in_thread: int = 1
 
 
 class ModelSlot(Generic[Loaded, Item, Answer]):

@@ -11,10 +11,12 @@ from typing import Any, TypeAlias, cast
 import grpc
 import structlog
 
+from servicekit.callers import caller_of
 from servicekit.errors import DeadlineExceeded, MeshError, Overloaded
 from servicekit.logs import get_logger
 from servicekit.statuses import abort
 from servicekit.telemetry import ServiceMetrics
+from servicekit.turns import FairShares
 
 REQUEST_ID_KEY = "x-request-id"
 
@@ -56,7 +58,8 @@ class RpcEdge(HandlerWrapper):
 
     Args:
         metrics: counters and times of RPCs.
-        max_concurrent_rpcs: RPCs in the process at once; one more is Overloaded.
+        max_concurrent_rpcs: RPCs in the process at once, shared fairly by callers; one more is
+            Overloaded.
         default_deadline_s: deadline of a caller that set none, in seconds.
     """
 
@@ -64,7 +67,7 @@ class RpcEdge(HandlerWrapper):
         self, metrics: ServiceMetrics, *, max_concurrent_rpcs: int, default_deadline_s: float
     ) -> None:
         self._metrics = metrics
-        self._max_concurrent_rpcs = max_concurrent_rpcs
+        self._shares = FairShares(max_concurrent_rpcs, reserved=max_concurrent_rpcs // 3)
         self._default_deadline_s = default_deadline_s
         self._in_flight = 0
 
@@ -144,17 +147,19 @@ class RpcEdge(HandlerWrapper):
 
     # Any: see Handler.
     async def _in_time(self, context: Context, answer: Callable[[], Awaitable[Any]]) -> Any:
-        if self._in_flight > self._max_concurrent_rpcs:
-            raise Overloaded(
-                f"{self._max_concurrent_rpcs} requests are being answered already; try again later"
-            )
+        caller = caller_of(context)
+        if not self._shares.fits(caller, 1):
+            raise Overloaded("too many requests are being answered already; try again later")
         remaining_s = context.time_remaining()
         timeout_s = self._default_deadline_s if remaining_s is None else remaining_s
+        self._shares.take(caller, 1)
         try:
             async with asyncio.timeout(timeout_s):
                 return await answer()
         except TimeoutError as error:
             raise DeadlineExceeded(f"no answer within the deadline of {timeout_s:.1f} s") from error
+        finally:
+            self._shares.give_back(caller, 1)
 
 
 def _request_id(context: Context) -> str:

@@ -51,10 +51,11 @@ class ServiceSettings(ProcessSettings):
     port: Port
     metrics_port: MetricsPort
     max_concurrent_rpcs: int = Field(
-        default=64,  # 64 images of 10 MiB are 640 MiB
+        default=96,  # 96 images of 10 MiB are 960 MiB
         ge=1,
         le=100_000,
-        description="Requests in the process at once; more are answered RESOURCE_EXHAUSTED.",
+        description="Requests in the process at once, two thirds of them for one caller alone; "
+        "more are answered RESOURCE_EXHAUSTED.",
     )
 
 

@@ -76,7 +76,6 @@ class _ColorizeServicer(rpc.ColorizeServiceServicer):
             "colorize",
             partial(load_colorizer, settings, self._entries, self.host.runtime),
             _predict,
-            in_thread=1,
         )
 
     async def load(self) -> None:

@@ -68,7 +68,7 @@ class _OcrServicer(rpc.OcrServiceServicer):
         )
         # Pages differ too much to be read together, and texts to be analyzed together.
         self._reader = self.host.slot(
-            "reader", partial(load_reader, settings, entries), _read_pages, in_thread=1
+            "reader", partial(load_reader, settings, entries), _read_pages
         )
         self._pages = PageReader(self._reader, documents)
         self._analyzer = self.host.slot(

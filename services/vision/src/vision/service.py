@@ -54,7 +54,9 @@ class _VisionServicer(rpc.VisionServiceServicer):
         loaders = Loaders(settings, self._entries, host.runtime)
         # Only on a GPU: on a core eight images at once take as long as one by one.
         most = settings.max_batch if host.runtime.gains_from_batches else 1
-        self._classifier = host.slot("classify", loaders.classifier, _classify, max_batch=most)
+        self._classifier = host.slot(
+            "classify", loaders.classifier, _classify, max_batch=most, in_thread=2
+        )
         # Its time goes into finding faces, one image after the other.
         self._face_reader = host.slot("emotions", loaders.face_reader, _read_faces)
         self._nudity_scorer = host.slot("nudity", loaders.nudity_scorer, _score)
