@@ -38,7 +38,7 @@ MEDIA_TYPES: Final = {
     page_pb2.FORMAT_TSV: "text/tab-separated-values",
     page_pb2.FORMAT_PDF: "application/pdf",
 }
-MODEL: Final = Model(name="by-hand", version="1.2.3", device="cpu")
+MODEL: Final = Model(name="by-hand", version="1.2.3", device="cpu", provider="hand")
 SECONDS: Final = 0.25
 SIZE: Final = Size(width=640, height=480)
 

@@ -7,7 +7,7 @@ import pytest
 from tests.gateway.running import Gateway, Reply
 from tests.gateway.services import NOT_ENGLISH
 
-MODEL = {"name": "by-hand", "version": "1.2.3", "device": "cpu"}
+MODEL = {"name": "by-hand", "version": "1.2.3", "device": "cpu", "provider": "hand"}
 TIMED = {"model": MODEL, "seconds": 0.25}
 SIZED = {**TIMED, "width": 640, "height": 480}
 LINE = {

@@ -20,7 +20,7 @@ PDF = b"%PDF-1.7 three pages"
 TIFF = b"II*\0 three pages"
 CORNERS = [[1.0, 2.0], [9.0, 2.0], [9.0, 4.0], [1.0, 4.5]]
 DETAILS = {
-    "model": {"name": "by-hand", "version": "1.2.3", "device": "cpu"},
+    "model": {"name": "by-hand", "version": "1.2.3", "device": "cpu", "provider": "hand"},
     "seconds": 0.5,
     "page_count": 3,
 }
