@@ -1,17 +1,20 @@
 """Fairness: what one account does to the gateway leaves the others their share."""
 
 import asyncio
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 
 from tests.gateway.alone import alone
-from tests.gateway.origin import IMAGE
+from tests.gateway.origin import IMAGE, image_answer, listening
 from tests.gateway.running import create_key
 from tests.gateway.stage import WAIT
 from tests.gateway.uploads import base64
 
 CALLS = 40  # of the greedy account
 OPEN = 16  # of 24 places, those that one account may take
+OPEN_CONNECTIONS = 22  # of 32 of the fetcher
+PER_HOST, HOSTS = 8, 5  # connections to one host, and hosts: more than there are in all
 
 
 async def test_account_that_takes_every_place_leaves_others_their_share(tmp_path: Path) -> None:
@@ -52,3 +55,31 @@ async def stall(url: str, key: str) -> asyncio.StreamWriter:
     writer.write(head.encode() + b'{"image": "' + b"R" * 2**20)
     await writer.drain()
     return writer
+
+
+async def test_slow_urls_of_one_account_leave_others_their_connections(tmp_path: Path) -> None:
+    async with AsyncExitStack() as stack:
+        gateway, _ = await stack.enter_async_context(alone(tmp_path, max_in_flight=96))
+        other = replace(gateway, key=await create_key(gateway.settings, account="other"))
+        arrived = asyncio.Semaphore(0)
+
+        async def hang(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+            arrived.release()
+            await reader.read()
+
+        origins = [await stack.enter_async_context(listening(hang)) for _ in range(HOSTS)]
+        slow = [
+            asyncio.create_task(gateway.post("classify", {"url": origin.url()}))
+            for origin in origins
+            for _ in range(PER_HOST)
+        ]
+        for _ in range(OPEN_CONNECTIONS):
+            await arrived.acquire()
+        reply = await other.look_at("classify", image_answer())
+        is_waited_for = any(task.done() for task in slow)
+        for task in slow:
+            task.cancel()
+        await asyncio.gather(*slow, return_exceptions=True)
+
+    assert reply.status == 200
+    assert not is_waited_for

@@ -281,6 +281,7 @@ class Pipeline:
                 request.url,
                 timeout_s=context.deadline_s - monotonic(),
                 or_pdf=handler.endpoint.takes_documents,
+                account=context.account,
             )
         async with self._credit.charge(
             context.account, endpoint=handler.endpoint.path, item=order.charged_once(number)
