@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.gateway.clocks import Hands
-from tests.gateway.origin import image_answer, listening
 from tests.gateway.running import Gateway, Reply, gateway_settings, running
 from tests.gateway.services import COLORED
 from tests.gateway.stage import Stage
+from tests.gateway.uploads import base64
 
 EXAMPLE = "/content/examples/letter.png"
 
@@ -122,8 +122,21 @@ async def test_public_url_begins_the_urls_of_results_and_is_read_without_the_net
     assert served.body == COLORED
 
 
-async def test_result_is_named_by_the_host_that_the_caller_used(gateway: Gateway) -> None:
-    async with listening(image_answer()) as origin:
-        reply = await gateway.post("colorize", {"url": origin.url()}, Host="mesh.example:8080")
+@pytest.mark.parametrize(
+    ("host", "begins"),
+    [
+        ("mesh.example:8080", "http://mesh.example:8080/content/"),
+        ("localhost:9", "http://localhost:9/content/"),
+        ("192.0.2.7", "http://192.0.2.7/content/"),
+        ("evil.example", "http://127.0.0.1:"),
+        ("mesh.example:evil", "http://127.0.0.1:"),
+    ],
+)
+async def test_result_is_named_by_a_host_that_is_allowed(
+    addresses: dict[str, str], tmp_path: Path, host: str, begins: str
+) -> None:
+    settings = gateway_settings(tmp_path, **addresses, allowed_hosts="mesh.example")
+    async with running(settings) as gateway:
+        reply = await gateway.post("colorize", {"image": base64()}, Host=host)
 
-    assert reply.json["result"]["colorized"].startswith("http://mesh.example:8080/content/")
+    assert reply.json["result"]["colorized"].startswith(begins)

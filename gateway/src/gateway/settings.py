@@ -31,6 +31,12 @@ class GatewaySettings(ProcessSettings):
         description="Base of the URLs of hosted results, such as https://images.example.org; "
         "empty takes the address that the caller used.",
     )
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Host names besides localhost, such as images.example.org, that callers may "
+        "use and URLs of hosted results then begin with; under another name they begin with the "
+        "address of the gateway's socket. Not used with a public URL.",
+    )
     database_url: str = Field(
         default="sqlite+aiosqlite:///imagemesh.db",
         pattern=r"^(sqlite\+aiosqlite|postgresql\+asyncpg)://",
@@ -276,6 +282,13 @@ class GatewaySettings(ProcessSettings):
         names = tuple(name.strip() for name in value.split(",") if name.strip())
         check_names(names)
         return names
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _split_hosts(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return tuple(name.strip().lower() for name in value.split(",") if name.strip())
 
     @field_validator("rate_limit", "account_rate_limit")
     @classmethod
