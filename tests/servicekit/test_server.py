@@ -68,6 +68,30 @@ async def test_error_becomes_its_status_and_reason(
     assert "secret" not in str(error.details())
 
 
+@pytest.mark.parametrize("content", [b"\xff\xff\xff", b"\x0a\x7f"])
+@pytest.mark.parametrize("method", ["AnalyzeText", "RecognizeDocument"])
+async def test_broken_message_names_no_class_of_python(
+    echo: Echo, method: str, content: bytes
+) -> None:
+    async with (
+        serving(echo.service(), settings()) as port,
+        grpc.aio.insecure_channel(f"localhost:{port}") as channel,
+    ):
+        # Any: without a serializer the request is bytes.
+        unary: Any = channel.unary_unary(f"/{NAME}/{method}")
+        stream: Any = channel.unary_stream(f"/{NAME}/{method}")
+        is_stream = method == "RecognizeDocument"
+        error = await failure(stream(content).read() if is_stream else unary(content))
+
+    assert (error.code(), reason_of(error)) == (
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "invalid_request",
+    )
+    assert "protobuf message" in str(error.details())
+    assert "class" not in str(error.details())
+    assert "Error" not in str(error.details())
+
+
 async def test_deadline_of_the_caller_reaches_the_handler(
     stub: "rpc.OcrServiceAsyncStub", echo: Echo
 ) -> None:
