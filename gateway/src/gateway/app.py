@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway.accounts.credits import Credits
+from gateway.cors import cors_middleware
 from gateway.database.clock import Clock
 from gateway.edge import HttpEdge, render_http_exception, render_problem
 from gateway.openapi.document import openapi_document
@@ -63,10 +64,13 @@ def build_app(
             Route("/openapi.json", openapi, methods=["GET"]),
             *page_routes(),
         ],
-        middleware=[*spans, Middleware(HttpEdge, metrics=metrics)],
+        middleware=[
+            *spans,
+            *cors_middleware(settings.cors_origins),  # outermost, so that a page reads every error
+            Middleware(HttpEdge, metrics=metrics),
+        ],
         exception_handlers={Problem: render_problem, HTTPException: render_http_exception},
         lifespan=lifespan,
     )
-    # A path with a slash too many is no path of the contract: 404, not a redirect.
-    app.router.redirect_slashes = False
+    app.router.redirect_slashes = False  # a POST would lose its body; the edge drops the slash
     return app
