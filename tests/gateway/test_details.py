@@ -14,6 +14,7 @@ LINE = {
     "text": "Extracted text will appear here.",
     "confidence": 0.75,
     "corners": [[1.0, 2.0], [9.0, 2.0], [9.0, 4.0], [1.0, 4.5]],
+    "lang": "eng",
 }
 
 

@@ -59,6 +59,17 @@ async def test_range_of_pages_is_read(stub: "rpc.OcrServiceAsyncStub") -> None:
     assert [answer.page.read.text for answer in answers] == [ANIMALS[0], ANIMALS[2]]
 
 
+@pytest.mark.parametrize("content", [ANIMALS_PDF, animals("TIFF")])
+@pytest.mark.parametrize(("pages", "read_ones"), [("", ANIMALS), ("2-", ANIMALS[1:])])
+async def test_pages_of_a_document_are_analyzed_together(
+    stub: "rpc.OcrServiceAsyncStub", content: bytes, pages: str, read_ones: tuple[str, ...]
+) -> None:
+    answer = await stub.Analyze(pb.AnalyzeRequest(image=content, pages=pages))
+
+    assert answer.text == "\f".join(read_ones)
+    assert answer.page_count == 3
+
+
 async def test_picture_is_a_document_of_one_page(stub: "rpc.OcrServiceAsyncStub") -> None:
     image = page_png(PANGRAM)
     (answer,) = await read(stub, image, pages="1")

@@ -74,7 +74,7 @@ def require_image(content: bytes, *, subject: str, or_pdf: bool = False) -> str:
 
 def _found(content: bytes) -> str:
     if is_pdf(content):
-        return "a PDF, which only ocr reads"
+        return "a PDF, which only ocr and analyzed-ocr read"
     return "a web page (HTML), not the image itself" if looks_like_html(content) else "no image"
 
 

@@ -79,7 +79,10 @@ def ocr(argv: Sequence[str]) -> int:
 
 def analyze(argv: Sequence[str]) -> int:
     """Summarize, tag and judge English text, and return the exit code."""
-    parser = input_parser("analyze", "Summarize, tag and judge the English text of images.")
+    parser = input_parser(
+        "analyze", "Summarize, tag and judge the English text of images and PDFs."
+    )
+    parser.add_argument("--pages", metavar="RANGE", help='those to read, such as "1-3,7" or "5-"')
     parser.add_argument(
         "--text", action="store_true", help="the inputs are text files (UTF-8), not images"
     )
@@ -87,8 +90,12 @@ def analyze(argv: Sequence[str]) -> int:
     if arguments.text:
         show = printing.show_analysis
         return work_through(arguments, _ask_of_text, show=show, suffixes=TEXT_SUFFIXES)
-    request = AnalyzedOcrRequest(details=arguments.details)
-    return _ask_of_images(arguments, request, printing.show_analysis)
+    request = AnalyzedOcrRequest(
+        pages=msgspec.UNSET if arguments.pages is None else arguments.pages,
+        details=arguments.details,
+    )
+    ask = partial(_ask, request)
+    return work_through(arguments, ask, show=printing.show_analysis, suffixes=DOCUMENT_SUFFIXES)
 
 
 def emotions(argv: Sequence[str]) -> int:

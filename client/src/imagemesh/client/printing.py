@@ -13,7 +13,7 @@ from contract.endpoints.classify import Label
 from contract.endpoints.colorize import Colorized
 from contract.endpoints.emotions import Face
 from contract.endpoints.nudity import Nudity
-from contract.endpoints.ocr import HostedPdf, ReadPages, Text
+from contract.endpoints.ocr import HostedPdf, ReadPages, ReadWarning, Text
 from contract.lookups import Language, Usage
 from imagemesh.client.errors import ApiError, ClientError
 from imagemesh.client.outcomes import Found, Outcome
@@ -62,7 +62,9 @@ def text_of(found: Found, show: Show) -> str:
     text = show(found.answer.result) if found.saved is None else str(found.saved)
     if found.answer.details is None:
         return text
-    return f"{text}\n{_source(found.answer.details)}"
+    details = found.answer.details
+    warnings = [_warning(each) for each in getattr(details, "warnings", None) or ()]
+    return "\n".join([text, *warnings, _source(details)])
 
 
 def reason_of(error: ClientError) -> str:
@@ -135,6 +137,11 @@ def _face(face: Face) -> str:
     )
     emotions = ", ".join(f"{each.emotion} {each.confidence:.2f}" for each in face.emotions)
     return f"{places}: {emotions}"
+
+
+def _warning(warning: ReadWarning) -> str:
+    page = f"page {warning.page}: " if warning.page else ""
+    return f"[{warning.code}: {page}{warning.message}]"
 
 
 def _source(details: AnswerDetails) -> str:

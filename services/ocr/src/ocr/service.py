@@ -20,7 +20,14 @@ from ocr.asking import DEFAULT_LANGUAGE, find_language, find_languages
 from ocr.documents import Documents
 from ocr.languages import TESSERACT, Language, all_languages
 from ocr.loaders import READ_TEXT, load_analyzer, load_reader
-from ocr.messages import FORMATS, analyzed, described, pieces_of, recognized
+from ocr.messages import (
+    FORMATS,
+    analyzed,
+    described,
+    page_warnings,
+    pieces_of,
+    recognized,
+)
 from ocr.page_numbers import choose_pages
 from ocr.pages import PageOrder, PageReader, ReadPage
 from ocr.pictures import FittedImage
@@ -34,6 +41,7 @@ from servicekit.server import Service
 
 NAME = "imagemesh.ocr.v1.OcrService"
 MAX_TEXT_LETTERS = 50_000
+PAGE_BREAK = "\f"  # between the texts of two pages, as pdftotext has it
 
 # Any: the messages of every RPC.
 Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
@@ -132,13 +140,20 @@ class _OcrServicer(rpc.OcrServiceServicer):
         order = PageOrder(
             languages=(english,), caller=caller_of(context), remaining_s=context.time_remaining
         )
-        page = (await self._pages.read_picture(request.image, order)).printed.page
-        analysis = await self._analyze(page.text[:MAX_TEXT_LETTERS], context)
+        document = await self._pages.open(request.image, order)
+        count = document.page_count
+        numbers = choose_pages(request.pages, page_count=count, most=self._max_pages)
+        async with aclosing(self._pages.read_all(document, numbers, order)) as pages:
+            read = [each.printed async for each in pages]
+        text = PAGE_BREAK.join(each.page.text for each in read)
+        analysis = await self._analyze(text[:MAX_TEXT_LETTERS], context)
         return pb.AnalyzeResponse(
-            text=page.text,
+            text=text,
             analysis=analyzed(analysis, model=self._analysis_model()),
-            model=self._reading_model(page),
+            model=self._reading_model(read[0].page),
             seconds=monotonic() - began_s,
+            page_count=count,
+            warnings=[warning for each in read for warning in page_warnings(each)],
         )
 
     async def AnalyzeText(  # noqa: N802 - the name of the RPC

@@ -11,6 +11,10 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from contract.endpoint import AnswerDetails, DocumentRequest, Endpoint, PageView
 from contract.fields import Confidence, Corners
 
+LineLanguage = Annotated[
+    str, Meta(description="Code of the language that the line was read in, one of `lang`.")
+]
+
 
 class TextLine(Struct, frozen=True):
     """A line of text."""
@@ -18,10 +22,26 @@ class TextLine(Struct, frozen=True):
     text: str
     confidence: Confidence
     corners: Corners
+    lang: LineLanguage
+
+
+class ReadWarning(Struct, frozen=True, omit_defaults=True):
+    """Reason to doubt that the text of a page is whole or right."""
+
+    code: Annotated[
+        str,
+        Meta(
+            description="Stable code: `unread_ink` for letters that were seen but not read, "
+            "`small_letters` for lines too low to be read well, `truncated` for an image whose "
+            "end is missing."
+        ),
+    ]
+    message: Annotated[str, Meta(description="A sentence on what to send instead.")]
+    page: Annotated[int, Meta(ge=1, description="Number of the page in a document.")] | None = None
 
 
 class ReadDetails(AnswerDetails, frozen=True, omit_defaults=True, kw_only=True):
-    """Details of what was read; several pages have only `page_count`."""
+    """Details of what was read; several pages have only `page_count` and `warnings`."""
 
     width: int | None = None
     height: int | None = None
@@ -32,6 +52,9 @@ class ReadDetails(AnswerDetails, frozen=True, omit_defaults=True, kw_only=True):
     route: Annotated[str, Meta(description="How the page was read.")] | None = None
     page_count: (
         Annotated[int, Meta(ge=1, description="Pages of the document, read or not.")] | None
+    ) = None
+    warnings: (
+        Annotated[list[ReadWarning], Meta(description="Left out where nothing was noticed.")] | None
     ) = None
 
 
@@ -58,6 +81,7 @@ class ReadLine(Struct, frozen=True):
     corners: Corners
     script: str
     words: list[ReadWord]
+    lang: LineLanguage
 
 
 class ReadBlock(Struct, frozen=True):
@@ -155,6 +179,17 @@ class Format(StrEnum):
     PDF = "pdf", PdfAnswer, "a PDF of the images in which the text can be found and copied"
 
 
+Pages = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=200,
+        description="The pages of a PDF or TIFF to read, counted from 1; all when left out.",
+        examples=["1-3,7", "5-"],
+    ),
+]
+
+
 # Any: the answer is that of the format.
 class OcrRequest(DocumentRequest[Any], frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The image or document to read."""
@@ -184,19 +219,7 @@ class OcrRequest(DocumentRequest[Any], frozen=True, forbid_unknown_fields=True, 
             + "."
         ),
     ] = Format.TEXT
-    pages: (
-        Annotated[
-            str,
-            Meta(
-                min_length=1,
-                max_length=200,
-                description="The pages of a PDF or TIFF to read, counted from 1; all of them when "
-                "left out.",
-                examples=["1-3,7", "5-"],
-            ),
-        ]
-        | UnsetType
-    ) = UNSET
+    pages: Pages | UnsetType = UNSET
 
 
 ENDPOINT: Final = Endpoint(

@@ -245,21 +245,25 @@ Global___DocumentPage: _TypeAlias = DocumentPage  # noqa: Y015
 
 @_typing.final
 class AnalyzeRequest(_message.Message):
-    """AnalyzeRequest holds the picture to read and analyze."""
+    """AnalyzeRequest holds the image or document to read and analyze."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     IMAGE_FIELD_NUMBER: _builtins.int
+    PAGES_FIELD_NUMBER: _builtins.int
     image: _builtins.bytes
-    """The encoded picture: JPEG, PNG, WebP, GIF (first frame), TIFF or BMP, at most 10 MiB."""
+    """The encoded image or document, as RecognizeDocument takes it, at most 10 MiB."""
+    pages: _builtins.str
+    """The pages to read, as in RecognizeDocumentRequest."""
     def __init__(
         self,
         *,
         image: _builtins.bytes = ...,
+        pages: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["image", b"image"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["image", b"image", "pages", b"pages"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -275,10 +279,14 @@ class AnalyzeResponse(_message.Message):
     ANALYSIS_FIELD_NUMBER: _builtins.int
     MODEL_FIELD_NUMBER: _builtins.int
     SECONDS_FIELD_NUMBER: _builtins.int
+    PAGE_COUNT_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
     text: _builtins.str
-    """The whole text, as Recognize gives it for "eng"."""
+    """The whole text, as Recognize gives it for "eng", with a form feed between two pages."""
     seconds: _builtins.float
     """Time spent on decoding, waiting for the models and running them, in seconds, at least 0."""
+    page_count: _builtins.int
+    """How many pages the document has, read or not; 1 for an image."""
     @_builtins.property
     def analysis(self) -> _analysis_pb2.Analysis:
         """What was found out about the text."""
@@ -287,6 +295,10 @@ class AnalyzeResponse(_message.Message):
     def model(self) -> _image_pb2.Model:
         """The engine that read the picture."""
 
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedCompositeFieldContainer[Global___PageWarning]:
+        """What may be missing or wrong in the text of each page that was read, in the order of the pages."""
+
     def __init__(
         self,
         *,
@@ -294,14 +306,44 @@ class AnalyzeResponse(_message.Message):
         analysis: _analysis_pb2.Analysis | None = ...,
         model: _image_pb2.Model | None = ...,
         seconds: _builtins.float = ...,
+        page_count: _builtins.int = ...,
+        warnings: _abc.Iterable[Global___PageWarning] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["analysis", b"analysis", "model", b"model"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["analysis", b"analysis", "model", b"model", "seconds", b"seconds", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["analysis", b"analysis", "model", b"model", "page_count", b"page_count", "seconds", b"seconds", "text", b"text", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___AnalyzeResponse: _TypeAlias = AnalyzeResponse  # noqa: Y015
+
+@_typing.final
+class PageWarning(_message.Message):
+    """PageWarning is a warning about one page of a document."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    WARNING_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    """The number of the page, counted from 1."""
+    @_builtins.property
+    def warning(self) -> _page_pb2.Warning:
+        """The warning."""
+
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        warning: _page_pb2.Warning | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["warning", b"warning"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["number", b"number", "warning", b"warning"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PageWarning: _TypeAlias = PageWarning  # noqa: Y015
 
 @_typing.final
 class AnalyzeTextRequest(_message.Message):
