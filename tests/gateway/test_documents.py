@@ -170,7 +170,7 @@ async def test_other_endpoints_take_no_pdf(gateway: Gateway, endpoint: str, form
 
     assert isinstance(body, dict)
     assert (status, body["error"]["code"]) == (415, "unsupported_media_type")
-    assert "a PDF, which only ocr and analyzed-ocr read; accepted are" in body["error"]["message"]
+    assert "a PDF, which only ocr and analyzed-ocr read; send" in body["error"]["message"]
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -211,7 +211,7 @@ async def test_ocr_says_that_it_takes_pdf(gateway: Gateway) -> None:
     reply = await gateway.post("ocr", {"image": base64(b"neither")})
 
     assert reply.refusal == (415, "unsupported_media_type")
-    assert reply.json["error"]["message"].endswith("TIFF and BMP, and PDF")
+    assert reply.json["error"]["message"].endswith("AVIF and JPEG 2000, or PDF")
 
 
 async def test_unknown_format_gets_the_list(gateway: Gateway) -> None:

@@ -182,8 +182,8 @@ CATALOGUE: Final = (
         (415,),
         "The body is neither JSON nor a form, has an encoding other than gzip, or brings no image "
         "of an accepted type.",
-        "Send JPEG, PNG, GIF, BMP, TIFF or WebP, to ocr and analyzed-ocr also PDF; the first "
-        "bytes decide, not the name.",
+        "Send JPEG, PNG, WebP, GIF, TIFF, BMP, AVIF or JPEG 2000, to ocr and analyzed-ocr also "
+        "PDF; the first bytes decide, not the name.",
     ),
     Fault(
         "unreadable_image",

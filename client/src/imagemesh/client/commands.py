@@ -14,7 +14,7 @@ from contract.endpoints.analyzed_text import AnalyzedTextRequest
 from contract.endpoints.classify import ClassifyRequest
 from contract.endpoints.colorize import ColorizeAnswer, Colorized, ColorizeRequest
 from contract.endpoints.emotions import EmotionsRequest
-from contract.endpoints.nudity import NudityRequest
+from contract.endpoints.nudity import Frame, NudityRequest
 from contract.endpoints.ocr import Format, HostedPdf, OcrRequest, PdfAnswer
 from imagemesh.client import printing
 from imagemesh.client.arguments import (
@@ -126,8 +126,13 @@ def classify(argv: Sequence[str]) -> int:
 
 def nudity(argv: Sequence[str]) -> int:
     """Say whether photos hold nudity and return the exit code."""
-    arguments = input_parser("nudity", "Say whether photos hold nudity.").parse_args(argv)
-    return _ask_of_images(arguments, NudityRequest(details=arguments.details), printing.show_nudity)
+    parser = input_parser("nudity", "Say whether photos hold nudity.")
+    parser.add_argument(
+        "--frame", choices=tuple(Frame), default="first", help="frames of an animation (first)"
+    )
+    arguments = parser.parse_args(argv)
+    request = NudityRequest(frame=Frame[arguments.frame.upper()], details=arguments.details)
+    return _ask_of_images(arguments, request, printing.show_nudity)
 
 
 def languages(argv: Sequence[str]) -> int:

@@ -7,13 +7,13 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from contract.endpoint import AnswerDetails
+from contract.endpoint import AnswerDetails, AnswerWarning
 from contract.endpoints.analyzed_text import Analysis
 from contract.endpoints.classify import Label
 from contract.endpoints.colorize import Colorized
 from contract.endpoints.emotions import Face
 from contract.endpoints.nudity import Nudity
-from contract.endpoints.ocr import HostedPdf, ReadPages, ReadWarning, Text
+from contract.endpoints.ocr import HostedPdf, ReadPages, Text
 from contract.lookups import Language, Usage
 from imagemesh.client.errors import ApiError, ClientError
 from imagemesh.client.outcomes import Found, Outcome
@@ -63,7 +63,7 @@ def text_of(found: Found, show: Show) -> str:
     if found.answer.details is None:
         return text
     details = found.answer.details
-    warnings = [_warning(each) for each in getattr(details, "warnings", None) or ()]
+    warnings = [_warning(each) for each in details.warnings or ()]
     return "\n".join([text, *warnings, _source(details)])
 
 
@@ -139,7 +139,7 @@ def _face(face: Face) -> str:
     return f"{places}: {emotions}"
 
 
-def _warning(warning: ReadWarning) -> str:
+def _warning(warning: AnswerWarning) -> str:
     page = f"page {warning.page}: " if warning.page else ""
     return f"[{warning.code}: {page}{warning.message}]"
 

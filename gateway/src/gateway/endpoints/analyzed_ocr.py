@@ -4,13 +4,13 @@ from typing import Final
 
 from msgspec import UNSET
 
+from contract.endpoint import AnswerWarning
 from contract.endpoints.analyzed_ocr import (
     ENDPOINT,
     AnalyzedOcrAnswer,
     AnalyzedOcrRequest,
     ReadAnalysisDetails,
 )
-from contract.endpoints.ocr import ReadWarning
 from gateway.backends import OCR, Backends, CallContext, call
 from gateway.endpoint_handler import EndpointHandler
 from gateway.messages import analysis_of, model_of
@@ -33,7 +33,7 @@ def _answer(request: AnalyzedOcrRequest, response: pb.AnalyzeResponse, _: str) -
         language=response.analysis.language,
         page_count=response.page_count if is_document else None,
         warnings=[
-            ReadWarning(
+            AnswerWarning(
                 found.warning.code, found.warning.message, found.number if is_document else None
             )
             for found in response.warnings

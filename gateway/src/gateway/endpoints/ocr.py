@@ -7,6 +7,7 @@ from typing import Final
 
 from msgspec import UNSET, Struct
 
+from contract.endpoint import AnswerWarning
 from contract.endpoints.ocr import (
     ENDPOINT,
     Format,
@@ -20,7 +21,6 @@ from contract.endpoints.ocr import (
     ReadLine,
     ReadPage,
     ReadPages,
-    ReadWarning,
     ReadWord,
     Text,
     TextLine,
@@ -117,10 +117,10 @@ def _details(pages: Sequence[pb.DocumentPage]) -> ReadDetails:
     )
 
 
-def warnings_of(pages: Sequence[pb.DocumentPage]) -> list[ReadWarning] | None:
+def warnings_of(pages: Sequence[pb.DocumentPage]) -> list[AnswerWarning] | None:
     """Return the warnings of all pages, None for none; an image has no page numbers."""
     found = [
-        ReadWarning(warning.code, warning.message, page.number if page.page_count else None)
+        AnswerWarning(warning.code, warning.message, page.number if page.page_count else None)
         for page in pages
         for warning in page.read.warnings
     ]

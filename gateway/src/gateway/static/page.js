@@ -50,7 +50,7 @@ drop.addEventListener("drop", (event) => {
   drop.classList.remove("over");
   const dropped = [...event.dataTransfer.files].find(isPicture);
   if (dropped) choose(dropped);
-  else complain("that is no picture; drop a JPEG, PNG, WebP, GIF, TIFF or BMP file");
+  else complain("that is no image; drop a JPEG, PNG, WebP, GIF, TIFF, BMP, AVIF or JPEG 2000 file");
 });
 
 showEndpoints().catch(() => complain("the gateway cannot be reached; is it running?"));

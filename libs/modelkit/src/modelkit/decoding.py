@@ -1,4 +1,4 @@
-"""Decode pictures beside the event loop and beside the models, within a budget of memory."""
+"""Decode images beside the event loop and beside the models, within a budget of memory."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -9,6 +9,7 @@ from typing import TypeVar, TypeVarTuple
 
 from modelkit import formats
 from modelkit.budget import ByteBudget
+from modelkit.frames import Frames, read_frames
 from modelkit.images import DecodedImage, ImageLimits, decode_image
 from servicekit.errors import UnreadableImage
 
@@ -20,14 +21,14 @@ _SMALL_BYTES = 1 << 20
 
 
 class Decoder:
-    """A few threads for what is done to single pictures before and after a model.
+    """Threads for the work on single images before and after a model.
 
-    The pictures that are open at once have no more pixels together than the largest one that is
-    allowed has, so that a large picture is alone in the process.
+    The images that are open at once have no more pixels together than the largest one that is
+    allowed has, so that a large image is alone in the process.
 
     Args:
-        limits: Of one picture.
-        threads: Pictures that are decoded at once.
+        limits: of one image.
+        threads: images that are decoded at once.
     """
 
     def __init__(self, limits: ImageLimits, *, threads: int) -> None:
@@ -36,10 +37,10 @@ class Decoder:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="decode")
 
     async def read(self, content: bytes, prepare: Callable[[DecodedImage], Result]) -> Result:
-        """Decode a picture, return what `prepare` makes of it and forget the picture.
+        """Decode an image, return what `prepare` makes of it and forget the image.
 
         Raises:
-            UnreadableImage: See `decode_image`.
+            UnreadableImage: see `decode_image`.
         """
         async with self.opened(content, prepare) as result:
             return result
@@ -65,6 +66,18 @@ class Decoder:
             decode = partial(_decode, in_contrast=in_contrast)
             yield await self.run(decode, content, self._limits, prepare)
 
+    async def read_frames(
+        self, content: bytes, prepare: Callable[[DecodedImage], Result]
+    ) -> Frames[Result]:
+        """Return what `prepare` makes of the frames of an animation; see `modelkit.frames`.
+
+        Raises:
+            UnreadableImage: see `decode_image`.
+        """
+        size_bytes = await self.run(_pixel_bytes, content, self._limits)
+        async with self._budget.hold(size_bytes):
+            return await self.run(read_frames, content, self._limits, prepare)
+
     async def run(self, function: Callable[[*Arguments], Result], *args: *Arguments) -> Result:
         """Run `function(*args)` in one of the threads.
 
@@ -88,19 +101,22 @@ class Decoder:
 def _tells_at_once(content: bytes) -> bool:
     """Tell whether the size is known sooner than a thread is asked for it."""
     try:
-        return len(content) <= _SMALL_BYTES and formats.recognise(content).tells_at_once
+        return len(content) <= _SMALL_BYTES and formats.recognize(content).tells_at_once
     except UnreadableImage:
         return False
 
 
 def _pixel_bytes(content: bytes, limits: ImageLimits) -> int:
-    """Return the size that a picture will have decoded, 0 where decoding will refuse it."""
+    """Return the room that an image takes decoded, 0 where decoding will refuse it."""
     try:
-        width, height = formats.recognise(content).read_size(content)
+        image_format = formats.recognize(content)
+        width, height = image_format.read_size(content)
     # As in `decode_image`, which will meet the same error and say what it means.
     except Exception:  # noqa: BLE001
         return 0
     pixels = width * height
+    if image_format.may_exceed:
+        return limits.max_pixels * _CHANNELS
     return pixels * _CHANNELS if pixels <= limits.max_pixels else 0
 
 

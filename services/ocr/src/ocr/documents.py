@@ -7,7 +7,7 @@ pixels.
 import io
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
@@ -15,6 +15,7 @@ from PIL import Image
 
 from modelkit import formats
 from modelkit.decoding import Decoder
+from modelkit.doubts import ImageWarning
 from modelkit.images import DecodedImage, RgbImage
 from modelkit.srgb import ORIENTATION_TAG
 from ocr import tiff
@@ -43,6 +44,7 @@ class OpenedPage:
         fitted: its pixels, made fit for the engines.
         dots_per_inch: along a row of the page before it was fitted; 0 when it is not known.
         vertical_dots_per_inch: the same down the page; a fax has half as many.
+        warnings: what is missing of it.
         jpeg: the page as large as the engines read it, empty where nobody asked for it.
     """
 
@@ -50,6 +52,7 @@ class OpenedPage:
     dots_per_inch: int
     vertical_dots_per_inch: int
     jpeg: bytes
+    warnings: tuple[ImageWarning, ...] = ()
 
 
 class Document(Protocol):
@@ -157,7 +160,8 @@ class _Pdf:
 def _prepare_decoded(decoded: DecodedImage, *, content: bytes, with_jpeg: bool) -> OpenedPage:
     tells = decoded.media_type in _TELL_DOTS_PER_INCH
     resolution = _find_resolution(content) if tells else (0, 0)
-    return _prepare(decoded.pixels, resolution=resolution, with_jpeg=with_jpeg)
+    page = _prepare(decoded.pixels, resolution=resolution, with_jpeg=with_jpeg)
+    return replace(page, warnings=decoded.warnings)
 
 
 def _prepare(pixels: RgbImage, *, resolution: tuple[int, int], with_jpeg: bool) -> OpenedPage:
@@ -170,7 +174,7 @@ def _prepare(pixels: RgbImage, *, resolution: tuple[int, int], with_jpeg: bool) 
 def _find_resolution(content: bytes) -> tuple[int, int]:
     """Return the dots per inch along and down an upright image; zeros where it tells none."""
     try:
-        with formats.recognise(content).open(io.BytesIO(content)) as image:
+        with formats.recognize(content).open(io.BytesIO(content)) as image:
             along, down = (round(float(number)) for number in image.info.get("dpi", (0, 0)))
             is_turned = image.getexif().get(ORIENTATION_TAG, 1) in _QUARTER_TURNS
     # The edge of the codecs: metadata can be damaged in any way, and is not needed.

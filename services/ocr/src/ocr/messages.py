@@ -6,8 +6,8 @@ from types import MappingProxyType
 from imagemesh.image.v1 import image_pb2
 from imagemesh.ocr.v1 import analysis_pb2, page_pb2
 from imagemesh.ocr.v1 import ocr_service_pb2 as pb
+from modelkit.doubts import ImageWarning
 from ocr.analysis import Analysis
-from ocr.doubts import PageWarning
 from ocr.engines import PageLine, PageWord
 from ocr.formats import PrintedPage, WrittenDocument
 from ocr.languages import Language
@@ -110,7 +110,7 @@ def _line(line: PageLine) -> page_pb2.Line:
     )
 
 
-def _warning(warning: PageWarning) -> page_pb2.Warning:
+def _warning(warning: ImageWarning) -> page_pb2.Warning:
     return page_pb2.Warning(code=warning.code, message=warning.message)
 
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
 from typing import Any, TypeAlias, TypeVar
 
@@ -78,6 +78,7 @@ class PageReader:
         async def work() -> PrintedPage:
             async with document.opened(number, with_jpeg=order.with_jpeg) as opened:
                 page = await self._slot.answer((opened.fitted, order.languages))
+            page = replace(page, warnings=(*opened.warnings, *page.warnings))
             return PrintedPage(
                 page=page.above(order.min_confidence),
                 number=number,

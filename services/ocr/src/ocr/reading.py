@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from modelkit.doubts import ImageWarning
 from modelkit.images import RgbImage
 from ocr.blocks import find_blocks
-from ocr.doubts import PageWarning, find_doubts
+from ocr.doubts import find_doubts
 from ocr.engines import LineEngine, PageLine, evidence, mean_confidence
 from ocr.guessing import LanguageGuesser
 from ocr.languages import PP_OCR, TESSERACT, Language
@@ -51,7 +52,7 @@ class Page:
     languages: tuple[Language, ...]
     blocks: tuple[Corners, ...] = ()
     skew_degrees: float = 0.0
-    warnings: tuple[PageWarning, ...] = ()
+    warnings: tuple[ImageWarning, ...] = ()
 
     @property
     def text(self) -> str:

@@ -6,7 +6,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from contract.endpoint import AnswerDetails, DocumentRequest, Endpoint, Model, PageView
 from contract.endpoints.analyzed_text import Analysis
-from contract.endpoints.ocr import Pages, ReadWarning
+from contract.endpoints.ocr import Pages
 
 
 class ReadAnalysisDetails(AnswerDetails, frozen=True, omit_defaults=True, kw_only=True):
@@ -16,9 +16,6 @@ class ReadAnalysisDetails(AnswerDetails, frozen=True, omit_defaults=True, kw_onl
     language: str
     page_count: (
         Annotated[int, Meta(ge=1, description="Pages of the document, read or not.")] | None
-    ) = None
-    warnings: (
-        Annotated[list[ReadWarning], Meta(description="Left out where nothing was noticed.")] | None
     ) = None
 
 

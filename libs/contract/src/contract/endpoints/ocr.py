@@ -25,21 +25,6 @@ class TextLine(Struct, frozen=True):
     lang: LineLanguage
 
 
-class ReadWarning(Struct, frozen=True, omit_defaults=True):
-    """Reason to doubt that the text of a page is whole or right."""
-
-    code: Annotated[
-        str,
-        Meta(
-            description="Stable code: `unread_ink` for letters that were seen but not read, "
-            "`small_letters` for lines too low to be read well, `truncated` for an image whose "
-            "end is missing."
-        ),
-    ]
-    message: Annotated[str, Meta(description="A sentence on what to send instead.")]
-    page: Annotated[int, Meta(ge=1, description="Number of the page in a document.")] | None = None
-
-
 class ReadDetails(AnswerDetails, frozen=True, omit_defaults=True, kw_only=True):
     """Details of what was read; several pages have only `page_count` and `warnings`."""
 
@@ -52,9 +37,6 @@ class ReadDetails(AnswerDetails, frozen=True, omit_defaults=True, kw_only=True):
     route: Annotated[str, Meta(description="How the page was read.")] | None = None
     page_count: (
         Annotated[int, Meta(ge=1, description="Pages of the document, read or not.")] | None
-    ) = None
-    warnings: (
-        Annotated[list[ReadWarning], Meta(description="Left out where nothing was noticed.")] | None
     ) = None
 
 

@@ -31,7 +31,9 @@ class RecognizeRequest(_message.Message):
     LANGUAGE_FIELD_NUMBER: _builtins.int
     MIN_CONFIDENCE_FIELD_NUMBER: _builtins.int
     image: _builtins.bytes
-    """The encoded picture: JPEG, PNG, WebP, GIF (first frame), TIFF or BMP, at most 10 MiB."""
+    """The encoded image: JPEG, PNG, WebP, GIF, TIFF, BMP, AVIF or JPEG 2000, at most 10 MiB; of several frames or pages the
+    first.
+    """
     language: _builtins.str
     """Code or BCP 47 tag of the language, as listed by ListLanguages; up to four of them with "+" between two; or "auto",
     which finds the language and takes some seconds more where the script is not Latin; empty means "eng".
