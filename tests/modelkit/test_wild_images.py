@@ -16,7 +16,6 @@ from modelkit.images import (
     ImageLimits,
     decode_image,
     decode_transparent,
-    tells_orientation,
 )
 from servicekit.errors import UnreadableImage
 from tests.pictures import QUARTERS
@@ -201,8 +200,12 @@ def test_orientation_is_told_by_exif_alone() -> None:
     exif[0x0112] = 1
     image = drawn((40, 30), INKS[1])
 
-    assert tells_orientation(saved(image, "JPEG", exif=exif))
-    assert not tells_orientation(saved(image, "JPEG"))
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    assert decode_image(saved(image, "JPEG", exif=exif), LIMITS).is_oriented
+    assert decode_image(saved(image, "PNG", exif=turned), LIMITS).is_oriented
+    assert not decode_image(saved(image, "JPEG"), LIMITS).is_oriented
+    assert not decode_image(saved(image, "PNG"), LIMITS).is_oriented
 
 
 @pytest.mark.skipif(not HAS_HEIC, reason="imagemesh-modelkit[heic] is not installed")

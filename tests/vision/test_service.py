@@ -133,6 +133,27 @@ async def test_emotions_of_a_face_come_with_its_box(
     assert confidences == sorted(confidences, reverse=True)
 
 
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+async def test_face_on_its_side_is_read_where_nothing_tells_what_is_up(
+    stub: "rpc.VisionServiceAsyncStub", quarters: int
+) -> None:
+    lying = np.ascontiguousarray(np.rot90(draw_face(400), quarters))
+    told = Image.Exif()
+    told[ExifTags.Base.Orientation] = 1
+    output = io.BytesIO()
+    Image.fromarray(lying).save(output, "JPEG", exif=told)
+
+    upright = await stub.DetectEmotions(pb.DetectEmotionsRequest(image=FACE))
+    untold = await stub.DetectEmotions(
+        pb.DetectEmotionsRequest(image=encode_image(lying, "image/jpeg"))
+    )
+    oriented = await stub.DetectEmotions(pb.DetectEmotionsRequest(image=output.getvalue()))
+
+    (face,), (expected,) = untold.faces, upright.faces
+    assert face.emotions[0].name == expected.emotions[0].name
+    assert len(oriented.faces) <= 1
+
+
 async def test_no_face_is_an_empty_answer(stub: "rpc.VisionServiceAsyncStub") -> None:
     answer = await stub.DetectEmotions(pb.DetectEmotionsRequest(image=RAMP))
 

@@ -6,7 +6,7 @@ Every image of a caller goes through `decode_image`. What it refuses, it refuses
 
 import io
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -60,11 +60,13 @@ class DecodedImage:
         pixels: (height, width, 3) uint8, sRGB, upright; read-only.
         media_type: that of the file, such as "image/jpeg".
         warnings: what is missing of it.
+        is_oriented: its metadata say which side is up.
     """
 
     pixels: RgbImage
     media_type: str
     warnings: tuple[ImageWarning, ...] = ()
+    is_oriented: bool = False
 
 
 def decode_image(content: bytes, limits: ImageLimits, *, in_contrast: bool = False) -> DecodedImage:
@@ -86,14 +88,13 @@ def decode_image(content: bytes, limits: ImageLimits, *, in_contrast: bool = Fal
         check_size(image_format.read_size(content), limits)
         if is_cut:
             return _decode_cut(with_end(content), image_format, limits, in_contrast=in_contrast)
-        pixels = _decode(content, image_format, limits, in_contrast=in_contrast)
+        return _decode(content, image_format, limits, in_contrast=in_contrast)
     except UnreadableImage:
         raise
     # The edge of the codecs: on hostile bytes Pillow raises any class, from struct.error to
     # MemoryError, and to the caller each of them means the same.
     except Exception as error:
         raise UnreadableImage(_reason_of(error)) from error
-    return DecodedImage(pixels, image_format.media_type)
 
 
 def decode_transparent(content: bytes) -> RgbaImage | None:
@@ -111,12 +112,6 @@ def decode_transparent(content: bytes) -> RgbaImage | None:
         image.load()
         pixels = np.array(srgb.upright_rgba(image))
     return pixels if pixels[..., 3].min() < _OPAQUE else None
-
-
-def tells_orientation(content: bytes) -> bool:
-    """Tell whether the metadata of an image that `decode_image` takes say which side is up."""
-    with formats.recognize(content).open(io.BytesIO(content)) as image:
-        return srgb.tells_orientation(image)
 
 
 def encode_image(pixels: RgbImage, media_type: str, *, xmp: bytes = b"") -> bytes:
@@ -165,8 +160,8 @@ def _decode_cut(
         raise UnreadableImage(
             f"image ends too early: {lost:.0%} of its rows are missing; send a whole file"
         )
-    pixels = to_array(srgb.upright_srgb(image, in_contrast=in_contrast))
-    return DecodedImage(pixels, image_format.media_type, (truncated(lost),))
+    decoded = _upright(image, image_format, in_contrast=in_contrast)
+    return replace(decoded, warnings=(truncated(lost),))
 
 
 def _decode(
@@ -175,17 +170,25 @@ def _decode(
     limits: ImageLimits,
     *,
     in_contrast: bool,
-) -> RgbImage:
+) -> DecodedImage:
     if image_format.media_type == "image/jpeg":
-        pixels = _decode_plain_jpeg(content, image_format)
-        if pixels is not None:
-            return pixels
+        decoded = _decode_plain_jpeg(content, image_format)
+        if decoded is not None:
+            return decoded
     image = _load(content, image_format, limits)
-    return to_array(srgb.upright_srgb(image, in_contrast=in_contrast))
+    return _upright(image, image_format, in_contrast=in_contrast)
 
 
-def _decode_plain_jpeg(content: bytes, image_format: formats.ImageFormat) -> RgbImage | None:
-    """Return the pixels of a JPEG of the usual kind in half of Pillow's time, and the same ones.
+def _upright(
+    image: Image.Image, image_format: formats.ImageFormat, *, in_contrast: bool
+) -> DecodedImage:
+    is_oriented = srgb.tells_orientation(image)
+    pixels = to_array(srgb.upright_srgb(image, in_contrast=in_contrast))
+    return DecodedImage(pixels, image_format.media_type, is_oriented=is_oriented)
+
+
+def _decode_plain_jpeg(content: bytes, image_format: formats.ImageFormat) -> DecodedImage | None:
+    """Decode a JPEG of the usual kind in half of Pillow's time, to the same pixels.
 
     None for the others, which are left to Pillow: CMYK, with a profile, turned, or damaged.
     """
@@ -196,12 +199,13 @@ def _decode_plain_jpeg(content: bytes, image_format: formats.ImageFormat) -> Rgb
             or not srgb.is_upright(image)
         ):
             return None
+        is_oriented = srgb.tells_orientation(image)
     try:
         pixels: RgbImage = simplejpeg.decode_jpeg(content, "RGB")
     except ValueError:
         return None
     pixels.flags.writeable = False
-    return pixels
+    return DecodedImage(pixels, image_format.media_type, is_oriented=is_oriented)
 
 
 def _load(content: bytes, image_format: formats.ImageFormat, limits: ImageLimits) -> Image.Image:

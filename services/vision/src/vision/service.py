@@ -162,7 +162,9 @@ class _VisionServicer(rpc.VisionServiceServicer):
         del loaded  # it is asked for the pixels only
         async with self.host.decoder.opened(content, lambda decoded: decoded) as image:
             pixels = image.pixels
-            faces = await self._face_reader.answer(pixels, size_bytes=pixels.nbytes)
+            faces = await self._face_reader.answer(
+                (pixels, image.is_oriented), size_bytes=pixels.nbytes
+            )
             return faces, image.warnings
 
     async def _score(self, content: bytes, loaded: LoadedModel[NudityScorer]) -> Frames[float]:
@@ -204,9 +206,9 @@ def _classify(
 
 
 def _read_faces(
-    loaded: LoadedModel[FaceReader], images: Sequence[RgbImage]
+    loaded: LoadedModel[FaceReader], images: Sequence[tuple[RgbImage, bool]]
 ) -> list[list[tuple[Box, list[Emotion]]]]:
-    return [loaded.model.read(image) for image in images]
+    return [loaded.model.read(image, is_oriented=oriented) for image, oriented in images]
 
 
 def _score(loaded: LoadedModel[NudityScorer], images: Sequence[NDArray[np.float32]]) -> list[float]:
