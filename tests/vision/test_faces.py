@@ -269,7 +269,7 @@ def test_first_closer_look_that_finds_nothing_is_the_last() -> None:
 
 
 @pytest.mark.parametrize("quarters", [1, 2, 3])
-@pytest.mark.parametrize("side", [200, 400, 900])
+@pytest.mark.parametrize("side", [300, 400, 900])
 def test_face_on_its_side_is_found_in_its_place(
     centerface: CenterFace, side: int, quarters: int
 ) -> None:
