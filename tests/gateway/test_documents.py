@@ -211,7 +211,7 @@ async def test_ocr_says_that_it_takes_pdf(gateway: Gateway) -> None:
     reply = await gateway.post("ocr", {"image": base64(b"neither")})
 
     assert reply.refusal == (415, "unsupported_media_type")
-    assert reply.json["error"]["message"].endswith("AVIF and JPEG 2000, or PDF")
+    assert reply.json["error"]["message"].endswith("AVIF or JPEG 2000, or PDF")
 
 
 async def test_unknown_format_gets_the_list(gateway: Gateway) -> None:

@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-READ_IMAGES: Final = "JPEG, PNG, WebP, GIF, TIFF, BMP, AVIF and JPEG 2000"
+READ_IMAGES: Final = "JPEG, PNG, WebP, GIF, TIFF, BMP, AVIF or JPEG 2000"
 
 # HEIF files of HEVC images, as phones take them.
 HEIC_BRANDS: Final = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"})
