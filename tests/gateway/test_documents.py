@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from imagemesh.ocr.v1 import ocr_service_pb2 as pb
 from imagemesh.ocr.v1 import page_pb2
 from tests.gateway.origin import PICTURE, picture
 from tests.gateway.purse import Purse
@@ -60,6 +61,22 @@ async def test_service_is_told_what_to_read(gateway: Gateway, stage: Stage) -> N
     request = stage.calls[-1].request
     assert (request.document, request.language, request.pages) == (PICTURE, "deu", "1-")
     assert (request.min_confidence, request.format) == (0.25, page_pb2.FORMAT_ALTO)
+
+
+@pytest.mark.parametrize(
+    ("fields", "asked"),
+    [
+        ({}, pb.TEXT_LAYER_USE),
+        ({"text_layer": "use"}, pb.TEXT_LAYER_USE),
+        ({"text_layer": "ignore"}, pb.TEXT_LAYER_IGNORE),
+    ],
+)
+async def test_text_layer_is_used_unless_it_is_to_be_ignored(
+    gateway: Gateway, stage: Stage, fields: dict[str, str], asked: pb.TextLayer
+) -> None:
+    await gateway.post("ocr", {"image": base64(PDF), **fields})
+
+    assert stage.calls[-1].request.text_layer == asked
 
 
 async def test_plain_text_of_a_document_stays_whole(gateway: Gateway, stage: Stage) -> None:

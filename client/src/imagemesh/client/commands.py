@@ -15,7 +15,7 @@ from contract.endpoints.classify import ClassifyRequest
 from contract.endpoints.colorize import ColorizeAnswer, Colorized, ColorizeRequest
 from contract.endpoints.emotions import EmotionsRequest
 from contract.endpoints.nudity import Frame, NudityRequest
-from contract.endpoints.ocr import Format, HostedPdf, OcrRequest, PdfAnswer
+from contract.endpoints.ocr import Format, HostedPdf, OcrRequest, PdfAnswer, TextLayer
 from imagemesh.client import printing
 from imagemesh.client.arguments import (
     add_min_confidence,
@@ -58,6 +58,9 @@ def ocr(argv: Sequence[str]) -> int:
         "--format", choices=tuple(Format), default="text", help="what to make of it (text)"
     )
     parser.add_argument("--pages", metavar="RANGE", help='those to read, such as "1-3,7" or "5-"')
+    parser.add_argument(
+        "--text-layer", choices=tuple(TextLayer), default="use", help="text within a PDF (use)"
+    )
     add_output(parser, of="NAME-ocr.pdf of --format pdf")
     parser.add_argument(
         "--lang", default="eng", help="language code, as `imagemesh languages` lists them (eng)"
@@ -71,6 +74,7 @@ def ocr(argv: Sequence[str]) -> int:
         min_confidence=arguments.min_confidence,
         format=Format[arguments.format.upper()],
         pages=msgspec.UNSET if arguments.pages is None else arguments.pages,
+        text_layer=TextLayer[arguments.text_layer.upper()],
         details=arguments.details,
     )
     ask = partial(_ask_for_file, request, _output_of(arguments, ending="-ocr"))

@@ -83,6 +83,7 @@ def _message(request: OcrRequest, document: bytes) -> pb.RecognizeDocumentReques
         min_confidence=0.0 if request.format is Format.TEXT else request.min_confidence,
         pages="" if request.pages is UNSET else request.pages,
         format=page_pb2.Format.Value(name),
+        text_layer=pb.TextLayer.Value(f"TEXT_LAYER_{request.text_layer.upper()}"),
     )
 
 

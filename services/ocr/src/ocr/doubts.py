@@ -28,7 +28,7 @@ def find_doubts(pixels: RgbImage, lines: Sequence[Corners], *, scale: float) -> 
         scale: pixels of `pixels` for one pixel of the original.
     """
     warnings = []
-    unread = [row for tile in _uncovered(pixels, lines) for row in tile]
+    unread = [row for tile in uncovered_rows_of(pixels, lines) for row in tile]
     if unread:
         warnings.append(
             ImageWarning(
@@ -50,7 +50,7 @@ def find_doubts(pixels: RgbImage, lines: Sequence[Corners], *, scale: float) -> 
     return warnings
 
 
-def _uncovered(pixels: RgbImage, lines: Sequence[Corners]) -> list[list[InkRow]]:
+def uncovered_rows_of(pixels: RgbImage, lines: Sequence[Corners]) -> list[list[InkRow]]:
     """Return the rows of each tile that look like text and that no line covers."""
     found = []
     for tile in cut_tiles(*pixels.shape[:2]):

@@ -219,7 +219,7 @@ def _page(read: ReadLines, way: _Way) -> Page:
             words=tuple(replace(word, corners=place(word.corners)) for word in line.words),
             block=block,
             script=script_of(line.text),
-            language=line.language or _language_of(line.text, read.languages),
+            language=line.language or language_of(line.text, read.languages),
         )
         for line, block in zip(read.lines, blocks.of_lines, strict=True)
     ]
@@ -233,7 +233,7 @@ def _page(read: ReadLines, way: _Way) -> Page:
     )
 
 
-def _language_of(text: str, languages: Sequence[Language]) -> str:
+def language_of(text: str, languages: Sequence[Language]) -> str:
     """Return the code of the first language in whose script a line is; else of the first."""
     script = script_of(text)
     found = (language.code for language in languages if script in language.letter_scripts)

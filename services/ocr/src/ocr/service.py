@@ -2,11 +2,13 @@
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from functools import partial
 from time import monotonic
 from typing import Any, TypeAlias
 
 import grpc
+from pypdfium2.version import PYPDFIUM_INFO  # type: ignore[import-untyped]  # no py.typed
 
 from imagemesh.image.v1 import image_pb2
 from imagemesh.ocr.v1 import ocr_service_pb2 as pb
@@ -34,6 +36,7 @@ from ocr.pictures import FittedImage
 from ocr.reading import Page, Reader
 from ocr.settings import OcrSettings
 from ocr.tesseract import tesseract_version
+from ocr.text_layer import TEXT_LAYER
 from ocr.writing import DocumentWriter
 from servicekit.callers import caller_of
 from servicekit.errors import InvalidRequest
@@ -109,7 +112,10 @@ class _OcrServicer(rpc.OcrServiceServicer):
         if request.format not in FORMATS:
             raise InvalidRequest(f"format {request.format} is not known")
         is_pdf = request.format == page_pb2.FORMAT_PDF
-        order = _order(request, context, with_jpeg=is_pdf)
+        if request.text_layer not in pb.TextLayer.values():
+            raise InvalidRequest(f"text_layer {request.text_layer} is not known")
+        is_ignored = request.text_layer == pb.TEXT_LAYER_IGNORE
+        order = replace(_order(request, context, with_jpeg=is_pdf), with_layer=not is_ignored)
         document = await self._pages.open(request.document, order)
         count = document.page_count
         numbers = choose_pages(request.pages, page_count=count, most=self._max_pages)
@@ -220,6 +226,10 @@ class _OcrServicer(rpc.OcrServiceServicer):
         )
 
     def _reading_model(self, page: Page) -> image_pb2.Model:
+        if page.route == TEXT_LAYER:
+            return image_pb2.Model(
+                name=TEXT_LAYER, version=PYPDFIUM_INFO.version, device="cpu", provider="pdfium"
+            )
         if page.engine == TESSERACT:
             return image_pb2.Model(
                 name=TESSERACT, version=tesseract_version(), device="cpu", provider=TESSERACT

@@ -172,6 +172,13 @@ Pages = Annotated[
 ]
 
 
+class TextLayer(StrEnum):
+    """What is done with the text that a page of a PDF brings along."""
+
+    USE = "use"
+    IGNORE = "ignore"
+
+
 # Any: the answer is that of the format.
 class OcrRequest(DocumentRequest[Any], frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The image or document to read."""
@@ -202,14 +209,22 @@ class OcrRequest(DocumentRequest[Any], frozen=True, forbid_unknown_fields=True, 
         ),
     ] = Format.TEXT
     pages: Pages | UnsetType = UNSET
+    text_layer: Annotated[
+        TextLayer,
+        Meta(
+            description="Text that a page of a PDF brings along. use: taken instead of reading the "
+            "page where it covers all that looks like text; a page that it does not cover is read, "
+            "and so are all with `lang` auto. ignore: every page is drawn and read."
+        ),
+    ] = TextLayer.USE
 
 
 ENDPOINT: Final = Endpoint(
     name="ocr",
     position=2,
     summary="Read the text of an image or a document.",
-    description="It takes PDF as well, and every page of a TIFF; a PDF is drawn and read like a "
-    "scan, whether it has text in it or not. `format` json answers with the pages, their blocks, "
+    description="It takes PDF as well, and every page of a TIFF; a page of a PDF whose text covers "
+    "it is not read anew, see `text_layer`. `format` json answers with the pages, their blocks, "
     "lines and words; pdf with the URL of a PDF; every other one with the document as one string.",
     request=OcrRequest,
     answers=tuple(dict.fromkeys(each.answer for each in Format)),

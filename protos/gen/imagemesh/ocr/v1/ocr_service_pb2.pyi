@@ -7,6 +7,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from imagemesh.image.v1 import image_pb2 as _image_pb2
 from imagemesh.ocr.v1 import analysis_pb2 as _analysis_pb2
 from imagemesh.ocr.v1 import page_pb2 as _page_pb2
@@ -20,6 +21,30 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _TextLayer:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _TextLayerEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TextLayer.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    TEXT_LAYER_UNSPECIFIED: _TextLayer.ValueType  # 0
+    """The same as TEXT_LAYER_USE."""
+    TEXT_LAYER_USE: _TextLayer.ValueType  # 1
+    """It is taken instead of reading the page where it covers all that looks like text, and a language was asked for."""
+    TEXT_LAYER_IGNORE: _TextLayer.ValueType  # 2
+    """Every page is drawn and read."""
+
+class TextLayer(_TextLayer, metaclass=_TextLayerEnumTypeWrapper):
+    """TextLayer says what is done with the text that a page of a PDF brings along."""
+
+TEXT_LAYER_UNSPECIFIED: TextLayer.ValueType  # 0
+"""The same as TEXT_LAYER_USE."""
+TEXT_LAYER_USE: TextLayer.ValueType  # 1
+"""It is taken instead of reading the page where it covers all that looks like text, and a language was asked for."""
+TEXT_LAYER_IGNORE: TextLayer.ValueType  # 2
+"""Every page is drawn and read."""
+Global___TextLayer: _TypeAlias = TextLayer  # noqa: Y015
 
 @_typing.final
 class RecognizeRequest(_message.Message):
@@ -84,8 +109,8 @@ class RecognizeResponse(_message.Message):
     seconds: _builtins.float
     """Time spent on decoding, waiting for the engine and reading, in seconds, at least 0."""
     route: _builtins.str
-    """How it was read: "pp-ocr-lines", "tesseract-lines", "both-lines", or "tesseract-page" where Tesseract's own layout
-    found more than the detector.
+    """How it was read: "pp-ocr-lines", "tesseract-lines", "both-lines", "tesseract-page" where Tesseract's own layout
+    found more than the detector, or "text-layer" where a page of a PDF brought its text along.
     """
     skew_degrees: _builtins.float
     """How far the lines still lean after the turn, clockwise in degrees, in [-45, 45]; it is undone before reading."""
@@ -144,6 +169,7 @@ class RecognizeDocumentRequest(_message.Message):
     MIN_CONFIDENCE_FIELD_NUMBER: _builtins.int
     PAGES_FIELD_NUMBER: _builtins.int
     FORMAT_FIELD_NUMBER: _builtins.int
+    TEXT_LAYER_FIELD_NUMBER: _builtins.int
     document: _builtins.bytes
     """The encoded document: PDF, TIFF of one or more pages, or a picture as Recognize takes it, at most 10 MiB."""
     language: _builtins.str
@@ -156,6 +182,8 @@ class RecognizeDocumentRequest(_message.Message):
     """
     format: _page_pb2.Format.ValueType
     """What the last messages hold beside the pages."""
+    text_layer: Global___TextLayer.ValueType
+    """What is done with the text that a page of a PDF brings along."""
     def __init__(
         self,
         *,
@@ -164,10 +192,11 @@ class RecognizeDocumentRequest(_message.Message):
         min_confidence: _builtins.float = ...,
         pages: _builtins.str = ...,
         format: _page_pb2.Format.ValueType = ...,
+        text_layer: Global___TextLayer.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["document", b"document", "format", b"format", "language", b"language", "min_confidence", b"min_confidence", "pages", b"pages"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["document", b"document", "format", b"format", "language", b"language", "min_confidence", b"min_confidence", "pages", b"pages", "text_layer", b"text_layer"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
