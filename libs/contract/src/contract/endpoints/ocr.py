@@ -173,7 +173,7 @@ Pages = Annotated[
 
 
 class TextLayer(StrEnum):
-    """What is done with the text that a page of a PDF brings along."""
+    """Use of the text that a page of a PDF brings along."""
 
     USE = "use"
     IGNORE = "ignore"
