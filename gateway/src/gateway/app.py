@@ -24,7 +24,7 @@ from gateway.settings import GatewaySettings
 from gateway.tracing import HttpSpans
 from gateway.wiring import open_routes
 from servicekit.telemetry import HttpMetrics, PeriodicMetrics
-from servicekit.tracing.opening import open_traces
+from servicekit.tracing.opening import Traces, open_traces
 
 
 def build_app(
@@ -57,20 +57,26 @@ def build_app(
         finally:
             await traces.close()
 
-    spans = [] if traces.serving is None else [Middleware(HttpSpans, serving=traces.serving)]
     app = Starlette(
         routes=[
             Route("/metrics", metrics_page, methods=["GET"]),
             Route("/openapi.json", openapi, methods=["GET"]),
             *page_routes(),
         ],
-        middleware=[
-            *spans,
-            *cors_middleware(settings.cors_origins),  # outermost, so that a page reads every error
-            Middleware(HttpEdge, metrics=metrics),
-        ],
+        middleware=_middleware(settings, traces, metrics),
         exception_handlers={Problem: render_problem, HTTPException: render_http_exception},
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False  # a POST would lose its body; the edge drops the slash
     return app
+
+
+def _middleware(
+    settings: GatewaySettings, traces: Traces, metrics: HttpMetrics
+) -> list[Middleware]:
+    """Return what is around the routes, outermost first."""
+    return [
+        *([] if traces.serving is None else [Middleware(HttpSpans, serving=traces.serving)]),
+        *cors_middleware(settings.cors_origins),  # around the edge: a page reads every error
+        Middleware(HttpEdge, metrics=metrics),
+    ]
