@@ -21,6 +21,7 @@ from gateway.app import build_app
 from gateway.database.clock import Clock
 from gateway.database.engine import open_database
 from gateway.settings import GatewaySettings
+from tests.gateway.nats_server import prefix_of
 from tests.gateway.origin import PICTURE, Answer, listening, picture
 
 _CLIENT_TIMEOUT = aiohttp.ClientTimeout(total=30)  # far more than any test; none may hang
@@ -104,6 +105,8 @@ def gateway_settings(folder: Path, **changes: Any) -> GatewaySettings:  # Any: v
         "database_url": database_url(folder),
         "results_dir": folder / "results",
         "fetch_allow": "127.0.0.0/8",
+        "nats_prefix": prefix_of(folder),
+        "drain_s": 0,  # jobs in hand are given back at once
     }
     return GatewaySettings(**{**defaults, **changes})
 

@@ -258,6 +258,12 @@ CATALOGUE: Final = (
         "Send the request again.",
     ),
     Fault(
+        "jobs_unavailable",
+        (503,),
+        "The queue of asynchronous jobs is away; nothing was taken.",
+        "Try again later, or without Prefer: respond-async.",
+    ),
+    Fault(
         "fetch_timeout",
         (504,),
         "The server of the URL was too slow.",

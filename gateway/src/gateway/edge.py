@@ -27,7 +27,7 @@ CLIENT_GONE = 499  # nginx's word for a caller that hung up; only logs and metri
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 # Codes of faults that pass by themselves; a model that is not installed stays so.
-_PASSING = frozenset({"overloaded", "unavailable"})
+_PASSING = frozenset({"overloaded", "unavailable", "jobs_unavailable"})
 
 # What checks leave in the state of a request for its log line.
 _TOLD = ("account", "key_id", "code")

@@ -150,6 +150,26 @@ class GatewaySettings(ProcessSettings):
         description="Memory for uploads that arrive, and as much again for images of jobs that "
         "wait, in MiB; more get 429.",
     )
+    nats_url: str = Field(
+        default="nats://127.0.0.1:4222",
+        pattern=r"^((nats|tls)://[^\s,]+(,(nats|tls)://[^\s,]+)*)?$",  # empty, or URLs
+        description="NATS servers of the queue of jobs, such as nats://user:password@host:4222, "
+        "with commas between several; empty switches asynchronous jobs off.",
+    )
+    nats_prefix: str = Field(
+        default="imagemesh",
+        pattern=r"^[A-Za-z0-9_]{1,32}$",
+        description="Name of the stream of jobs; meshes that share NATS need one each.",
+    )
+    nats_replicas: int = Field(
+        default=1, ge=1, le=5, description="NATS servers that hold each message of the queue."
+    )
+    job_ack_wait_s: float = Field(
+        default=30.0,
+        ge=0.5,
+        le=3600,
+        description="A job whose worker is silent for so long goes to another one, in seconds.",
+    )
     max_jobs: int = Field(
         default=1000,
         ge=1,

@@ -38,6 +38,7 @@ from gateway.endpoint_table import HANDLERS
 from gateway.fetching.fetcher import FetchLimits, ImageFetcher
 from gateway.hosting.hosted import DOCUMENTS_PATH, EXAMPLES_PATH, RESULTS_PATH, HostedImages
 from gateway.hosting.results import ResultStore, open_store
+from gateway.jobs.engine import EngineOptions, JobEngine, running_engine
 from gateway.jobs.runner import JobLimits, JobRunner, running_jobs
 from gateway.jobs.store import JobStore
 from gateway.jobs.webhooks import Webhooks, sending
@@ -88,10 +89,11 @@ class _Files:
 
 @dataclass(frozen=True, slots=True)
 class _Jobs:
-    """Runner of jobs, and their webhooks."""
+    """Runner of jobs, their webhooks and the engine below them."""
 
     runner: JobRunner
     webhooks: Webhooks
+    engine: JobEngine
 
 
 @asynccontextmanager
@@ -133,7 +135,7 @@ async def open_routes(
             *_lookup_routes(_lookups(settings, files, backends, books, jobs)),
             *_content_routes(
                 Content(files.results, files.hosted),
-                Health(backends, books.keys, tasks, kept.storage),
+                Health(backends, books.keys, tasks, kept.storage, jobs.engine),
             ),
         ]
 
@@ -304,7 +306,17 @@ async def _jobs(
         retry_s=settings.webhook_retry_s,
     )
     async with (
+        running_engine(_engine_options(settings), kept.tasks) as queue,
         sending(webhooks, kept.tasks),
         running_jobs(store, webhooks, limits, kept.tasks) as jobs,
     ):
-        yield _Jobs(jobs, webhooks)
+        yield _Jobs(jobs, webhooks, queue)
+
+
+def _engine_options(settings: GatewaySettings) -> EngineOptions:
+    return EngineOptions(
+        url="" if settings.zero_retention else settings.nats_url,
+        prefix=settings.nats_prefix,
+        replicas=settings.nats_replicas,
+        ack_wait_s=settings.job_ack_wait_s,
+    )
