@@ -52,6 +52,10 @@ class NatsServer:
             self._process.wait()
             self._process = None
 
+    def lose_all(self) -> None:
+        """Delete what it has stored."""
+        shutil.rmtree(self.folder)
+
 
 @contextmanager
 def nats_server() -> Iterator[NatsServer]:

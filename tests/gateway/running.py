@@ -107,6 +107,7 @@ def gateway_settings(folder: Path, **changes: Any) -> GatewaySettings:  # Any: v
         "fetch_allow": "127.0.0.0/8",
         "nats_prefix": prefix_of(folder),
         "drain_s": 0,  # jobs in hand are given back at once
+        "job_retry_s": 0.01,
     }
     return GatewaySettings(**{**defaults, **changes})
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -17,7 +17,6 @@ from gateway.jobs.outcomes import Outcome
 from gateway.problems import Problem
 
 AnswerItem: TypeAlias = Callable[[int], Awaitable[Outcome]]
-Note: TypeAlias = Callable[[int], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,21 +64,20 @@ def _parse_item(values: Json) -> Item | Problem:
 
 
 async def answer_items(
-    count: int, answer: AnswerItem, slots: asyncio.Semaphore, *, note: Note
+    numbers: Sequence[int], answer: AnswerItem, slots: asyncio.Semaphore
 ) -> list[Outcome]:
-    """Return the outcomes of a batch's items, in their order.
+    """Return the outcomes of items of a batch, in the order of their numbers.
 
     The caller holds a slot, so a batch always goes on; it goes faster while other slots are free,
     and takes none from a request that asks for it meanwhile.
 
     Args:
-        count: how many items there are.
+        numbers: of the items, one at least.
         answer: answers the item of that number; it does not raise.
         slots: where more can be answered at once.
-        note: told how many are answered, each time that one is.
     """
     async with asyncio.TaskGroup() as group:
-        pool = _WorkerPool(count, answer, slots, group=group, note=note)
+        pool = _WorkerPool(numbers, answer, slots, group=group)
         await pool.work(pool.waiting.popleft())
     return pool.in_order()
 
@@ -89,18 +87,16 @@ class _WorkerPool:
 
     def __init__(
         self,
-        count: int,
+        numbers: Sequence[int],
         answer: AnswerItem,
         slots: asyncio.Semaphore,
         *,
         group: asyncio.TaskGroup,
-        note: Note,
     ) -> None:
-        self.waiting = deque(range(count))
+        self.waiting = deque(numbers)
         self._answer = answer
         self._slots = slots
         self._group = group
-        self._note = note
         self._outcomes: dict[int, Outcome] = {}
 
     async def work(self, number: int) -> None:
@@ -108,7 +104,6 @@ class _WorkerPool:
         while True:
             await self._start_workers()
             self._outcomes[number] = await self._answer(number)
-            await self._note(len(self._outcomes))
             if not self.waiting:
                 return
             number = self.waiting.popleft()

@@ -8,24 +8,27 @@ made. An item of a batch and a job go through the same steps.
 import asyncio
 from base64 import b64encode
 from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from datetime import timedelta
 from functools import partial
 from time import monotonic
-from typing import Any, Final, Protocol
+from typing import Any, Final, TypeAlias
 
 import msgspec
+import structlog
 from msgspec import UNSET
 from starlette.requests import Request
 from starlette.responses import Response
 
 from contract.endpoint import DocumentRequest
 from contract.jobs import BatchAnswer
-from gateway.accounts.credits import Credits
-from gateway.accounts.idempotency import IdempotentAnswers, Keep, keep_nothing
+from gateway.accounts.credits import Charge, Credits
+from gateway.accounts.idempotency import Claim, IdempotentAnswers, NoClaim
 from gateway.accounts.keys import KeyStore
 from gateway.accounts.rates import RateLimits
 from gateway.accounts.scopes import authorize
 from gateway.backends import Backends, CallContext
+from gateway.database.engine import DatabaseUnavailable
 from gateway.endpoint_handler import EndpointHandler, ProducedFile
 from gateway.fetching.fetcher import ImageFetcher
 from gateway.hosting.hosted import HostedImages
@@ -35,52 +38,32 @@ from gateway.input.forms import check_image_size
 from gateway.input.inputs import read_input, read_object
 from gateway.jobs.answers import job_answer
 from gateway.jobs.outcomes import Outcome, answered, broken, refused
-from gateway.jobs.runner import JobOrder, JobRunner
+from gateway.jobs.records import JobRecord, NewJob
+from gateway.jobs.store import JobGone
+from gateway.jobs.submission import Jobs
+from gateway.jobs.worker import RunningJob
 from gateway.media import EncodedImage, require_image
 from gateway.problems import Problem
 from gateway.requests.batch import Item, answer_items, parse_batch
 from gateway.requests.disconnects import cancelled_on_disconnect
 from gateway.requests.orders import Order, OrderReader
+from gateway.requests.stored_orders import decode_order, encode_order
 from gateway.responses import json_response
 from gateway.settings import GatewaySettings
 from servicekit.logs import get_logger
+from servicekit.tracing.opening import Serving
 
+_UNANSWERED: Final = Outcome(503, b"{}", is_passing=True)  # of an item that is tried again
 _NO_IMAGE: Final = EncodedImage(b"", "", "")  # of a request that holds a text
 
 _log = get_logger("gateway")
 
 
-class Recorder(Protocol):
-    """Keeps answers before they are paid, as a `RunningJob` does."""
-
-    async def keep(self, answer: Response, /) -> None:
-        """Keep the answer."""
-        ...
-
-    async def keep_item(self, number: int, answer: Response, /) -> None:
-        """Keep the answer to one item of a batch."""
-        ...
-
-    async def note(self, done: int, /) -> None:
-        """Note how many items are answered."""
-        ...
+Keep: TypeAlias = Callable[[Response, Charge], Awaitable[None]]
 
 
-class _WholeAnswer:
-    """Recorder of a caller that waits for the whole answer; nothing else is kept."""
-
-    def __init__(self, keep: Keep) -> None:
-        self._keep = keep
-
-    async def keep(self, answer: Response, /) -> None:
-        """Keep the answer for its Idempotency-Key."""
-        await self._keep(answer)
-
-    async def keep_item(self, _: int, __: Response, /) -> None:
-        """Keep nothing."""
-
-    async def note(self, _: int, /) -> None:
-        """Note nothing."""
+async def _keep_nothing(_: Response, __: Charge) -> None:
+    """Keep no answer by itself: it is part of another."""
 
 
 class Pipeline:
@@ -92,12 +75,13 @@ class Pipeline:
         rates: count requests.
         orders: make orders of requests.
         idempotent: answers that are kept by Idempotency-Key.
-        jobs: run what is answered later.
+        jobs: take what is answered later.
         fetcher: fetches images by URL.
         hosted: reads images that the gateway hosts itself.
         credit: charges requests.
         backends: the services.
         results: stores files.
+        serving: makes the spans of jobs.
     """
 
     def __init__(
@@ -108,12 +92,13 @@ class Pipeline:
         rates: RateLimits,
         orders: OrderReader,
         idempotent: IdempotentAnswers,
-        jobs: JobRunner,
+        jobs: Jobs,
         fetcher: ImageFetcher,
         hosted: HostedImages,
         credit: Credits,
         backends: Backends,
         results: ResultStore,
+        serving: Serving | None = None,
     ) -> None:
         self._settings = settings
         self._keys = keys
@@ -126,6 +111,7 @@ class Pipeline:
         self._credit = credit
         self._backends = backends
         self._results = results
+        self._serving = serving
         self._slots = asyncio.Semaphore(settings.max_in_flight)
         memory = UploadMemory(settings.upload_memory_mib * 2**20)
         self._bodies = BodyReader(memory, timeout_s=settings.body_timeout_s)
@@ -178,12 +164,10 @@ class Pipeline:
 
     async def _reply(self, request: Request, order: Order) -> Response:
         """Answer now or with a job, and a repeated request as it was answered before."""
-        work: Callable[[Keep], Awaitable[Response]] = partial(self._submit, order)
-        if not order.is_async:
-            work = lambda keep: self._answer(order, _WholeAnswer(keep))  # noqa: E731 - one level
+        work = partial(self._submit if order.is_async else self._answer, order)
         async with cancelled_on_disconnect(request):
             if order.idempotency_key is None:
-                return await work(keep_nothing)
+                return await work(NoClaim())
             return await self._idempotent.once(
                 order.key.account,
                 key=order.idempotency_key,
@@ -191,63 +175,86 @@ class Pipeline:
                 work=work,
             )
 
-    async def _submit(self, order: Order, keep: Keep) -> Response:
-        """Answer with a job, whose work is `_answer`."""
-        record = await self._jobs.submit(
-            JobOrder(
-                order.key.account,
-                order.request_id,
-                total=len(order.items),
-                held_bytes=order.held_bytes(),
-                webhook=order.webhook,
-                work=partial(self._answer, order),
-                endpoints=order.endpoints(),
-            )
+    async def _submit(self, order: Order, claim: Claim) -> Response:
+        """Answer with a job, whose work is `run_job`."""
+        job = NewJob(
+            account=order.key.account,
+            request_id=order.request_id,
+            endpoints=order.endpoints(),
+            is_batch=order.is_batch,
+            webhook=order.webhook,
         )
-        answer = job_answer(record)
-        headers = {"Location": answer.result.url, "Preference-Applied": "respond-async"}
-        response = json_response(answer, status=202, headers=headers)
-        try:
-            await keep(response)
-        except BaseException:
-            await self._jobs.cancel(record.id, account=order.key.account)
-            raise
-        return response
+        content = encode_order(order)
+        return await self._jobs.submit(job, content, claim=claim, respond=_accepted)
 
-    async def _answer(self, order: Order, recorder: Recorder) -> Response:
-        """Answer an order when fewer than the limit are being answered; only a job waits."""
-        if self._slots.locked() and not order.is_async:
+    async def _answer(self, order: Order, claim: Claim) -> Response:
+        """Answer an order when fewer than the limit are being answered."""
+        if self._slots.locked():
             limit = self._settings.max_in_flight
             message = f"{limit} requests are being answered already; try again later"
             raise Problem(429, "overloaded", message)
         async with self._slots:
             if not order.is_batch:
-                return await self._work(order, 0, order.request_id, recorder.keep)
-            outcomes = await answer_items(
-                len(order.items),
-                partial(self._answer_item, order, recorder),
-                self._slots,
-                note=recorder.note,
-            )
+                keep: Keep = lambda answer, _: claim.keep(answer)  # noqa: E731 - one level
+                return await self._work(order, 0, order.request_id, keep)
+            answer_item = partial(self._answer_item, order)
+            outcomes = await answer_items(range(len(order.items)), answer_item, self._slots)
             response = json_response(BatchAnswer([outcome.as_item() for outcome in outcomes]))
-            await recorder.keep(response)
+            # With errors that pass by themselves it is not kept: sent again, it may end well, and
+            # what was charged is not charged again.
+            if not any(outcome.is_passing for outcome in outcomes):
+                await claim.keep(response)
             return response
 
-    async def _answer_item(self, order: Order, recorder: Recorder, number: int) -> Outcome:
-        """Answer one item of a batch; its faults do not touch the others."""
-        item, request_id = order.items[number], f"{order.request_id}-{number}"
+    async def run_job(self, content: bytes, job: RunningJob) -> None:
+        """Answer the items of a job that have no answer yet; only a job waits for its place."""
+        order = decode_order(content, job=job.record.id)
+        answer_item = partial(self._answer_job_item, order, job)
+        with ExitStack() as stack:
+            structlog.contextvars.bind_contextvars(request_id=order.request_id)
+            if self._serving is not None:
+                stack.enter_context(self._serving("job", order.traceparent))
+            async with self._slots:
+                if job.missing:
+                    await answer_items(job.missing, answer_item, self._slots)
+
+    async def _answer_job_item(self, order: Order, job: RunningJob, number: int) -> Outcome:
+        """Answer one item of a job, keep the answer, and settle its charge with it."""
+        if job.is_stopped:
+            return _UNANSWERED
+        outcome = _UNANSWERED
         try:
-            if isinstance(item, Item):
+            outcome = await self._answer_item(order, number, partial(job.keep, number))
+        except (JobGone, DatabaseUnavailable):
+            return outcome  # the job knows
+        if not outcome.is_good:
+            await job.refuse(number, outcome)
+        return outcome
+
+    async def _answer_item(self, order: Order, number: int, keep: Keep = _keep_nothing) -> Outcome:
+        """Answer one item of an order; its faults do not touch the others.
+
+        Raises:
+            JobGone: it is an item of a job, and nobody can get its answer.
+            DatabaseUnavailable: it is an item of a job, and nobody knows whether it was kept.
+        """
+        item = order.items[number]
+        request_id = f"{order.request_id}-{number}" if order.is_batch else order.request_id
+        try:
+            if order.is_batch and isinstance(item, Item):
                 name = item.handler.endpoint.name
                 authorize(order.key, name, off=self._settings.endpoints_off)
                 if number > 0:  # the first was counted when the batch came
                     await self._rates.check(order.key)
-            keep = partial(recorder.keep_item, number)
             return answered(await self._work(order, number, request_id, keep))
         except Problem as problem:
+            if order.is_async and isinstance(problem, DatabaseUnavailable):
+                raise
             return refused(problem, request_id=request_id)
+        except JobGone:
+            raise
         except Exception:  # noqa: BLE001 - the edge of an item, as that of a request
-            _log.exception("batch item failed")
+            _log.exception("item failed")
             return broken(request_id=request_id)
 
     async def _work(self, order: Order, number: int, request_id: str, keep: Keep) -> Response:
@@ -266,8 +273,11 @@ class Pipeline:
                 or_pdf=handler.endpoint.takes_documents,
             )
         async with self._credit.charge(
-            context.account, endpoint=handler.endpoint.path, item=order.charged_once(number)
-        ):
+            context.account,
+            endpoint=handler.endpoint.path,
+            item=order.charged_once(number),
+            hold=order.hold(number),
+        ) as charge:
             result = await handler.ask(self._backends, request, image.content, context)
             file = handler.file(result)
             path = await self._store(file, item, order, image.name) if file else ""
@@ -277,7 +287,7 @@ class Pipeline:
                 answer = msgspec.structs.replace(answer, details=None)
             response = json_response(answer)
             # Before it is paid: a request that is repeated after a crash must not be paid twice.
-            await keep(response)
+            await keep(response, charge)
             return response
 
     async def _own(self, request: Any, base_url: str) -> EncodedImage | None:
@@ -323,3 +333,10 @@ class Pipeline:
             message = f"parameter 'expires_in_s': expected `int` <= {longest.total_seconds():.0f}"
             raise Problem(400, "invalid_parameter", message)
         return timedelta(seconds=asked_s)
+
+
+def _accepted(record: JobRecord) -> Response:
+    """Return the response to a request that is answered later."""
+    answer = job_answer(record)
+    headers = {"Location": answer.result.url, "Preference-Applied": "respond-async"}
+    return json_response(answer, status=202, headers=headers)

@@ -23,6 +23,13 @@ HTTP_CONNECTIONS = "imagemesh_http_connections"
 HTTP_CONNECTIONS_REFUSED = "imagemesh_http_connections_refused"
 PERIODIC_FAILURES = "imagemesh_periodic_failures"
 PERIODIC_FAILING = "imagemesh_periodic_failing"
+JOBS_WAITING = "imagemesh_jobs_waiting"
+JOBS_OLDEST_SECONDS = "imagemesh_jobs_oldest_seconds"
+JOBS_DEAD = "imagemesh_jobs_dead"
+JOBS_ENDED = "imagemesh_jobs_ended"
+JOBS_ITEMS = "imagemesh_jobs_items"
+JOBS_REDELIVERIES = "imagemesh_jobs_redeliveries"
+JOBS_WEBHOOKS = "imagemesh_jobs_webhooks"
 
 # What is done for one request, as spans within its own.
 SPAN_DECODE = "decode picture"
@@ -232,3 +239,39 @@ class PeriodicMetrics:
         )
         object.__setattr__(self, "failures", failures)
         object.__setattr__(self, "failing", failing)
+
+
+@dataclass(frozen=True, slots=True)
+class JobMetrics:
+    """Metrics of asynchronous jobs and their webhooks, in the registry of the process."""
+
+    registry: CollectorRegistry
+    waiting: Gauge = field(init=False)
+    oldest_seconds: Gauge = field(init=False)
+    dead: Gauge = field(init=False)
+    ended: Counter = field(init=False)
+    items: Counter = field(init=False)
+    redeliveries: Counter = field(init=False)
+    webhooks: Counter = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Register the metrics."""
+        gauges = {
+            "waiting": (JOBS_WAITING, "Jobs and webhooks that wait or are worked on.", ["kind"]),
+            "oldest_seconds": (
+                JOBS_OLDEST_SECONDS,
+                "Age of the oldest job and webhook that waits or is worked on, in seconds.",
+                ["kind"],
+            ),
+            "dead": (JOBS_DEAD, "Jobs that were given up, or whose webhook was.", []),
+        }
+        counters = {
+            "ended": (JOBS_ENDED, "Jobs that this process ended.", ["status"]),
+            "items": (JOBS_ITEMS, "Items of jobs that this process ended.", []),
+            "redeliveries": (JOBS_REDELIVERIES, "Messages that were delivered again.", ["kind"]),
+            "webhooks": (JOBS_WEBHOOKS, "Deliveries of webhooks that were tried.", ["outcome"]),
+        }
+        for name, (metric, text, labels) in gauges.items():
+            object.__setattr__(self, name, Gauge(metric, text, labels, registry=self.registry))
+        for name, (metric, text, labels) in counters.items():
+            object.__setattr__(self, name, Counter(metric, text, labels, registry=self.registry))

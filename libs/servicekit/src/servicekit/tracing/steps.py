@@ -12,6 +12,11 @@ Attributes = Mapping[str, str | int]
 class RequestTrace(Protocol):
     """One request, as its trace shows it."""
 
+    @property
+    def traceparent(self) -> str:
+        """Header that lets the trace go on elsewhere, or later (W3C Trace Context)."""
+        ...
+
     def describe(self, name: str, attributes: Attributes, *, has_failed: bool = False) -> None:
         """Say what the request was and how it ended, once that is known."""
 
