@@ -69,7 +69,7 @@ async def test_answers_of_jobs_count(engine: AsyncEngine) -> None:
     await jobs.keep(await add_job(jobs), 0, Outcome(200, b"x" * 20), None)
 
     with pytest.raises(Problem, match="the limit is"):
-        await add_job(jobs)
+        await jobs.check_room("ada", input_bytes=1)
 
 
 async def test_kept_answers_count_and_nothing_is_charged(

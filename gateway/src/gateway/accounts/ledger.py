@@ -168,7 +168,7 @@ class Ledger:
         """Reserve the price of a request that comes later, where the account can pay it."""
         name = endpoint_name(endpoint)
         amount = self._prices.get(name, DEFAULT_PRICE)
-        if amount > 0:
+        if amount > 0 and not self._is_unmetered(account, self._clock()):
             await self._take(connection, _Hold(hold, account, name, 1, amount), until)
 
     async def release(self, connection: AsyncConnection, holds: Iterable[str]) -> None:
@@ -206,8 +206,7 @@ class Ledger:
     async def _reserve(self, hold: _Hold) -> bool:
         """Take the price, unless it is taken; return False where nothing is to be paid."""
         now = self._clock()
-        is_unmetered = not hold.is_named and now < self._unmetered.get(hold.account, now)
-        if hold.amount == 0 or is_unmetered:
+        if hold.amount == 0 or self._is_unmetered(hold.account, now):
             return False
         until = now + self._hold_for
         async with transaction(self._engine) as connection:
@@ -245,6 +244,9 @@ class Ledger:
         longer = case((HOLDS.c.expires_at < until, until), else_=HOLDS.c.expires_at)
         mine = update(HOLDS).where(HOLDS.c.id == hold.id).values(expires_at=longer)
         return (await connection.execute(mine)).rowcount == 1
+
+    def _is_unmetered(self, account: str, now: datetime) -> bool:
+        return now < self._unmetered.get(account, now)
 
     def _remember_unmetered(self, account: str, now: datetime) -> None:
         if len(self._unmetered) >= _MOST_REMEMBERED:

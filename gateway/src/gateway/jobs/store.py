@@ -86,17 +86,22 @@ class JobStore:
         Raises:
             Problem: 429, there are too many; 507, the account or the disk is full; 503.
         """
+        waiting = JOBS.c.status.in_(UNDER_WAY)
+        mine = func.coalesce(func.sum(case((JOBS.c.account == account, 1), else_=0)), 0)
+        limits = self._limits
         async with transaction(self._engine) as connection:
-            await self._check_room(connection, account, input_bytes)
+            found = await connection.execute(select(func.count(), mine).where(waiting))
+            of_all, of_account = found.one()
+            if of_all >= limits.waiting:
+                raise _too_many(f"{limits.waiting} jobs wait already")
+            if of_account >= limits.waiting_per_account:
+                raise _too_many(f"{limits.waiting_per_account} jobs of this account wait already")
+            await self._storage.check(connection, account, size_bytes=input_bytes)
 
     async def add(
         self, job: NewJob, claim: Claim, respond: Callable[[JobRecord], Response]
     ) -> Response:
-        """Add a queued job, reserve its price, and keep the response by its claim.
-
-        Raises:
-            Problem: as `check_room`.
-        """
+        """Add a queued job, reserve its price, and keep the response by its claim."""
         now = self._clock()
         row = {
             "id": job.id or NewJob.new_id(),
@@ -121,19 +126,18 @@ class JobStore:
             "endpoints": ",".join(sorted({name for name in job.endpoints if name})) or None,
         }
         async with transaction(self._engine) as connection:
-            await self._check_room(connection, job.account, job.input_bytes)
-            await connection.execute(insert(JOBS).values(row))
+            added = await connection.execute(insert(JOBS).values(row).returning(*JOBS.c))
+            record = record_of(added.one())
             for number, endpoint in enumerate(job.endpoints):
                 if endpoint is not None:
                     await self._credit.reserve(
                         connection,
                         job.account,
                         endpoint=endpoint,
-                        hold=hold_of(str(row["id"]), number),
+                        hold=hold_of(record.id, number),
                         until=now + self._lifetime,
                     )
-            added = await connection.execute(select(JOBS).where(JOBS.c.id == row["id"]))
-            response = respond(record_of(added.one()))
+            response = respond(record)
             await claim.keep_in(connection, response)
         return response
 
@@ -189,8 +193,10 @@ class JobStore:
             row = (await connection.execute(started.returning(*JOBS.c))).one_or_none()
             if row is None:
                 return None
-            numbers = {item.number for item in await connection.execute(answered)}
-        return record_of(row), numbers
+            record = record_of(row)
+            if record.done == 0:
+                return record, set()
+            return record, {item.number for item in await connection.execute(answered)}
 
     async def give_back(self, job: str) -> None:
         """Forget an attempt that a worker did not finish because it was told to stop."""
@@ -281,18 +287,6 @@ class JobStore:
             webhook_log=msgspec.json.encode([*log, attempt]).decode(),
             webhook=JOBS.c.webhook if status == PENDING else None,
         )
-
-    async def _check_room(
-        self, connection: AsyncConnection, account: str, input_bytes: int
-    ) -> None:
-        limits = self._limits
-        waiting = select(func.count()).select_from(JOBS).where(JOBS.c.status.in_(UNDER_WAY))
-        if (await connection.scalar(waiting) or 0) >= limits.waiting:
-            raise _too_many(f"{limits.waiting} jobs wait already")
-        mine = await connection.scalar(waiting.where(JOBS.c.account == account)) or 0
-        if mine >= limits.waiting_per_account:
-            raise _too_many(f"{limits.waiting_per_account} jobs of this account wait already")
-        await self._storage.check(connection, account, size_bytes=input_bytes)
 
     async def _count(
         self, connection: AsyncConnection, job: JobRecord, outcome: Outcome
