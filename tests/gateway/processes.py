@@ -5,18 +5,16 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import aiohttp
-
 from scripts.ports import free_port
+from tests.gateway.fleet import answers
 from tests.gateway.nats_server import NatsServer, prefix_of
 from tests.gateway.running import database_url
 
 _ENOUGH_S = 60  # far beyond the start of a Python on a busy machine
-_ASK_EVERY_S = 0.1
 
 
 @dataclass(slots=True)
@@ -46,14 +44,8 @@ class GatewayProcess:
             env={**self.environment, "GATEWAY_PORT": str(self.port)},
             stdout=asyncio.subprocess.DEVNULL,
         )
-        async with asyncio.timeout(_ENOUGH_S), aiohttp.ClientSession() as http:
-            while True:
-                with suppress(aiohttp.ClientConnectionError):
-                    async with http.get(f"{self.url}/healthz"):
-                        return
-                with suppress(TimeoutError):
-                    code = await asyncio.wait_for(self._process.wait(), _ASK_EVERY_S)
-                    raise RuntimeError(f"the process ended with {code}")
+        async with asyncio.timeout(_ENOUGH_S):
+            await answers(self.url, self._process)
 
     async def end(self, number: signal.Signals) -> int | None:
         """Send it a signal and return its exit code."""

@@ -161,7 +161,9 @@ class JobEngine:
         return int(ack.seq)
 
     async def pull(self, kind: str, token: str) -> Delivery | None:
-        """Return the next message of a token, None where none is due."""
+        """Return the next message of a token, None where none is due or NATS is away."""
+        if not self.is_ready:  # else the question would wait, and be answered when nobody listens
+            return None
         consumer = f"{kind}-{token}"
         subject = f"$JS.API.CONSUMER.MSG.NEXT.{self._options.prefix}.{consumer}"
         try:

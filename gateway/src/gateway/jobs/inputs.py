@@ -1,18 +1,16 @@
 """Inputs of jobs in the object store, where they stay until their job has ended."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from obstore.exceptions import BaseError as ObstoreError
 from obstore.store import ObjectStore
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.database.engine import transaction
 from gateway.database.tables import JOBS
-from gateway.problems import Problem
+from gateway.hosting.results import store_at_work
 
 _FOLDER: Final = "job-inputs"
 _ORPHANED_AFTER: Final = timedelta(hours=1)  # far more than passes between an input and its row
@@ -36,7 +34,7 @@ class JobInputs:
         Raises:
             Problem: 503, the store is away.
         """
-        with _store_at_work():
+        with store_at_work():
             await self._store.put_async(_path(job), content, mode="create")
 
     async def read(self, job: str) -> bytes | None:
@@ -46,7 +44,7 @@ class JobInputs:
             Problem: 503, the store is away.
         """
         try:
-            with _store_at_work():
+            with store_at_work():
                 answer = await self._store.get_async(_path(job))
                 return bytes(await answer.bytes_async())
         except FileNotFoundError:
@@ -58,7 +56,7 @@ class JobInputs:
         Raises:
             Problem: 503, the store is away.
         """
-        with _store_at_work(), suppress(FileNotFoundError):
+        with store_at_work(), suppress(FileNotFoundError):
             await self._store.delete_async(_path(job))
         async with transaction(self._engine) as connection:
             gone = update(JOBS).where(JOBS.c.id == job).values(input_bytes=None)
@@ -71,7 +69,7 @@ class JobInputs:
             Problem: 503, the store is away.
         """
         before = datetime.now(UTC) - _ORPHANED_AFTER
-        with _store_at_work():
+        with store_at_work():
             return [
                 entry["path"].rpartition("/")[2]
                 async for page in self._store.list(_FOLDER)
@@ -82,15 +80,3 @@ class JobInputs:
 
 def _path(job: str) -> str:
     return f"{_FOLDER}/{job}"
-
-
-@contextmanager
-def _store_at_work() -> Iterator[None]:
-    """Make a Problem of what the store says, but for FileNotFoundError."""
-    try:
-        yield
-    except FileNotFoundError:
-        raise
-    except (ObstoreError, OSError) as error:
-        message = "the store of the jobs is away; try again later"
-        raise Problem(503, "unavailable", message) from error
