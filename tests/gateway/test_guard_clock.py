@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.database.clock import DatabaseClock, utc_now
-from gateway.jobs.backlog import Backlog
+from gateway.jobs.backlog import Backlog, Leftovers
 from gateway.jobs.engine import JOBS
 from tests.gateway.job_stores import add_job, job_store
 
@@ -41,8 +41,7 @@ async def test_job_of_a_host_that_is_behind_is_neither_lost_nor_expired_elsewher
     backlog = Backlog(engine)
 
     assert await backlog.unpublished(JOBS) == []
-    assert await backlog.expired() == []
-    assert await backlog.lose_old() == 0
+    assert await backlog.leftovers() == Leftovers([], [], [])
     assert await there.start(job.id) is not None
 
 

@@ -77,8 +77,7 @@ def build_app(
     app = Starlette(
         routes=[
             Route("/metrics", metrics_page, methods=["GET"]),
-            *([] if is_worker else [Route("/openapi.json", openapi, methods=["GET"])]),
-            *([] if is_worker else page_routes()),
+            *([] if is_worker else [Route("/openapi.json", openapi), *page_routes()]),
         ],
         middleware=[*spans, Middleware(HttpEdge, metrics=metrics)],
         exception_handlers={Problem: render_problem, HTTPException: render_http_exception},

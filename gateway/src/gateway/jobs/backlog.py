@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, case, delete, func, or_, select, update
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -16,6 +16,8 @@ from gateway.jobs.engine import JOBS as JOB_KIND
 from gateway.jobs.engine import WEBHOOKS
 from gateway.jobs.records import FAILED, GIVEN_UP, PENDING, QUEUED, UNDER_WAY, JobRecord, record_of
 from gateway.jobs.rows import MESSAGE_COLUMNS
+
+DEAD: Final = "dead"
 
 MOST: Final = 1000  # rows looked at in one go; SQLite takes 32,766 values in a statement
 
@@ -44,6 +46,21 @@ class Depth:
 
     count: int
     oldest_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Leftovers:
+    """Ids of jobs that leave something to clean up.
+
+    Attributes:
+        old: under way, of a release before revision 0005, and their gateway is gone.
+        spent: ended, and their input is still in the object store.
+        expired: to be deleted.
+    """
+
+    old: list[str]
+    spent: list[str]
+    expired: list[str]
 
 
 class Backlog:
@@ -87,25 +104,30 @@ class Backlog:
         rows = await self._rows(*which)
         return [Published(record_of(row), getattr(row, placed)) for row in rows]
 
-    async def lose_old(self) -> int:
-        """End jobs of gateways of the release before that are silent; return how many."""
-        silent = JOBS.c.beat_at < self._clock() - _SILENT_AFTER
-        old = (JOBS.c.status.in_(UNDER_WAY), JOBS.c.input_bytes.is_(None), silent)
-        if not await self._rows(*old, limit=1):
-            return 0
+    async def leftovers(self) -> "Leftovers":
+        """Return what is to be cleaned up."""
+        now = self._clock()
+        has_ended = JOBS.c.status.not_in(UNDER_WAY)
+        has_input = JOBS.c.input_bytes.is_not(None)
+        old = ~has_ended & ~has_input & (JOBS.c.beat_at < now - _SILENT_AFTER)
+        spent = has_ended & has_input & JOBS.c.dead_at.is_(None)
+        expired = JOBS.c.expires_at <= now
+        found = Leftovers([], [], [])
+        for row in await self._rows(old | spent | expired):
+            if row.expires_at <= now:
+                found.expired.append(row.id)
+            elif row.status in UNDER_WAY:
+                found.old.append(row.id)
+            else:
+                found.spent.append(row.id)
+        return found
+
+    async def lose(self, jobs: Sequence[str]) -> None:
+        """End jobs of a release before revision 0005, whose gateway is gone."""
+        old = (JOBS.c.id.in_(jobs), JOBS.c.status.in_(UNDER_WAY))
         lost = update(JOBS).where(*old).values(status=FAILED, ended_at=self._clock())
         async with transaction(self._engine) as connection:
-            return (await connection.execute(lost)).rowcount
-
-    async def spent(self) -> list[str]:
-        """Return jobs whose input is not needed any more: ended ones that were not given up."""
-        done = (JOBS.c.status.not_in(UNDER_WAY), JOBS.c.dead_at.is_(None))
-        rows = await self._rows(*done, JOBS.c.input_bytes.is_not(None))
-        return [row.id for row in rows]
-
-    async def expired(self) -> list[str]:
-        """Return jobs that have expired."""
-        return [row.id for row in await self._rows(JOBS.c.expires_at <= self._clock())]
+            await connection.execute(lost)
 
     async def with_input(self, account: str) -> list[str]:
         """Return jobs of an account whose input is in the object store."""
@@ -125,25 +147,26 @@ class Backlog:
             known = {row.id for row in found}
         return [job for job in jobs[:MOST] if job not in known]
 
-    async def depth(self, kind: str) -> Depth:
-        """Return how many jobs, or webhooks, wait or are worked on."""
+    async def depths(self) -> dict[str, Depth]:
+        """Return how many jobs, and webhooks, wait or are worked on, and how many are dead."""
         since = func.coalesce(JOBS.c.ended_at, JOBS.c.created_at)
-        waiting = select(func.count(), func.min(since)).where(_IS_WAITING[kind])
+        states = {**_IS_WAITING, DEAD: _is_dead()}
+        columns = [
+            column
+            for state in states.values()
+            for column in (func.count(case((state, 1))), func.min(case((state, since))))
+        ]
         async with transaction(self._engine) as connection:
-            count, oldest = (await connection.execute(waiting)).one()
-        age = self._clock() - (oldest or self._clock())
-        return Depth(count, max(0.0, age.total_seconds()))
+            row = (await connection.execute(select(*columns).where(or_(*states.values())))).one()
+        now = self._clock()
+        ages = [max(0.0, (now - (oldest or now)).total_seconds()) for oldest in row[1::2]]
+        depths = map(Depth, row[::2], ages)
+        return dict(zip(states, depths, strict=True))
 
     async def dead(self, *, limit: int = MOST) -> list[tuple[JobRecord, datetime]]:
         """Return jobs that were given up, and jobs whose webhook was, with the time of it."""
         rows = await self._rows(_is_dead(), limit=limit)
         return [(record_of(row), row.dead_at or row.ended_at) for row in rows]
-
-    async def count_dead(self) -> int:
-        """Return how many jobs were given up, or their webhooks."""
-        async with transaction(self._engine) as connection:
-            count = select(func.count()).select_from(JOBS).where(_is_dead())
-            return int(await connection.scalar(count) or 0)
 
     async def requeue(self, job: str) -> bool:
         """Queue a job that was given up again; return False where there is none of that id.

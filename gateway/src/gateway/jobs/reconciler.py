@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Final
 
-from gateway.jobs.backlog import Backlog, Published
+from gateway.jobs.backlog import DEAD, Backlog, Published
 from gateway.jobs.engine import JOBS, WEBHOOKS, EngineUnavailable, JobEngine
 from gateway.jobs.inputs import JobInputs
 from gateway.jobs.publishing import Publisher, account_token, receiver_token
@@ -58,7 +58,7 @@ class Reconciler:
         if self._engine.is_ready:
             with suppress(EngineUnavailable):
                 await self._publish_missing()
-        await self._delete_spent()
+        await self._clean_up()
         await self._measure()
 
     async def _sweep(self) -> None:
@@ -97,20 +97,19 @@ class Reconciler:
             one.record for one in waiting if not await self._engine.holds(one.place, one.record.id)
         ]
 
-    async def _delete_spent(self) -> None:
-        count = await self._backlog.lose_old()
-        if count:
-            _log.warning("jobs of an older release lost", count=count)
-        for job in await self._backlog.spent():
+    async def _clean_up(self) -> None:
+        found = await self._backlog.leftovers()
+        if found.old:
+            await self._backlog.lose(found.old)
+            _log.warning("jobs of an older release lost", count=len(found.old))
+        for job in (*found.spent, *found.expired):
             await self._inputs.delete(job)
-        if expired := await self._backlog.expired():
-            for job in expired:
-                await self._inputs.delete(job)
-            await self._backlog.delete(expired)
+        if found.expired:
+            await self._backlog.delete(found.expired)
 
     async def _measure(self) -> None:
+        depths = await self._backlog.depths()
         for kind in (JOBS, WEBHOOKS):
-            depth = await self._backlog.depth(kind)
-            self._metrics.waiting.labels(kind).set(depth.count)
-            self._metrics.oldest_seconds.labels(kind).set(depth.oldest_s)
-        self._metrics.dead.set(await self._backlog.count_dead())
+            self._metrics.waiting.labels(kind).set(depths[kind].count)
+            self._metrics.oldest_seconds.labels(kind).set(depths[kind].oldest_s)
+        self._metrics.dead.set(depths[DEAD].count)

@@ -226,7 +226,7 @@ class Pipeline:
         try:
             outcome = await self._answer_item(order, number, partial(job.keep, number))
         except (JobGone, DatabaseUnavailable):
-            return outcome  # the job knows
+            return outcome  # nobody wants it, or it is tried again
         if not outcome.is_good:
             await job.refuse(number, outcome)
         return outcome
