@@ -19,7 +19,7 @@ RUNTIME_BASE ?= $(BASE)
 pinned = $(if $(findstring @sha256:,$(1)),$(1),$(error a base is given by its digest: make images BASE=NAME@sha256:...))
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup run mesh models test fuzz check check-deploy lint types contracts protos protos-fresh lock docs base \
+.PHONY: help setup run mesh models test fuzz check check-deploy audit lint types contracts protos protos-fresh lock docs base \
 	images train-emotions train-colorize train-sentiment
 
 help: ## list the targets
@@ -61,13 +61,19 @@ test: setup .venv/.tested ## run all tests
 fuzz: setup .venv/.tested ## make up CASES requests from the OpenAPI document; no answer may be outside it
 	$(BIN)/python -m pytest tests/gateway/test_schema_cases.py --schema-cases $(or $(CASES),10000)
 
-check: setup lint types contracts protos-fresh test ## all that CI checks
+check: setup lint types contracts protos-fresh audit test ## all that CI checks
 
 lint: setup ## style of the code and of the protos
 	ruff check . && ruff format --check . && buf lint
 
 types: setup ## mypy, strict
 	mypy
+
+audit: setup ## insecure patterns by bandit, known advisories of the lock by pip-audit
+	bandit --quiet --recursive --severity-level medium libs services gateway client scripts
+	@if python -c "import socket; socket.create_connection(('api.osv.dev', 443), 5)" 2>/dev/null; then \
+	  uvx pip-audit --vulnerability-service osv --no-deps --disable-pip --requirement requirements.lock; \
+	else echo "advisories not checked: api.osv.dev cannot be reached"; fi
 
 contracts: setup ## imports point one way
 	lint-imports

@@ -35,7 +35,7 @@ from ocr.languages import all_languages
 PACKAGES = ("grpcio", "numpy", "onnxruntime", "pillow", "simplejpeg")
 HEAD = ("RPC", "answers under load", "distinct", "crossed", "otherwise different", "seconds")
 # By default a service refuses requests that would wait too long.
-LIMITS = {"max_waiting": 1000, "max_concurrent_rpcs": 1000, "default_deadline_s": 3600}
+LIMITS = {"max_concurrent_rpcs": 1000}
 
 
 @dataclass(frozen=True, slots=True)

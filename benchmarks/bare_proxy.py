@@ -1,4 +1,4 @@
-"""The least that could stand in the gateway's place: python -m benchmarks.bare_proxy PORT SERVICE.
+"""Minimal proxy, a baseline for the gateway: python -m benchmarks.bare_proxy PORT SERVICE.
 
 Starlette on uvicorn with grpc.aio, on the same libraries for JSON and forms as the gateway. It
 reads an image, calls Classify of the service at that address and answers in JSON, and checks

@@ -1,4 +1,4 @@
-"""Every RPC that takes an image, called alike."""
+"""Calls of every RPC that takes an image."""
 
 from collections.abc import Callable, Coroutine
 from io import BytesIO
@@ -14,13 +14,14 @@ from imagemesh.ocr.v1 import ocr_service_pb2_grpc as ocr_rpc
 from imagemesh.vision.v1 import vision_service_pb2 as vision_pb
 from imagemesh.vision.v1 import vision_service_pb2_grpc as vision_rpc
 
+TIMEOUT_S = 3600  # a service ends a request without a deadline after 60 s
 # Any: a stub, a request and an answer of any RPC.
 Call = Callable[[grpc.aio.Channel, bytes], Coroutine[Any, Any, Any]]
 
 
 def _unary(stub: Callable[[grpc.aio.Channel], Any], rpc: str, request: Any, **fields: str) -> Call:
     async def call(channel: grpc.aio.Channel, image: bytes) -> Any:
-        return await getattr(stub(channel), rpc)(request(image=image, **fields))
+        return await getattr(stub(channel), rpc)(request(image=image, **fields), timeout=TIMEOUT_S)
 
     return call
 
@@ -30,7 +31,7 @@ async def _recognize_document(
 ) -> list[ocr_pb.RecognizeDocumentResponse]:
     stub = ocr_rpc.OcrServiceStub(channel)
     request = ocr_pb.RecognizeDocumentRequest(document=_to_document(image), language="eng")
-    return [answer async for answer in stub.RecognizeDocument(request)]
+    return [answer async for answer in stub.RecognizeDocument(request, timeout=TIMEOUT_S)]
 
 
 def _to_document(image: bytes) -> bytes:

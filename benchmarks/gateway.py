@@ -118,6 +118,7 @@ async def _staged(folder: Path) -> AsyncIterator[Stage]:
         "GATEWAY_PORT": str(gateway),
         "GATEWAY_DATABASE_URL": url,
         "GATEWAY_RESULTS_DIR": f"{folder}/results",
+        "GATEWAY_RATE_LIMIT": "",
         "GATEWAY_VISION_ADDRESS": address,
     }
     commands = {

@@ -28,7 +28,7 @@ from modelkit.manifest import load_manifest
 from ocr.asking import find_language
 from ocr.languages import Language, all_languages
 from ocr.loaders import load_reader
-from ocr.pictures import fit
+from ocr.preparation import fit
 from ocr.settings import OcrSettings
 
 ENGINES = (OURS, "tesseract", "rapidocr")
@@ -109,7 +109,7 @@ def read_with_each(
 
 def find_each(codes: list[str]) -> Iterator[Result]:
     """Yield for each page the language that is found, and how well the page is read in it."""
-    reader = load_reader(OcrSettings(threads=1), load_manifest("ocr"))
+    reader = load_reader(OcrSettings(threads=1), load_manifest("ocr")).model
     for code in codes:
         written = render(all_languages()[code])
         began_s = process_time()

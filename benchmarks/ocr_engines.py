@@ -12,7 +12,7 @@ from modelkit.images import RgbImage
 from modelkit.manifest import load_manifest
 from ocr.languages import Language
 from ocr.loaders import load_reader
-from ocr.pictures import fit
+from ocr.preparation import fit
 from ocr.reading import Reader
 from ocr.settings import OcrSettings
 from ocr.tesseract import find_data_dir
@@ -36,7 +36,7 @@ def load_engines(names: list[str]) -> dict[str, Engine]:
 
 def _imagemesh() -> Engine:
     settings = OcrSettings(threads=1, profile="embedded")
-    return _reading(load_reader(settings, load_manifest("ocr")))
+    return _reading(load_reader(settings, load_manifest("ocr")).model)
 
 
 def _reading(reader: Reader) -> Engine:

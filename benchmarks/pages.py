@@ -160,7 +160,7 @@ def _pieces(text: str, language: Language) -> list[str]:
 
 
 def _may_start(text: str, index: int, language: Language) -> bool:
-    """Tell whether a line may start at this letter."""
+    """Return whether a line may start at this letter."""
     before, letter, after = text[index - 1], text[index], text[index + 1 : index + 2]
     if before == " " or language.script == "Tibt":
         return before in {" ", SYLLABLE_END}

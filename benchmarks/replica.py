@@ -21,7 +21,7 @@ from servicekit.server import Service, run
 from servicekit.settings import ServiceSettings
 
 _MODEL: Final = Model(name="replica", version="1", device="cpu")
-_COLOURED: Final = b"\xff\xd8\xff\xe0 coloured \xff\xd9"
+_COLORED: Final = b"\xff\xd8\xff\xe0 colored \xff\xd9"
 
 
 def text_of(image: bytes) -> str:
@@ -30,7 +30,7 @@ def text_of(image: bytes) -> str:
 
 
 def _colorize(_: bytes) -> Message:
-    return colorize_pb.ColorizeResponse(image=_COLOURED, media_type="image/jpeg", model=_MODEL)
+    return colorize_pb.ColorizeResponse(image=_COLORED, media_type="image/jpeg", model=_MODEL)
 
 
 def _recognize(request: bytes) -> Message:

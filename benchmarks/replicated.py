@@ -193,5 +193,6 @@ async def _gateway_environment(folder: Path, places: Places) -> tuple[str, dict[
         "GATEWAY_AUTHZ_PORT": str(places.upstreams["authz"][0]),
         "GATEWAY_DATABASE_URL": url,
         "GATEWAY_RESULTS_DIR": str(folder / "results"),
+        "GATEWAY_RATE_LIMIT": "",
         **{f"GATEWAY_{name.upper()}_ADDRESS": address for name, address in addresses.items()},
     }

@@ -17,8 +17,8 @@ from benchmarks.text_errors import character_error_rate
 from modelkit.images import RgbImage
 from modelkit.manifest import load_manifest
 from ocr.languages import BOTH_LINES, PP_OCR_LINES, TESSERACT_LINES, Language, all_languages
-from ocr.loaders import load_routes
-from ocr.pictures import fit
+from ocr.loaders import load_ppocr, load_tesseract
+from ocr.preparation import fit
 from ocr.routes import Routes
 from ocr.settings import OcrSettings
 
@@ -33,7 +33,9 @@ Errors = tuple[float, float]  # on the clean page and on the photo
 def main(*, languages: str = "", table: Path = TABLE) -> None:
     """Measure these languages, or all, and write the table."""
     wanted = languages.split(",") if languages else all_languages()
-    routes = load_routes(OcrSettings(threads=1, loaded_languages=4), load_manifest("ocr"))
+    settings = OcrSettings(threads=1)
+    ppocr = load_ppocr(settings, load_manifest("ocr")).model
+    routes = Routes(ppocr, load_tesseract(settings))
     rows = {row["code"]: row for row in _read_table(table)}
     for code in sorted(wanted):
         errors = measure(routes, all_languages()[code])

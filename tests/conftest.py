@@ -1,4 +1,4 @@
-"""Fixtures that every test may use."""
+"""Fixtures of all tests."""
 
 from pathlib import Path
 
@@ -33,8 +33,8 @@ def _logs() -> None:
 
 @pytest.fixture(scope="session")
 def shared_dir() -> Path:
-    """Return the folder of pictures beside the checkout; skip where it is absent."""
+    """Return the folder of images beside the checkout; skip where it is absent."""
     path = Path(__file__).parents[2] / "shared"
     if not (path / "eval").is_dir():
-        pytest.skip("the evaluation pictures are not on this machine")
+        pytest.skip("the evaluation images are not on this machine")
     return path

@@ -178,7 +178,7 @@ RECOVERED_WITHIN_S = 3.0
 
 
 def is_refused(figures: Figures, *, within_s: float, is_back: bool) -> bool:
-    """Tell whether all requests of a lost batch were refused in time, and the model came back."""
+    """Return whether all requests of a lost batch were refused in time, and the model came back."""
     ends = figures.keys() & {"refused UNAVAILABLE", *End}
     if ends - {"answered"} != {"refused UNAVAILABLE"} or figures["within_s"] > within_s:
         return False

@@ -17,8 +17,8 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional
 
-from colorize.network import OUTPUT_STRIDE_PX, ColorNetwork
-from models.colorize.inference import annealed_mean
+from colorize.network import OUTPUT_STRIDE_PX, ChromaNetwork, ColorNetwork
+from models.colorize.export import REWARD, SHARPNESS, SOFTNESS
 from models.colorize.old_film import age_lightness
 from models.training.augmentation import random_affine
 from models.training.encoders import load_lite0_encoder
@@ -46,7 +46,6 @@ _UNIFORM_SHARE = 0.5  # lambda of Zhang et al. 2016, section 2.2
 _EVALUATED = 512
 _EVALUATION_BATCH = 64
 _EVALUATION_SIZE_PX = 128
-_TEMPERATURE = 0.6  # for the score only; the shipped graph has its own
 
 
 class ColorTask:
@@ -121,10 +120,12 @@ class ColorTask:
         lab = to_lab(larger)
         truth = functional.avg_pool2d(lab[:, 1:], OUTPUT_STRIDE_PX)
         device = next(network.parameters()).device
-        guesses = []
-        for part in torch.split(lab[:, :1] / 50 - 1, _EVALUATION_BATCH):
-            logits = network(part.to(device)) - network.lifts[:, None, None]
-            guesses.append(annealed_mean(logits, network.colors, _TEMPERATURE).cpu())
+        chooser = ChromaNetwork(len(network.colors))
+        chooser.network = network
+        chooser.to(device).settle(reward=REWARD, sharpness=SHARPNESS, softness=SOFTNESS)
+        guesses = [
+            chooser(part.to(device)).cpu() for part in torch.split(lab[:, :1], _EVALUATION_BATCH)
+        ]
         guess = torch.cat(guesses)
         return {
             "ab_error": round((guess - truth).abs().mean().item(), 3),

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import torch
 
+from models.sentiment.networks import WIDTH, SentimentNetwork
 from models.training.export import graph_of, halve_weights, trained_state
-from ocr.networks import WIDTH, SentimentNetwork
 
 GRAPH = Path("services/ocr/src/ocr/weights/sentiment.onnx")
 

@@ -24,12 +24,12 @@ from vaderSentiment.vaderSentiment import (  # type: ignore[import-untyped]  # i
     SentimentIntensityAnalyzer,
 )
 
+from models.sentiment.networks import SHARED_LAYERS, SentenceNetwork, SentimentNetwork
 from models.sentiment.neutral import neutral_texts
 from models.training.averaging import AveragedNetwork
 from models.training.calibration import calibration_error, fit_temperature
 from models.training.encoders import load_minilm
 from models.training.run import save_weights
-from ocr.networks import SHARED_LAYERS, SentenceNetwork, SentimentNetwork
 from ocr.tokens import MiniLmTokenizer
 
 log = logging.getLogger(__name__)
@@ -205,14 +205,8 @@ def run_training(data: Path, out: Path, metrics: Path, *, epochs: int) -> None:
     base, tokenizer = load_minilm()
     trainer = Trainer(base, tokenizer)
     treebank, left_out = split_treebank(data / "sentiment" / "sst2-train.tsv")
-    neutral = [
-        Example(text, NEUTRAL)
-        for text in neutral_texts(
-            data / "taxonomy" / "iab-content-3.1.tsv", made=_MADE_NEUTRAL, seed=_SEED
-        )
-    ]
     chance = random.Random(_SEED)  # noqa: S311 - no secret
-    chance.shuffle(neutral)
+    neutral = _read_neutral(data, chance)
     unseen_neutral, neutral = neutral[:500], neutral[500:]
     first = _first_stage(trainer, [*treebank, *neutral], out / "treebank.pt", epochs=epochs)
     scores: dict[str, float] = {}
@@ -245,6 +239,14 @@ def run_training(data: Path, out: Path, metrics: Path, *, epochs: int) -> None:
     rounded = {name: round(value, 4) for name, value in scores.items()}
     metrics.write_text(json.dumps(rounded, indent=2) + "\n")
     log.info("wrote weights %s", json.dumps(rounded))
+
+
+def _read_neutral(data: Path, chance: random.Random) -> list[Example]:
+    taxonomy = data / "taxonomy" / "iab-content-3.1.tsv"
+    texts = neutral_texts(taxonomy, made=_MADE_NEUTRAL, seed=_SEED)
+    neutral = [Example(text, NEUTRAL) for text in texts]
+    chance.shuffle(neutral)
+    return neutral
 
 
 def _first_stage(

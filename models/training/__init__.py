@@ -1,1 +1,1 @@
-"""What every training run shares: data, schedule, averaging, checkpoints, scores."""
+"""Shared code of the training runs: data, schedule, averaging, checkpoints, scores."""

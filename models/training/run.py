@@ -26,7 +26,7 @@ _GRADIENT_LIMIT = 5.0  # norm; only stray batches of the first steps come near i
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the command line of every training run offers."""
+    """Options of the command line of every training run."""
 
     data: Path
     out: Path
@@ -54,7 +54,7 @@ class Recipe:
 
 
 class Task(Protocol):
-    """What a model brings to its training."""
+    """Parts of a training run that depend on the model."""
 
     @property
     def recipe(self) -> Recipe:
@@ -70,7 +70,7 @@ class Task(Protocol):
         ...
 
     def evaluate(self, network: nn.Module) -> dict[str, float]:
-        """Return the scores of a network on the validation pictures."""
+        """Return the scores of a network on the validation images."""
         ...
 
     def finish(self, network: nn.Module) -> None:
@@ -147,17 +147,17 @@ class _Run:
     def train_epoch(self) -> None:
         self._network.train()
         torch.manual_seed(self._options.seed * 1_000_000 + self._steps)
-        began, losses, pictures = time.monotonic(), [], 0
+        began, losses, images = time.monotonic(), [], 0
         self._lap()
         for inputs, targets in self._task.batches(self.progress):
             losses.append(self._step(inputs.to(self._device), targets.to(self._device)))
-            pictures += len(inputs)
+            images += len(inputs)
             self._seconds += self._lap()
             if self.progress >= 1:
                 break
         self.epoch += 1
-        speed = pictures / (time.monotonic() - began)
-        log.info("loss %.4f at %.0f pictures/s", sum(losses) / len(losses), speed)
+        speed = images / (time.monotonic() - began)
+        log.info("loss %.4f at %.0f images/s", sum(losses) / len(losses), speed)
 
     def _lap(self) -> float:
         """Return the seconds of computing since the last call.

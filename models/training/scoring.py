@@ -16,7 +16,7 @@ Classify = Callable[[NDArray[np.uint8]], Mapping[str, float]]
 
 @dataclass(frozen=True, slots=True)
 class Scores:
-    """How good a classifier is.
+    """Scores of a classifier.
 
     Attributes:
         overall: Scores by name, and images per second.

@@ -47,7 +47,7 @@ async def gateway(
 
 @pytest.fixture
 def scan(tmp_path: Path) -> Path:
-    """Return a picture's file."""
+    """Return an image's file."""
     path = tmp_path / "scan.png"
     path.write_bytes(PNG)
     return path

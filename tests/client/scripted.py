@@ -1,4 +1,4 @@
-"""A picture, a time, and servers that say what a test tells them."""
+"""An image, a time, and servers that say what a test tells them."""
 
 import io
 import random

@@ -14,24 +14,24 @@ from contract.table import ENDPOINTS
 from imagemesh.client import Client, InvalidInput
 from imagemesh.client.images import Source
 from servicekit.limits import MAX_IMAGE_BYTES
-from tests.gateway.origin import PICTURE, listening, picture
+from tests.gateway.origin import IMAGE, image_answer, listening
 from tests.gateway.running import Gateway
-from tests.gateway.services import COLOURED, WRITTEN
+from tests.gateway.services import COLORED, WRITTEN
 from tests.gateway.uploads import base64, defer, ended, form_of, upload
 
 PDF = b"%PDF-1.7 three pages"
 
 CASES: list[tuple[str, bytes, dict[str, Any]]] = [  # Any: values of any field
-    ("ocr", PICTURE, {"lang": "deu", "min_confidence": 0.5}),
-    ("ocr", PICTURE, {"min_confidence": 0.8, "details": True}),
+    ("ocr", IMAGE, {"lang": "deu", "min_confidence": 0.5}),
+    ("ocr", IMAGE, {"min_confidence": 0.8, "details": True}),
     ("ocr", PDF, {"details": True}),
     ("ocr", PDF, {"format": "json", "pages": "1-2", "details": True}),
     ("ocr", PDF, {"format": "alto", "lang": "deu"}),
-    ("analyzed-ocr", PICTURE, {"details": True}),
-    ("emotions", PICTURE, {"limit": 3, "min_confidence": 0.2, "details": True}),
-    ("classify", PICTURE, {"limit": 7, "min_confidence": 1e-6}),
-    ("classify", PICTURE, {"details": True}),
-    ("nudity", PICTURE, {"details": True}),
+    ("analyzed-ocr", IMAGE, {"details": True}),
+    ("emotions", IMAGE, {"limit": 3, "min_confidence": 0.2, "details": True}),
+    ("classify", IMAGE, {"limit": 7, "min_confidence": 1e-6}),
+    ("classify", IMAGE, {"details": True}),
+    ("nudity", IMAGE, {"details": True}),
 ]
 
 
@@ -76,16 +76,16 @@ async def test_wrong_parameter_is_told_before_anything_is_sent(
     client: Client, fields: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(InvalidInput, match=f"classify: .*{message}"):
-        await client.classify(PICTURE, **fields)
+        await client.classify(IMAGE, **fields)
 
 
 async def test_hosted_files_are_downloaded(client: Client, gateway: Gateway) -> None:
-    coloured = await client.ask(ColorizeRequest(expires_in_s=60), PICTURE)
-    searchable = await client.ask(OcrRequest(format=Format.PDF), PICTURE)
+    colored = await client.ask(ColorizeRequest(expires_in_s=60), IMAGE)
+    searchable = await client.ask(OcrRequest(format=Format.PDF), IMAGE)
 
-    assert coloured.result.colorized.startswith(f"{gateway.url}/content/colorized/")
+    assert colored.result.colorized.startswith(f"{gateway.url}/content/colorized/")
     assert searchable.result.pdf.startswith(f"{gateway.url}/content/documents/")
-    assert (await client.download(coloured)).content == COLOURED
+    assert (await client.download(colored)).content == COLORED
     assert (await client.download(searchable)).content == WRITTEN
 
 
@@ -107,7 +107,7 @@ async def test_languages_are_listed(client: Client) -> None:
 
 
 async def test_usage_counts_what_was_asked(client: Client) -> None:
-    await client.nudity(PICTURE)
+    await client.nudity(IMAGE)
 
     usage = await client.usage()
 
@@ -139,14 +139,14 @@ async def test_image_is_named_by_its_path(
 
 
 async def test_image_is_named_by_its_url(client: Client) -> None:
-    async with listening(picture()) as origin:
+    async with listening(image_answer()) as origin:
         answer = await client.ocr(origin.url())
 
     assert answer.result.url == origin.url()
 
 
 async def test_largest_image_passes(client: Client) -> None:
-    largest = PICTURE + bytes(MAX_IMAGE_BYTES - len(PICTURE))
+    largest = IMAGE + bytes(MAX_IMAGE_BYTES - len(IMAGE))
 
     assert (await client.nudity(largest)).result.is_nude
 

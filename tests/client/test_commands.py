@@ -12,11 +12,11 @@ from imagemesh.client import commands
 from tests.client.conftest import Run
 from tests.client.scripted import PNG, Says, error_body, scripted
 from tests.gateway.ended import Ended, ended
-from tests.gateway.origin import PICTURE, listening, picture
+from tests.gateway.origin import IMAGE, image_answer, listening
 from tests.gateway.running import Gateway, create_key, gateway_settings, running
-from tests.gateway.services import COLOURED, NO_FACE, WRITTEN
+from tests.gateway.services import COLORED, NO_FACE, WRITTEN
 
-UNREADABLE = PICTURE + b"unreadable"
+UNREADABLE = IMAGE + b"unreadable"
 PDF = b"%PDF-1.7 three pages"
 
 
@@ -82,13 +82,13 @@ async def test_answer_is_printed_as_the_json_of_the_api(run: Run, scan: Path) ->
 async def test_nothing_found_is_said(
     run: Run, tmp_path: Path, command: str, word: bytes, text: str
 ) -> None:
-    result = await run(command, files(tmp_path / "in", a_gif=PICTURE + word))
+    result = await run(command, files(tmp_path / "in", a_gif=IMAGE + word))
 
     assert text in result.out
 
 
 async def test_url_is_fetched_by_the_gateway(run: Run) -> None:
-    async with listening(picture()) as origin:
+    async with listening(image_answer()) as origin:
         result = await run("ocr", origin.url(), "--json")
 
     (line,) = lines_of(result.out)
@@ -100,9 +100,9 @@ async def test_folder_is_walked_in_order_and_one_bad_file_stops_no_other(
 ) -> None:
     folder = files(
         tmp_path / "in",
-        a_gif=PICTURE,
+        a_gif=IMAGE,
         b_gif=UNREADABLE,
-        notes_txt=b"no picture",
+        notes_txt=b"no image",
         sub__c_png=PNG,
     )
 
@@ -115,7 +115,7 @@ async def test_folder_is_walked_in_order_and_one_bad_file_stops_no_other(
 
 
 async def test_failures_are_lines_of_json_in_their_place(run: Run, tmp_path: Path) -> None:
-    folder = files(tmp_path / "in", a_gif=UNREADABLE, b_gif=PICTURE)
+    folder = files(tmp_path / "in", a_gif=UNREADABLE, b_gif=IMAGE)
 
     result = await run("nudity", folder, tmp_path / "missing.png", "--json", "--parallel", "2")
 
@@ -140,8 +140,8 @@ async def test_wrong_arguments_are_told(run: Run, arguments: list[str]) -> None:
     assert "usage: imagemesh classify" in result.err
 
 
-async def test_folder_without_pictures_is_nothing_to_do(run: Run, tmp_path: Path) -> None:
-    result = await run("ocr", files(tmp_path / "in", notes_txt=b"no picture"))
+async def test_folder_without_images_is_nothing_to_do(run: Run, tmp_path: Path) -> None:
+    result = await run("ocr", files(tmp_path / "in", notes_txt=b"no image"))
 
     assert result.code == 2
     assert "nothing to do" in result.err
@@ -159,20 +159,20 @@ async def test_text_files_are_analyzed(run: Run, tmp_path: Path) -> None:
     assert "No such file" in missing["error"]["message"]
 
 
-async def test_coloured_picture_is_named_by_its_url(run: Run, scan: Path) -> None:
+async def test_colored_image_is_named_by_its_url(run: Run, scan: Path) -> None:
     result = await run("colorize", scan)
 
     assert result.out.startswith("http://127.0.0.1:")
 
 
-async def test_coloured_pictures_are_written_with_their_folders(run: Run, tmp_path: Path) -> None:
-    folder, output = files(tmp_path / "in", a_gif=PICTURE, sub__a_png=PNG), tmp_path / "out"
+async def test_colored_images_are_written_with_their_folders(run: Run, tmp_path: Path) -> None:
+    folder, output = files(tmp_path / "in", a_gif=IMAGE, sub__a_png=PNG), tmp_path / "out"
 
     result = await run("colorize", folder, "--output", output)
 
     written = [output / "a-colorized.jpg", output / "sub" / "a-colorized.jpg"]
     assert result.code == 0
-    assert [path.read_bytes() for path in written] == [COLOURED, COLOURED]
+    assert [path.read_bytes() for path in written] == [COLORED, COLORED]
     assert result.out == f"{folder}/a.gif: {written[0]}\n{folder}/sub/a.png: {written[1]}\n"
     assert sorted(output.rglob("*.*")) == written
 
@@ -198,10 +198,10 @@ async def test_file_that_is_there_stays_unless_forced(run: Run, scan: Path, tmp_
     assert forced.code == 0
 
 
-async def test_two_pictures_of_one_name_are_not_written_over_each_other(
+async def test_two_images_of_one_name_are_not_written_over_each_other(
     run: Run, tmp_path: Path
 ) -> None:
-    folder = files(tmp_path / "in", a_gif=PICTURE, a_png=PNG)
+    folder = files(tmp_path / "in", a_gif=IMAGE, a_png=PNG)
 
     result = await run("colorize", folder, "--output", tmp_path / "out", "--parallel", "1")
 
@@ -229,7 +229,7 @@ async def test_file_that_cannot_be_written_is_told(run: Run, scan: Path, tmp_pat
 async def test_gateway_that_hosts_nothing_needs_a_folder(
     run: Run, addresses: dict[str, str], tmp_path: Path
 ) -> None:
-    folder = files(tmp_path / "in", a_gif=PICTURE, b_gif=PICTURE)
+    folder = files(tmp_path / "in", a_gif=IMAGE, b_gif=IMAGE)
     settings = gateway_settings(tmp_path, **addresses, zero_retention=True)
     async with running(settings) as gateway:
         key = await create_key(settings)
@@ -243,7 +243,7 @@ async def test_gateway_that_hosts_nothing_needs_a_folder(
     assert "name a folder with --output" in refused.err
     assert "stopped: the other 1 would have met the same" in refused.err
     place = tmp_path / "out" / "a-colorized.jpg"
-    assert place.read_bytes() == COLOURED
+    assert place.read_bytes() == COLORED
     assert lines_of(saved.out)[0]["answer"]["result"]["colorized"] == place.as_uri()
 
 
@@ -256,7 +256,7 @@ async def with_key(
 
 
 async def test_wrong_key_ends_it_all(run: Run, gateway: Gateway, tmp_path: Path) -> None:
-    folder = files(tmp_path / "in", a_gif=PICTURE, b_gif=PICTURE, c_gif=PICTURE)
+    folder = files(tmp_path / "in", a_gif=IMAGE, b_gif=IMAGE, c_gif=IMAGE)
 
     result = await with_key(
         run, "im_live_wrong", tmp_path, "ocr", folder, "--parallel", "1", url=gateway.url

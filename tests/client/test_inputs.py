@@ -9,7 +9,7 @@ from imagemesh.client import InvalidInput
 from imagemesh.client.inputs import IMAGE_SUFFIXES, find_inputs
 
 
-def test_folder_is_walked_without_what_is_hidden_or_no_picture(tmp_path: Path) -> None:
+def test_folder_is_walked_without_what_is_hidden_or_no_image(tmp_path: Path) -> None:
     names = ["b.PNG", "a.jpg", "c.txt", ".d.png", "sub/e.tiff", ".git/f.png"]
     for name in names:
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -50,7 +50,7 @@ def test_name_of_any_bytes_can_be_printed(tmp_path: Path) -> None:
         ("https://example.com/a%00%0a.jpg", "a"),
     ],
 )
-def test_picture_of_a_url_is_written_beneath_the_folder(url: str, place: str) -> None:
+def test_image_of_a_url_is_written_beneath_the_folder(url: str, place: str) -> None:
     (found,) = find_inputs([url], suffixes=IMAGE_SUFFIXES)
 
     assert (found.name, found.source, found.place) == (url, url, Path(place))

@@ -29,7 +29,7 @@ async def start(
     )
 
 
-async def test_picture_comes_from_standard_input_and_the_rest_from_the_environment(
+async def test_image_comes_from_standard_input_and_the_rest_from_the_environment(
     gateway: Gateway,
 ) -> None:
     process = await start("ocr", "-", IMAGEMESH_URL=gateway.url, IMAGEMESH_API_KEY=gateway.key)
@@ -39,7 +39,7 @@ async def test_picture_comes_from_standard_input_and_the_rest_from_the_environme
     assert (process.returncode, out, err) == (0, b"Extracted text will appear here.\n", b"")
 
 
-async def test_picture_that_is_too_large_is_not_sent() -> None:
+async def test_image_that_is_too_large_is_not_sent() -> None:
     process = await start("nudity", "-", "--json", "--timeout", "60")
 
     out, _ = await process.communicate(PNG + bytes(11 * 2**20))

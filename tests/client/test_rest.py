@@ -20,9 +20,9 @@ from tests.client.scripted import (
     scripted,
     serving_http,
 )
-from tests.gateway.origin import PICTURE
+from tests.gateway.origin import IMAGE
 from tests.gateway.running import Gateway, gateway_settings, running
-from tests.gateway.services import COLOURED
+from tests.gateway.services import COLORED
 from tests.gateway.stage import Stage
 
 BUSY = Says(503, error_body("unavailable"), {"Retry-After": "3"})
@@ -107,10 +107,10 @@ async def test_gateway_that_keeps_nothing_is_asked_without_a_key_from_then_on(
         running(settings) as gateway,
         Client(gateway.url, key=gateway.key, retries=Time().retries()) as client,
     ):
-        first = await client.colorize(PICTURE)
-        second = await client.ocr(PICTURE)
+        first = await client.colorize(IMAGE)
+        second = await client.ocr(IMAGE)
 
-        assert (await client.download(first)).content == COLOURED
+        assert (await client.download(first)).content == COLORED
     assert second.result.text == "Extracted text will appear here."
 
 
@@ -131,7 +131,7 @@ async def test_repeated_call_is_charged_once(addresses: dict[str, str], tmp_path
     time = Time()
     async with running(settings) as gateway, Client(gateway.url, key=gateway.key) as counting:
         async with losing_first(gateway, time) as client:
-            await client.nudity(PICTURE)
+            await client.nudity(IMAGE)
         usage = await counting.usage()
 
     assert len(time.waits_s) == 1
@@ -232,9 +232,9 @@ async def test_key_is_sent_nowhere_but_to_the_server() -> None:
         scripted(Says(body=PNG, headers={"Content-Type": "image/png"})) as host,
         asking(Says(body=body % host.url.encode()), time=Time()) as (client, script),
     ):
-        picture = await client.download(await client.colorize(PNG))
+        image = await client.download(await client.colorize(PNG))
 
-    assert (picture.content, picture.media_type) == (PNG, "image/png")
+    assert (image.content, image.media_type) == (PNG, "image/png")
     assert script.heads[0]["X-API-Key"] == "k"
     assert "X-API-Key" not in host.heads[0]
 
@@ -248,13 +248,13 @@ async def test_key_is_sent_nowhere_but_to_the_server() -> None:
         ("data:image/png;base64,!", "damaged"),
     ],
 )
-async def test_picture_that_is_nowhere_is_told(url: str, message: str) -> None:
+async def test_image_that_is_nowhere_is_told(url: str, message: str) -> None:
     async with asking(Says(), time=Time()) as (client, _):
         with pytest.raises(UnexpectedAnswer, match=message):
             await client.download(ColorizeAnswer(Colorized(url)))
 
 
-async def test_picture_that_is_gone_is_told() -> None:
+async def test_image_that_is_gone_is_told() -> None:
     async with asking(Says(404, error_body("not_found")), time=Time()) as (client, script):
         with pytest.raises(ApiError) as caught:
             await client.download(ColorizeAnswer(Colorized(script.url)))
@@ -262,7 +262,7 @@ async def test_picture_that_is_gone_is_told() -> None:
     assert caught.value.status == 404
 
 
-async def test_page_is_no_picture() -> None:
+async def test_page_is_no_image() -> None:
     async with asking(Says(headers={"Content-Type": "text/html"}), time=Time()) as (client, script):
         with pytest.raises(UnexpectedAnswer, match="leads to no image"):
             await client.download(ColorizeAnswer(Colorized(script.url)))
@@ -286,13 +286,13 @@ async def test_wrong_key_is_told(gateway: Gateway) -> None:
 async def test_time_of_a_call_is_bounded(gateway: Gateway, stage: Stage) -> None:
     async with Client(gateway.url, key=gateway.key, timeout_s=3) as client:
         with pytest.raises(TimedOut):
-            await client.ocr(PICTURE + b"wait")
+            await client.ocr(IMAGE + b"wait")
 
     await stage.cancelled.wait()
 
 
 @pytest.mark.parametrize("size_bytes", [0, MAX_IMAGE_BYTES + 1])
-async def test_picture_of_an_impossible_size_is_not_sent(size_bytes: int) -> None:
+async def test_image_of_an_impossible_size_is_not_sent(size_bytes: int) -> None:
     async with asking(Says(), time=Time()) as (client, script):
         with pytest.raises(InvalidInput):
             await client.ocr(bytes(size_bytes))

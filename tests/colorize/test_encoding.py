@@ -1,4 +1,4 @@
-"""Answers that fit into a message."""
+"""Encoding of answers within the size of a message."""
 
 import io
 
@@ -17,13 +17,13 @@ def noise(side: int) -> RgbImage:
 
 
 @pytest.mark.parametrize("media_type", ["image/png", "image/jpeg"])
-def test_picture_that_fits_is_written_as_it_came(media_type: str) -> None:
-    picture = noise(64)
+def test_image_that_fits_is_written_as_it_came(media_type: str) -> None:
+    image = noise(64)
 
-    file = encode_within(picture, media_type, max_bytes=100_000)
+    file = encode_within(image, media_type, max_bytes=100_000)
 
     assert file.media_type == media_type
-    assert file.content == encode_image(picture, media_type)
+    assert file.content == encode_image(image, media_type)
 
 
 @pytest.mark.parametrize("max_bytes", [110_000, 60_000, 25_000])
@@ -36,6 +36,6 @@ def test_png_that_is_too_large_becomes_a_jpeg(max_bytes: int) -> None:
     assert Image.open(io.BytesIO(file.content)).size == (256, 256)
 
 
-def test_picture_that_never_fits_is_refused() -> None:
+def test_image_that_never_fits_is_refused() -> None:
     with pytest.raises(InvalidRequest, match=r"takes \d+ bytes; the limit is 1000"):
         encode_within(noise(256), "image/jpeg", max_bytes=1000)

@@ -1,4 +1,4 @@
-"""Coloured pictures say that a model coloured them."""
+"""Provenance metadata of colorized images."""
 
 import io
 from xml.etree import ElementTree as ET
@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 
 from colorize.encoding import encode_within
-from colorize.provenance import mark_coloured
+from colorize.provenance import mark_colored
 
 RDF = "{http://www.w3.org/1999/02/22-rdf-syntax-ns#}"
-MARK = mark_coloured("tiny & old", "1.1.0")
+MARK = mark_colored("tiny & old", "1.1.0")
 
 
 def mark_of(content: bytes) -> bytes:

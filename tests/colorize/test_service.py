@@ -18,19 +18,17 @@ from colorize.settings import ColorizeSettings
 from imagemesh.colorize.v1 import colorize_service_pb2 as pb
 from imagemesh.colorize.v1 import colorize_service_pb2_grpc as rpc
 from modelkit.images import RgbImage, encode_image
-from servicekit.client import open_channel
-from servicekit.server import serving
-from servicekit.statuses import reason_of
+from tests.serving import connected, failure
 
 
 def grey_ramp(width: int, height: int) -> RgbImage:
-    """Return a grey picture, dark at the left."""
+    """Return a grey image, dark at the left."""
     row = np.linspace(0, 255, width, dtype=np.uint8)
     return np.broadcast_to(row[np.newaxis, :, np.newaxis], (height, width, 3)).copy()
 
 
-def colours(width: int, height: int) -> RgbImage:
-    """Return a picture whose left half is red and whose right half is blue."""
+def colors(width: int, height: int) -> RgbImage:
+    """Return an image whose left half is red and whose right half is blue."""
     image = np.zeros((height, width, 3), dtype=np.uint8)
     image[:, : width // 2] = (200, 40, 30)
     image[:, width // 2 :] = (30, 60, 200)
@@ -45,10 +43,7 @@ async def running(**changes: Any) -> AsyncIterator["rpc.ColorizeServiceAsyncStub
     """Serve with settings of a test; Any: the values of any field."""
     fixed = {"port": 0, "metrics_port": 0, "models_dir": Path("unused"), "threads": 1}
     settings = ColorizeSettings(**{**fixed, **changes})
-    async with (
-        serving(build_service(settings), settings) as port,
-        open_channel(f"localhost:{port}") as channel,
-    ):
+    async with connected(build_service(settings), settings) as channel:
         yield rpc.ColorizeServiceStub(channel)
 
 
@@ -64,33 +59,24 @@ def encoded(pixels: RgbImage, kind: str, **options: Any) -> bytes:  # Any: what 
     return file.getvalue()
 
 
-async def failure(call: Any) -> tuple[grpc.StatusCode, str | None]:  # Any: a call
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await call
-    return caught.value.code(), reason_of(caught.value)
-
-
 async def test_service_is_healthy_once_its_model_is_loaded() -> None:
     settings = ColorizeSettings(port=0, metrics_port=0, threads=1)
-    async with (
-        serving(build_service(settings), settings) as port,
-        open_channel(f"localhost:{port}") as channel,
-    ):
+    async with connected(build_service(settings), settings) as channel:
         health: Any = health_pb2_grpc.HealthStub(channel)  # Any: it ships no types
         answer = await health.Check(health_pb2.HealthCheckRequest(service=NAME))
 
     assert answer.status == health_pb2.HealthCheckResponse.SERVING
 
 
-async def test_grey_picture_gets_colours_and_keeps_its_lightness(
+async def test_grey_image_gets_colors_and_keeps_its_lightness(
     stub: "rpc.ColorizeServiceAsyncStub",
 ) -> None:
     answer = await stub.Colorize(pb.ColorizeRequest(image=encode_image(GREY, "image/png")))
 
-    coloured = Image.open(io.BytesIO(answer.image)).convert("RGB")
+    colored = Image.open(io.BytesIO(answer.image)).convert("RGB")
     assert not answer.already_coloured
-    assert np.ptp(np.asarray(coloured).astype(int), axis=2).max() > 3
-    luma_error = np.asarray(coloured.convert("L")).astype(int) - GREY[..., 0]
+    assert np.ptp(np.asarray(colored).astype(int), axis=2).max() > 3
+    luma_error = np.asarray(colored.convert("L")).astype(int) - GREY[..., 0]
     assert np.abs(luma_error).mean() < 6  # luma is not quite the lightness that is kept
     assert (answer.size.width, answer.size.height) == (320, 200)
 
@@ -115,13 +101,13 @@ async def test_png_stays_png_and_the_rest_becomes_jpeg(
     assert Image.open(io.BytesIO(answer.image)).get_format_mimetype() == media_type
 
 
-async def test_coloured_picture_keeps_its_colours(stub: "rpc.ColorizeServiceAsyncStub") -> None:
-    picture = colours(300, 200)
+async def test_colored_image_keeps_its_colors(stub: "rpc.ColorizeServiceAsyncStub") -> None:
+    image = colors(300, 200)
 
-    answer = await stub.Colorize(pb.ColorizeRequest(image=encode_image(picture, "image/png")))
+    answer = await stub.Colorize(pb.ColorizeRequest(image=encode_image(image, "image/png")))
 
     assert answer.already_coloured
-    assert np.array_equal(np.asarray(Image.open(io.BytesIO(answer.image))), picture)
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(answer.image))), image)
     assert b"CreatorTool" not in answer.image
     assert answer.model.name == "lite-colorizer"
 
@@ -135,14 +121,14 @@ async def test_strength_changes_the_chroma_and_is_checked(
 
     pixels = np.asarray(Image.open(io.BytesIO(answer.image))).astype(int)
     assert np.abs(pixels - pixels.mean(axis=2, keepdims=True)).max() <= 2
-    code, _ = await failure(stub.Colorize(pb.ColorizeRequest(image=image, strength=2)))
+    code, _, _ = await failure(stub.Colorize(pb.ColorizeRequest(image=image, strength=2)))
     assert code == grpc.StatusCode.INVALID_ARGUMENT
 
 
 async def test_device_that_cannot_be_had_is_not_serving_and_told() -> None:
     async with running(device="cuda") as stub:
         image = encode_image(GREY, "image/png")
-        code, reason = await failure(stub.Colorize(pb.ColorizeRequest(image=image)))
+        code, reason, _ = await failure(stub.Colorize(pb.ColorizeRequest(image=image)))
 
     assert (code, reason) == (grpc.StatusCode.FAILED_PRECONDITION, "not_installed")
 
@@ -157,11 +143,11 @@ async def test_orientation_is_applied_and_metadata_dropped(
 
     answer = await stub.Colorize(pb.ColorizeRequest(image=encoded(GREY, "JPEG", exif=exif)))
 
-    coloured = Image.open(io.BytesIO(answer.image))
-    assert (answer.size.width, answer.size.height) == coloured.size == (200, 320)
-    assert dict(coloured.getexif()) == {}
+    colored = Image.open(io.BytesIO(answer.image))
+    assert (answer.size.width, answer.size.height) == colored.size == (200, 320)
+    assert dict(colored.getexif()) == {}
     # A quarter turn clockwise brings the dark left side to the top.
-    rows = np.asarray(coloured.convert("L")).mean(axis=1)
+    rows = np.asarray(colored.convert("L")).mean(axis=1)
     assert rows[0] < 20
     assert rows[-1] > 230
 
@@ -171,49 +157,35 @@ async def test_answer_names_its_model_and_time(stub: "rpc.ColorizeServiceAsyncSt
 
     assert (answer.model.name, answer.model.version, answer.model.device) == (
         "lite-colorizer",
-        "2.0.0",
+        "2.1.0",
         "cpu",
     )
     assert answer.seconds > 0
-    assert b">imagemesh, lite-colorizer 2.0.0<" in answer.image  # the file says it too
+    assert b">imagemesh, lite-colorizer 2.1.0<" in answer.image  # the file says it too
 
 
-@pytest.mark.parametrize("content", [b"", b"no picture", encode_image(GREY, "image/jpeg")[:-400]])
-async def test_unreadable_picture_is_refused(
+@pytest.mark.parametrize("content", [b"", b"no image", encode_image(GREY, "image/jpeg")[:-400]])
+async def test_unreadable_image_is_refused(
     stub: "rpc.ColorizeServiceAsyncStub", content: bytes
 ) -> None:
-    code, reason = await failure(stub.Colorize(pb.ColorizeRequest(image=content)))
+    code, reason, _ = await failure(stub.Colorize(pb.ColorizeRequest(image=content)))
 
     assert (code, reason) == (grpc.StatusCode.INVALID_ARGUMENT, "unreadable_image")
 
 
-async def test_largest_picture_is_a_setting() -> None:
+async def test_largest_image_is_a_setting() -> None:
     async with running(max_image_pixels=1000) as stub:
         call = stub.Colorize(pb.ColorizeRequest(image=encode_image(GREY, "image/png")))
-        code, reason = await failure(call)
+        code, reason, _ = await failure(call)
 
     assert (code, reason) == (grpc.StatusCode.INVALID_ARGUMENT, "unreadable_image")
 
 
-async def test_full_line_is_refused_and_the_rest_answered() -> None:
-    """Three pictures are worked on, one waits."""
-    content = encode_image(grey_ramp(2000, 2000), "image/png")
-    async with running(max_waiting=1, decode_threads=1) as stub:
-        calls = [stub.Colorize(pb.ColorizeRequest(image=content)) for _ in range(8)]
-        answers = await asyncio.gather(*calls, return_exceptions=True)
-
-    errors = [answer for answer in answers if isinstance(answer, grpc.aio.AioRpcError)]
-    assert {(error.code(), reason_of(error)) for error in errors} == {
-        (grpc.StatusCode.RESOURCE_EXHAUSTED, "overloaded")
-    }
-    assert 4 <= len(answers) - len(errors) < 8
-
-
-async def test_pictures_sent_together_get_the_colours_they_get_alone(
+async def test_images_sent_together_get_the_colors_they_get_alone(
     stub: "rpc.ColorizeServiceAsyncStub",
 ) -> None:
-    pictures = [grey_ramp(200 + 40 * (n % 3), 160 + n) for n in range(12)]
-    contents = [encode_image(picture, "image/png") for picture in pictures]
+    images = [grey_ramp(200 + 40 * (n % 3), 160 + n) for n in range(12)]
+    contents = [encode_image(image, "image/png") for image in images]
     alone = [await stub.Colorize(pb.ColorizeRequest(image=content)) for content in contents]
 
     together = await asyncio.gather(

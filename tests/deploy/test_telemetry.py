@@ -29,7 +29,7 @@ def registries() -> Iterator[CollectorRegistry]:
     service = ServiceMetrics()
     ModelMetrics(service.registry).of("read-text")
     service.rpc_seconds.labels("Recognize", "OK")
-    service.model_answers.labels("Recognize", "model", "1", "cpu")
+    service.model_answers.labels("Recognize", "model", "1", "cpu", "CPUExecutionProvider")
     http = HttpMetrics()
     http.http_seconds.labels("/api/v1/ocr", "200")
     http.connections_refused.labels("all")

@@ -1,4 +1,4 @@
-"""Every model has a page that says how good it is."""
+"""Every model has a model card."""
 
 import re
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The pages of docs/ say what the code says."""
+"""Generated pages of docs/ are fresh."""
 
 from pathlib import Path
 

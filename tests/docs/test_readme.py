@@ -1,4 +1,4 @@
-"""README names what there is."""
+"""Endpoints, links and commands of the README exist."""
 
 import re
 from pathlib import Path

@@ -1,18 +1,19 @@
 """Commands of `imagemesh` in this process, and their ends."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pytest
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """Exit code and output of a command."""
+    """Exit code and output of a command, and the line that names its database."""
 
     code: int
     out: str
     err: str
+    database: str = field(default="", compare=False)
 
 
 def ended(
@@ -23,4 +24,8 @@ def ended(
         code = main(argv)
     except SystemExit as end:  # argparse's way to end
         code = int(end.code or 0)
-    return Ended(code, *capsys.readouterr())
+    output = capsys.readouterr()
+    first, line_end, rest = output.err.partition("\n")
+    if "database: " not in first:  # the arguments were refused
+        return Ended(code, output.out, output.err)
+    return Ended(code, output.out, rest, first + line_end)

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
-# 1x1 GIF: the smallest of the accepted pictures.
-PICTURE = (
+# 1x1 GIF: the smallest of the accepted images.
+IMAGE = (
     b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff!\xf9\x04\x01\x00\x00\x00\x00"
     b",\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;"
 )
@@ -31,7 +31,7 @@ class Origin:
     requests: list[bytes] = field(default_factory=list)
     connections: int = 0
 
-    def url(self, path: str = "/picture.gif") -> str:
+    def url(self, path: str = "/image.gif") -> str:
         """Return the URL of a path here."""
         return f"http://{self.host}:{self.port}{path}"
 
@@ -77,8 +77,10 @@ def says(*pieces: bytes) -> Answer:
     return answer
 
 
-def picture(content: bytes = PICTURE, *, headers: bytes = b"Content-Type: image/gif\r\n") -> Answer:
-    """Return an honest answer with a whole picture."""
+def image_answer(
+    content: bytes = IMAGE, *, headers: bytes = b"Content-Type: image/gif\r\n"
+) -> Answer:
+    """Return an honest answer with a whole image."""
     length = b"Content-Length: %d\r\n" % len(content)
     return says(b"HTTP/1.1 200 OK\r\n", headers, length, b"\r\n", content)
 

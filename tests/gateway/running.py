@@ -22,7 +22,7 @@ from gateway.database.clock import Clock
 from gateway.database.engine import open_database
 from gateway.settings import GatewaySettings
 from tests.gateway.nats_server import prefix_of
-from tests.gateway.origin import PICTURE, Answer, listening, picture
+from tests.gateway.origin import IMAGE, Answer, image_answer, listening
 
 _CLIENT_TIMEOUT = aiohttp.ClientTimeout(total=30)  # far more than any test; none may hang
 
@@ -90,8 +90,8 @@ class Gateway:
         return await self.send("POST", f"/api/v1/{endpoint}", body=content, headers=sent)
 
     async def look(self, endpoint: str, word: bytes = b"", **fields: object) -> Reply:
-        """POST the URL of a picture that tells the services `word`."""
-        return await self.look_at(endpoint, picture(PICTURE + word), **fields)
+        """POST the URL of an image that tells the services `word`."""
+        return await self.look_at(endpoint, image_answer(IMAGE + word), **fields)
 
     async def look_at(self, endpoint: str, answer: Answer, **fields: object) -> Reply:
         """POST the URL of an origin that gives this answer."""

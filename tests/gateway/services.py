@@ -1,6 +1,6 @@
 """Hand-written services: real gRPC servers whose answers are the seed's and whose faults are asked.
 
-What follows `PICTURE` in the bytes of an image, or a whole text, is a word that `Stage` knows.
+What follows `IMAGE` in the bytes of an image, or a whole text, is a word that `Stage` knows.
 """
 
 from collections.abc import AsyncIterator
@@ -19,7 +19,7 @@ from imagemesh.vision.v1 import vision_service_pb2_grpc as vision_rpc
 from servicekit.errors import LanguageNotInstalled, MeshError, UnsupportedLanguage
 from servicekit.server import Service, serving
 from servicekit.settings import ServiceSettings
-from tests.gateway.origin import PICTURE
+from tests.gateway.origin import IMAGE
 from tests.gateway.stage import Context, Stage
 
 NO_FACE: Final = b"no face"
@@ -30,7 +30,7 @@ LANGUAGE_FAULTS: Final[dict[str, type[MeshError]]] = {
     "tir": LanguageNotInstalled,
 }
 
-COLOURED: Final = b"\xff\xd8\xff\xe0 a coloured picture \xff\xd9"
+COLORED: Final = b"\xff\xd8\xff\xe0 a colored image \xff\xd9"
 WRITTEN: Final = b"written down in pieces"
 MEDIA_TYPES: Final = {
     page_pb2.FORMAT_HOCR: "application/xhtml+xml",
@@ -38,7 +38,7 @@ MEDIA_TYPES: Final = {
     page_pb2.FORMAT_TSV: "text/tab-separated-values",
     page_pb2.FORMAT_PDF: "application/pdf",
 }
-MODEL: Final = Model(name="by-hand", version="1.2.3", device="cpu")
+MODEL: Final = Model(name="by-hand", version="1.2.3", device="cpu", provider="hand")
 SECONDS: Final = 0.25
 SIZE: Final = Size(width=640, height=480)
 
@@ -65,7 +65,7 @@ _LABELS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Colorize(colorize_rpc.ColorizeServiceServicer):
-    """Answers every picture with the same coloured one."""
+    """Answers every image with the same colored one."""
 
     stage: Stage
 
@@ -75,7 +75,7 @@ class Colorize(colorize_rpc.ColorizeServiceServicer):
         """Answer as the class says."""
         await self.stage.play(request, context, word=_word(request.image))
         return colorize_pb.ColorizeResponse(
-            image=COLOURED,
+            image=COLORED,
             media_type="image/jpeg",
             size=SIZE,
             already_coloured=True,
@@ -93,7 +93,7 @@ class Colorize(colorize_rpc.ColorizeServiceServicer):
 
 @dataclass(frozen=True, slots=True)
 class Ocr(ocr_rpc.OcrServiceServicer):
-    """Reads the seed's text in every picture."""
+    """Reads the seed's text in every image."""
 
     stage: Stage
 
@@ -186,7 +186,7 @@ class Ocr(ocr_rpc.OcrServiceServicer):
 
 @dataclass(frozen=True, slots=True)
 class Vision(vision_rpc.VisionServiceServicer):
-    """Sees the seed's face, labels and nudity in every picture."""
+    """Sees the seed's face, labels and nudity in every image."""
 
     stage: Stage
 
@@ -285,7 +285,7 @@ async def _load() -> None:
 
 
 def _word(image: bytes) -> bytes:
-    return image.removeprefix(PICTURE)
+    return image.removeprefix(IMAGE)
 
 
 def _read(text: str) -> ocr_pb.RecognizeResponse:

@@ -205,10 +205,10 @@ ID = "id: expected the 8 letters and digits behind im_live_ in a key"
         ),
         (
             "CreateKey",
-            pb.CreateKeyRequest(account="ada", scopes=["colour"]),
+            pb.CreateKeyRequest(account="ada", scopes=["color"]),
             (
                 "INVALID_ARGUMENT",
-                f"scopes: 'colour' is no scope; known are {SCOPES}",
+                f"scopes: 'color' is no scope; known are {SCOPES}",
             ),
         ),
         (

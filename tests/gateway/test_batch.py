@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from gateway.problems import Problem
 from gateway.requests.batch import parse_batch
 from tests.gateway.alone import alone
-from tests.gateway.origin import PICTURE
+from tests.gateway.origin import IMAGE
 from tests.gateway.purse import Purse
 from tests.gateway.running import Gateway, Reply, create_key
 from tests.gateway.stage import WAIT, Stage
@@ -23,7 +23,7 @@ FIELD = st.sampled_from(
 )
 ENOUGH_S = 20  # far beyond what any of the waits below takes
 GOOD = {"endpoint": "nudity", "image": base64()}
-WAITING = {"endpoint": "nudity", "image": base64(PICTURE + WAIT)}
+WAITING = {"endpoint": "nudity", "image": base64(IMAGE + WAIT)}
 
 
 async def batch(gateway: Gateway, *items: object) -> Reply:
@@ -35,8 +35,8 @@ def statuses(reply: Reply) -> list[int]:
 
 
 async def test_every_endpoint_can_be_asked_in_one_batch(gateway: Gateway) -> None:
-    pictures = ["colorize", "ocr", "analyzed-ocr", "emotions", "classify", "nudity"]
-    items = [{"endpoint": endpoint, "image": base64()} for endpoint in pictures]
+    images = ["colorize", "ocr", "analyzed-ocr", "emotions", "classify", "nudity"]
+    items = [{"endpoint": endpoint, "image": base64()} for endpoint in images]
 
     reply = await batch(gateway, *items, {"endpoint": "analyzed-text", "text": "hello"})
 
@@ -55,9 +55,9 @@ async def test_bad_requests_touch_no_other(gateway: Gateway) -> None:
         GOOD,
         {"endpoint": "nudity"},
         {"endpoint": "nudity", "image": "no base64!"},
-        {"endpoint": "nudity", "image": base64(b"no picture")},
-        {"endpoint": "nudity", "image": base64(PICTURE + b"unreadable")},
-        {"endpoint": "nudity", "image": base64(PICTURE + b"bug")},
+        {"endpoint": "nudity", "image": base64(b"no image")},
+        {"endpoint": "nudity", "image": base64(IMAGE + b"unreadable")},
+        {"endpoint": "nudity", "image": base64(IMAGE + b"bug")},
         {"endpoint": "nudity", "url": "http://10.0.0.1/x.png"},
         {"endpoint": "ocr", "image": base64(), "lang": "xxx"},
         {"endpoint": "nothing", "image": base64()},
@@ -148,7 +148,7 @@ async def test_batch_takes_only_places_that_are_free(tmp_path: Path) -> None:
 
 async def test_each_request_is_charged_by_itself(tmp_path: Path) -> None:
     purse = Purse(coins=3)
-    bad = {"endpoint": "nudity", "image": base64(PICTURE + b"unreadable")}
+    bad = {"endpoint": "nudity", "image": base64(IMAGE + b"unreadable")}
     async with alone(tmp_path, purse, max_in_flight=1) as (gateway, _):
         reply = await batch(gateway, GOOD, bad, GOOD, GOOD, GOOD)
 
@@ -206,7 +206,7 @@ async def test_caller_that_hangs_up_ends_the_whole_batch_and_frees_every_place(
     tmp_path: Path,
 ) -> None:
     purse = Purse(coins=5)
-    async with alone(tmp_path, purse, max_in_flight=3) as (gateway, stage):
+    async with alone(tmp_path, purse, max_in_flight=4) as (gateway, stage):
         answer = asyncio.create_task(batch(gateway, *[WAITING] * 5))
         await until_calls(gateway, stage, 3)
         answer.cancel()

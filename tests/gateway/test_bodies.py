@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from gateway.input.bodies import UploadMemory
 from gateway.problems import Problem
-from tests.gateway.origin import PICTURE
+from tests.gateway.origin import IMAGE
 from tests.gateway.running import Gateway, gateway_settings, running
 from tests.gateway.uploads import base64
 
@@ -21,12 +21,14 @@ ENOUGH_S = 20  # far beyond what any of the waits below takes
 
 
 def test_memory_is_refused_when_it_is_full_and_given_back() -> None:
-    memory = UploadMemory(100)
-    with memory.share() as first:
+    memory = UploadMemory(150)
+    with memory.share("greedy") as first:
         first.grow_to(60)
-        with memory.share() as second, pytest.raises(Problem, match="too many uploads") as caught:
-            second.grow_to(41)
+        with memory.share("greedy") as more, pytest.raises(Problem, match="too many") as caught:
+            more.grow_to(41)
         first.grow_to(100)
+        with memory.share("other") as other:
+            other.grow_to(50)
 
     assert (caught.value.status, caught.value.code) == (429, "overloaded")
     assert memory.used_bytes == 0
@@ -126,9 +128,9 @@ async def test_slow_bodies_hold_no_place_of_those_that_are_answered(
 async def test_uploads_beyond_the_memory_are_429_and_small_bodies_pass(
     addresses: dict[str, str], tmp_path: Path
 ) -> None:
-    large = PICTURE.ljust(9 * MIB, b"\0")
+    large = IMAGE.ljust(9 * MIB, b"\0")
     begun = b'{"image": "' + b"R" * 9 * MIB
-    async with changed(addresses, tmp_path, upload_memory_mib=16) as gateway:
+    async with changed(addresses, tmp_path, upload_memory_mib=24) as gateway:
         async with sending(gateway, begun, length=10 * MIB):
             await until_read(gateway)
             refused = await gateway.post("classify", {"image": base64(large)})

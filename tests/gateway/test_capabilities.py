@@ -20,6 +20,7 @@ async def test_models_endpoints_and_languages_are_listed(gateway: Gateway) -> No
         "task": "colorize",
         "profile": "embedded",
         "device": "cpu",
+        "provider": "hand",
         "licence": "Apache-2.0",
         "source": "written by hand",
         "card": "README.md",

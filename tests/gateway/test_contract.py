@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from tests.gateway.origin import listening, picture
+from tests.gateway.origin import image_answer, listening
 from tests.gateway.running import Gateway
 from tests.gateway.services import NO_FACE, NOT_ENGLISH
 from tests.gateway.stage import Stage
@@ -26,7 +26,7 @@ from tests.seed import ANALYZED_OCR, CLASSIFY, COLORIZE, EMOTIONS, NUDITY, OCR, 
 async def test_example_of_the_seed_is_answered_as_the_seed_prints_it(
     gateway: Gateway, endpoint: str, request_json: str, answer_json: str
 ) -> None:
-    async with listening(picture()) as origin:
+    async with listening(image_answer()) as origin:
         url = origin.url("/image.jpg")
         reply = await gateway.post(endpoint, request_json.replace("URL", url).encode())
 
@@ -37,8 +37,8 @@ async def test_example_of_the_seed_is_answered_as_the_seed_prints_it(
     assert json.dumps(reply.json) == json.dumps(expected)
 
 
-async def test_colorize_answers_one_url_of_a_hosted_picture(gateway: Gateway) -> None:
-    async with listening(picture()) as origin:
+async def test_colorize_answers_one_url_of_a_hosted_image(gateway: Gateway) -> None:
+    async with listening(image_answer()) as origin:
         reply = await gateway.post("colorize", {"url": origin.url("/example.jpg")})
 
     form = re.escape(gateway.url) + "/content/colorized/[0-9a-f]{32}-example.jpeg"
@@ -49,7 +49,7 @@ async def test_colorize_answers_one_url_of_a_hosted_picture(gateway: Gateway) ->
 async def test_curl_without_a_content_type_is_answered(gateway: Gateway) -> None:
     """Curl calls what -d sends a form when nobody tells it otherwise, as the seed's readers do."""
     form = "application/x-www-form-urlencoded"
-    async with listening(picture()) as origin:
+    async with listening(image_answer()) as origin:
         reply = await gateway.post("nudity", {"url": origin.url()}, Content_Type=form)
 
     assert reply.status == 200
@@ -99,7 +99,7 @@ async def test_text_that_is_not_english_says_so(gateway: Gateway) -> None:
     assert result["tags"] == ""
 
 
-async def test_text_is_analyzed_without_a_picture(gateway: Gateway) -> None:
+async def test_text_is_analyzed_without_an_image(gateway: Gateway) -> None:
     reply = await gateway.post("analyzed-text", {"text": "We sold more than ever."})
 
     assert reply.json == {

@@ -7,7 +7,7 @@ import pytest
 from tests.gateway.running import Gateway, Reply
 from tests.gateway.services import NOT_ENGLISH
 
-MODEL = {"name": "by-hand", "version": "1.2.3", "device": "cpu"}
+MODEL = {"name": "by-hand", "version": "1.2.3", "device": "cpu", "provider": "hand"}
 TIMED = {"model": MODEL, "seconds": 0.25}
 SIZED = {**TIMED, "width": 640, "height": 480}
 LINE = {
@@ -69,7 +69,7 @@ async def test_details_change_nothing_else(gateway: Gateway, endpoint: str) -> N
 
 
 def without_url(reply: Reply) -> object:
-    """Return the result without the URL, whose port differs from picture to picture."""
+    """Return the result without the URL, whose port differs from image to image."""
     result = reply.json["result"]
     return result if isinstance(result, list) else {**result, "url": ""}
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from imagemesh.ocr.v1 import page_pb2
-from tests.gateway.origin import PICTURE, picture
+from tests.gateway.origin import IMAGE, image_answer
 from tests.gateway.purse import Purse
 from tests.gateway.running import Gateway, gateway_settings, running
 from tests.gateway.services import WRITTEN, serving_all
@@ -20,7 +20,7 @@ PDF = b"%PDF-1.7 three pages"
 TIFF = b"II*\0 three pages"
 CORNERS = [[1.0, 2.0], [9.0, 2.0], [9.0, 4.0], [1.0, 4.5]]
 DETAILS = {
-    "model": {"name": "by-hand", "version": "1.2.3", "device": "cpu"},
+    "model": {"name": "by-hand", "version": "1.2.3", "device": "cpu", "provider": "hand"},
     "seconds": 0.5,
     "page_count": 3,
 }
@@ -46,8 +46,8 @@ async def test_pages_of_a_tiff_are_joined_too(gateway: Gateway) -> None:
     assert (await read(gateway, TIFF))["result"] == {"text": "Page 1\fPage 2"}
 
 
-async def test_picture_is_read_by_the_unary_rpc(gateway: Gateway, stage: Stage) -> None:
-    await read(gateway, PICTURE, format="text", min_confidence=0.5)
+async def test_image_is_read_by_the_unary_rpc(gateway: Gateway, stage: Stage) -> None:
+    await read(gateway, IMAGE, format="text", min_confidence=0.5)
 
     request = stage.calls[-1].request
     assert type(request).__name__ == "RecognizeRequest"
@@ -55,10 +55,10 @@ async def test_picture_is_read_by_the_unary_rpc(gateway: Gateway, stage: Stage) 
 
 
 async def test_service_is_told_what_to_read(gateway: Gateway, stage: Stage) -> None:
-    await read(gateway, PICTURE, format="alto", pages="1-", lang="deu", min_confidence=0.25)
+    await read(gateway, IMAGE, format="alto", pages="1-", lang="deu", min_confidence=0.25)
 
     request = stage.calls[-1].request
-    assert (request.document, request.language, request.pages) == (PICTURE, "deu", "1-")
+    assert (request.document, request.language, request.pages) == (IMAGE, "deu", "1-")
     assert (request.min_confidence, request.format) == (0.25, page_pb2.FORMAT_ALTO)
 
 
@@ -106,7 +106,7 @@ async def test_json_has_pages_blocks_lines_and_words(gateway: Gateway) -> None:
 
 
 async def test_url_of_a_document_is_repeated(gateway: Gateway) -> None:
-    reply = await gateway.look_at("ocr", picture(PDF), format="json")
+    reply = await gateway.look_at("ocr", image_answer(PDF), format="json")
 
     assert reply.json["result"]["url"].startswith("http://127.0.0.1:")
 
@@ -120,7 +120,7 @@ async def test_written_document_is_the_result_itself(gateway: Gateway, written_a
 
 @pytest.mark.parametrize("form", FORMS)
 async def test_pdf_is_hosted(gateway: Gateway, form: str) -> None:
-    _, body = await send_in(gateway, form, "ocr", PICTURE, format="pdf")
+    _, body = await send_in(gateway, form, "ocr", IMAGE, format="pdf")
     assert isinstance(body, dict)
     url = body["result"]["pdf"]
     path = url.removeprefix(gateway.url)
@@ -142,7 +142,7 @@ async def test_hosted_pdf_is_deleted_by_its_owner(gateway: Gateway) -> None:
     assert (await gateway.send("GET", f"/content/documents/{name}")).status == 404
 
 
-async def test_hosted_pdf_is_no_picture_for_other_endpoints(gateway: Gateway) -> None:
+async def test_hosted_pdf_is_no_image_for_other_endpoints(gateway: Gateway) -> None:
     url = (await read(gateway, format="pdf"))["result"]["pdf"]
 
     reply = await gateway.post("classify", {"url": url})
@@ -181,7 +181,7 @@ async def test_ocr_says_that_it_takes_pdf(gateway: Gateway) -> None:
 
 async def test_unknown_format_gets_the_list(gateway: Gateway) -> None:
     reply = await gateway.post("ocr", {"image": base64(), "format": "docx"})
-    uploaded = await upload(gateway, "ocr", form_of(PICTURE, format="docx"))
+    uploaded = await upload(gateway, "ocr", form_of(IMAGE, format="docx"))
 
     message = "parameter 'format': expected one of text, json, hocr, alto, tsv, pdf"
     for refused in (reply, uploaded):

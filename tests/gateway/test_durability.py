@@ -19,7 +19,7 @@ from gateway.database.tables import JOB_ITEMS, JOBS, LEDGER
 from servicekit.callers import caller_digest
 from tests.gateway.alone import alone
 from tests.gateway.nats_server import NatsServer, nats_server
-from tests.gateway.origin import PICTURE, listening
+from tests.gateway.origin import IMAGE, listening
 from tests.gateway.processes import GatewayProcess, environment_of, started
 from tests.gateway.running import create_key, gateway_settings
 from tests.gateway.services import serving_all
@@ -31,7 +31,7 @@ ENOUGH_S = 300  # far beyond what any of these tests takes
 ASK_EVERY_S = 0.2
 CREDITS = 100_000
 GOOD = {"image": base64()}
-WAITING = {"image": base64(PICTURE + WAIT)}
+WAITING = {"image": base64(IMAGE + WAIT)}
 BODY = json.dumps({"requests": [{"endpoint": "nudity", **GOOD}] * 3}).encode()
 
 

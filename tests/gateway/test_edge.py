@@ -10,7 +10,7 @@ from structlog.contextvars import merge_contextvars
 from structlog.testing import capture_logs
 
 from gateway.accounts.key_format import key_id
-from tests.gateway.origin import PICTURE, listening, picture
+from tests.gateway.origin import IMAGE, image_answer, listening
 from tests.gateway.purse import BrokenCredits
 from tests.gateway.running import Gateway, gateway_settings, running
 from tests.gateway.stage import Stage
@@ -31,7 +31,7 @@ async def test_own_request_id_is_made(gateway: Gateway, stage: Stage) -> None:
 async def test_request_id_of_the_caller_is_kept_and_reaches_the_service(
     gateway: Gateway, stage: Stage, request_id: str
 ) -> None:
-    async with listening(picture()) as origin:
+    async with listening(image_answer()) as origin:
         reply = await gateway.post("classify", {"url": origin.url()}, X_Request_Id=request_id)
 
     assert reply.headers.getall("X-Request-Id") == [request_id]
@@ -61,9 +61,9 @@ async def test_every_answer_carries_its_request_id(gateway: Gateway, path: str) 
     assert re.fullmatch("[0-9a-f]{32}", reply.headers["X-Request-Id"])
 
 
-async def test_request_leaves_one_line_without_key_url_or_picture(gateway: Gateway) -> None:
+async def test_request_leaves_one_line_without_key_url_or_image(gateway: Gateway) -> None:
     with capture_logs(processors=[merge_contextvars]) as lines:
-        async with listening(picture(PICTURE + b"no face")) as origin:
+        async with listening(image_answer(IMAGE + b"no face")) as origin:
             body = {"url": origin.url("/private-name.gif")}
             await gateway.post("classify", body, X_Request_Id="job-17")
 
@@ -90,7 +90,7 @@ async def test_request_leaves_one_line_without_key_url_or_picture(gateway: Gatew
 
 async def test_line_of_the_service_has_the_same_request_id(gateway: Gateway) -> None:
     with capture_logs(processors=[merge_contextvars]) as lines:
-        async with listening(picture()) as origin:
+        async with listening(image_answer()) as origin:
             await gateway.post("classify", {"url": origin.url()}, X_Request_Id="job-18")
 
     # Without the lines of the gateway's own sweep, which belongs to no request.

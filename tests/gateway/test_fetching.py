@@ -13,13 +13,13 @@ from gateway.media import EncodedImage
 from gateway.problems import Problem
 from tests.gateway.fetchers import SMALL, fetching, refusal
 from tests.gateway.origin import (
-    PICTURE,
+    IMAGE,
     Answer,
     drip,
     endless,
+    image_answer,
     in_turn,
     listening,
-    picture,
     redirect,
     says,
 )
@@ -58,17 +58,17 @@ def own_certificate(tmp_path_factory: pytest.TempPathFactory) -> ssl.SSLContext:
     return context
 
 
-async def test_picture_is_fetched_whole() -> None:
-    image = await fetched(picture())
+async def test_image_is_fetched_whole() -> None:
+    image = await fetched(image_answer())
 
-    assert image == EncodedImage(PICTURE, "image/gif", "picture.gif")
+    assert image == EncodedImage(IMAGE, "image/gif", "image.gif")
 
 
 @pytest.mark.parametrize(
     "headers", [b"Content-Type: text/html\r\n", b"Content-Type: application/json\r\n", b""]
 )
 async def test_first_bytes_decide_the_type_and_not_the_header(headers: bytes) -> None:
-    image = await fetched(picture(headers=headers))
+    image = await fetched(image_answer(headers=headers))
 
     assert image.media_type == "image/gif"
 
@@ -76,21 +76,21 @@ async def test_first_bytes_decide_the_type_and_not_the_header(headers: bytes) ->
 @pytest.mark.parametrize(
     "pieces",
     [
-        (OK_HEAD, b"\r\n", PICTURE),
-        (OK_HEAD, CHUNKED, b"%x\r\n" % len(PICTURE), PICTURE, b"\r\n0\r\n\r\n"),
-        (b"HTTP/1.1 103 Early Hints\r\n\r\n", OK_HEAD, b"\r\n", PICTURE),
-        (OK_HEAD, b"Content-Encoding: identity\r\n\r\n", PICTURE),
+        (OK_HEAD, b"\r\n", IMAGE),
+        (OK_HEAD, CHUNKED, b"%x\r\n" % len(IMAGE), IMAGE, b"\r\n0\r\n\r\n"),
+        (b"HTTP/1.1 103 Early Hints\r\n\r\n", OK_HEAD, b"\r\n", IMAGE),
+        (OK_HEAD, b"Content-Encoding: identity\r\n\r\n", IMAGE),
     ],
     ids=["until-close", "chunked", "early-hints", "identity"],
 )
-async def test_picture_is_fetched_however_it_is_framed(pieces: tuple[bytes, ...]) -> None:
+async def test_image_is_fetched_however_it_is_framed(pieces: tuple[bytes, ...]) -> None:
     image = await fetched(says(*pieces))
 
-    assert image.content == PICTURE
+    assert image.content == IMAGE
 
 
 async def test_request_carries_nothing_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with listening(picture()) as proxy, listening(picture()) as origin:
+    async with listening(image_answer()) as proxy, listening(image_answer()) as origin:
         monkeypatch.setenv("HTTP_PROXY", proxy.url(""))
         async with fetching() as fetcher:
             await fetcher.fetch(origin.url("/a.gif?x=1#part"), timeout_s=5.0)
@@ -112,7 +112,7 @@ async def test_cookies_are_not_kept() -> None:
     cookie = b"HTTP/1.1 302 Found\r\nSet-Cookie: a=b; Path=/\r\nLocation: /next\r\n\r\n"
     names = {"origin.test": [["127.0.0.1"]]}
     async with (
-        listening(in_turn(says(cookie), picture())) as origin,
+        listening(in_turn(says(cookie), image_answer())) as origin,
         fetching(names=names) as fetcher,
     ):
         await fetcher.fetch(f"http://origin.test:{origin.port}/", timeout_s=5.0)
@@ -122,7 +122,7 @@ async def test_cookies_are_not_kept() -> None:
 
 async def test_three_redirects_are_followed_and_the_asked_name_is_kept() -> None:
     hops = [redirect("/2"), redirect("3?x", status=307), redirect("/4", status=308)]
-    async with listening(in_turn(*hops, picture())) as origin, fetching() as fetcher:
+    async with listening(in_turn(*hops, image_answer())) as origin, fetching() as fetcher:
         image = await fetcher.fetch(origin.url("/first.gif"), timeout_s=5.0)
 
     assert image.name == "first.gif"
@@ -141,7 +141,7 @@ async def test_redirect_loop_ends_after_three_hops() -> None:
 @pytest.mark.parametrize(
     "answer",
     [
-        drip(OK_HEAD + b"\r\n" + PICTURE, b"x", interval_s=0.02),
+        drip(OK_HEAD + b"\r\n" + IMAGE, b"x", interval_s=0.02),
         drip(b"HTTP/1.1 200 OK\r\nX: ", b"x", interval_s=0.02),
         drip(b"", b"HTTP/1.1 100 Continue\r\n\r\n", interval_s=0.02),
         drip(OK_HEAD + CHUNKED, b"1\r\nx\r\n", interval_s=0.02),
@@ -175,24 +175,24 @@ async def test_redirects_share_one_time_limit() -> None:
 @pytest.mark.parametrize(
     "answer",
     [
-        says(OK_HEAD, b"Content-Length: 4097\r\n\r\n", PICTURE),
-        says(OK_HEAD, b"Content-Length: 99999999999999\r\n\r\n", PICTURE),
-        says(OK_HEAD, b"\r\n", PICTURE, b"\x00" * 4096),
-        endless(OK_HEAD + b"\r\n" + PICTURE, b"\x00" * 1000),
+        says(OK_HEAD, b"Content-Length: 4097\r\n\r\n", IMAGE),
+        says(OK_HEAD, b"Content-Length: 99999999999999\r\n\r\n", IMAGE),
+        says(OK_HEAD, b"\r\n", IMAGE, b"\x00" * 4096),
+        endless(OK_HEAD + b"\r\n" + IMAGE, b"\x00" * 1000),
         endless(OK_HEAD + CHUNKED, b"4\r\nabcd\r\n"),
     ],
     ids=["announced", "absurd", "unannounced", "endless", "endless-chunks"],
 )
-async def test_picture_over_the_limit_is_refused(answer: Answer) -> None:
+async def test_image_over_the_limit_is_refused(answer: Answer) -> None:
     problem = await refusal_of(answer)
 
     assert (problem.status, problem.code) == (413, "image_too_large")
 
 
-async def test_picture_of_exactly_the_limit_is_accepted() -> None:
-    content = PICTURE.ljust(4096, b"\x00")
+async def test_image_of_exactly_the_limit_is_accepted() -> None:
+    content = IMAGE.ljust(4096, b"\x00")
 
-    image = await fetched(picture(content))
+    image = await fetched(image_answer(content))
 
     assert image.content == content
 
@@ -200,23 +200,23 @@ async def test_picture_of_exactly_the_limit_is_accepted() -> None:
 @pytest.mark.parametrize(
     "answer",
     [
-        says(OK_HEAD, b"Content-Length: 100\r\n\r\n", PICTURE),
-        says(OK_HEAD, b"Content-Length: 10\r\nContent-Length: 20\r\n\r\n", PICTURE),
-        says(OK_HEAD, b"Content-Length: -1\r\n\r\n", PICTURE),
-        says(OK_HEAD, b"Content-Length: ten\r\n\r\n", PICTURE),
-        says(OK_HEAD, CHUNKED, b"20\r\n", PICTURE[:10]),
-        says(OK_HEAD, CHUNKED, b"zz\r\n", PICTURE),
+        says(OK_HEAD, b"Content-Length: 100\r\n\r\n", IMAGE),
+        says(OK_HEAD, b"Content-Length: 10\r\nContent-Length: 20\r\n\r\n", IMAGE),
+        says(OK_HEAD, b"Content-Length: -1\r\n\r\n", IMAGE),
+        says(OK_HEAD, b"Content-Length: ten\r\n\r\n", IMAGE),
+        says(OK_HEAD, CHUNKED, b"20\r\n", IMAGE[:10]),
+        says(OK_HEAD, CHUNKED, b"zz\r\n", IMAGE),
         says(OK_HEAD, b"Content-Encoding: gzip\r\n\r\n", gzip.compress(bytes(2**24))),
-        says(OK_HEAD, b"Content-Encoding: br\r\n\r\n", PICTURE),
-        says(b"HTTP/1.1 404 Not Found\r\n\r\n", PICTURE),
-        says(b"HTTP/1.1 500 Oops\r\n\r\n", PICTURE),
-        says(b"HTTP/1.1 206 Partial Content\r\n\r\n", PICTURE),
+        says(OK_HEAD, b"Content-Encoding: br\r\n\r\n", IMAGE),
+        says(b"HTTP/1.1 404 Not Found\r\n\r\n", IMAGE),
+        says(b"HTTP/1.1 500 Oops\r\n\r\n", IMAGE),
+        says(b"HTTP/1.1 206 Partial Content\r\n\r\n", IMAGE),
         says(b"HTTP/1.1 204 No Content\r\n\r\n"),
         says(b"HTTP/1.1 302 Found\r\n\r\n"),
         says(b""),
         says(b"HTTP/1.1 200"),
         says(b"SSH-2.0-OpenSSH_9.2\r\n"),
-        says(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000 + b"\r\n\r\n", PICTURE),
+        says(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000 + b"\r\n\r\n", IMAGE),
         endless(b"HTTP/1.1 200 OK\r\n", b"X: y\r\n"),
     ],
     ids=[
@@ -255,17 +255,17 @@ async def test_status_of_the_origin_is_told() -> None:
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (b"<!doctype html><title>A picture</title>", "HTML"),
+        (b"<!doctype html><title>An image</title>", "HTML"),
         (b"", "no image"),
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "no image"),
-        (gzip.compress(PICTURE), "no image"),
+        (gzip.compress(IMAGE), "no image"),
     ],
     ids=["html", "empty", "svg", "gzip-undeclared"],
 )
-async def test_anything_but_a_picture_is_refused_whatever_it_is_called(
+async def test_anything_but_an_image_is_refused_whatever_it_is_called(
     content: bytes, told: str
 ) -> None:
-    problem = await refusal_of(picture(content, headers=b"Content-Type: image/png\r\n"))
+    problem = await refusal_of(image_answer(content, headers=b"Content-Type: image/png\r\n"))
 
     assert (problem.status, problem.code) == (415, "unsupported_media_type")
     assert told in str(problem)
@@ -288,7 +288,7 @@ async def test_origin_without_tls_is_a_failed_fetch() -> None:
 async def test_certificate_that_nobody_vouches_for_is_a_failed_fetch(
     own_certificate: ssl.SSLContext,
 ) -> None:
-    async with listening(picture(), tls=own_certificate) as origin, fetching() as fetcher:
+    async with listening(image_answer(), tls=own_certificate) as origin, fetching() as fetcher:
         problem = await refusal(fetcher, origin.url().replace("http:", "https:"))
 
     assert (problem.status, problem.code) == (502, "fetch_failed")
@@ -297,7 +297,7 @@ async def test_certificate_that_nobody_vouches_for_is_a_failed_fetch(
 
 
 async def test_closed_port_is_a_failed_fetch() -> None:
-    async with listening(picture()) as origin:
+    async with listening(image_answer()) as origin:
         url = origin.url()
 
     async with fetching() as fetcher:
@@ -315,11 +315,11 @@ async def test_unknown_name_is_a_failed_fetch() -> None:
 
 
 async def test_one_host_gets_only_its_share_of_connections() -> None:
-    gate = asyncio.Event()
+    may_answer = asyncio.Event()
 
     async def gated(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await gate.wait()
-        await picture()(reader, writer)
+        await may_answer.wait()
+        await image_answer()(reader, writer)
 
     limits = FetchLimits(max_connections_per_host=1)
     async with listening(gated) as origin, fetching(limits) as fetcher:
@@ -328,7 +328,7 @@ async def test_one_host_gets_only_its_share_of_connections() -> None:
         with pytest.raises(Problem) as caught:
             await second
         reached = origin.connections
-        gate.set()
+        may_answer.set()
         await first
 
     assert caught.value.code == "fetch_timeout"

@@ -7,7 +7,7 @@ import pytest
 
 from gateway.fetching.fetcher import ImageFetcher
 from tests.gateway.fetchers import SMALL, fetching, refusal
-from tests.gateway.origin import listening, picture, redirect
+from tests.gateway.origin import image_answer, listening, redirect
 
 # {port} is the forbidden listener's.
 FORBIDDEN_URLS = [
@@ -100,7 +100,7 @@ HOSTILE_NAMES = {
     + [("invalid_url", url) for url in BROKEN_URLS],
 )
 async def test_hostile_url_reaches_nothing(code: str, url: str) -> None:
-    async with listening(picture()) as forbidden:
+    async with listening(image_answer()) as forbidden:
         async with fetching(allow="127.0.0.2/32", names=HOSTILE_NAMES) as fetcher:
             problem = await refusal(fetcher, url.replace("{port}", str(forbidden.port)))
 
@@ -110,8 +110,8 @@ async def test_hostile_url_reaches_nothing(code: str, url: str) -> None:
 
 
 async def test_name_with_a_forbidden_address_is_not_dialled_at_its_good_one() -> None:
-    async with listening(picture()) as forbidden:
-        async with listening(picture(), host="127.0.0.2", port=forbidden.port) as good:
+    async with listening(image_answer()) as forbidden:
+        async with listening(image_answer(), host="127.0.0.2", port=forbidden.port) as good:
             async with fetching(allow="127.0.0.2/32", names=HOSTILE_NAMES) as fetcher:
                 await refusal(fetcher, f"http://mixed-last.test:{good.port}/")
 
@@ -136,7 +136,7 @@ async def test_name_with_a_forbidden_address_is_not_dialled_at_its_good_one() ->
     ],
 )
 async def test_redirect_to_a_hostile_url_reaches_nothing(code: str, location: str) -> None:
-    async with listening(picture()) as forbidden:
+    async with listening(image_answer()) as forbidden:
         answer = redirect(location.replace("{port}", str(forbidden.port)))
         async with (
             listening(answer, host="127.0.0.2") as origin,
@@ -151,7 +151,7 @@ async def test_redirect_to_a_hostile_url_reaches_nothing(code: str, location: st
 
 async def test_name_that_changes_its_address_between_hops_is_judged_again() -> None:
     names = {"rebinding.test": [["127.0.0.2"], ["127.0.0.1"]]}
-    async with listening(picture()) as forbidden:
+    async with listening(image_answer()) as forbidden:
         async with (
             listening(redirect("/secret"), host="127.0.0.2", port=forbidden.port) as origin,
             fetching(allow="127.0.0.2/32", names=names) as fetcher,
@@ -166,7 +166,7 @@ async def test_name_that_changes_its_address_between_hops_is_judged_again() -> N
 async def test_second_fetch_asks_the_name_servers_again() -> None:
     names = {"rebinding.test": [["127.0.0.2"], ["127.0.0.1"]]}
     async with (
-        listening(picture(), host="127.0.0.2") as origin,
+        listening(image_answer(), host="127.0.0.2") as origin,
         fetching(allow="127.0.0.2/32", names=names) as fetcher,
     ):
         url = f"http://rebinding.test:{origin.port}/"
@@ -178,7 +178,7 @@ async def test_second_fetch_asks_the_name_servers_again() -> None:
 
 
 async def test_nothing_on_loopback_is_exempt_by_default() -> None:
-    async with listening(picture()) as origin:
+    async with listening(image_answer()) as origin:
         async with fetching(allow="") as fetcher:
             problem = await refusal(fetcher, origin.url())
 
@@ -187,7 +187,7 @@ async def test_nothing_on_loopback_is_exempt_by_default() -> None:
 
 
 async def test_systems_own_resolver_is_judged_too() -> None:
-    async with listening(picture()) as origin:
+    async with listening(image_answer()) as origin:
         fetcher = ImageFetcher(SMALL)
         problem = await refusal(fetcher, f"http://localhost:{origin.port}/")
         await fetcher.close()

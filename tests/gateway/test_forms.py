@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from gateway.input.forms import Form, read_form
 from gateway.problems import Problem
-from tests.gateway.origin import PICTURE
+from tests.gateway.origin import IMAGE
 
 TYPE = "multipart/form-data; boundary=line"
 LIMIT = b'Content-Disposition: form-data; name="limit"\r\n\r\n5'
-IMAGE = (
+IMAGE_PART = (
     b'Content-Disposition: form-data; name="image"; filename="a.gif"\r\n'
-    b"Content-Type: image/gif\r\n\r\n" + PICTURE
+    b"Content-Type: image/gif\r\n\r\n" + IMAGE
 )
 MIB = 2**20
 
@@ -41,12 +41,12 @@ async def refusal(content: bytes, content_type: str = TYPE) -> Problem:
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 64, 65_536])
 async def test_form_is_read_whatever_its_pieces(size: int) -> None:
-    form = await read(body(LIMIT, IMAGE), size=size)
+    form = await read(body(LIMIT, IMAGE_PART), size=size)
 
-    assert form == Form({"limit": "5"}, PICTURE, "a.gif")
+    assert form == Form({"limit": "5"}, IMAGE, "a.gif")
 
 
-async def test_picture_may_hold_what_looks_like_a_boundary() -> None:
+async def test_image_may_hold_what_looks_like_a_boundary() -> None:
     content = b"\r\n--lin\r\n--\r\nline--" * 100
     field = b'Content-Disposition: form-data; name="image"\r\n\r\n' + content
 
@@ -64,7 +64,7 @@ async def test_form_without_fields_is_empty() -> None:
         b"x",
         b'{"url": "http://a.example/"}',
         body(LIMIT, end=b""),
-        body(IMAGE)[:-9],
+        body(IMAGE_PART)[:-9],
         body(b"no header at all"),
         body(b"\r\nno disposition"),
         body(b"Content-Disposition: attachment; name=x\r\n\r\nx"),
@@ -88,7 +88,7 @@ async def test_bad_boundary_is_400(boundary: str) -> None:
     assert "boundary of 1 to 70" in str(problem)
 
 
-@pytest.mark.parametrize("twice", [LIMIT, IMAGE])
+@pytest.mark.parametrize("twice", [LIMIT, IMAGE_PART])
 async def test_field_that_comes_twice_is_named(twice: bytes) -> None:
     problem = await refusal(body(twice, twice))
 
@@ -103,7 +103,7 @@ async def test_long_text_is_named() -> None:
     assert str(problem) == "parameter 'limit': over 16 KiB"
 
 
-async def test_picture_that_is_too_large_is_refused_before_it_ends() -> None:
+async def test_image_that_is_too_large_is_refused_before_it_ends() -> None:
     async def endless() -> AsyncIterator[bytes]:
         yield b'--line\r\nContent-Disposition: form-data; name="image"\r\n\r\n'
         while True:
@@ -115,7 +115,7 @@ async def test_picture_that_is_too_large_is_refused_before_it_ends() -> None:
     assert (caught.value.status, caught.value.code) == (413, "image_too_large")
 
 
-@given(st.lists(st.sampled_from([b"--line", b"--", b"\r\n", IMAGE, LIMIT, b"x", b":"])))
+@given(st.lists(st.sampled_from([b"--line", b"--", b"\r\n", IMAGE_PART, LIMIT, b"x", b":"])))
 async def test_any_bytes_are_a_form_or_a_problem(parts: list[bytes]) -> None:
     with suppress(Problem):
         await read(b"".join(parts), size=11)

@@ -13,17 +13,17 @@ import pytest
 from contract.table import ENDPOINT_NAMES
 from gateway.accounts.idempotency import fingerprint_of
 from gateway.accounts.scopes import SCOPES, USAGE_SCOPE, WEBHOOKS_SCOPE
-from tests.gateway.origin import PICTURE
+from tests.gateway.origin import IMAGE
 from tests.gateway.running import Gateway, Reply, create_key, gateway_settings, running
 from tests.gateway.uploads import base64, defer, ended
 
-IMAGE = {"image": base64(PICTURE)}
+IMAGE_FIELD = {"image": base64(IMAGE)}
 PDF = {"image": base64(b"%PDF-1.7 page|"), "format": "pdf"}
 REFUSED = {403, 404}
 
 
 def body_for(endpoint: str) -> dict[str, str]:
-    return {"text": "hello"} if endpoint == "analyzed-text" else IMAGE
+    return {"text": "hello"} if endpoint == "analyzed-text" else IMAGE_FIELD
 
 
 @dataclass(slots=True)
@@ -82,7 +82,7 @@ async def test_job_is_there_for_the_scope_of_its_endpoint_alone(
 
 
 async def test_job_of_a_batch_needs_the_scopes_of_all_its_items(account: Account) -> None:
-    items = [{"endpoint": name, **IMAGE} for name in ("classify", "ocr")]
+    items = [{"endpoint": name, **IMAGE_FIELD} for name in ("classify", "ocr")]
     accepted = await defer(account.gateway, "batch", {"requests": items})
     await ended(account.gateway, accepted)
     path = accepted.headers["Location"]
@@ -96,7 +96,7 @@ async def test_job_of_a_batch_needs_the_scopes_of_all_its_items(account: Account
 
 @pytest.mark.parametrize(
     ("endpoint", "body", "field"),
-    [("colorize", IMAGE, "colorized"), ("ocr", PDF, "pdf")],
+    [("colorize", IMAGE_FIELD, "colorized"), ("ocr", PDF, "pdf")],
 )
 async def test_result_is_deleted_by_the_scope_of_its_endpoint_alone(
     account: Account, endpoint: str, body: dict[str, str], field: str
@@ -128,7 +128,7 @@ async def test_kept_answer_of_a_batch_is_none_of_a_key_with_other_scopes(
     account: Account,
 ) -> None:
     """Items are refused one by one, so a key may send a batch with items it may not ask."""
-    body = {"requests": [{"endpoint": "ocr", **IMAGE}]}
+    body = {"requests": [{"endpoint": "ocr", **IMAGE_FIELD}]}
     first = await account.gateway.post("batch", body, Idempotency_Key="same")
 
     stolen = {

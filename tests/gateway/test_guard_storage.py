@@ -25,7 +25,7 @@ from gateway.problems import Problem
 from gateway.settings import GatewaySettings
 from tests.gateway.ended import ended
 from tests.gateway.job_stores import add_job, job_store
-from tests.gateway.origin import PICTURE, listening, picture
+from tests.gateway.origin import IMAGE, image_answer, listening
 from tests.gateway.running import database_url, gateway_settings, running
 from tests.gateway.uploads import base64, defer
 from tests.gateway.uploads import ended as ended_job
@@ -161,7 +161,7 @@ async def test_nothing_of_an_account_is_left(url: str, tmp_path: Path) -> None:
 async def fill(gateway_url: GatewaySettings) -> None:
     """Leave canaries in every kind of thing that is kept, and a webhook that never arrives."""
     async with running(gateway_url) as gateway:
-        origin_of = listening(picture(JPEG))
+        origin_of = listening(image_answer(JPEG))
         async with origin_of as origin:
             url = origin.url(f"/photo.jpg?{CANARY}=1")
             await gateway.post("colorize", {"url": url}, Idempotency_Key=CANARY)
@@ -169,7 +169,7 @@ async def fill(gateway_url: GatewaySettings) -> None:
             hook = {"webhook": f"http://127.0.0.1:1/{CANARY}?{CANARY}"}
             await ended_job(gateway, await defer(gateway, "ocr", {"url": url, **hook}))
         await gateway.post("analyzed-text", {"text": CANARY}, Idempotency_Key="t")
-        await gateway.post("colorize", {"image": base64(PICTURE)})
+        await gateway.post("colorize", {"image": base64(IMAGE)})
 
 
 def found(folder: Path) -> list[str]:

@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
 from tests.gateway.alone import alone
-from tests.gateway.origin import PICTURE, listening, picture, says
+from tests.gateway.origin import IMAGE, image_answer, listening, says
 from tests.gateway.purse import Purse
 from tests.gateway.running import Gateway, gateway_settings, running
 from tests.gateway.services import serving_all
@@ -71,7 +71,7 @@ async def test_unknown_path_is_404_before_the_key_is_asked(gateway: Gateway) -> 
 async def test_empty_purse_is_406_after_the_fetch_and_before_the_call(tmp_path: Path) -> None:
     async with (
         alone(tmp_path, Purse(coins=0)) as (gateway, stage),
-        listening(picture()) as origin,
+        listening(image_answer()) as origin,
     ):
         reply = await gateway.post("classify", {"url": origin.url()})
 
@@ -119,7 +119,7 @@ async def test_deadline_travels_to_the_service(tmp_path: Path) -> None:
 
 
 async def test_time_of_the_fetch_is_taken_from_the_service(tmp_path: Path) -> None:
-    whole = picture()
+    whole = image_answer()
 
     async def late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with pytest.raises(TimeoutError):
@@ -157,7 +157,6 @@ async def test_one_request_too_many_is_429_until_a_place_is_free(tmp_path: Path)
 
     assert refused.refusal == (429, "overloaded")
     assert refused.headers["Retry-After"] == "1"
-    assert "1 requests" in refused.json["error"]["message"]
     assert (answered.status, accepted.status) == (200, 200)
 
 
@@ -172,7 +171,7 @@ async def test_failed_request_frees_its_place(tmp_path: Path) -> None:
 
 @asynccontextmanager
 async def asking(gateway: Gateway, url: str) -> AsyncIterator[None]:
-    """Send a request for a picture at `url`, and hang up at the end without reading an answer."""
+    """Send a request for an image at `url`, and hang up at the end without reading an answer."""
     host, _, port = gateway.url.removeprefix("http://").partition(":")
     body = json.dumps({"url": url}).encode()
     head = f"POST /api/v1/classify HTTP/1.1\r\nHost: {host}\r\nX-API-Key: {gateway.key}\r\n"
@@ -187,7 +186,7 @@ async def test_caller_that_hangs_up_cancels_the_call_and_frees_its_place(tmp_pat
     purse = Purse(coins=5)
     async with (
         alone(tmp_path, purse, max_in_flight=1) as (gateway, stage),
-        listening(picture(PICTURE + WAIT)) as origin,
+        listening(image_answer(IMAGE + WAIT)) as origin,
         asyncio.timeout(ENOUGH_S),
     ):
         async with asking(gateway, origin.url()):
@@ -209,7 +208,7 @@ async def test_request_of_a_caller_that_hung_up_is_over_only_when_it_is_refunded
 
     async with (
         alone(tmp_path, purse) as (gateway, stage),
-        listening(picture(PICTURE + WAIT)) as origin,
+        listening(image_answer(IMAGE + WAIT)) as origin,
         asyncio.timeout(ENOUGH_S),
     ):
         with capture_logs(processors=[note_coins]) as lines:
@@ -242,7 +241,7 @@ async def test_caller_that_hangs_up_ends_the_fetch(tmp_path: Path) -> None:
 
 async def test_stop_waits_for_the_request_in_flight(tmp_path: Path) -> None:
     stage = Stage()
-    async with serving_all(stage) as addresses, listening(picture(PICTURE + WAIT)) as origin:
+    async with serving_all(stage) as addresses, listening(image_answer(IMAGE + WAIT)) as origin:
         async with running(gateway_settings(tmp_path, **addresses)) as gateway:
             reply = asyncio.create_task(gateway.post("nudity", {"url": origin.url()}))
             await stage.waiting.wait()

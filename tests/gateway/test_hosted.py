@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.gateway.clocks import Hands
-from tests.gateway.origin import listening, picture
 from tests.gateway.running import Gateway, Reply, gateway_settings, running
-from tests.gateway.services import COLOURED
+from tests.gateway.services import COLORED
 from tests.gateway.stage import Stage
+from tests.gateway.uploads import base64
 
 EXAMPLE = "/content/examples/letter.png"
 
@@ -43,22 +43,22 @@ async def test_example_is_read_without_the_network(offline: Gateway, stage: Stag
     assert stage.calls[-1].request.image.startswith(b"\x89PNG")
 
 
-async def colour_example(gateway: Gateway) -> str:
+async def color_example(gateway: Gateway) -> str:
     reply = await gateway.post("colorize", {"url": gateway.url + EXAMPLE})
     return str(reply.json["result"]["colorized"])
 
 
 async def test_result_is_read_without_the_network(offline: Gateway, stage: Stage) -> None:
-    url = await colour_example(offline)
+    url = await color_example(offline)
 
     reply = await offline.post("classify", {"url": url})
 
     assert reply.status == 200
-    assert stage.calls[-1].request.image == COLOURED
+    assert stage.calls[-1].request.image == COLORED
 
 
 async def test_result_of_a_result_keeps_the_name_short(offline: Gateway) -> None:
-    url = await colour_example(offline)
+    url = await color_example(offline)
     for _ in range(5):
         reply = await offline.post("colorize", {"url": url})
         url = str(reply.json["result"]["colorized"])
@@ -67,7 +67,7 @@ async def test_result_of_a_result_keeps_the_name_short(offline: Gateway) -> None
 
 
 async def test_example_keeps_its_name_in_the_result(offline: Gateway) -> None:
-    assert (await colour_example(offline)).endswith("-letter.jpeg")
+    assert (await color_example(offline)).endswith("-letter.jpeg")
 
 
 async def refused(gateway: Gateway, url: str) -> Reply:
@@ -97,7 +97,7 @@ async def test_expired_result_is_not_read(addresses: dict[str, str], tmp_path: P
     clock = Hands()
     settings = gateway_settings(tmp_path, **addresses, fetch_allow="", result_days=1)
     async with running(settings, clock=clock) as gateway:
-        url = await colour_example(gateway)
+        url = await color_example(gateway)
         clock.now = clock.now.replace(day=2)
         reply = await gateway.post("classify", {"url": url})
 
@@ -119,11 +119,24 @@ async def test_public_url_begins_the_urls_of_results_and_is_read_without_the_net
 
     assert url.startswith("https://images.example.org/mesh/content/colorized/")
     assert again.status == 200
-    assert served.body == COLOURED
+    assert served.body == COLORED
 
 
-async def test_result_is_named_by_the_host_that_the_caller_used(gateway: Gateway) -> None:
-    async with listening(picture()) as origin:
-        reply = await gateway.post("colorize", {"url": origin.url()}, Host="mesh.example:8080")
+@pytest.mark.parametrize(
+    ("host", "begins"),
+    [
+        ("mesh.example:8080", "http://mesh.example:8080/content/"),
+        ("localhost:9", "http://localhost:9/content/"),
+        ("192.0.2.7", "http://192.0.2.7/content/"),
+        ("evil.example", "http://127.0.0.1:"),
+        ("mesh.example:evil", "http://127.0.0.1:"),
+    ],
+)
+async def test_result_is_named_by_a_host_that_is_allowed(
+    addresses: dict[str, str], tmp_path: Path, host: str, begins: str
+) -> None:
+    settings = gateway_settings(tmp_path, **addresses, allowed_hosts="mesh.example")
+    async with running(settings) as gateway:
+        reply = await gateway.post("colorize", {"image": base64()}, Host=host)
 
-    assert reply.json["result"]["colorized"].startswith("http://mesh.example:8080/content/")
+    assert reply.json["result"]["colorized"].startswith(begins)

@@ -15,7 +15,7 @@ from gateway.database.engine import open_database
 from gateway.database.tables import IDEMPOTENT
 from gateway.problems import Problem
 from tests.gateway.clocks import Hands
-from tests.gateway.origin import PICTURE, listening, picture
+from tests.gateway.origin import IMAGE, image_answer, listening
 from tests.gateway.running import Gateway, Reply, gateway_settings, running
 from tests.gateway.services import serving_all
 from tests.gateway.stage import WAIT, Stage
@@ -196,7 +196,7 @@ async def test_repeated_request_is_answered_alike_and_charged_once(
     addresses: dict[str, str], tmp_path: Path
 ) -> None:
     settings = gateway_settings(tmp_path, **addresses)
-    async with running(settings) as gateway, listening(picture()) as origin:
+    async with running(settings) as gateway, listening(image_answer()) as origin:
         await give(gateway, 10)
         body = {"url": origin.url(), "details": True}
         first = await gateway.post("ocr", body, Idempotency_Key="a-1")
@@ -217,7 +217,7 @@ async def test_repeated_request_is_409_while_the_first_runs(tmp_path: Path) -> N
     async with (
         serving_all(stage) as addresses,
         running(gateway_settings(tmp_path, **addresses)) as gateway,
-        listening(picture(PICTURE + WAIT)) as origin,
+        listening(image_answer(IMAGE + WAIT)) as origin,
         asyncio.timeout(ENOUGH_S),
     ):
         body = {"url": origin.url()}
@@ -248,7 +248,7 @@ async def test_batch_with_errors_that_pass_is_not_replayed_and_charges_once(
 ) -> None:
     async with running(gateway_settings(tmp_path, **addresses)) as gateway:
         await give(gateway, 10)
-        contents = [PICTURE, PICTURE + b"full"]
+        contents = [IMAGE, IMAGE + b"full"]
         items = [{"endpoint": "nudity", "image": base64(content)} for content in contents]
         replies = [
             await gateway.post("batch", {"requests": items}, Idempotency_Key="a-1")

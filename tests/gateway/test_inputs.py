@@ -1,4 +1,4 @@
-"""The forms of a request: exactly one picture in any of them, the same answer from each."""
+"""The forms of a request: exactly one image in any of them, the same answer from each."""
 
 import math
 from typing import Any
@@ -6,13 +6,13 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.gateway.origin import PICTURE, listening, picture
+from tests.gateway.origin import IMAGE, image_answer, listening
 from tests.gateway.running import Gateway, Reply
 from tests.gateway.stage import Stage
 from tests.gateway.uploads import FORMS, base64, form_of, send_in, upload, upload_text
 
 MIB = 2**20
-PICTURES = ["colorize", "ocr", "analyzed-ocr", "emotions", "classify", "nudity"]
+IMAGES = ["colorize", "ocr", "analyzed-ocr", "emotions", "classify", "nudity"]
 # What each endpoint is asked besides.
 FIELDS: dict[str, dict[str, object]] = {
     "ocr": {"lang": "deu", "min_confidence": 0.5},
@@ -29,7 +29,7 @@ def without_url(answer: Any) -> Any:  # Any: JSON
     return answer
 
 
-@pytest.mark.parametrize("endpoint", PICTURES)
+@pytest.mark.parametrize("endpoint", IMAGES)
 async def test_every_form_is_answered_the_same(
     gateway: Gateway, stage: Stage, endpoint: str
 ) -> None:
@@ -37,17 +37,17 @@ async def test_every_form_is_answered_the_same(
     stage.calls.clear()
     fields = {"details": True, **FIELDS.get(endpoint, {})}
 
-    answers = [await send_in(gateway, form, endpoint, PICTURE, **fields) for form in FORMS]
+    answers = [await send_in(gateway, form, endpoint, IMAGE, **fields) for form in FORMS]
 
     assert answers[0][0] == 200
     assert [without_url(body) for _, body in answers] == [without_url(answers[0][1])] * len(FORMS)
     assert [call.request for call in stage.calls] == [stage.calls[0].request] * len(FORMS)
-    assert stage.calls[0].request.image == PICTURE
+    assert stage.calls[0].request.image == IMAGE
 
 
 @pytest.mark.parametrize("word", [b"unreadable", b"full", b"no model", b"bug"])
 async def test_every_form_fails_the_same(gateway: Gateway, word: bytes) -> None:
-    answers = [await send_in(gateway, form, "nudity", PICTURE + word) for form in FORMS]
+    answers = [await send_in(gateway, form, "nudity", IMAGE + word) for form in FORMS]
 
     assert [(status, without_url(body)) for status, body in answers] == [
         (answers[0][0], without_url(answers[0][1]))
@@ -64,10 +64,10 @@ async def test_url_is_left_out_where_there_was_none(gateway: Gateway, endpoint: 
 
 
 @pytest.mark.parametrize("form", FORMS)
-async def test_picture_of_exactly_10_mib_passes_in_every_form(
+async def test_image_of_exactly_10_mib_passes_in_every_form(
     gateway: Gateway, stage: Stage, form: str
 ) -> None:
-    content = PICTURE.ljust(10 * MIB, b"\0")
+    content = IMAGE.ljust(10 * MIB, b"\0")
 
     status, _ = await send_in(gateway, form, "classify", content)
 
@@ -77,14 +77,14 @@ async def test_picture_of_exactly_10_mib_passes_in_every_form(
 
 @pytest.mark.parametrize("form", ["url", "base64", "data URI", "multipart", "batch"])
 async def test_one_byte_more_than_10_mib_is_413_in_every_form(gateway: Gateway, form: str) -> None:
-    status, body = await send_in(gateway, form, "classify", PICTURE.ljust(10 * MIB + 1, b"\0"))
+    status, body = await send_in(gateway, form, "classify", IMAGE.ljust(10 * MIB + 1, b"\0"))
 
     assert isinstance(body, dict)
     assert (status, body["error"]["code"]) == (413, "image_too_large")
     assert "10 MiB" in body["error"]["message"]
 
 
-async def test_json_beyond_what_a_picture_needs_is_413(gateway: Gateway) -> None:
+async def test_json_beyond_what_an_image_needs_is_413(gateway: Gateway) -> None:
     longest = math.ceil(10 * MIB / 3) * 4 + 64 * 1024
 
     fits = await gateway.post("classify", b"{}".rjust(longest))
@@ -108,12 +108,12 @@ async def refusal(gateway: Gateway, **fields: object) -> tuple[int, str]:
     return (await gateway.post("classify", fields)).refusal
 
 
-async def test_two_pictures_are_400_and_none_is_404(gateway: Gateway) -> None:
+async def test_two_images_are_400_and_none_is_404(gateway: Gateway) -> None:
     url = "http://a.example/x.png"
 
     assert await refusal(gateway, url=url, image=base64()) == (400, "invalid_parameter")
     assert await refusal(gateway) == (404, "missing_parameter")
-    both = await upload(gateway, "classify", form_of(PICTURE, url=url))
+    both = await upload(gateway, "classify", form_of(IMAGE, url=url))
     assert both.refusal == (400, "invalid_parameter")
     assert "not both" in both.json["error"]["message"]
 
@@ -126,7 +126,7 @@ async def test_two_pictures_are_400_and_none_is_404(gateway: Gateway) -> None:
         base64() + "=",
         base64()[:40] + "\n" + base64()[40:],
         " " + base64(),
-        base64(b"\xff\xfe\xfd" + PICTURE).replace("/", "_"),
+        base64(b"\xff\xfe\xfd" + IMAGE).replace("/", "_"),
         "é" * 8,
         f"data:image/gif,{base64()}",
         f"data:image/gif;base64,{base64()}!",
@@ -159,7 +159,7 @@ async def test_uploaded_bytes_decide_what_they_are(gateway: Gateway, content: by
 
 
 async def colorized_name(gateway: Gateway, file_name: str) -> str:
-    reply = await upload(gateway, "colorize", form_of(PICTURE, file_name))
+    reply = await upload(gateway, "colorize", form_of(IMAGE, file_name))
     return str(reply.json["result"]["colorized"].rpartition("/")[2][33:])
 
 
@@ -181,7 +181,7 @@ async def test_uploaded_file_keeps_what_is_safe_of_its_name(
 
 async def test_form_without_a_file_may_hold_a_url(gateway: Gateway) -> None:
     form = aiohttp.FormData(default_to_multipart=True)
-    async with listening(picture()) as origin:
+    async with listening(image_answer()) as origin:
         form.add_field("url", origin.url())
         form.add_field("limit", "1")
         reply = await upload(gateway, "classify", form)
@@ -203,14 +203,14 @@ async def test_form_without_a_file_may_hold_a_url(gateway: Gateway) -> None:
 async def test_bad_field_of_a_form_is_named(
     gateway: Gateway, field: str, value: str, code: str
 ) -> None:
-    reply = await upload(gateway, "classify", form_of(PICTURE, **{field: value}))
+    reply = await upload(gateway, "classify", form_of(IMAGE, **{field: value}))
 
     assert reply.refusal == (400, code)
     assert repr(field) in reply.json["error"]["message"]
 
 
 async def test_json_errors_of_a_form_are_those_of_json(gateway: Gateway) -> None:
-    form = await upload(gateway, "emotions", form_of(PICTURE, limit="8"))
+    form = await upload(gateway, "emotions", form_of(IMAGE, limit="8"))
     plain = await gateway.post("emotions", {"image": base64(), "limit": 8})
 
     assert form.json["error"]["message"] == plain.json["error"]["message"]

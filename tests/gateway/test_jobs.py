@@ -12,7 +12,7 @@ from gateway.jobs.worker import MAX_ATTEMPTS
 from tests.gateway.alone import alone
 from tests.gateway.clocks import Hands
 from tests.gateway.nats_server import nats_server
-from tests.gateway.origin import PICTURE, listening, picture
+from tests.gateway.origin import IMAGE, image_answer, listening
 from tests.gateway.purse import Purse
 from tests.gateway.running import Gateway, Reply, create_key, gateway_settings, running
 from tests.gateway.stage import WAIT, Stage
@@ -20,7 +20,7 @@ from tests.gateway.uploads import base64, defer, ended
 
 ENOUGH_S = 20  # far beyond what any of the waits below takes
 GOOD = {"image": base64()}
-WAITING = {"image": base64(PICTURE + WAIT)}
+WAITING = {"image": base64(IMAGE + WAIT)}
 
 
 async def look_up(gateway: Gateway, accepted: Reply) -> Reply:
@@ -59,7 +59,7 @@ async def test_bad_request_is_refused_at_once(gateway: Gateway) -> None:
 
 
 async def test_failure_is_the_answer_of_the_job(gateway: Gateway) -> None:
-    accepted = await defer(gateway, "classify", {"image": base64(PICTURE + b"unreadable")})
+    accepted = await defer(gateway, "classify", {"image": base64(IMAGE + b"unreadable")})
 
     job = (await ended(gateway, accepted)).json["result"]
 
@@ -68,7 +68,7 @@ async def test_failure_is_the_answer_of_the_job(gateway: Gateway) -> None:
 
 
 async def test_url_is_fetched_by_the_job(gateway: Gateway) -> None:
-    async with listening(picture()) as origin:
+    async with listening(image_answer()) as origin:
         job = await ended(gateway, await defer(gateway, "ocr", {"url": origin.url()}))
 
         assert job.json["result"]["answer"]["body"]["result"]["url"] == origin.url()
@@ -136,7 +136,7 @@ async def test_job_is_charged_once_when_it_succeeds(tmp_path: Path) -> None:
     purse = Purse(coins=5)
     async with alone(tmp_path, purse) as (gateway, _):
         await ended(gateway, await defer(gateway, "nudity", GOOD))
-        await ended(gateway, await defer(gateway, "nudity", {"image": base64(PICTURE + b"full")}))
+        await ended(gateway, await defer(gateway, "nudity", {"image": base64(IMAGE + b"full")}))
 
     assert purse.coins == 4
 
@@ -164,7 +164,7 @@ async def test_jobs_beyond_all_are_429(tmp_path: Path) -> None:
 
 
 async def test_inputs_of_waiting_jobs_count_as_storage_of_the_account(tmp_path: Path) -> None:
-    large = {"image": base64(PICTURE.ljust(6 * 2**20, b"\0"))}
+    large = {"image": base64(IMAGE.ljust(6 * 2**20, b"\0"))}
     async with alone(tmp_path, account_storage_mib=10, max_running_jobs=1) as (gateway, stage):
         await defer(gateway, "nudity", WAITING)
         first = await defer(gateway, "nudity", large)
@@ -232,7 +232,7 @@ async def test_batch_that_goes_on_asks_only_what_has_no_answer(tmp_path: Path) -
 
 
 async def test_error_that_passes_is_tried_again(tmp_path: Path) -> None:
-    full = {"image": base64(PICTURE + b"full")}
+    full = {"image": base64(IMAGE + b"full")}
     async with alone(tmp_path) as (gateway, stage):
         job = (await ended(gateway, await defer(gateway, "nudity", full))).json["result"]
 
@@ -309,7 +309,7 @@ async def test_repeated_request_is_one_job(gateway: Gateway) -> None:
     first = await defer(gateway, "nudity", GOOD, **key)
     again = await defer(gateway, "nudity", GOOD, **key)
     now = await gateway.post("nudity", GOOD, **key)
-    other = await defer(gateway, "nudity", {"image": base64(PICTURE + b"x")}, **key)
+    other = await defer(gateway, "nudity", {"image": base64(IMAGE + b"x")}, **key)
 
     assert again.status == 202
     assert again.json["result"]["id"] == first.json["result"]["id"]
@@ -330,7 +330,7 @@ async def test_cancelled_job_frees_its_idempotency_key(tmp_path: Path) -> None:
 
 async def test_job_that_was_given_up_frees_its_idempotency_key(tmp_path: Path) -> None:
     key = {"Idempotency_Key": "job-1"}
-    full = {"image": base64(PICTURE + b"full")}
+    full = {"image": base64(IMAGE + b"full")}
     async with alone(tmp_path) as (gateway, _):
         first = await defer(gateway, "nudity", full, **key)
         await ended(gateway, first)

@@ -15,7 +15,7 @@ from gateway.jobs.records import GIVEN_UP
 from tests.gateway.alone import alone
 from tests.gateway.ended import ended
 from tests.gateway.job_stores import add_job, end_job, job_store
-from tests.gateway.origin import PICTURE
+from tests.gateway.origin import IMAGE
 from tests.gateway.running import database_url
 from tests.gateway.uploads import base64, defer
 from tests.gateway.uploads import ended as ended_job
@@ -83,7 +83,7 @@ async def test_job_that_is_queued_again_is_worked_on_with_its_input(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("GATEWAY_DATABASE_URL", database_url(tmp_path))
-    full = {"image": base64(PICTURE + b"full")}
+    full = {"image": base64(IMAGE + b"full")}
     async with alone(tmp_path) as (gateway, stage):
         accepted = await defer(gateway, "nudity", full)
         await ended_job(gateway, accepted)

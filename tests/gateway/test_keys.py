@@ -289,8 +289,8 @@ async def test_key_that_is_not_live_is_not_rotated(keys: KeyStore) -> None:
 
 
 async def test_unknown_scope_makes_no_key(keys: KeyStore) -> None:
-    with pytest.raises(ValueError, match="'colour' is no scope"):
-        await keys.create("ada", scopes=["ocr", "colour"])
+    with pytest.raises(ValueError, match="'color' is no scope"):
+        await keys.create("ada", scopes=["ocr", "color"])
 
     assert await keys.list_keys() == []
 

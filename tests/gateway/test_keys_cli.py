@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import re
 import subprocess
 import sys
@@ -40,6 +41,28 @@ def test_create_prints_the_key_and_nothing_else(keys: Keys) -> None:
 
     assert re.fullmatch(r"im_live_\w{8}_\w{32}_\w{6}\n", done.out)
     assert (done.code, done.err) == (0, "")
+
+
+def test_database_is_named_and_a_new_one_is_told_apart(keys: Keys, tmp_path: Path) -> None:
+    first, second = keys("create", "ada"), keys("list")
+
+    assert first.database == f"new database: {database_url(tmp_path)}\n"
+    assert second.database == f"database: {database_url(tmp_path)}\n"
+
+
+@pytest.mark.parametrize(("answer", "code"), [("", 1), ("n\n", 1), ("y\n", 0)])
+def test_person_is_asked_before_a_database_is_made(
+    keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: str, code: int
+) -> None:
+    controller, terminal = pty.openpty()
+    os.write(controller, answer.encode() or b"\x04")  # end of the input
+    with os.fdopen(terminal) as stdin:
+        monkeypatch.setattr("sys.stdin", stdin)
+        done = keys("create", "ada")
+    os.close(controller)
+
+    assert done.code == code
+    assert (tmp_path / "gateway.db").exists() is (code == 0)
 
 
 def test_list_shows_every_key_and_its_state(keys: Keys) -> None:
@@ -138,10 +161,10 @@ def test_create_limits_a_key_to_its_scopes(keys: Keys) -> None:
 
 
 def test_unknown_scope_ends_with_2_and_names_the_known(keys: Keys) -> None:
-    done = keys("create", "ada", "--scopes", "ocr,colour")
+    done = keys("create", "ada", "--scopes", "ocr,color")
 
     assert done.code == 2
-    assert "'colour' is no scope; known are colorize, ocr," in done.err
+    assert "'color' is no scope; known are colorize, ocr," in done.err
 
 
 def test_json_of_a_new_key_has_its_id(keys: Keys) -> None:

@@ -1,4 +1,4 @@
-"""Telling pictures by their first bytes."""
+"""Telling images by their first bytes."""
 
 import io
 
@@ -19,7 +19,7 @@ from gateway.media import looks_like_html, sniff
         ("BMP", "image/bmp"),
     ],
 )
-def test_picture_is_told_by_its_first_bytes(saved_as: str, media_type: str) -> None:
+def test_image_is_told_by_its_first_bytes(saved_as: str, media_type: str) -> None:
     saved = io.BytesIO()
     Image.new("RGB", (2, 3)).save(saved, saved_as)
 
@@ -27,7 +27,7 @@ def test_picture_is_told_by_its_first_bytes(saved_as: str, media_type: str) -> N
 
 
 @pytest.mark.parametrize("start", [b"MM\x00*", b"II+\x00", b"MM\x00+"])
-def test_other_kinds_of_tiff_are_pictures(start: bytes) -> None:
+def test_other_kinds_of_tiff_are_images(start: bytes) -> None:
     assert sniff(start + b"\x00\x00\x00\x08") == "image/tiff"
 
 
@@ -46,7 +46,7 @@ def test_other_kinds_of_tiff_are_pictures(start: bytes) -> None:
         b" \x89PNG\r\n\x1a\n",
     ],
 )
-def test_anything_else_is_no_accepted_picture(content: bytes) -> None:
+def test_anything_else_is_no_accepted_image(content: bytes) -> None:
     assert sniff(content) is None
 
 

@@ -9,7 +9,7 @@ from jsonschema import (  # type: ignore[import-untyped]  # it ships no stubs
 )
 
 from gateway.openapi.document import openapi_document
-from tests.gateway.origin import listening, picture
+from tests.gateway.origin import image_answer, listening
 from tests.gateway.running import Gateway
 from tests.gateway.services import NO_FACE, NOT_ENGLISH
 from tests.gateway.uploads import base64, defer, ended
@@ -177,7 +177,7 @@ def test_answer_schema_is_no_rubber_stamp() -> None:
 
 
 async def test_real_request_is_as_documented(gateway: Gateway) -> None:
-    async with listening(picture()) as origin:
+    async with listening(image_answer()) as origin:
         body = {"url": origin.url(), "lang": "eng", "details": True}
         reply = await gateway.post("ocr", body)
 

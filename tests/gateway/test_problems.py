@@ -12,7 +12,7 @@ import pytest
 from contract.fields import MAX_URL_CHARACTERS
 from gateway.accounts.accounts import AccountStore
 from gateway.database.engine import open_database
-from tests.gateway.origin import PICTURE, Answer, drip, picture, says
+from tests.gateway.origin import IMAGE, Answer, drip, image_answer, says
 from tests.gateway.purse import BrokenCredits
 from tests.gateway.running import Gateway, Reply, create_key, gateway_settings, running
 from tests.gateway.stage import WORDS_OF_BUG, Stage
@@ -187,17 +187,17 @@ async def test_text_of_exactly_768_kib_passes(gateway: Gateway) -> None:
     assert_error(reply, 404, "missing_parameter")
 
 
-async def test_picture_of_exactly_10_mib_passes(gateway: Gateway, stage: Stage) -> None:
-    content = PICTURE.ljust(10 * MIB, b"\0")
+async def test_image_of_exactly_10_mib_passes(gateway: Gateway, stage: Stage) -> None:
+    content = IMAGE.ljust(10 * MIB, b"\0")
 
-    reply = await gateway.look_at("classify", picture(content))
+    reply = await gateway.look_at("classify", image_answer(content))
 
     assert reply.status == 200
     assert stage.calls[-1].request.image == content
 
 
-async def test_picture_beyond_10_mib_is_413(gateway: Gateway) -> None:
-    reply = await gateway.look_at("classify", picture(PICTURE.ljust(10 * MIB + 1, b"\0")))
+async def test_image_beyond_10_mib_is_413(gateway: Gateway) -> None:
+    reply = await gateway.look_at("classify", image_answer(IMAGE.ljust(10 * MIB + 1, b"\0")))
 
     assert "10 MiB" in assert_error(reply, 413, "image_too_large")
 
@@ -209,9 +209,9 @@ async def test_body_that_is_not_called_json_is_415(gateway: Gateway, media_type:
     assert "send JSON" in assert_error(reply, 415, "unsupported_media_type")
 
 
-async def test_uploaded_file_is_415_where_no_picture_is_taken(gateway: Gateway) -> None:
+async def test_uploaded_file_is_415_where_no_image_is_taken(gateway: Gateway) -> None:
     form = aiohttp.FormData()
-    form.add_field("image", PICTURE, filename="x.gif", content_type="image/gif")
+    form.add_field("image", IMAGE, filename="x.gif", content_type="image/gif")
 
     reply = await gateway.send(
         "POST", "/api/v1/analyzed-text", body=form, headers={"X-API-Key": gateway.key}
@@ -223,10 +223,10 @@ async def test_uploaded_file_is_415_where_no_picture_is_taken(gateway: Gateway) 
 @pytest.mark.parametrize(
     ("content", "says_what"), [(b"<html><img>", "HTML"), (b"just text", "no image")]
 )
-async def test_url_that_holds_no_picture_is_415(
+async def test_url_that_holds_no_image_is_415(
     gateway: Gateway, content: bytes, says_what: str
 ) -> None:
-    reply = await gateway.look_at("classify", picture(content))
+    reply = await gateway.look_at("classify", image_answer(content))
 
     assert says_what in assert_error(reply, 415, "unsupported_media_type")
 
@@ -277,7 +277,7 @@ async def test_bug_in_a_service_is_500_without_its_words(gateway: Gateway) -> No
     [
         (says(b"HTTP/1.1 404 Not Found\r\n\r\n"), "HTTP status 404"),
         (says(b"not http"), "not answered in valid HTTP"),
-        (says(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n", PICTURE), "broke off"),
+        (says(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n", IMAGE), "broke off"),
     ],
 )
 async def test_url_that_cannot_be_fetched_is_502(

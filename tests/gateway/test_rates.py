@@ -152,10 +152,10 @@ async def test_fields_are_on_every_answer_after_the_key(
     assert refused.headers.getall("RateLimit-Policy") == ['"key-86400s";q=3;w=86400']
 
 
-async def test_no_limit_is_set_unless_told(gateway: Gateway) -> None:
+async def test_default_limit_is_for_loops_that_run_away(gateway: Gateway) -> None:
     reply = await gateway.get("/api/v1/languages")
 
-    assert "RateLimit" not in reply.headers
+    assert reply.headers["RateLimit-Policy"] == '"key-1s";q=300;w=1'
 
 
 async def test_gateway_without_redis_answers_503_and_says_so(

@@ -23,7 +23,7 @@ from tests.gateway.running import (
     gateway_settings,
     running,
 )
-from tests.gateway.services import COLOURED
+from tests.gateway.services import COLORED
 
 LIFETIME = timedelta(days=30)
 SECOND = timedelta(seconds=1)
@@ -48,7 +48,7 @@ def results(engine: AsyncEngine, folder: Path, clock: Hands) -> ResultStore:
 
 
 async def save(results: ResultStore, name: str = "photo.jpg") -> str:
-    return await results.save(COLOURED, account="ada", media_type="image/jpeg", original_name=name)
+    return await results.save(COLORED, account="ada", media_type="image/jpeg", original_name=name)
 
 
 def names_in(folder: Path) -> list[str]:
@@ -62,12 +62,12 @@ async def count_rows(engine: AsyncEngine) -> int:
         )
 
 
-async def test_saved_picture_is_read_back(results: ResultStore) -> None:
+async def test_saved_image_is_read_back(results: ResultStore) -> None:
     result = await results.open(await save(results))
 
     assert result is not None
     assert (result.media_type, result.seconds_left) == ("image/jpeg", 30 * 86_400)
-    assert b"".join([piece async for piece in result.content]) == COLOURED
+    assert b"".join([piece async for piece in result.content]) == COLORED
 
 
 async def test_names_cannot_be_guessed_from_one_another(results: ResultStore) -> None:
@@ -112,7 +112,7 @@ async def test_png_keeps_its_extension(results: ResultStore) -> None:
     assert name.endswith("-x.png")
 
 
-async def test_picture_is_gone_when_its_time_is_over_though_its_file_is_there(
+async def test_image_is_gone_when_its_time_is_over_though_its_file_is_there(
     results: ResultStore, folder: Path, clock: Hands
 ) -> None:
     name = await save(results)
@@ -128,7 +128,7 @@ async def test_picture_is_gone_when_its_time_is_over_though_its_file_is_there(
     assert (folder / name).exists()
 
 
-async def test_picture_whose_file_is_gone_is_none(results: ResultStore, folder: Path) -> None:
+async def test_image_whose_file_is_gone_is_none(results: ResultStore, folder: Path) -> None:
     name = await save(results)
     (folder / name).unlink()
 
@@ -146,9 +146,9 @@ async def test_file_without_a_row_is_not_served(results: ResultStore, folder: Pa
     assert await results.open("secret.txt") is None
 
 
-async def test_picture_may_have_a_shorter_life(results: ResultStore, clock: Hands) -> None:
+async def test_image_may_have_a_shorter_life(results: ResultStore, clock: Hands) -> None:
     name = await results.save(
-        COLOURED, account="ada", media_type="image/png", original_name="x", lifetime=SECOND
+        COLORED, account="ada", media_type="image/png", original_name="x", lifetime=SECOND
     )
 
     assert await results.open(name) is not None
@@ -156,7 +156,7 @@ async def test_picture_may_have_a_shorter_life(results: ResultStore, clock: Hand
     assert await results.open(name) is None
 
 
-async def test_deleted_picture_leaves_neither_file_nor_row(
+async def test_deleted_image_leaves_neither_file_nor_row(
     results: ResultStore, engine: AsyncEngine, folder: Path
 ) -> None:
     name = await save(results)
@@ -167,16 +167,14 @@ async def test_deleted_picture_leaves_neither_file_nor_row(
     assert await count_rows(engine) == 0
 
 
-async def test_picture_of_another_account_is_not_deleted(results: ResultStore) -> None:
+async def test_image_of_another_account_is_not_deleted(results: ResultStore) -> None:
     name = await save(results)
 
     assert not await results.delete(name, account="bob")
     assert await results.open(name) is not None
 
 
-async def test_expired_picture_cannot_be_deleted_any_more(
-    results: ResultStore, clock: Hands
-) -> None:
+async def test_expired_image_cannot_be_deleted_any_more(results: ResultStore, clock: Hands) -> None:
     name = await save(results)
     clock.now += LIFETIME
 
@@ -247,7 +245,7 @@ async def test_sweep_leaves_nothing_behind_however_much_has_expired(
 
 
 async def colorized(gateway: Gateway) -> str:
-    """Colour a picture and return the path of the result."""
+    """Color an image and return the path of the result."""
     reply = await gateway.look("colorize")
     return str(reply.json["result"]["colorized"].removeprefix(gateway.url))
 
@@ -257,7 +255,7 @@ async def test_result_is_served_to_whoever_knows_its_url(gateway: Gateway) -> No
 
     reply = await gateway.send("GET", path)
 
-    assert (reply.status, reply.body) == (200, COLOURED)
+    assert (reply.status, reply.body) == (200, COLORED)
     assert reply.headers["Content-Type"] == "image/jpeg"
     assert reply.headers["X-Content-Type-Options"] == "nosniff"
     assert reply.headers["Content-Disposition"] == "inline"

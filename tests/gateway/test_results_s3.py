@@ -11,10 +11,10 @@ import pytest
 
 from gateway.hosting.results import open_store
 from tests.gateway.running import Gateway, gateway_settings, running
-from tests.gateway.services import COLOURED
+from tests.gateway.services import COLORED
 
 ENOUGH_S = 60  # far beyond a start of Python
-BUCKET = "s3://results/coloured"
+BUCKET = "s3://results/colored"
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ async def colorized(gateway: Gateway) -> str:
 async def test_result_is_served_from_the_bucket(gateway: Gateway, tmp_path: Path) -> None:
     reply = await gateway.send("GET", await colorized(gateway))
 
-    assert (reply.status, reply.body) == (200, COLOURED)
+    assert (reply.status, reply.body) == (200, COLORED)
     assert reply.headers["Content-Type"] == "image/jpeg"
     assert not (tmp_path / "results").exists()
 
@@ -95,7 +95,7 @@ async def test_deleted_result_is_gone_from_the_bucket(gateway: Gateway) -> None:
         "DELETE", f"/api/v1/results/{name}", headers={"X-API-Key": gateway.key}
     )
 
-    assert there["size"] == len(COLOURED)
+    assert there["size"] == len(COLORED)
     assert reply.status == 204
     with pytest.raises(FileNotFoundError):
         await store.head_async(name)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.gateway.running import Gateway, gateway_settings, running
 
-# What no schema can say may be refused: a URL that leads nowhere, base64 that holds no picture, a
+# What no schema can say may be refused: a URL that leads nowhere, base64 that holds no image, a
 # webhook without its header, a key that was used before. What is wrong may also be too
 # large. A batch answers 200 whatever its items are; each has its own status.
 _CONFIG = """

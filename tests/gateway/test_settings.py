@@ -97,7 +97,7 @@ def test_prices_are_pairs_with_commas_between_them(
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("PRICES", "colour=2"),
+        ("PRICES", "color=2"),
         ("PRICES", "ocr"),
         ("PRICES", "ocr=-1"),
         ("PRICES", "ocr=1.5"),

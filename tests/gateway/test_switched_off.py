@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from gateway.settings import GatewaySettings
-from tests.gateway.origin import PICTURE, listening, picture
+from tests.gateway.origin import IMAGE, image_answer, listening
 from tests.gateway.running import Gateway, gateway_settings, running
 
 OFF = "emotions, nudity"
@@ -31,14 +31,14 @@ async def test_endpoint_that_is_off_is_403_and_the_others_answer(careful: Gatewa
 
 
 async def test_nothing_is_fetched_for_it(careful: Gateway) -> None:
-    async with listening(picture(PICTURE)) as origin:
+    async with listening(image_answer(IMAGE)) as origin:
         await careful.post("nudity", {"url": origin.url()})
 
         assert origin.connections == 0
 
 
 async def test_batch_holds_to_it_item_by_item(careful: Gateway) -> None:
-    async with listening(picture(PICTURE)) as origin:
+    async with listening(image_answer(IMAGE)) as origin:
         items = [{"endpoint": name, "url": origin.url()} for name in ("emotions", "classify")]
         reply = await careful.post("batch", {"requests": items})
 

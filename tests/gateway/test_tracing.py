@@ -14,7 +14,7 @@ from gateway.hosting.hosted import RESULTS_PATH
 from scripts.ports import free_ports
 from servicekit.logs import configure_logs
 from tests.collector import Collector, collecting
-from tests.gateway.origin import PICTURE, listening, picture
+from tests.gateway.origin import IMAGE, image_answer, listening
 from tests.gateway.running import Gateway, gateway_settings, running
 from tests.gateway.services import serving_all
 from tests.gateway.stage import BUG, WAIT, WORDS_OF_BUG, Stage
@@ -89,7 +89,7 @@ async def test_span_has_route_status_and_request_id(
 
 async def test_fault_of_a_service_is_a_failure_of_every_span(tmp_path: Path) -> None:
     async with collecting() as collector, traced(tmp_path, collector) as gateway:
-        reply = await gateway.post("classify", {"image": base64(PICTURE + BUG)})
+        reply = await gateway.post("classify", {"image": base64(IMAGE + BUG)})
 
     assert reply.status == 500
     assert [one.has_failed for one in collector.spans] == [True, True, True]
@@ -101,7 +101,7 @@ async def test_nothing_that_a_caller_sends_is_in_a_trace(tmp_path: Path) -> None
     names = ("tracestate", "baggage", "User_Agent", "Idempotency_Key")
     headers = {"traceparent": TRACEPARENT, **dict.fromkeys(names, f"word={CANARY}")}
     async with collecting() as collector, traced(tmp_path, collector) as gateway:
-        async with listening(picture(PICTURE + words)) as origin:
+        async with listening(image_answer(IMAGE + words)) as origin:
             url = origin.url(f"/{CANARY}.gif?{CANARY}={CANARY}")
             assert (await gateway.post("classify", {"url": url}, **headers)).status == 200
         await gateway.post("analyzed-text", {"text": CANARY})
@@ -115,7 +115,7 @@ async def test_nothing_that_a_caller_sends_is_in_a_trace(tmp_path: Path) -> None
         words,
         key.encode(),
         key.split("_")[3].encode(),
-        PICTURE,
+        IMAGE,
         b"127.0.0.1",
         b"tests",
     ):
@@ -135,7 +135,7 @@ async def test_job_belongs_to_the_trace_of_its_request(tmp_path: Path) -> None:
 async def test_caller_that_hangs_up_is_in_its_trace(tmp_path: Path) -> None:
     stage = Stage()
     async with collecting() as collector, traced(tmp_path, collector, stage) as gateway:
-        request = asyncio.create_task(gateway.post("classify", {"image": base64(PICTURE + WAIT)}))
+        request = asyncio.create_task(gateway.post("classify", {"image": base64(IMAGE + WAIT)}))
         await stage.waiting.wait()
         request.cancel()
         await stage.cancelled.wait()

@@ -91,7 +91,10 @@ async def until_told(gateway: Gateway, path: str) -> dict[str, Any]:  # Any: JSO
     """Return the job when nothing is left to send."""
     async with asyncio.timeout(ENOUGH_S):
         while True:
-            job = (await gateway.get(path)).json["result"]
+            reply = await gateway.get(path)
+            if reply.status == 429:  # asked more often than a key may
+                continue
+            job = reply.json["result"]
             if job["webhook"]["status"] != "pending":
                 return dict(job)
 

@@ -1,4 +1,4 @@
-"""A gateway that keeps nothing: a canary in a picture and one in a text are found nowhere."""
+"""A gateway that keeps nothing: a canary in an image and one in a text are found nowhere."""
 
 from base64 import b64decode
 from collections.abc import AsyncIterator, Mapping
@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.gateway.origin import PICTURE, listening, picture
+from tests.gateway.origin import IMAGE, image_answer, listening
 from tests.gateway.running import Gateway, Reply, gateway_settings, running
-from tests.gateway.services import COLOURED
+from tests.gateway.services import COLORED
 from tests.gateway.uploads import base64, form_of, upload
 
 CANARY = b"canary-7f3a1c"
 TEXT = "canary-text-90be22"
 # A JPEG whose comment is the canary.
 JPEG = b"\xff\xd8\xff\xfe" + (len(CANARY) + 2).to_bytes(2, "big") + CANARY + b"\xff\xd9"
-PICTURES = ["colorize", "ocr", "analyzed-ocr", "emotions", "classify", "nudity"]
+IMAGES = ["colorize", "ocr", "analyzed-ocr", "emotions", "classify", "nudity"]
 
 
 @asynccontextmanager
@@ -32,15 +32,15 @@ async def ask_everything(gateway: Gateway) -> list[Reply]:
     """Send the canaries in every form to every endpoint, also where they fail."""
     name = f"{CANARY.decode()}.jpg"
     replies = []
-    for endpoint in PICTURES:
-        async with listening(picture(JPEG)) as origin:
+    for endpoint in IMAGES:
+        async with listening(image_answer(JPEG)) as origin:
             replies.append(await gateway.post(endpoint, {"url": origin.url(f"/{name}")}))
         replies.append(await gateway.post(endpoint, {"image": base64(JPEG), "details": True}))
         replies.append(await upload(gateway, endpoint, form_of(JPEG, name)))
         replies.append(
             await gateway.post(endpoint, {"image": base64(JPEG)}, Prefer="respond-async")
         )
-    items = [{"endpoint": endpoint, "image": base64(JPEG)} for endpoint in PICTURES]
+    items = [{"endpoint": endpoint, "image": base64(JPEG)} for endpoint in IMAGES]
     replies.append(await gateway.post("batch", {"requests": items}))
     replies.append(await gateway.post("analyzed-text", {"text": TEXT}))
     return replies
@@ -102,19 +102,19 @@ async def test_search_finds_what_is_kept(
     assert not is_in(logs.encode())
 
 
-async def test_coloured_picture_comes_inline(addresses: dict[str, str], tmp_path: Path) -> None:
+async def test_colored_image_comes_inline(addresses: dict[str, str], tmp_path: Path) -> None:
     async with keeping(addresses, tmp_path, nothing=True) as gateway:
         reply = await gateway.look("colorize")
 
     prefix, _, content = reply.json["result"]["colorized"].partition(",")
     assert prefix == "data:image/jpeg;base64"
-    assert b64decode(content) == COLOURED
+    assert b64decode(content) == COLORED
 
 
 async def test_what_would_have_to_be_kept_is_refused(
     addresses: dict[str, str], tmp_path: Path
 ) -> None:
-    body = {"image": base64(PICTURE)}
+    body = {"image": base64(IMAGE)}
     async with keeping(addresses, tmp_path, nothing=True) as gateway:
         late = await gateway.post("nudity", body, Prefer="respond-async")
         hook = await gateway.post(

@@ -1,4 +1,4 @@
-"""The forms in which a request can hold its picture."""
+"""The forms in which a request can hold its image."""
 
 import io
 import json
@@ -6,19 +6,19 @@ from base64 import b64encode
 
 import aiohttp
 
-from tests.gateway.origin import PICTURE, listening, picture
+from tests.gateway.origin import IMAGE, image_answer, listening
 from tests.gateway.running import Gateway, Reply
 
 FORMS = ("url", "base64", "data URI", "multipart", "batch", "async", "async batch")
 
 
-def base64(content: bytes = PICTURE) -> str:
-    """Return the base64 of a picture."""
+def base64(content: bytes = IMAGE) -> str:
+    """Return the base64 of an image."""
     return b64encode(content).decode()
 
 
 def form_of(content: bytes, file_name: str = "photo.gif", **fields: str) -> aiohttp.FormData:
-    """Return a form with a picture."""
+    """Return a form with an image."""
     form = aiohttp.FormData(quote_fields=False)
     for name, value in fields.items():
         form.add_field(name, value)
@@ -48,6 +48,8 @@ async def ended(gateway: Gateway, accepted: Reply) -> Reply:
     assert accepted.status == 202, accepted.body
     while True:
         reply = await gateway.get(accepted.headers["Location"])
+        if reply.status == 429:  # asked more often than a key may
+            continue
         if reply.json["result"]["status"] in {"succeeded", "failed"}:
             return reply
 
@@ -55,11 +57,11 @@ async def ended(gateway: Gateway, accepted: Reply) -> Reply:
 async def send_in(
     gateway: Gateway, form: str, endpoint: str, content: bytes, **fields: object
 ) -> tuple[int, object]:
-    """Send a picture in one of `FORMS`, and return the status and the JSON that it is answered."""
+    """Send an image in one of `FORMS`, and return the status and the JSON that it is answered."""
     given = {"image": base64(content), **fields}
     item = {"requests": [{"endpoint": endpoint, **given}]}
     if form == "url":
-        async with listening(picture(content)) as origin:
+        async with listening(image_answer(content)) as origin:
             return _plain(await gateway.post(endpoint, {"url": origin.url(), **fields}))
     if form == "data URI":
         given["image"] = f"data:image/x-whatever;base64,{given['image']}"

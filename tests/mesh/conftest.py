@@ -17,7 +17,7 @@ import pytest
 
 from scripts.ports import free_ports
 from servicekit.client import open_channel
-from tests.mesh.pictures import LETTER, PictureServer, letter, portrait
+from tests.mesh.images import LETTER, ImageServer, letter, portrait
 
 ROOT = Path(__file__).parents[2]
 SERVICES = ("colorize", "ocr", "vision")
@@ -25,7 +25,7 @@ SERVICES = ("colorize", "ocr", "vision")
 
 @dataclass(frozen=True)
 class RunningMesh:
-    """What `make run` started.
+    """Mesh that `make run` started.
 
     Attributes:
         url: of the gateway.
@@ -107,13 +107,13 @@ def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningMesh]:
 
 
 def traces_in_logs(folder: Path, key: str) -> list[str]:
-    """Return what all these tests sent and no log may hold: keys, pictures and their text."""
+    """Return what all these tests sent and no log may hold: keys, images and their text."""
     logs = b"".join(path.read_bytes() for path in folder.glob("*.log"))
     assert b'"route": "/api/v1/ocr"' in logs  # there is something to look through
     secrets = [key.encode(), *(line.encode() for line in LETTER.splitlines() if " " in line)]
-    for picture in (letter(), portrait()):
-        inside = picture[len(picture) // 2 :][:40]
-        secrets += [inside, repr(inside)[2:40].encode(), b64encode(picture)[400:440]]
+    for image in (letter(), portrait()):
+        inside = image[len(image) // 2 :][:40]
+        secrets += [inside, repr(inside)[2:40].encode(), b64encode(image)[400:440]]
     return [repr(secret) for secret in secrets if secret in logs]
 
 
@@ -138,7 +138,7 @@ async def rest(mesh: RunningMesh) -> AsyncIterator[aiohttp.ClientSession]:
 
 
 @pytest.fixture(scope="session")
-def pictures() -> Iterator[PictureServer]:
-    """Serve pictures on loopback."""
-    with PictureServer({"letter.png": letter(), "portrait.jpg": portrait()}) as server:
+def images() -> Iterator[ImageServer]:
+    """Serve images on loopback."""
+    with ImageServer({"letter.png": letter(), "portrait.jpg": portrait()}) as server:
         yield server

@@ -1,4 +1,4 @@
-"""A name server on loopback that answers with whatever addresses a test gives it (RFC 1035)."""
+"""Name server on loopback with scripted addresses (RFC 1035)."""
 
 import asyncio
 import socket

@@ -1,4 +1,4 @@
-"""A service that answers with what it was told of its caller."""
+"""Service that answers with the metadata of its caller."""
 
 import json
 from typing import Any

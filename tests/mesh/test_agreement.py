@@ -1,4 +1,4 @@
-"""The same picture over REST and over gRPC gives the same answer, for every RPC."""
+"""The same image over REST and over gRPC gives the same answer, for every RPC."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from imagemesh.ocr.v1 import ocr_service_pb2 as ocr
 from imagemesh.ocr.v1.ocr_service_pb2_grpc import OcrServiceStub
 from imagemesh.vision.v1 import vision_service_pb2 as vision
 from imagemesh.vision.v1.vision_service_pb2_grpc import VisionServiceStub
-from tests.mesh.pictures import LETTER, PictureServer
+from tests.mesh.images import LETTER, ImageServer
 
 Channels = dict[str, grpc.aio.Channel]
 Json = Any  # Any: JSON of every shape
@@ -30,12 +30,12 @@ def details_of(response: Json) -> Json:
 
 
 async def test_colorize(
-    rest: aiohttp.ClientSession, channels: Channels, pictures: PictureServer
+    rest: aiohttp.ClientSession, channels: Channels, images: ImageServer
 ) -> None:
     native = await ColorizeServiceStub(channels["colorize"]).Colorize(
-        colorize.ColorizeRequest(image=pictures.pictures["portrait.jpg"])
+        colorize.ColorizeRequest(image=images.images["portrait.jpg"])
     )
-    answer = await post(rest, "colorize", url=pictures.url("portrait.jpg"))
+    answer = await post(rest, "colorize", url=images.url("portrait.jpg"))
     async with rest.get(answer["result"]["colorized"]) as response:
         hosted = await response.read()
 
@@ -45,13 +45,11 @@ async def test_colorize(
     assert answer["details"]["model"] == details_of(native)
 
 
-async def test_ocr(
-    rest: aiohttp.ClientSession, channels: Channels, pictures: PictureServer
-) -> None:
+async def test_ocr(rest: aiohttp.ClientSession, channels: Channels, images: ImageServer) -> None:
     native = await OcrServiceStub(channels["ocr"]).Recognize(
-        ocr.RecognizeRequest(image=pictures.pictures["letter.png"], language="eng")
+        ocr.RecognizeRequest(image=images.images["letter.png"], language="eng")
     )
-    answer = await post(rest, "ocr", url=pictures.url("letter.png"), lang="eng")
+    answer = await post(rest, "ocr", url=images.url("letter.png"), lang="eng")
 
     assert answer["result"]["text"] == native.text == LETTER
     assert [line["text"] for line in answer["details"]["lines"]] == LETTER.splitlines()
@@ -61,12 +59,12 @@ async def test_ocr(
 
 
 async def test_analyzed_ocr(
-    rest: aiohttp.ClientSession, channels: Channels, pictures: PictureServer
+    rest: aiohttp.ClientSession, channels: Channels, images: ImageServer
 ) -> None:
     native = await OcrServiceStub(channels["ocr"]).Analyze(
-        ocr.AnalyzeRequest(image=pictures.pictures["letter.png"])
+        ocr.AnalyzeRequest(image=images.images["letter.png"])
     )
-    answer = await post(rest, "analyzed-ocr", url=pictures.url("letter.png"))
+    answer = await post(rest, "analyzed-ocr", url=images.url("letter.png"))
 
     result = answer["result"]
     assert result["text"] == {"full_text": native.text, "summary": native.analysis.summary}
@@ -109,12 +107,12 @@ async def test_languages(rest: aiohttp.ClientSession, channels: Channels) -> Non
 
 
 async def test_emotions(
-    rest: aiohttp.ClientSession, channels: Channels, pictures: PictureServer
+    rest: aiohttp.ClientSession, channels: Channels, images: ImageServer
 ) -> None:
     native = await VisionServiceStub(channels["vision"]).DetectEmotions(
-        vision.DetectEmotionsRequest(image=pictures.pictures["portrait.jpg"], limit=5)
+        vision.DetectEmotionsRequest(image=images.images["portrait.jpg"], limit=5)
     )
-    answer = await post(rest, "emotions", url=pictures.url("portrait.jpg"), limit=5)
+    answer = await post(rest, "emotions", url=images.url("portrait.jpg"), limit=5)
 
     assert answer["result"] == [
         {
@@ -137,12 +135,12 @@ async def test_emotions(
 
 
 async def test_classify(
-    rest: aiohttp.ClientSession, channels: Channels, pictures: PictureServer
+    rest: aiohttp.ClientSession, channels: Channels, images: ImageServer
 ) -> None:
     native = await VisionServiceStub(channels["vision"]).Classify(
-        vision.ClassifyRequest(image=pictures.pictures["portrait.jpg"])
+        vision.ClassifyRequest(image=images.images["portrait.jpg"])
     )
-    answer = await post(rest, "classify", url=pictures.url("portrait.jpg"))
+    answer = await post(rest, "classify", url=images.url("portrait.jpg"))
 
     assert len(native.labels) == 5
     assert answer["result"] == [
@@ -151,13 +149,11 @@ async def test_classify(
     assert answer["details"]["model"] == details_of(native)
 
 
-async def test_nudity(
-    rest: aiohttp.ClientSession, channels: Channels, pictures: PictureServer
-) -> None:
+async def test_nudity(rest: aiohttp.ClientSession, channels: Channels, images: ImageServer) -> None:
     native = await VisionServiceStub(channels["vision"]).DetectNudity(
-        vision.DetectNudityRequest(image=pictures.pictures["portrait.jpg"])
+        vision.DetectNudityRequest(image=images.images["portrait.jpg"])
     )
-    url = pictures.url("portrait.jpg")
+    url = images.url("portrait.jpg")
     answer = await post(rest, "nudity", url=url)
 
     assert answer["result"]["url"] == url

@@ -1,4 +1,4 @@
-"""A device that cannot be had: the service says NOT_SERVING, and the doctor exits with 1."""
+"""A missing device makes the service NOT_SERVING and the doctor exit with 1."""
 
 import asyncio
 import json
@@ -36,7 +36,7 @@ async def test_service_is_not_serving_and_says_why_once_for_each_model(service: 
     assert process.stdout is not None
     lines: list[dict[str, Any]] = []  # Any: the values of a log line
     async with asyncio.timeout(WITHIN_S):
-        while not lines or lines[-1]["event"] != "serving":
+        while not lines or lines[-1]["event"] != "server started":
             lines.append(json.loads(await process.stdout.readline()))
         async with grpc.aio.insecure_channel(f"127.0.0.1:{lines[-1]['port']}") as channel:
             health: Any = health_pb2_grpc.HealthStub(channel)  # Any: it ships no types

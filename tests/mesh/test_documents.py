@@ -11,7 +11,7 @@ import pytest
 from imagemesh.ocr.v1 import ocr_service_pb2 as ocr
 from imagemesh.ocr.v1 import page_pb2
 from imagemesh.ocr.v1.ocr_service_pb2_grpc import OcrServiceStub
-from tests.mesh.pictures import PictureServer
+from tests.mesh.images import ImageServer
 from tests.ocr.papers import ANIMALS, animals
 
 PAGES = "1-2"
@@ -19,10 +19,10 @@ PDF = animals("PDF", resolution=100)
 
 
 @pytest.fixture(scope="module")
-def url(pictures: PictureServer) -> str:
+def url(images: ImageServer) -> str:
     """Return the URL of a PDF with three pages."""
-    pictures.pictures["animals.pdf"] = PDF
-    return pictures.url("animals.pdf")
+    images.images["animals.pdf"] = PDF
+    return images.url("animals.pdf")
 
 
 async def read(rest: aiohttp.ClientSession, url: str, **fields: object) -> Any:  # Any: JSON

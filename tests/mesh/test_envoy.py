@@ -18,14 +18,14 @@ from imagemesh.vision.v1.vision_service_pb2_grpc import VisionServiceStub
 from scripts.envoy_on_loopback import Places
 from scripts.ports import free_ports
 from tests.mesh.conftest import SERVICES, started
-from tests.mesh.pictures import PictureServer
+from tests.mesh.images import ImageServer
 from tests.mesh.test_envoy_callers import SPOOFED, Metadata
 from tests.seed import ANALYZED_OCR, CLASSIFY, COLORIZE, EMOTIONS, NUDITY, OCR, shape
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What `make mesh` tells.
+    """Addresses and key that `make mesh` prints.
 
     Attributes:
         places: of Envoy.
@@ -49,7 +49,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
         yield Told(places, (folder / "api-key").read_text().strip(), curl)
     for name in SERVICES:
         logs = [(folder / f"{name}-{number}.log").read_text() for number in (1, 2)]
-        assert all('"event": "stopped"' in log for log in logs)
+        assert all('"event": "server stopped"' in log for log in logs)
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +61,7 @@ async def public(told: Told) -> AsyncIterator[aiohttp.ClientSession]:
 
 
 @pytest.mark.parametrize(
-    ("endpoint", "picture", "example"),
+    ("endpoint", "image", "example"),
     [
         ("colorize", "portrait.jpg", COLORIZE),
         ("ocr", "letter.png", OCR),
@@ -73,12 +73,12 @@ async def public(told: Told) -> AsyncIterator[aiohttp.ClientSession]:
 )
 async def test_endpoint_answers_over_tls(
     public: aiohttp.ClientSession,
-    pictures: PictureServer,
+    images: ImageServer,
     endpoint: str,
-    picture: str,
+    image: str,
     example: str,
 ) -> None:
-    body = {"url": pictures.url(picture), **({"limit": 5} if endpoint == "emotions" else {})}
+    body = {"url": images.url(image), **({"limit": 5} if endpoint == "emotions" else {})}
 
     async with public.post(f"/api/v1/{endpoint}", json=body) as response:
         answer = await response.json()
@@ -100,19 +100,19 @@ def test_command_that_it_tells_to_try_answers(told: Told) -> None:
 async def test_native_callers_get_what_rest_answers(
     told: Told,
     public: aiohttp.ClientSession,
-    pictures: PictureServer,
+    images: ImageServer,
     proof: str,
     spoofed: Metadata,
 ) -> None:
     metadata = (*spoofed, *([("x-api-key", told.key)] if proof == "key" else []))
     certificate = None if proof == "key" else "caller"
-    request = pb.ClassifyRequest(image=pictures.pictures["portrait.jpg"])
+    request = pb.ClassifyRequest(image=images.images["portrait.jpg"])
     async with native_channel(told.places, certificate=certificate) as channel:
         native: Any = await VisionServiceStub(channel).Classify(  # Any: it has no generic stub
             request, metadata=metadata, timeout=60
         )
 
-    assert [label.tag for label in native.labels] == await tags(public, pictures)
+    assert [label.tag for label in native.labels] == await tags(public, images)
 
 
 @pytest.mark.parametrize("spoofed", [(), SPOOFED])
@@ -127,10 +127,10 @@ async def test_nobody_without_proof_is_answered(told: Told, spoofed: Metadata) -
 
 
 async def test_grpc_web_gets_what_rest_answers(
-    told: Told, public: aiohttp.ClientSession, pictures: PictureServer
+    told: Told, public: aiohttp.ClientSession, images: ImageServer
 ) -> None:
     url = told.places.url("native") + "/imagemesh.vision.v1.VisionService/Classify"
-    request = pb.ClassifyRequest(image=pictures.pictures["portrait.jpg"]).SerializeToString()
+    request = pb.ClassifyRequest(image=images.images["portrait.jpg"]).SerializeToString()
     headers = {"content-type": "application/grpc-web+proto"}
 
     async with public.post(url, data=frame(request), headers=headers) as answer:
@@ -139,12 +139,12 @@ async def test_grpc_web_gets_what_rest_answers(
     labels = pb.ClassifyResponse.FromString(content[5 : 5 + size]).labels
 
     assert b"grpc-status:0\r\n" in content[5 + size :]
-    assert [label.tag for label in labels] == await tags(public, pictures)
+    assert [label.tag for label in labels] == await tags(public, images)
 
 
-async def tags(public: aiohttp.ClientSession, pictures: PictureServer) -> list[str]:
+async def tags(public: aiohttp.ClientSession, images: ImageServer) -> list[str]:
     """Return what REST finds in the portrait."""
-    body = {"url": pictures.url("portrait.jpg")}
+    body = {"url": images.url("portrait.jpg")}
     async with public.post("/api/v1/classify", json=body) as response:
         return [label["tag"] for label in (await response.json())["result"]]
 

@@ -1,4 +1,4 @@
-"""Who gets through Envoy, and what the services are told of them."""
+"""Authorization by Envoy, and the name of the caller at the services."""
 
 import json
 import re

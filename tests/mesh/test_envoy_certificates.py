@@ -1,4 +1,4 @@
-"""Renewed certificates are shown and judged by without a restart, and no request notices."""
+"""Renewed certificates are used without a restart and without a failed request."""
 
 import asyncio
 import shutil

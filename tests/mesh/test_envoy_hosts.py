@@ -1,4 +1,4 @@
-"""A host that is cut off for ten seconds costs no request, and has its share when it is back."""
+"""A host cut off for ten seconds costs no request, and gets its share again afterwards."""
 
 import asyncio
 from collections import Counter

@@ -11,7 +11,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from tests.mesh.conftest import RunningMesh
-from tests.mesh.pictures import PictureServer
+from tests.mesh.images import ImageServer
 
 NAMES = {
     "colorize": "imagemesh.colorize.v1.ColorizeService",
@@ -48,10 +48,10 @@ async def test_killed_service_turns_only_its_endpoints_into_503(
     mesh: RunningMesh,
     rest: aiohttp.ClientSession,
     channels: Channels,
-    pictures: PictureServer,
+    images: ImageServer,
     killed: str,
 ) -> None:
-    url = pictures.url("portrait.jpg")
+    url = images.url("portrait.jpg")
     os.kill(mesh.process_id(killed), signal.SIGKILL)
 
     statuses = {

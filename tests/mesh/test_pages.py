@@ -1,4 +1,4 @@
-"""The pages in real Chromium: each job on a picture, by keyboard, without faults of access."""
+"""The pages in real Chromium: each job on an image, by keyboard, without faults of access."""
 
 import re
 import shutil
@@ -12,7 +12,7 @@ from playwright.async_api import Browser, Page, async_playwright, expect
 
 from tests.gateway.running import gateway_settings, running
 from tests.mesh.conftest import RunningMesh
-from tests.mesh.pictures import letter, portrait
+from tests.mesh.images import letter, portrait
 
 CHROMIUM = shutil.which("chromium")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
@@ -56,14 +56,14 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-async def ask(page: Page, job: str, picture: Path) -> None:
+async def ask(page: Page, job: str, image: Path) -> None:
     await page.get_by_label(job, exact=True).check()
-    await page.get_by_label("Choose a picture").set_input_files(picture)
+    await page.get_by_label("Choose a picture").set_input_files(image)
     await page.get_by_role("button", name="Run").click()
     await expect(page.get_by_role("status")).to_contain_text(" on cpu, ", timeout=30_000)
 
 
-async def test_photo_is_coloured_and_uncovered_by_the_slider(page: Page, folder: Path) -> None:
+async def test_photo_is_colored_and_uncovered_by_the_slider(page: Page, folder: Path) -> None:
     await ask(page, "Colour a photo", folder / "portrait.jpg")
 
     after = page.get_by_alt_text("The picture in colour")
@@ -73,16 +73,16 @@ async def test_photo_is_coloured_and_uncovered_by_the_slider(page: Page, folder:
     assert await after.evaluate("image => image.naturalWidth") == 320
 
 
-async def test_lines_are_boxed_on_the_picture(page: Page, folder: Path) -> None:
+async def test_lines_are_boxed_on_the_image(page: Page, folder: Path) -> None:
     await ask(page, "Read text", folder / "letter.png")
 
     await expect(page.locator("#words pre")).to_contain_text("It was a wonderful day.")
     await expect(page.locator(".picture polygon")).to_have_count(4)
     box = await page.locator(".picture polygon").first.bounding_box()
-    picture = await page.locator(".picture img").bounding_box()
+    image = await page.locator(".picture img").bounding_box()
     assert box is not None
-    assert picture is not None
-    assert picture["x"] < box["x"] < box["x"] + box["width"] < picture["x"] + picture["width"]
+    assert image is not None
+    assert image["x"] < box["x"] < box["x"] + box["width"] < image["x"] + image["width"]
 
 
 async def test_letter_is_analyzed(page: Page, folder: Path) -> None:
@@ -140,7 +140,7 @@ async def test_wrong_key_is_said_and_nothing_drawn(
     complaints.clear()
 
 
-async def test_missing_picture_is_asked_for_without_a_request(page: Page) -> None:
+async def test_missing_image_is_asked_for_without_a_request(page: Page) -> None:
     await page.get_by_role("button", name="Run").click()
 
     await expect(page.get_by_role("alert")).to_have_text("choose a picture or give its URL")

@@ -1,4 +1,4 @@
-"""One picture gets one answer, in whatever form it is sent, and so do the documented examples."""
+"""One image gets one answer, in whatever form it is sent, and so do the documented examples."""
 
 import json
 import re
@@ -12,9 +12,9 @@ from gateway.settings import GatewaySettings
 from tests.gateway.running import Gateway
 from tests.gateway.uploads import FORMS, send_in
 from tests.mesh.conftest import RunningMesh
-from tests.mesh.pictures import letter, portrait
+from tests.mesh.images import letter, portrait
 
-PICTURES = {
+IMAGES = {
     "colorize": portrait(),
     "ocr": letter(),
     "analyzed-ocr": letter(),
@@ -32,7 +32,7 @@ async def gateway(mesh: RunningMesh, rest: Any) -> Gateway:
 
 
 async def what_it_says(gateway: Gateway, status: int, answer: Any) -> object:
-    """Return an answer without what may differ: the picture's own URL and a result's name."""
+    """Return an answer without what may differ: the image's own URL and a result's name."""
     assert status == 200, answer
     result = answer["result"]
     if isinstance(result, dict) and "colorized" in result:
@@ -41,19 +41,19 @@ async def what_it_says(gateway: Gateway, status: int, answer: Any) -> object:
     return {**result, "url": None} if isinstance(result, dict) else result
 
 
-@pytest.mark.parametrize("endpoint", PICTURES)
+@pytest.mark.parametrize("endpoint", IMAGES)
 async def test_every_form_gets_the_same_answer(gateway: Gateway, endpoint: str) -> None:
     said = {}
     for form in FORMS:
-        status, answer = await send_in(gateway, form, endpoint, PICTURES[endpoint])
+        status, answer = await send_in(gateway, form, endpoint, IMAGES[endpoint])
         said[form] = await what_it_says(gateway, status, answer)
 
     assert said["url"]
     assert all(answer == said["url"] for answer in said.values()), said
 
 
-@pytest.mark.parametrize("endpoint", PICTURES)
-async def test_documented_picture_is_answered(gateway: Gateway, endpoint: str) -> None:
+@pytest.mark.parametrize("endpoint", IMAGES)
+async def test_documented_image_is_answered(gateway: Gateway, endpoint: str) -> None:
     operation = openapi_document()["paths"][f"/api/v1/{endpoint}"]["post"]
     reference = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"]
     schema = openapi_document()["components"]["schemas"][reference.rpartition("/")[2]]

@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 
 from benchmarks.text_errors import character_error_rate
-from tests.mesh.pictures import PictureServer
+from tests.mesh.images import ImageServer
 
 
 @pytest.mark.parametrize(
@@ -22,14 +22,14 @@ from tests.mesh.pictures import PictureServer
 async def test_page_scan_reads_with_few_errors(
     shared_dir: Path,
     rest: aiohttp.ClientSession,
-    pictures: PictureServer,
+    images: ImageServer,
     scan: str,
     truth: str,
 ) -> None:
     folder = shared_dir / "eval" / "ocr"
-    pictures.pictures[scan] = (folder / scan).read_bytes()
+    images.images[scan] = (folder / scan).read_bytes()
 
-    async with rest.post("/api/v1/ocr", json={"url": pictures.url(scan)}) as response:
+    async with rest.post("/api/v1/ocr", json={"url": images.url(scan)}) as response:
         text = (await response.json())["result"]["text"]
 
     assert character_error_rate((folder / truth).read_text(), text) < 0.03

@@ -6,7 +6,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from tests.mesh.pictures import LETTER, PictureServer
+from tests.mesh.images import LETTER, ImageServer
 from tests.seed import ANALYZED_OCR, CLASSIFY, COLORIZE, EMOTIONS, NUDITY, OCR, shape
 
 Json = Any  # Any: JSON of every shape
@@ -19,7 +19,7 @@ async def post(rest: aiohttp.ClientSession, endpoint: str, **body: Json) -> Json
 
 
 @pytest.mark.parametrize(
-    ("endpoint", "picture", "example"),
+    ("endpoint", "image", "example"),
     [
         ("colorize", "portrait.jpg", COLORIZE),
         ("ocr", "letter.png", OCR),
@@ -29,35 +29,33 @@ async def post(rest: aiohttp.ClientSession, endpoint: str, **body: Json) -> Json
     ],
 )
 async def test_answer_has_the_shape_of_the_example(
-    rest: aiohttp.ClientSession, pictures: PictureServer, endpoint: str, picture: str, example: str
+    rest: aiohttp.ClientSession, images: ImageServer, endpoint: str, image: str, example: str
 ) -> None:
-    answer = await post(rest, endpoint, url=pictures.url(picture))
+    answer = await post(rest, endpoint, url=images.url(image))
 
     assert shape(answer) == shape(json.loads(example))
 
 
 async def test_emotions_have_the_shape_of_the_example(
-    rest: aiohttp.ClientSession, pictures: PictureServer
+    rest: aiohttp.ClientSession, images: ImageServer
 ) -> None:
-    answer = await post(rest, "emotions", url=pictures.url("portrait.jpg"), limit=5)
+    answer = await post(rest, "emotions", url=images.url("portrait.jpg"), limit=5)
 
     assert shape(answer) == shape(json.loads(EMOTIONS))
     assert len(answer["result"][0]["emotions"]) == 5
 
 
-async def test_no_face_is_an_empty_list(
-    rest: aiohttp.ClientSession, pictures: PictureServer
-) -> None:
-    assert await post(rest, "emotions", url=pictures.url("letter.png")) == {"result": []}
+async def test_no_face_is_an_empty_list(rest: aiohttp.ClientSession, images: ImageServer) -> None:
+    assert await post(rest, "emotions", url=images.url("letter.png")) == {"result": []}
 
 
-async def test_values_are_those_of_the_picture(
-    rest: aiohttp.ClientSession, pictures: PictureServer
+async def test_values_are_those_of_the_image(
+    rest: aiohttp.ClientSession, images: ImageServer
 ) -> None:
-    url = pictures.url("letter.png")
+    url = images.url("letter.png")
 
     read = await post(rest, "ocr", url=url)
-    labels = (await post(rest, "classify", url=pictures.url("portrait.jpg")))["result"]
+    labels = (await post(rest, "classify", url=images.url("portrait.jpg")))["result"]
     judged = (await post(rest, "nudity", url=url))["result"]
 
     assert read["result"] == {"url": url, "text": LETTER}
@@ -69,10 +67,8 @@ async def test_values_are_those_of_the_picture(
     assert judged["confidence"] < 0.8
 
 
-async def test_coloured_picture_is_hosted(
-    rest: aiohttp.ClientSession, pictures: PictureServer
-) -> None:
-    answer = await post(rest, "colorize", url=pictures.url("portrait.jpg"))
+async def test_colored_image_is_hosted(rest: aiohttp.ClientSession, images: ImageServer) -> None:
+    answer = await post(rest, "colorize", url=images.url("portrait.jpg"))
 
     async with rest.get(answer["result"]["colorized"]) as response:
         content = await response.read()

@@ -1,4 +1,4 @@
-"""What the models of real services leave in the trace of a request."""
+"""Steps that the models of real services add to the trace of a request."""
 
 from typing import Any
 
@@ -10,10 +10,10 @@ from imagemesh.ocr.v1 import ocr_service_pb2_grpc as ocr_rpc
 from imagemesh.vision.v1 import vision_service_pb2 as vision_pb
 from imagemesh.vision.v1 import vision_service_pb2_grpc as vision_rpc
 from tests.collector import CollectedSpan, collecting
-from tests.mesh.pictures import letter, portrait
+from tests.mesh.images import letter, portrait
 
-STEPS = ["wait in line", "decode picture", "wait for model", "run model"]
-LONGEST_S = 60  # of one picture, on a busy machine
+STEPS = ["wait in queue", "decode image", "wait for model", "run model"]
+LONGEST_S = 60  # of one image, on a busy machine
 
 
 async def read(channel: Any) -> str:  # Any: of grpc.aio, which names it without its messages

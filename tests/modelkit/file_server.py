@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclass(slots=True)
 class FileServer:
-    """What the server does, and what it was asked.
+    """Script of the server, and a record of its requests.
 
     Attributes:
         content: The file, whatever its path.

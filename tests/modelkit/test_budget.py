@@ -1,4 +1,4 @@
-"""A budget of bytes: who fits, who waits, and that nobody overtakes."""
+"""Budget of bytes: requests that fit, requests that wait, and their order."""
 
 import asyncio
 

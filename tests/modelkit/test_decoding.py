@@ -1,4 +1,4 @@
-"""Pictures opened beside the loop: what they become, and how many pixels are open at once."""
+"""Decoding in threads: results, and the bound of the pixels that are open at once."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -9,7 +9,7 @@ import pytest
 from modelkit.decoding import Decoder
 from modelkit.images import DecodedImage, ImageLimits, encode_image
 from servicekit.errors import UnreadableImage
-from tests.modelkit.gates import Gate
+from tests.modelkit.held_jobs import HeldJob
 
 SMALL = encode_image(np.zeros((10, 10, 3), np.uint8), "image/png")
 LARGE = encode_image(np.zeros((30, 30, 3), np.uint8), "image/png")
@@ -17,7 +17,7 @@ LARGE = encode_image(np.zeros((30, 30, 3), np.uint8), "image/png")
 
 @pytest.fixture
 async def decoder() -> AsyncIterator[Decoder]:
-    """Return one of two threads whose largest picture has 1000 pixels."""
+    """Return one of two threads whose largest image has 1000 pixels."""
     made = Decoder(ImageLimits(max_pixels=1000), threads=2)
     yield made
     made.close()
@@ -27,17 +27,17 @@ def shape(decoded: DecodedImage) -> tuple[int, ...]:
     return decoded.pixels.shape
 
 
-async def test_picture_is_decoded_and_prepared(decoder: Decoder) -> None:
+async def test_image_is_decoded_and_prepared(decoder: Decoder) -> None:
     assert await decoder.read(SMALL, shape) == (10, 10, 3)
 
 
-@pytest.mark.parametrize("content", [b"", b"no picture", LARGE[:40], LARGE[:20]])
-async def test_unreadable_picture_says_why(decoder: Decoder, content: bytes) -> None:
+@pytest.mark.parametrize("content", [b"", b"no image", LARGE[:40], LARGE[:20]])
+async def test_unreadable_image_says_why(decoder: Decoder, content: bytes) -> None:
     with pytest.raises(UnreadableImage):
         await decoder.read(content, shape)
 
 
-async def test_picture_over_the_limit_waits_for_nobody(decoder: Decoder) -> None:
+async def test_image_over_the_limit_waits_for_nobody(decoder: Decoder) -> None:
     huge = encode_image(np.zeros((40, 40, 3), np.uint8), "image/png")
 
     async with decoder.opened(LARGE, shape):
@@ -45,7 +45,7 @@ async def test_picture_over_the_limit_waits_for_nobody(decoder: Decoder) -> None
             await decoder.read(huge, shape)
 
 
-async def test_large_picture_waits_until_there_is_room_for_its_pixels(decoder: Decoder) -> None:
+async def test_large_image_waits_until_there_is_room_for_its_pixels(decoder: Decoder) -> None:
     entered = asyncio.Event()
 
     async def open_large() -> None:
@@ -62,18 +62,18 @@ async def test_large_picture_waits_until_there_is_room_for_its_pixels(decoder: D
 
 
 async def test_cancelled_job_that_has_not_begun_never_does(decoder: Decoder) -> None:
-    gates = Gate(), Gate()
-    running = [asyncio.create_task(decoder.run(gate)) for gate in gates]
-    for gate in gates:
-        await gate.wait_until_running()
+    held = HeldJob(), HeldJob()
+    running = [asyncio.create_task(decoder.run(job)) for job in held]
+    for job in held:
+        await job.wait_until_running()
     calls: list[int] = []
     waiting = asyncio.create_task(decoder.run(calls.append, 1))
     await asyncio.sleep(0)
 
     waiting.cancel()
     await asyncio.wait((waiting,))
-    for gate in gates:
-        gate.may_end.set()
+    for job in held:
+        job.may_end.set()
 
     assert await asyncio.gather(*running) == ["done", "done"]
     assert waiting.cancelled()
@@ -81,15 +81,15 @@ async def test_cancelled_job_that_has_not_begun_never_does(decoder: Decoder) -> 
 
 
 async def test_cancelled_job_that_runs_is_waited_for(decoder: Decoder) -> None:
-    gate = Gate()
-    job = asyncio.create_task(decoder.run(gate))
-    await gate.wait_until_running()
+    held = HeldJob()
+    job = asyncio.create_task(decoder.run(held))
+    await held.wait_until_running()
 
     job.cancel()
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert not job.done(), "its memory is in use"
-    gate.may_end.set()
+    held.may_end.set()
     await asyncio.wait((job,))
 
     assert job.cancelled()

@@ -1,4 +1,4 @@
-"""The thread of a model: what runs in it, and what its end means to who waits for it."""
+"""Thread of a model: its jobs, and the outcomes of jobs when it ends."""
 
 import asyncio
 import threading
@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from modelkit.execution import ModelLost, ModelThread
-from tests.modelkit.gates import Gate
+from tests.modelkit.held_jobs import HeldJob
 
 
 async def test_all_jobs_run_in_the_same_thread() -> None:
@@ -62,29 +62,29 @@ async def test_end_of_the_thread_is_told_at_once_and_to_all() -> None:
 
 
 async def test_job_that_takes_too_long_is_lost() -> None:
-    gate = Gate()
+    job = HeldJob()
     thread = ModelThread("classify")
 
     with pytest.raises(ModelLost, match="the model of classify hangs"):
-        await thread.run(gate, limit_s=0.01)
+        await thread.run(job, limit_s=0.01)
 
     thread.stop()
     assert thread.is_alive
-    gate.may_end.set()
+    job.may_end.set()
     thread.close()
     assert not thread.is_alive
 
 
 async def test_close_waits_for_the_running_job() -> None:
-    gate = Gate()
+    job = HeldJob()
     thread = ModelThread("classify")
-    running = thread.run(gate)
-    await gate.wait_until_running()
+    running = thread.run(job)
+    await job.wait_until_running()
 
     closing = asyncio.create_task(asyncio.to_thread(thread.close))
     await asyncio.sleep(0)
     assert not closing.done()
-    gate.may_end.set()
+    job.may_end.set()
     await closing
 
     assert await running == "done"

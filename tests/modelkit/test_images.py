@@ -1,4 +1,4 @@
-"""What pictures of every kind decode to, compared with the colours they were made of."""
+"""Decoding of images of every kind, compared with the colors they were made of."""
 
 import io
 
@@ -8,16 +8,14 @@ from PIL import Image
 
 from modelkit.images import ImageLimits, RgbImage, decode_image, encode_image
 from servicekit.errors import UnreadableImage
-from tests.pictures import GREY_QUARTERS, QUARTERS, odd_pictures
+from tests.sample_images import GREY_QUARTERS, QUARTERS, odd_images
 
 LIMITS = ImageLimits()
-PICTURES = odd_pictures()
-TRANSPARENT = {name for name in PICTURES if "alpha" in name or "key" in name}
-PLAIN = {name for name in PICTURES if name.startswith(("plain", "black"))}
-GREY = {
-    name for name in PICTURES if name.startswith("grey-") and "profile" not in name
-} - TRANSPARENT
-COLOURED = set(PICTURES) - TRANSPARENT - PLAIN - GREY
+IMAGES = odd_images()
+TRANSPARENT = {name for name in IMAGES if "alpha" in name or "key" in name}
+PLAIN = {name for name in IMAGES if name.startswith(("plain", "black"))}
+GREY = {name for name in IMAGES if name.startswith("grey-") and "profile" not in name} - TRANSPARENT
+COLORED = set(IMAGES) - TRANSPARENT - PLAIN - GREY
 
 # Pillow warns of metadata that it skips; tests turn warnings into errors, services do not.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")
@@ -35,9 +33,9 @@ def saved(image: Image.Image, file_format: str) -> bytes:
     return output.getvalue()
 
 
-@pytest.mark.parametrize("name", sorted(COLOURED))
-def test_colours_of_every_kind_become_srgb(name: str) -> None:
-    decoded = decode_image(PICTURES[name], LIMITS)
+@pytest.mark.parametrize("name", sorted(COLORED))
+def test_colors_of_every_kind_become_srgb(name: str) -> None:
+    decoded = decode_image(IMAGES[name], LIMITS)
 
     # 8: Lab of 8 bits is coarse in the blues.
     np.testing.assert_allclose(quarters(decoded.pixels), QUARTERS, atol=8)
@@ -45,7 +43,7 @@ def test_colours_of_every_kind_become_srgb(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(GREY))
 def test_grey_of_every_depth_fills_eight_bits(name: str) -> None:
-    decoded = decode_image(PICTURES[name], LIMITS)
+    decoded = decode_image(IMAGES[name], LIMITS)
 
     expected = [[level] * 3 for level in GREY_QUARTERS]
     np.testing.assert_allclose(quarters(decoded.pixels), expected, atol=1)
@@ -53,7 +51,7 @@ def test_grey_of_every_depth_fills_eight_bits(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(TRANSPARENT))
 def test_transparency_lies_over_white(name: str) -> None:
-    decoded = decode_image(PICTURES[name], LIMITS)
+    decoded = decode_image(IMAGES[name], LIMITS)
 
     opaque = [[level] * 3 for level in GREY_QUARTERS] if "grey" in name else QUARTERS
     np.testing.assert_allclose(quarters(decoded.pixels)[:3], opaque[:3], atol=1)
@@ -87,8 +85,8 @@ def test_half_transparent_black_is_mid_grey() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(name for name in PLAIN if name.startswith("plain")))
-def test_tiny_and_thin_pictures_keep_their_size_and_colour(name: str) -> None:
-    decoded = decode_image(PICTURES[name], LIMITS)
+def test_tiny_and_thin_images_keep_their_size_and_color(name: str) -> None:
+    decoded = decode_image(IMAGES[name], LIMITS)
 
     width, height = name.removeprefix("plain-").split(".")[0].split("x")
     assert decoded.pixels.shape == (int(height), int(width), 3)
@@ -96,16 +94,16 @@ def test_tiny_and_thin_pictures_keep_their_size_and_colour(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(name for name in PLAIN if name.startswith("black")))
-def test_one_bit_pictures_are_black(name: str) -> None:
-    decoded = decode_image(PICTURES[name], LIMITS)
+def test_one_bit_images_are_black(name: str) -> None:
+    decoded = decode_image(IMAGES[name], LIMITS)
 
     assert decoded.pixels.shape == (7, 9, 3)
     assert not decoded.pixels.any()
 
 
-@pytest.mark.parametrize("name", sorted(PICTURES))
+@pytest.mark.parametrize("name", sorted(IMAGES))
 def test_media_type_is_told_by_content(name: str) -> None:
-    decoded = decode_image(PICTURES[name], LIMITS)
+    decoded = decode_image(IMAGES[name], LIMITS)
 
     assert decoded.media_type == f"image/{name.rpartition('.')[2]}"
 
@@ -122,7 +120,7 @@ def test_too_many_pixels_are_refused_with_both_numbers() -> None:
         decode_image(content, ImageLimits(max_pixels=2_500_000))
 
 
-def test_picture_at_the_limit_of_pixels_is_read() -> None:
+def test_image_at_the_limit_of_pixels_is_read() -> None:
     content = saved(Image.new("L", (200, 100)), "PNG")
 
     assert decode_image(content, ImageLimits(max_pixels=20_000)).pixels.shape == (100, 200, 3)
@@ -145,7 +143,7 @@ def test_png_survives_encoding_unchanged() -> None:
     np.testing.assert_array_equal(decoded.pixels, pixels)
 
 
-def test_jpeg_keeps_full_resolution_of_colour() -> None:
+def test_jpeg_keeps_full_resolution_of_color() -> None:
     pixels = np.zeros((16, 16, 3), np.uint8)
     pixels[:, ::2] = (255, 0, 0)
     pixels[:, 1::2] = (0, 0, 255)

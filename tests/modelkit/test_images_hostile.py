@@ -1,4 +1,4 @@
-"""Hostile pictures: a clear refusal, in time, within memory, and never another error."""
+"""Hostile images: a clear refusal, in time, within memory, and never another error."""
 
 import io
 import subprocess
@@ -12,7 +12,7 @@ from PIL import Image
 
 from modelkit.images import ImageLimits, decode_image
 from servicekit.errors import UnreadableImage
-from tests.pictures import bomb_pictures, broken_pictures, oversized_pictures
+from tests.sample_images import bomb_images, broken_images, oversized_images
 
 LIMITS = ImageLimits()
 
@@ -41,7 +41,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 
 @pytest.fixture(scope="module")
 def bombs() -> dict[str, bytes]:
-    return bomb_pictures()
+    return bomb_images()
 
 
 def extra_mib(*paths: Path) -> int:
@@ -50,10 +50,10 @@ def extra_mib(*paths: Path) -> int:
     return int(done.stdout)
 
 
-def test_broken_pictures_decode_or_are_refused() -> None:
+def test_broken_images_decode_or_are_refused() -> None:
     decoded = 0
 
-    for name, content in broken_pictures():
+    for name, content in broken_images():
         try:
             pixels = decode_image(content, LIMITS).pixels
         except UnreadableImage:
@@ -68,7 +68,7 @@ def test_broken_pictures_decode_or_are_refused() -> None:
 
 @pytest.mark.parametrize("name", ["jpeg", "png", "gif", "bmp", "tiff"])
 def test_30000_by_30000_header_is_refused_in_milliseconds(name: str) -> None:
-    content = oversized_pictures()[name]
+    content = oversized_images()[name]
     began_s = perf_counter()
 
     with pytest.raises(UnreadableImage, match=r"^image is 900.0 MP; the limit is 25.0 MP$"):
@@ -108,7 +108,7 @@ def test_bomb_is_refused_with_its_reason(name: str, message: str, bombs: dict[st
 
 
 def test_bombs_stay_small_in_memory(bombs: dict[str, bytes], tmp_path: Path) -> None:
-    for name, content in {**bombs, **oversized_pictures()}.items():
+    for name, content in {**bombs, **oversized_images()}.items():
         (tmp_path / name).write_bytes(content)
 
     assert extra_mib(*sorted(tmp_path.iterdir())) < 200
@@ -125,7 +125,7 @@ def test_25_megapixels_cost_less_than_500_mib(file_format: str, tmp_path: Path) 
         Image.new("RGBA", (5000, 5000), (9, 60, 20, 90)).save(
             output, "WEBP", lossless=True, method=0
         )
-    path = tmp_path / "picture"
+    path = tmp_path / "image"
     path.write_bytes(output.getvalue())
 
     # Measured: 239, 311 and 383 MiB.

@@ -1,10 +1,11 @@
-"""The place of a model in a service: filled, empty, lost and filled anew."""
+"""Slot of a model: loaded, empty, lost and loaded again."""
 
 import asyncio
 import json
 import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 
 import pytest
 from prometheus_client import CollectorRegistry
@@ -15,16 +16,16 @@ from modelkit.manifest import ModelEntry
 from servicekit.errors import ModelNotInstalled, Overloaded, Unavailable
 from servicekit.health import Health
 from servicekit.telemetry import ModelMetrics
-from tests.modelkit.gates import Gate
+from tests.modelkit.held_jobs import HeldJob
 
 
 class Model:
-    """Answers with the thread it runs in; dies, hangs or fails when told so."""
+    """Model that answers with the name of its thread; its items make it die, hang or fail."""
 
     def __init__(self) -> None:
         self.loads = 0
         self.faults: list[Exception] = []
-        self.gate = Gate()
+        self.job = HeldJob()
         self.may_reload = threading.Event()
         self.may_reload.set()
 
@@ -42,14 +43,14 @@ class Model:
         if "die" in items:
             raise SystemExit
         if "hang" in items:
-            self.gate()
+            self.job()
         if "fill" in items:
             raise MemoryError(f"no room for {items}")
         return [f"{item} by {loaded}" for item in items]
 
 
 class Setting:
-    """A slot with its health and what is counted of it."""
+    """Slot with its health and its metrics."""
 
     def __init__(self, model: Model, *, max_run_s: float = 30.0) -> None:
         self.health = Health()
@@ -66,10 +67,7 @@ class Setting:
 
     async def ask(self, item: str, timeout_s: float | None = 10) -> str:
         """Send a request."""
-
-        async def work(_: str) -> str:
-            return await self.slot.answer(item)
-
+        work = partial(self.slot.answer, item)
         return await self.slot.serve(work, caller="a", timeout_s=timeout_s)
 
     async def until(self, *, is_well: bool) -> None:
@@ -84,7 +82,7 @@ async def loaded(model: Model, *, max_run_s: float = 30.0) -> AsyncIterator[Sett
     setting = Setting(model, max_run_s=max_run_s)
     await setting.slot.load()
     yield setting
-    model.gate.may_end.set()
+    model.job.may_end.set()
     setting.slot.close()
 
 
@@ -129,7 +127,7 @@ async def test_request_before_the_model_is_loaded_is_unavailable() -> None:
         await setting.ask("hello")
 
 
-async def test_dead_model_fails_its_requests_at_once_and_is_loaded_anew() -> None:
+async def test_dead_model_fails_its_requests_at_once_and_is_loaded_again() -> None:
     model = Model()
     model.may_reload.clear()
     async with loaded(model) as setting:
@@ -151,8 +149,8 @@ async def test_dead_model_fails_its_requests_at_once_and_is_loaded_anew() -> Non
         )
 
 
-async def test_requests_in_line_behind_a_dead_model_are_unavailable_at_once() -> None:
-    """Four are worked on, of which two are in the deadly batch; two more stand in line."""
+async def test_requests_queued_behind_a_dead_model_are_unavailable_at_once() -> None:
+    """Four are worked on, of which two are in the deadly batch; two more are queued."""
     model = Model()
     model.may_reload.clear()
     async with loaded(model) as setting:
@@ -165,7 +163,7 @@ async def test_requests_in_line_behind_a_dead_model_are_unavailable_at_once() ->
         await setting.until(is_well=True)
 
 
-async def test_hanging_model_is_given_up_and_loaded_anew() -> None:
+async def test_hanging_model_is_given_up_and_loaded_again() -> None:
     model = Model()
     async with loaded(model, max_run_s=0.05) as setting:
         with pytest.raises(Unavailable, match="hangs"):
@@ -173,10 +171,10 @@ async def test_hanging_model_is_given_up_and_loaded_anew() -> None:
         await setting.until(is_well=True)
 
         assert await setting.ask("hello") == "hello by test"
-        model.gate.may_end.set()
+        model.job.may_end.set()
 
 
-async def test_model_that_hangs_twice_is_loaded_anew_once_its_threads_end() -> None:
+async def test_model_that_hangs_twice_is_loaded_again_once_its_threads_end() -> None:
     """Each that hangs still holds the memory of its model."""
     model = Model()
     async with loaded(model, max_run_s=0.05) as setting:
@@ -188,14 +186,14 @@ async def test_model_that_hangs_twice_is_loaded_anew_once_its_threads_end() -> N
             async with asyncio.timeout(FIRST_PAUSE_S + 0.3):
                 await setting.until(is_well=True)
 
-        model.gate.may_end.set()
+        model.job.may_end.set()
         await setting.until(is_well=True)
 
         assert await setting.ask("hello") == "hello by test"
         assert model.loads == 3
 
 
-async def test_model_that_cannot_be_loaded_anew_is_tried_again() -> None:
+async def test_model_that_cannot_be_loaded_again_is_tried_again() -> None:
     model = Model()
     model.faults = [OSError("disk")]
     async with loaded(model) as setting:
@@ -207,16 +205,16 @@ async def test_model_that_cannot_be_loaded_anew_is_tried_again() -> None:
         assert await setting.ask("hello") == "hello by test"
 
 
-async def test_line_has_its_bound() -> None:
+async def test_queue_has_its_bound() -> None:
     model = Model()
     async with loaded(model) as setting:
         asked = [asyncio.create_task(setting.ask("hang")) for _ in range(6)]
-        await model.gate.wait_until_running()
+        await model.job.wait_until_running()
 
         with pytest.raises(Overloaded):
             await setting.ask("one too many")
 
-        model.gate.may_end.set()
+        model.job.may_end.set()
         assert len(await asyncio.gather(*asked)) == 6
 
 
@@ -244,8 +242,8 @@ async def test_close_finishes_the_running_batch_and_refuses_the_rest() -> None:
     model = Model()
     async with loaded(model) as setting:
         asked = [asyncio.create_task(setting.ask("hang")) for _ in range(6)]
-        await model.gate.wait_until_running()
-        model.gate.may_end.set()
+        await model.job.wait_until_running()
+        model.job.may_end.set()
 
         setting.slot.close()
         outcomes = await asyncio.gather(*asked, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""Manifests: what they must say, and which model of a task is chosen."""
+"""Manifests: validation, and the choice of a model for a task."""
 
 import hashlib
 import sys

@@ -1,4 +1,4 @@
-"""Choice of the runtime and the device of a network, and what each answers."""
+"""Choice of the runtime and the device of a network, and their answers."""
 
 from collections.abc import Sequence
 

@@ -18,14 +18,14 @@ def test_defaults_need_no_setting_but_the_ports() -> None:
 
 
 def test_all_wrong_values_are_told_at_once() -> None:
-    wrong = {"port": 0, "metrics_port": 0, "device": "tpu", "max_waiting": -1, "threads": 5000}
+    wrong = {"port": 0, "metrics_port": 0, "device": "tpu", "max_run_s": 0, "threads": 5000}
 
     with pytest.raises(ValidationError) as caught:
         ModelServiceSettings.model_validate(wrong)
 
     assert {fault["loc"][0] for fault in caught.value.errors()} == {
         "device",
-        "max_waiting",
+        "max_run_s",
         "threads",
     }
 
@@ -33,10 +33,9 @@ def test_all_wrong_values_are_told_at_once() -> None:
 def test_torch_computes_in_float32_unless_told_otherwise() -> None:
     settings = TorchServiceSettings(port=0, metrics_port=0)
 
-    assert (settings.precision, settings.gpu_memory_fraction) == ("float32", 1.0)
+    assert settings.precision == "float32"
 
 
-@pytest.mark.parametrize("wrong", [{"precision": "int8"}, {"gpu_memory_fraction": 0}])
-def test_precision_and_share_of_memory_are_checked(wrong: dict[str, object]) -> None:
+def test_precision_is_checked() -> None:
     with pytest.raises(ValidationError):
-        TorchServiceSettings.model_validate({"port": 0, "metrics_port": 0, **wrong})
+        TorchServiceSettings.model_validate({"port": 0, "metrics_port": 0, "precision": "int8"})

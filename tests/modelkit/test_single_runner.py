@@ -6,9 +6,10 @@ from collections.abc import Sequence
 import pytest
 from prometheus_client import CollectorRegistry
 
-from modelkit.batching import RUNS_AHEAD, SingleRunner
+from modelkit.batching import SingleRunner
 from servicekit.errors import Overloaded
 from servicekit.telemetry import ModelMetrics
+from servicekit.turns import CALLER
 
 
 class Model:
@@ -18,7 +19,7 @@ class Model:
         self.begun: list[int] = []
         self.ends: dict[int, asyncio.Future[Sequence[str]]] = {}
         self.runner = SingleRunner[int, str](
-            self.run, task="test", metrics=ModelMetrics(CollectorRegistry()).of("test")
+            self.run, task="test", metrics=ModelMetrics(CollectorRegistry()).of("test"), in_thread=2
         )
 
     async def run(self, items: list[int]) -> Sequence[str]:
@@ -45,7 +46,6 @@ async def test_items_run_in_the_order_of_their_arrival_and_one_ahead() -> None:
     model = Model()
     tasks = await model.ask(4)
     assert model.begun == [0, 1]
-    assert RUNS_AHEAD == 2
 
     for item in range(4):
         model.ends[item].set_result([f"answer {item}"])
@@ -53,6 +53,22 @@ async def test_items_run_in_the_order_of_their_arrival_and_one_ahead() -> None:
 
     assert [await task for task in tasks] == [f"answer {item}" for item in range(4)]
     assert model.begun == [0, 1, 2, 3]
+
+
+async def test_callers_take_turns() -> None:
+    model = Model()
+    await model.ask(4)
+    CALLER.set("other")
+    other = asyncio.create_task(model.runner.answer(9))
+    await turns()
+
+    model.ends[0].set_result(["answer 0"])
+    await turns()
+    model.ends[1].set_result(["answer 1"])
+    await turns()
+
+    assert model.begun == [0, 1, 2, 9]
+    other.cancel()
 
 
 async def test_item_cancelled_before_its_run_never_runs() -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -157,20 +157,16 @@ async def test_gpu_that_failed_ends_the_thread_of_its_model() -> None:
 
 
 @pytest.fixture
-def gpu() -> Iterator[None]:
-    """Skip where there is none; afterwards give back the memory that a test forbade."""
+def gpu() -> None:
+    """Skip without a CUDA device."""
     if not HAS_CUDA:
         pytest.skip("needs a CUDA device")
-    yield
-    torch.cuda.set_per_process_memory_fraction(1.0)
 
 
 @pytest.mark.gpu
 @pytest.mark.usefixtures("gpu")
 def test_network_on_the_gpu_answers_alike(graph: bytes) -> None:
-    network = open_torch_network(
-        graph, f"{__name__}:Network", precision="float32", memory_fraction=0.5
-    )
+    network = open_torch_network(graph, f"{__name__}:Network", precision="float32")
 
     (answer,) = network.run(IMAGES.numpy())
 

@@ -1,4 +1,4 @@
-"""The steps that a request for a model leaves in its trace."""
+"""Steps of a request for a model in its trace."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -15,9 +15,9 @@ from modelkit.loading import ModelSlot
 from modelkit.settings import ModelServiceSettings
 from servicekit.tracing.steps import Attributes, following
 
-PICTURE = encode_image(np.zeros((10, 20, 3), np.uint8), "image/png")
-LINE = ("wait in line", {"imagemesh.task": "width"})
-DECODE: tuple[str, Attributes] = ("decode picture", {})
+IMAGE = encode_image(np.zeros((10, 20, 3), np.uint8), "image/png")
+LINE = ("wait in queue", {"imagemesh.task": "width"})
+DECODE: tuple[str, Attributes] = ("decode image", {})
 
 
 def of_batch(name: str, size: int) -> tuple[str, Attributes]:
@@ -26,7 +26,7 @@ def of_batch(name: str, size: int) -> tuple[str, Attributes]:
 
 @dataclass
 class Noted:
-    """A trace that keeps its steps, and when each began and came."""
+    """Trace that records its steps and their times."""
 
     steps: list[tuple[str, Attributes]] = field(default_factory=list)
     times_s: list[tuple[float, float]] = field(default_factory=list)
@@ -48,16 +48,16 @@ class Noted:
 
 @dataclass(frozen=True)
 class Widths:
-    """A service whose model says how wide pictures are, and fails on those that are not known."""
+    """Service whose model answers with the width of an image, and fails on width 0."""
 
     host: ModelHost
     slot: ModelSlot[str, int, str]
 
     async def ask(self, trace: Noted) -> str:
-        """Ask for the width of the picture."""
+        """Ask for the width of the image."""
 
-        async def work(_: str) -> str:
-            width = await self.host.decoder.read(PICTURE, lambda decoded: decoded.pixels.shape[1])
+        async def work() -> str:
+            width = await self.host.decoder.read(IMAGE, lambda decoded: decoded.pixels.shape[1])
             return await self.slot.answer(width)
 
         with following(trace):

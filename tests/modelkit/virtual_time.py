@@ -1,4 +1,4 @@
-"""An event loop whose time passes only while it waits, and then at once."""
+"""Event loop with virtual time, which passes at once while the loop waits."""
 
 import asyncio
 import selectors
@@ -9,7 +9,7 @@ Result = TypeVar("Result")
 
 
 class _PassingSelector(selectors.DefaultSelector):
-    """Passes the time that it is told to wait; nothing happens in between."""
+    """Selector that advances the virtual time instead of waiting."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -24,7 +24,7 @@ class _PassingSelector(selectors.DefaultSelector):
 
 
 class VirtualTimeLoop(asyncio.SelectorEventLoop):
-    """Runs a test of minutes in no time, and the same each time; for code without threads."""
+    """Event loop with virtual time: fast and deterministic; for code without threads."""
 
     def __init__(self) -> None:
         self._passing = _PassingSelector()

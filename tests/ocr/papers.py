@@ -1,4 +1,4 @@
-"""Makers of documents: PDF and TIFF files of several pages, and such as nobody should send."""
+"""Makers of documents: PDF and TIFF files of several pages, and hostile ones."""
 
 import io
 import struct
@@ -21,7 +21,7 @@ def animals(file_format: str, **options: object) -> bytes:
 
 
 def typed_pdf(*pages: str, size_pt: tuple[float, float] = (595, 842)) -> bytes:
-    """Return a PDF with a line of text on each page, no picture: as an office program makes it."""
+    """Return a PDF with a line of text on each page, no image: as an office program makes it."""
     streams = [f"BT /F 24 Tf 60 {size_pt[1] - 90} Td ({text}) Tj ET".encode() for text in pages]
     return pdf_file(streams, size_pt=size_pt)
 
@@ -30,10 +30,10 @@ def pdf_file(
     streams: Sequence[bytes],
     *,
     size_pt: tuple[float, float] = (595, 842),
-    picture: bytes = b"",
+    image: bytes = b"",
     page_entries: bytes = b"",
 ) -> bytes:
-    """Return a PDF whose pages draw `streams`; `picture` is an object that they know as /P."""
+    """Return a PDF whose pages draw `streams`; `image` is an object that they know as /P."""
     first = 5
     kids = b" ".join(b"%d 0 R" % (first + 2 * number) for number in range(len(streams)))
     box = b"%g %g" % size_pt
@@ -43,7 +43,7 @@ def pdf_file(
         b"/Resources<</Font<</F 3 0 R>>/XObject<</P 4 0 R>>>>>>"
         % (kids, len(streams), box, page_entries),
         b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
-        picture or b"null",
+        image or b"null",
     ]
     for number, stream in enumerate(streams):
         contents = first + 2 * number + 1
@@ -59,17 +59,17 @@ def pdf_file(
     return bytes(output) + end % (size, table, size, len(output)) + b"%%EOF"
 
 
-def pdf_with_picture(side_px: int) -> bytes:
-    """Return a small PDF whose one picture has `side_px` x `side_px` black pixels when unpacked."""
+def pdf_with_image(side_px: int) -> bytes:
+    """Return a small PDF whose one image has `side_px` x `side_px` black pixels when unpacked."""
     packer = zlib.compressobj(9)
     row = bytes(side_px * 3)
     packed = b"".join(packer.compress(row) for _ in range(side_px)) + packer.flush()
-    picture = (
+    image = (
         b"<</Type/XObject/Subtype/Image/Width %d/Height %d/ColorSpace/DeviceRGB/BitsPerComponent 8"
         b"/Filter/FlateDecode/Length %d>>stream\n%s\nendstream"
         % (side_px, side_px, len(packed), packed)
     )
-    return pdf_file([b"q 500 0 0 500 40 40 cm /P Do Q"], picture=picture)
+    return pdf_file([b"q 500 0 0 500 40 40 cm /P Do Q"], image=image)
 
 
 def slow_pdf() -> bytes:

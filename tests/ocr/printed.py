@@ -1,4 +1,4 @@
-"""A page as a reader would give it, written by hand: no engine is needed."""
+"""Page as a reader returns it, written by hand."""
 
 from collections.abc import Sequence
 from io import BytesIO
@@ -11,7 +11,7 @@ from ocr.asking import find_language
 from ocr.engines import PageLine, PageWord
 from ocr.formats import PrintedPage
 from ocr.languages import PP_OCR_LINES
-from ocr.pictures import Corners
+from ocr.preparation import Corners
 from ocr.reading import Page
 from ocr.scripts import script_of
 

@@ -1,4 +1,4 @@
-"""What callers may send as a language."""
+"""Languages that callers may send."""
 
 import pytest
 

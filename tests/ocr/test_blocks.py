@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ocr.blocks import find_blocks
-from ocr.pictures import Corners, downward
+from ocr.preparation import Corners, downward
 from tests.ocr.printed import leaning, rectangle
 
 # A heading, two paragraphs with an empty line between them, and a second column.

@@ -1,4 +1,4 @@
-"""Documents that are opened page by page, and such that nobody should send."""
+"""Documents opened page by page, and hostile documents."""
 
 import asyncio
 import io
@@ -14,7 +14,7 @@ from modelkit.images import ImageLimits
 from ocr.documents import Document, Documents, OpenedPage
 from ocr.drawing import DrawingLimits
 from ocr.pdf import PdfDrawer
-from ocr.pictures import MAX_SIDE_PX
+from ocr.preparation import MAX_SIDE_PX
 from servicekit.errors import UnreadableImage
 from servicekit.limits import MAX_IMAGE_BYTES
 from tests.ocr.papers import (
@@ -22,11 +22,11 @@ from tests.ocr.papers import (
     endless_tiff,
     locked_pdf,
     pdf_file,
-    pdf_with_picture,
+    pdf_with_image,
     slow_pdf,
     typed_pdf,
 )
-from tests.pictures import bomb_pictures
+from tests.sample_images import bomb_images
 
 MAX_PIXELS = 25_000_000
 LIMITS = DrawingLimits(dots_per_inch=250, max_side_px=MAX_SIDE_PX, max_pixels=MAX_PIXELS)
@@ -48,8 +48,8 @@ async def first_page(documents: Documents, content: bytes) -> OpenedPage:
     return await opened(await documents.open(content), 1)
 
 
-def tiff_of(*colours: str, **options: object) -> bytes:
-    pages = [Image.new("RGB", (40, 50), colour) for colour in colours]
+def tiff_of(*colors: str, **options: object) -> bytes:
+    pages = [Image.new("RGB", (40, 50), color) for color in colors]
     output = io.BytesIO()
     pages[0].save(output, "TIFF", save_all=True, append_images=pages[1:], **options)
     return output.getvalue()
@@ -73,7 +73,7 @@ async def test_page_is_black_on_white(documents: Documents) -> None:
     assert page.fitted.pixels.min() < 50
 
 
-async def test_colours_of_a_pdf_keep_their_places(documents: Documents) -> None:
+async def test_colors_of_a_pdf_keep_their_places(documents: Documents) -> None:
     page = await first_page(documents, pdf_file([b"1 0 0 rg 0 0 999 999 re f"]))
 
     assert page.fitted.pixels[99, 99].tolist() == [255, 0, 0]
@@ -144,7 +144,7 @@ async def test_pdf_with_something_before_its_header_is_read(
     assert page.fitted.pixels.min() < 100
 
 
-async def test_picture_has_one_page_of_unknown_resolution(documents: Documents) -> None:
+async def test_image_has_one_page_of_unknown_resolution(documents: Documents) -> None:
     output = io.BytesIO()
     Image.new("RGB", (60, 40), "red").save(output, "PNG")
     document = await documents.open(output.getvalue())
@@ -212,8 +212,8 @@ async def test_pixels_of_a_page_have_their_own_limit() -> None:
     assert dots_per_inch == 32
 
 
-async def test_picture_of_100_megapixels_within_a_pdf_is_drawn_small(documents: Documents) -> None:
-    page = await first_page(documents, pdf_with_picture(10_000))
+async def test_image_of_100_megapixels_within_a_pdf_is_drawn_small(documents: Documents) -> None:
+    page = await first_page(documents, pdf_with_image(10_000))
 
     assert np.array_equal(page.fitted.pixels[1500, 1000], [0, 0, 0])
 
@@ -289,4 +289,4 @@ def mutations(content: bytes, chance: random.Random, *, count: int) -> Iterator[
 
 async def test_bomb_of_a_tiff_is_refused(documents: Documents) -> None:
     with pytest.raises(UnreadableImage, match="TIFF strips; the limit is"):
-        await first_page(documents, bomb_pictures()["strips.tiff"])
+        await first_page(documents, bomb_images()["strips.tiff"])

@@ -1,17 +1,17 @@
-"""Which texts are taken for English."""
+"""Detection of texts that are not English."""
 
 from pathlib import Path
 
 import pytest
 
-from ocr.foreign import LanguageGuesser
+from ocr.foreign import TextLanguageGuesser
 
 TEXTS = Path(__file__).parents[2] / "benchmarks" / "texts"
 
 
 @pytest.fixture(scope="module")
-def guesser() -> LanguageGuesser:
-    return LanguageGuesser()
+def guesser() -> TextLanguageGuesser:
+    return TextLanguageGuesser()
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,9 @@ def guesser() -> LanguageGuesser:
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("letters", [60, 400])
-def test_language_is_named(guesser: LanguageGuesser, name: str, code: str, letters: int) -> None:
+def test_language_is_named(
+    guesser: TextLanguageGuesser, name: str, code: str, letters: int
+) -> None:
     guess = guesser.guess((TEXTS / f"{name}.txt").read_text("utf-8")[:letters])
 
     assert guess.is_foreign
@@ -32,12 +34,12 @@ def test_language_is_named(guesser: LanguageGuesser, name: str, code: str, lette
 
 
 @pytest.mark.parametrize("name", ["bos", "hrv", "ind", "msa", "syr"])
-def test_text_between_foreign_languages_is_foreign(guesser: LanguageGuesser, name: str) -> None:
+def test_text_between_foreign_languages_is_foreign(guesser: TextLanguageGuesser, name: str) -> None:
     assert guesser.guess((TEXTS / f"{name}.txt").read_text("utf-8")[:150]).is_foreign
 
 
 @pytest.mark.parametrize("text", ["Привет, мир", "ありがとう", "שלום", "สวัสดี"])
-def test_few_words_in_another_script_are_foreign(guesser: LanguageGuesser, text: str) -> None:
+def test_few_words_in_another_script_are_foreign(guesser: TextLanguageGuesser, text: str) -> None:
     assert guesser.guess(text).is_foreign
 
 
@@ -54,11 +56,11 @@ def test_few_words_in_another_script_are_foreign(guesser: LanguageGuesser, text:
         "Never been to Hard Rock Casino before, WILL NEVER EVER STEP IN AGAIN",
     ],
 )
-def test_short_english_is_not_foreign(guesser: LanguageGuesser, text: str) -> None:
+def test_short_english_is_not_foreign(guesser: TextLanguageGuesser, text: str) -> None:
     assert not guesser.guess(text).is_foreign
 
 
-def test_name_is_for_people(guesser: LanguageGuesser) -> None:
+def test_name_is_for_people(guesser: TextLanguageGuesser) -> None:
     guess = guesser.guess((TEXTS / "deu.txt").read_text("utf-8"))
 
     assert guess.name == "German (de)"

@@ -1,7 +1,6 @@
-"""Images that lost their text without a word: long, sparse, transparent, in several scripts."""
+"""Images that are hard to read: long, sparse, transparent, in several scripts."""
 
 import io
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,24 +8,13 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from modelkit.images import ImageLimits, RgbImage, decode_image
-from modelkit.manifest import load_manifest
 from ocr.asking import find_language
-from ocr.loaders import load_reader
-from ocr.pictures import fit
+from ocr.preparation import fit
 from ocr.reading import Reader
-from ocr.settings import OcrSettings
 from tests.ocr.written import draw_lines
 
 ENGLISH = find_language("eng")
 DEJAVU = Path("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf")  # it has letters of three scripts
-
-
-@pytest.fixture(scope="module")
-def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
-    settings = OcrSettings(models_dir=tmp_path_factory.mktemp("models"), threads=1)
-    reader = load_reader(settings, load_manifest("ocr"))
-    yield reader
-    reader.close()
 
 
 def write(

@@ -1,4 +1,4 @@
-"""Ink that no line covers, and the second look at it."""
+"""Ink that no line covers, and the second detection around it."""
 
 import numpy as np
 import pytest
@@ -7,7 +7,7 @@ from modelkit.images import RgbImage
 from ocr.doubts import SMALL_LETTERS, UNREAD_INK, find_doubts
 from ocr.finding import find_pieces
 from ocr.ink import find_ink, is_plain_stroke, uncovered_rows
-from ocr.pictures import Corners
+from ocr.preparation import Corners
 from tests.ocr.written import PANGRAM, draw_lines
 
 ROWS = [PANGRAM, "Nine long lines of plain text stand here", "and say nothing but that they do"]
@@ -33,7 +33,7 @@ def boxes(size_px: int, *rows: int) -> list[Corners]:
 
 
 class NearsightedDetector:
-    """A detector that passes over one row of a page and sees it alone."""
+    """Detector that misses one row of a page and finds it in a crop."""
 
     def __init__(self, size_px: int, missing: int) -> None:
         self._size_px = size_px

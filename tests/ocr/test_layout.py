@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ocr.layout import order_rows, row_corners
-from ocr.pictures import Corners, downward
+from ocr.preparation import Corners, downward
 
 
 def box(left: float, top: float, width: float, height: float = 20) -> Corners:

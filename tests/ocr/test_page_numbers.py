@@ -51,7 +51,7 @@ def test_bad_pages_say_what_is_wrong(asked: str, message: str) -> None:
     assert message in str(caught.value)
 
 
-def test_picture_has_one_page() -> None:
+def test_image_has_one_page() -> None:
     assert choose_pages("1", page_count=1, most=7) == (1,)
     with pytest.raises(InvalidRequest, match=r"there is no page 2; the document has 1 page$"):
         choose_pages("2", page_count=1, most=7)

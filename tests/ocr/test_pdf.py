@@ -17,7 +17,7 @@ from PIL import Image
 
 from ocr.engines import PageLine, PageWord
 from ocr.formats import PrintedPage, write_document
-from ocr.pictures import Corners, downward
+from ocr.preparation import Corners, downward
 from servicekit.errors import InvalidRequest
 from tests.ocr.printed import HEIGHT_PX, printed_page, rectangle, written_line
 
@@ -197,14 +197,14 @@ def test_longest_page_is_as_long_as_a_pdf_can_be() -> None:
     assert pypdfium2.PdfDocument(content)[0].get_size()[1] == pytest.approx(14_400)
 
 
-def test_picture_is_kept_byte_by_byte_and_text_is_invisible() -> None:
+def test_image_is_kept_byte_by_byte_and_text_is_invisible() -> None:
     page = printed_page([written_line("two words", 100)])
 
     content = write_document([page], "pdf").content
 
     with pikepdf.open(BytesIO(content)) as pdf:
-        (picture,) = pdf.pages[0].get_images().values()
-        assert picture.read_raw_bytes() == page.jpeg
+        (image,) = pdf.pages[0].get_images().values()
+        assert image.read_raw_bytes() == page.jpeg
     drawn = pypdfium2.PdfDocument(content)[0].render(scale=0.5).to_numpy()
     assert drawn.min() > 250
 

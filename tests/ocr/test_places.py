@@ -1,6 +1,5 @@
-"""Where blocks, lines and words stand in the upright picture, however the page was read."""
+"""Corners of blocks, lines and words in the upright image, for turned and leaning pages."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,13 +10,10 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from modelkit.images import RgbImage
-from modelkit.manifest import load_manifest
 from ocr.asking import find_language
 from ocr.formats import PrintedPage, write_document
-from ocr.loaders import load_reader
-from ocr.pictures import Corners, fit, turn
+from ocr.preparation import Corners, fit, turn
 from ocr.reading import Page, Reader
-from ocr.settings import OcrSettings
 from tests.ocr.printed import printed_page, written_line
 from tests.ocr.written import PANGRAM, draw_lines, ends_of_words
 
@@ -25,14 +21,6 @@ ENGLISH = find_language("eng")
 PAGE = [PANGRAM, "Nine long lines of plain text stand here", "and say nothing but that they do"]
 COLUMNS = ["人人生而自由在尊嚴和", "權利上一律平等他們賦", "有理性和良心並應以兄"]
 CJK_FONT = Path("/usr/share/fonts/opentype/noto/NotoSerifCJK-Regular.ttc")
-
-
-@pytest.fixture(scope="module")
-def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
-    settings = OcrSettings(models_dir=tmp_path_factory.mktemp("models"), threads=1)
-    reader = load_reader(settings, load_manifest("ocr"))
-    yield reader
-    reader.close()
 
 
 def leaning_page(degrees: float) -> tuple[RgbImage, Corners]:

@@ -1,6 +1,5 @@
-"""The choice between the engines, and pages that lie."""
+"""Choice between the engines, and turned pages."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,15 +15,15 @@ from ocr.languages import (
     PP_OCR_LINES,
     TESSERACT,
     TESSERACT_LINES,
-    TESSERACT_PAGE,
     all_languages,
 )
-from ocr.loaders import load_reader
-from ocr.pictures import fit, turn
+from ocr.loaders import load_ppocr
+from ocr.ppocr import PpOcr
+from ocr.preparation import fit, turn
 from ocr.reading import Reader
 from ocr.settings import OcrSettings
-from ocr.tesseract import Tesseract, find_data_dir
-from servicekit.errors import LanguageNotInstalled, ModelNotInstalled
+from ocr.tesseract import Tesseract
+from servicekit.errors import LanguageNotInstalled
 from tests.ocr.written import PANGRAM, SLOVAK_LINES, draw_lines
 
 ENGLISH, SLOVAK = find_language("eng"), find_language("slk")
@@ -32,11 +31,9 @@ PAGE = [PANGRAM, "Nine long lines of plain text stand here", "and say nothing bu
 
 
 @pytest.fixture(scope="module")
-def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
+def ppocr(tmp_path_factory: pytest.TempPathFactory) -> PpOcr:
     settings = OcrSettings(models_dir=tmp_path_factory.mktemp("models"), threads=1)
-    reader = load_reader(settings, load_manifest("ocr"))
-    yield reader
-    reader.close()
+    return load_ppocr(settings, load_manifest("ocr")).model
 
 
 @pytest.fixture
@@ -44,15 +41,6 @@ def slovak(reader: Reader) -> Reader:
     if not reader.is_installed(SLOVAK):
         pytest.skip("Tesseract's Slovak data is not installed")
     return reader
-
-
-@pytest.fixture
-def lone_tesseract() -> Reader:
-    """Return a reader whose PP-OCR models are missing."""
-    tesseract = Tesseract(find_data_dir(""), max_loaded=2)
-    if not tesseract.has(SLOVAK):
-        pytest.skip("Tesseract's Slovak data is not installed")
-    return Reader(ModelNotInstalled("run `pip install`"), tesseract)
 
 
 def test_lines_come_in_order_with_their_places(reader: Reader) -> None:
@@ -81,8 +69,8 @@ def test_turned_page_is_read_like_the_upright_one(reader: Reader, degrees: int) 
 
 
 @pytest.mark.parametrize("degrees", [90, 180, 270])
-def test_page_is_turned_without_orientation_data(reader: Reader, degrees: int) -> None:
-    alone = Reader(reader._ppocr or ModelNotInstalled(""), Tesseract(None, max_loaded=2))  # noqa: SLF001 - loading it again takes seconds
+def test_page_is_turned_without_orientation_data(ppocr: PpOcr, degrees: int) -> None:
+    alone = Reader(ppocr, Tesseract(None))
 
     page = alone.read(fit(turn(draw_lines(*PAGE), degrees)), ENGLISH)
 
@@ -138,22 +126,8 @@ def test_odd_sizes_are_read(slovak: Reader, height: int, width: int) -> None:
     assert slovak.read(fit(pixels), SLOVAK).text == ""
 
 
-def test_tesseract_goes_on_without_ppocr(lone_tesseract: Reader) -> None:
-    page = lone_tesseract.read(fit(draw_lines(*SLOVAK_LINES)), SLOVAK)
-
-    assert tuple(page.text.split("\n")) == SLOVAK_LINES
-    assert page.route == TESSERACT_PAGE
-
-
-def test_language_of_a_missing_ppocr_says_so(tmp_path: Path) -> None:
-    reader = Reader(ModelNotInstalled("run `pip install`"), Tesseract(tmp_path, max_loaded=2))
-
-    with pytest.raises(ModelNotInstalled, match="pip install"):
-        reader.read(fit(draw_lines(*PAGE)), ENGLISH)
-
-
-def test_every_code_reads_or_names_its_package(reader: Reader, tmp_path: Path) -> None:
-    empty = Reader(reader._ppocr or ModelNotInstalled(""), Tesseract(tmp_path, max_loaded=2))  # noqa: SLF001 - loading it again takes seconds
+def test_every_code_reads_or_names_its_package(ppocr: PpOcr, tmp_path: Path) -> None:
+    empty = Reader(ppocr, Tesseract(tmp_path))
     pixels = draw_lines("12", width=120)
 
     for language in all_languages().values():
@@ -172,7 +146,7 @@ def test_every_installed_code_reads(reader: Reader) -> None:
 
 
 @pytest.mark.parametrize(
-    ("picture", "truth", "most"),
+    ("image", "truth", "most"),
     [
         ("phototest.tif", "phototest.gold.txt", 0.01),
         ("phototest-rotated-180.png", "phototest.gold.txt", 0.01),
@@ -182,11 +156,11 @@ def test_every_installed_code_reads(reader: Reader) -> None:
     ],
 )
 def test_page_scan_reads(
-    reader: Reader, shared_dir: Path, picture: str, truth: str, most: float
+    reader: Reader, shared_dir: Path, image: str, truth: str, most: float
 ) -> None:
     expected = (shared_dir / "eval/ocr" / truth).read_text("utf-8")
 
-    page = reader.read(fit(load(shared_dir / "eval/ocr" / picture)), ENGLISH)
+    page = reader.read(fit(load(shared_dir / "eval/ocr" / image)), ENGLISH)
 
     assert letter_errors(expected, page.text) <= most * len(" ".join(expected.split()))
 

@@ -14,8 +14,9 @@ from modelkit.manifest import load_manifest
 from ocr.languages import all_languages
 from ocr.service import MAX_TEXT_LETTERS
 from tests.ocr.letters import COVER_LETTER, GERMAN
-from tests.ocr.serving import failure, running
+from tests.ocr.serving import running
 from tests.ocr.written import PANGRAM, SLOVAK_LINES, page_png
+from tests.serving import failure
 
 LETTER = page_png("Dear Ms. Smith, we are delighted", "to offer you the position.", "Great work!")
 
@@ -68,7 +69,7 @@ async def test_unknown_language_gets_a_near_match(stub: "rpc.OcrServiceAsyncStub
     assert '"deu" (German)' in message
 
 
-async def test_picture_of_english_is_analyzed(stub: "rpc.OcrServiceAsyncStub") -> None:
+async def test_image_of_english_is_analyzed(stub: "rpc.OcrServiceAsyncStub") -> None:
     answer = await stub.Analyze(pb.AnalyzeRequest(image=LETTER))
 
     assert answer.text.startswith("Dear Ms. Smith")
@@ -134,10 +135,8 @@ async def test_unknown_language_is_refused(stub: "rpc.OcrServiceAsyncStub") -> N
     assert "ListLanguages" in message
 
 
-@pytest.mark.parametrize("content", [b"", b"no picture", LETTER[: len(LETTER) // 2]])
-async def test_unreadable_picture_is_refused(
-    stub: "rpc.OcrServiceAsyncStub", content: bytes
-) -> None:
+@pytest.mark.parametrize("content", [b"", b"no image", LETTER[: len(LETTER) // 2]])
+async def test_unreadable_image_is_refused(stub: "rpc.OcrServiceAsyncStub", content: bytes) -> None:
     code, reason, _ = await failure(stub.Recognize(pb.RecognizeRequest(image=content)))
 
     assert (code, reason) == (grpc.StatusCode.INVALID_ARGUMENT, "unreadable_image")

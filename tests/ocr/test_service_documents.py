@@ -1,4 +1,4 @@
-"""Documents over real gRPC: page by page, in every format, left by who goes away."""
+"""Documents over real gRPC: page by page, in every format, cancelled by their caller."""
 
 import asyncio
 import io
@@ -17,8 +17,9 @@ from imagemesh.ocr.v1 import ocr_service_pb2_grpc as rpc
 from imagemesh.ocr.v1 import page_pb2
 from ocr.tiff import find_pages
 from tests.ocr.papers import ANIMALS, animals, locked_pdf, pdf_file, typed_pdf
-from tests.ocr.serving import failure, running
+from tests.ocr.serving import running
 from tests.ocr.written import PANGRAM, page_png
+from tests.serving import failure
 
 ANIMALS_PDF = animals("PDF", resolution=100)
 LONG_PDF = pdf_file([b"BT /F 24 Tf 60 700 Td (Page after page after page) Tj ET"] * 30)
@@ -59,7 +60,7 @@ async def test_range_of_pages_is_read(stub: "rpc.OcrServiceAsyncStub") -> None:
     assert [answer.page.read.text for answer in answers] == [ANIMALS[0], ANIMALS[2]]
 
 
-async def test_picture_is_a_document_of_one_page(stub: "rpc.OcrServiceAsyncStub") -> None:
+async def test_image_is_a_document_of_one_page(stub: "rpc.OcrServiceAsyncStub") -> None:
     image = page_png(PANGRAM)
     (answer,) = await read(stub, image, pages="1")
     alone = await stub.Recognize(pb.RecognizeRequest(image=image))
@@ -115,7 +116,7 @@ async def test_text_format_comes_after_the_pages(
     assert all(mark in text for mark in marks)
 
 
-async def test_written_pdf_has_pictures_size_and_text(stub: "rpc.OcrServiceAsyncStub") -> None:
+async def test_written_pdf_has_images_size_and_text(stub: "rpc.OcrServiceAsyncStub") -> None:
     *_, last = await read(stub, ANIMALS_PDF, pages="1-2", format=page_pb2.FORMAT_PDF)
 
     assert last.document.media_type == "application/pdf"
@@ -128,10 +129,10 @@ async def test_written_pdf_has_pictures_size_and_text(stub: "rpc.OcrServiceAsync
 
 async def test_large_document_comes_in_pieces(stub: "rpc.OcrServiceAsyncStub") -> None:
     noise = np.random.default_rng(4).integers(0, 256, (2900, 2900, 3), np.uint8)
-    picture = io.BytesIO()
-    Image.fromarray(noise).save(picture, "JPEG", quality=85)
+    image = io.BytesIO()
+    Image.fromarray(noise).save(image, "JPEG", quality=85)
 
-    *_, first, second = await read(stub, picture.getvalue(), format=page_pb2.FORMAT_PDF)
+    *_, first, second = await read(stub, image.getvalue(), format=page_pb2.FORMAT_PDF)
 
     assert len(first.document.content) == 4 * 2**20
     assert first.document.content.startswith(b"%PDF-")

@@ -1,4 +1,4 @@
-"""Leaning pages are found and laid straight."""
+"""Detection and correction of skew."""
 
 import numpy as np
 import pytest

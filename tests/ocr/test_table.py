@@ -58,7 +58,7 @@ def test_table_without_lines_is_empty() -> None:
     assert page_lines("1\t1\t0\t0\t0\t0\t0\t0\t900\t200\t-1\t", "") == []
 
 
-def test_box_stretched_over_its_neighbours_is_cut() -> None:
+def test_box_stretched_over_its_neighbors_is_cut() -> None:
     pieces = [piece("one", 230, 280), piece("two", 180, 220), piece("three", 50, 276)]
 
     words = words_of("one two three", pieces)

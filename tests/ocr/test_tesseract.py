@@ -40,7 +40,7 @@ def test_raw_line_is_read_without_a_look_for_words(tesseract: Tesseract) -> None
     assert "medved" in read.text
 
 
-def test_grey_picture_is_read_as_well(tesseract: Tesseract) -> None:
+def test_grey_image_is_read_as_well(tesseract: Tesseract) -> None:
     grey = np.ascontiguousarray(draw_lines(SLOVAK_LINES[0])[:, :, 0])
 
     assert tesseract.read_line(grey, SLOVAK).text == SLOVAK_LINES[0]

@@ -7,12 +7,12 @@ import pytest
 
 from modelkit.images import RgbImage
 from ocr.finding import find_pieces
-from ocr.pictures import Corners
+from ocr.preparation import Corners
 from ocr.tiling import cut_tiles, join_pieces
 
 
 class ExactDetector:
-    """A detector that finds black boxes, cut off where the image ends."""
+    """Detector that finds black boxes, cut off at the edges of the image."""
 
     def __init__(self) -> None:
         self.most_pixels = 0

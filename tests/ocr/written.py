@@ -1,4 +1,4 @@
-"""Makers of pictures with text, drawn with the font that Pillow carries (Latin only)."""
+"""Makers of images with text, drawn with the font that Pillow carries (Latin only)."""
 
 from itertools import accumulate
 

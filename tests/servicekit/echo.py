@@ -1,4 +1,4 @@
-"""A hand-written service for the tests of servicekit: its RPCs do what their text says."""
+"""Scripted service: the text of a request says how its RPC ends."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -15,6 +15,8 @@ from servicekit.server import Service
 
 NAME = "imagemesh.ocr.v1.OcrService"
 
+MODEL = Model(name="echo", version="1", device="cpu", provider="CPUExecutionProvider")
+
 FAULTS = {
     "unreadable": UnreadableImage("image is truncated"),
     "missing": ModelNotInstalled("model 'x' is not installed: run `imagemesh models pull x`"),
@@ -24,7 +26,7 @@ FAULTS = {
 
 @dataclass
 class Echo(rpc.OcrServiceServicer):
-    """Answer, fail or wait, and remember what happened."""
+    """Servicer that answers, fails or waits, and records events."""
 
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
     release: asyncio.Event = field(default_factory=asyncio.Event)
@@ -44,9 +46,7 @@ class Echo(rpc.OcrServiceServicer):
             raise fault
         if request.text == "wait":
             await self._wait()
-        return pb.AnalyzeTextResponse(
-            model=Model(name="echo", version="1", device="cpu"), seconds=len(request.text)
-        )
+        return pb.AnalyzeTextResponse(model=MODEL, seconds=len(request.text))
 
     async def RecognizeDocument(  # noqa: N802 - the name of the RPC
         self,

@@ -1,4 +1,4 @@
-"""The echo as a process of its own, until SIGTERM: python -m tests.servicekit.echo_process PORT.
+"""Process of the echo service: python -m tests.servicekit.echo_process PORT.
 
 What waits is released when stdin ends.
 """

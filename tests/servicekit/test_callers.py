@@ -1,4 +1,4 @@
-"""Who an RPC comes from, as a real server sees it."""
+"""Callers of RPCs, as a real server sees them."""
 
 from typing import Any
 

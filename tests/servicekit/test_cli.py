@@ -1,4 +1,4 @@
-"""The `imagemesh` command offers what is installed."""
+"""Command `imagemesh` with the subcommands of the installed members."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Channels survive what happens to the services behind them."""
+"""Channels survive restarts and refusals of their services."""
 
 import socket
 from typing import Any
@@ -25,7 +25,7 @@ def settings(port: int = 0) -> ServiceSettings:
     return ServiceSettings(port=port, metrics_port=0)
 
 
-async def test_largest_picture_passes_and_more_is_refused() -> None:
+async def test_largest_image_passes_and_more_is_refused() -> None:
     async with (
         serving(loaded_echo().service(), settings()) as port,
         open_channel(f"localhost:{port}") as channel,

@@ -1,4 +1,4 @@
-"""A process that is told to stop: what is in flight ends well, what comes late goes elsewhere."""
+"""Drain on SIGTERM: requests in flight are finished, new ones go to another server."""
 
 import asyncio
 import signal

@@ -1,4 +1,4 @@
-"""What a service says of itself reaches whoever asks it over gRPC."""
+"""Health of a service over gRPC."""
 
 import asyncio
 from typing import Any

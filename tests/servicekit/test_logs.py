@@ -1,4 +1,4 @@
-"""Log lines as a collector reads them."""
+"""Format and flushing of log lines."""
 
 import asyncio
 import io
@@ -46,20 +46,20 @@ def test_traces_show_no_variables(
     log_format: Literal["json", "text"], capsys: pytest.CaptureFixture[str]
 ) -> None:
     configure_logs("info", log_format=log_format)
-    picture = "canary-pixels"
+    image = "canary-pixels"
 
     try:
-        picture.index("z")
+        image.index("z")
     except ValueError:
         get_logger("test").exception("rpc failed")
 
     out = capsys.readouterr().out
     assert "ValueError: substring not found" in out
-    assert picture not in out.replace('picture = "canary-pixels"', "")
+    assert image not in out.replace('image = "canary-pixels"', "")
 
 
 class _Pipe(io.BytesIO):
-    """Where a process writes to that has no terminal; what is flushed, is here."""
+    """Stream that is no terminal; it holds the flushed text."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -71,7 +71,7 @@ class _Pipe(io.BytesIO):
 
     @property
     def lines(self) -> list[dict[str, object]]:
-        """What came."""
+        """Lines that were written."""
         return [json.loads(line) for line in self.getvalue().splitlines()]
 
 

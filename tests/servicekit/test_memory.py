@@ -1,4 +1,4 @@
-"""The allocator and the collector of garbage are told what the services need."""
+"""Settings of the allocator and of the garbage collector."""
 
 import gc
 import sys
@@ -15,7 +15,7 @@ def test_glibc_takes_the_setting() -> None:
 
 
 class _Knot:
-    """Refers to itself, so that only a collection frees it."""
+    """Object in a reference cycle, which only a collection frees."""
 
     def __init__(self) -> None:
         self.itself = self

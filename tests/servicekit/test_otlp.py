@@ -1,4 +1,4 @@
-"""What is said of a collector that goes away and comes back."""
+"""Log lines about a collector that goes away and comes back."""
 
 import json
 from collections.abc import Sequence
@@ -8,13 +8,13 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
 from servicekit.logs import configure_logs
-from servicekit.tracing.otlp import ToldOnce
+from servicekit.tracing.otlp import LoggingExporter
 
 TAKEN, LOST = SpanExportResult.SUCCESS, SpanExportResult.FAILURE
 
 
 class Scripted(SpanExporter):
-    """Comes to what it was told, one after the other."""
+    """Exporter with scripted results."""
 
     def __init__(self, *results: SpanExportResult) -> None:
         self._results = list(results)
@@ -38,7 +38,7 @@ def test_changes_are_told_and_nothing_else(
     capsys: pytest.CaptureFixture[str], results: list[SpanExportResult], said: list[str]
 ) -> None:
     configure_logs("info", log_format="json")
-    exporter = ToldOnce(Scripted(*results))
+    exporter = LoggingExporter(Scripted(*results))
 
     assert [exporter.export([]) for _ in results] == results
     lines = capsys.readouterr().out.splitlines()

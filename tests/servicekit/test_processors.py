@@ -1,4 +1,4 @@
-"""OpenMP is told how to wait, unless the operator told it already."""
+"""Wait policy of OpenMP, which an operator may override."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Settings as the operator meets them."""
+"""Settings from the environment, and their errors."""
 
 import pytest
 from pydantic import ValidationError

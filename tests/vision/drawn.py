@@ -1,4 +1,4 @@
-"""Pictures drawn for the tests of the vision service."""
+"""Images drawn for the tests of the vision service."""
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
@@ -9,7 +9,7 @@ SKIN = (220, 180, 150)
 
 
 def draw_face(side: int) -> RgbImage:
-    """Return a square picture with one face that both networks find, half of its width."""
+    """Return a square image with one face that both networks find, half of its width."""
     image = Image.new("RGB", (400, 400), (90, 110, 140))
     pen = ImageDraw.Draw(image)
     pen.ellipse((110, 60, 290, 330), fill=(60, 45, 35))
@@ -33,6 +33,6 @@ def draw_ramp(width: int, height: int) -> RgbImage:
     return np.stack([right, down, 255 - right], axis=2)
 
 
-def draw_flat(width: int, height: int, colour: tuple[int, int, int]) -> RgbImage:
-    """Return a picture of one colour."""
-    return np.full((height, width, 3), colour, dtype=np.uint8)
+def draw_flat(width: int, height: int, color: tuple[int, int, int]) -> RgbImage:
+    """Return an image of one color."""
+    return np.full((height, width, 3), color, dtype=np.uint8)

@@ -60,7 +60,7 @@ def test_what_lies_outside_the_image_repeats_its_edge() -> None:
     assert face.max() <= 4
 
 
-def test_colour_becomes_grey_by_the_weights_of_the_eye() -> None:
+def test_color_becomes_grey_by_the_weights_of_the_eye() -> None:
     green = np.zeros((48, 48, 3), dtype=np.uint8)
     green[..., 1] = 255
 

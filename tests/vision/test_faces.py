@@ -1,4 +1,4 @@
-"""Face detection: how looks follow each other, and both networks on drawn and old photos."""
+"""Face detection: the sequence of looks, and both networks on drawn and old photos."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +21,7 @@ NOTHING: list[tuple[float, ...]] = []
 
 
 class ScriptedNetwork:
-    """Sees what it is told to: each look's rows of four corners and a score."""
+    """Network with scripted candidates: for each look rows of four corners and a score."""
 
     looks = Looks(sides_px=(300, 600, 1200), doubtful=0.2, accepted=0.4, sure=0.6)
 
@@ -29,9 +29,9 @@ class ScriptedNetwork:
         self.answers = list(answers)
         self.sizes: list[tuple[int, ...]] = []
 
-    def look(self, picture: RgbImage) -> Candidates:
+    def look(self, image: RgbImage) -> Candidates:
         """Answer with the next rows."""
-        self.sizes.append(picture.shape[:2])
+        self.sizes.append(image.shape[:2])
         return candidates(self.answers.pop(0))
 
 
@@ -114,7 +114,7 @@ def test_large_thing_in_doubt_gets_no_third_look() -> None:
     assert len(network.sizes) == 2
 
 
-def test_picture_with_room_for_one_look_keeps_what_it_accepts() -> None:
+def test_image_with_room_for_one_look_keeps_what_it_accepts() -> None:
     network = ScriptedNetwork([(10, 20, 30, 45, 0.5)])
 
     assert FaceDetector(network).find(draw_flat(100, 80, (0, 0, 0))) == [Box(5, 10, 15, 22)]
@@ -134,7 +134,7 @@ def test_no_look_is_larger_than_its_side(size: tuple[int, int]) -> None:
     assert min(min(looked) for looked in network.sizes) >= 1
 
 
-def test_boxes_are_cut_to_the_picture_and_those_outside_dropped() -> None:
+def test_boxes_are_cut_to_the_image_and_those_outside_dropped() -> None:
     rows = [(-10, -5, 40, 45, 0.9), (270, 160, 330, 240, 0.8), (310, 0, 350, 50, 0.7)]
 
     boxes = FaceDetector(ScriptedNetwork(rows)).find(LARGE)
@@ -150,13 +150,13 @@ def test_of_two_boxes_on_one_face_the_better_stays() -> None:
     assert keep_distinct(nested).corners.tolist() == [[10, 10, 50, 50]]
 
 
-def test_neighbouring_faces_both_stay() -> None:
-    neighbours = candidates([(45, 10, 85, 50, 0.6), (10, 10, 50, 50, 0.7)])
+def test_neighboring_faces_both_stay() -> None:
+    neighbors = candidates([(45, 10, 85, 50, 0.6), (10, 10, 50, 50, 0.7)])
 
-    assert len(keep_distinct(neighbours)) == 2
+    assert len(keep_distinct(neighbors)) == 2
 
 
-def test_picture_papered_with_faces_is_bounded() -> None:
+def test_image_papered_with_faces_is_bounded() -> None:
     rows = [(x, y, x + 4.0, y + 4.0, 0.5) for x in range(0, 600, 5) for y in range(0, 600, 5)]
 
     assert len(keep_distinct(candidates(rows))) == MOST_FACES
@@ -199,7 +199,7 @@ def test_two_faces_are_sorted_from_left_to_right(detector: FaceDetector) -> None
 
 
 @pytest.mark.parametrize("size", [(640, 480), (1, 1), (1, 3000), (3000, 1), (7, 5)])
-def test_picture_without_a_face_has_no_box(detector: FaceDetector, size: tuple[int, int]) -> None:
+def test_image_without_a_face_has_no_box(detector: FaceDetector, size: tuple[int, int]) -> None:
     assert detector.find(draw_flat(*size, (90, 110, 140))) == []
 
 

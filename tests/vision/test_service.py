@@ -17,9 +17,7 @@ from imagemesh.image.v1.image_pb2 import Model
 from imagemesh.vision.v1 import vision_service_pb2 as pb
 from imagemesh.vision.v1 import vision_service_pb2_grpc as rpc
 from modelkit.images import encode_image
-from servicekit.client import open_channel
-from servicekit.server import serving
-from servicekit.statuses import reason_of
+from tests.serving import connected, failure
 from tests.vision.drawn import draw_face, draw_flat, draw_ramp
 from vision.service import NAME, build_service
 from vision.settings import VisionSettings
@@ -40,10 +38,7 @@ async def running(models_dir: Path, **changes: Any) -> AsyncIterator[grpc.aio.Ch
     """Serve with settings of a test; Any: the values of any field."""
     fixed = {"port": 0, "metrics_port": 0, "models_dir": models_dir, "threads": 1}
     settings = VisionSettings(**{**fixed, **changes})
-    async with (
-        serving(build_service(settings), settings) as port,
-        open_channel(f"localhost:{port}") as channel,
-    ):
+    async with connected(build_service(settings), settings) as channel:
         yield channel
 
 
@@ -58,14 +53,9 @@ def stub(channel: grpc.aio.Channel) -> "rpc.VisionServiceAsyncStub":
     return rpc.VisionServiceStub(channel)
 
 
-def call(channel: grpc.aio.Channel, method: str, image: bytes) -> Any:  # Any: a call of any RPC
-    return getattr(rpc.VisionServiceStub(channel), method)(REQUESTS[method](image=image))
-
-
-async def failure(call: Any) -> tuple[grpc.StatusCode, str | None, str]:  # Any: as above
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await call
-    return caught.value.code(), reason_of(caught.value), str(caught.value.details())
+# Any: a call of any RPC
+def call(channel: grpc.aio.Channel, method: str, image: bytes, **fields: int) -> Any:
+    return getattr(rpc.VisionServiceStub(channel), method)(REQUESTS[method](image=image, **fields))
 
 
 async def test_service_is_healthy_once_its_models_are_loaded(channel: grpc.aio.Channel) -> None:
@@ -107,16 +97,22 @@ async def test_classify_returns_the_best_labels(
     assert all(label.tag for label in answer.labels)
 
 
-@pytest.mark.parametrize("limit", [-1, 1001])
-async def test_classify_refuses_a_limit_beyond_its_classes(
-    stub: "rpc.VisionServiceAsyncStub", limit: int
+@pytest.mark.parametrize(
+    ("method", "limit", "most", "usual"),
+    [
+        ("Classify", -1, 1000, 5),
+        ("Classify", 1001, 1000, 5),
+        ("DetectEmotions", -1, 7, 7),
+        ("DetectEmotions", 8, 7, 7),
+    ],
+)
+async def test_limit_beyond_the_classes_is_refused(
+    channel: grpc.aio.Channel, method: str, limit: int, most: int, usual: int
 ) -> None:
-    code, reason, message = await failure(
-        stub.Classify(pb.ClassifyRequest(image=RAMP, limit=limit))
-    )
+    code, reason, message = await failure(call(channel, method, RAMP, limit=limit))
 
     assert (code, reason) == (grpc.StatusCode.INVALID_ARGUMENT, "invalid_request")
-    assert message == f"limit is {limit}; it must be from 1 to 1000, or 0 for 5"
+    assert message == f"limit is {limit}; it must be from 1 to {most}, or 0 for {usual}"
 
 
 @pytest.mark.parametrize(("limit", "count"), [(0, 7), (3, 3)])
@@ -142,18 +138,6 @@ async def test_no_face_is_an_empty_answer(stub: "rpc.VisionServiceAsyncStub") ->
     )
 
 
-@pytest.mark.parametrize("limit", [-1, 8])
-async def test_emotions_refuse_a_limit_beyond_seven(
-    stub: "rpc.VisionServiceAsyncStub", limit: int
-) -> None:
-    code, reason, message = await failure(
-        stub.DetectEmotions(pb.DetectEmotionsRequest(image=RAMP, limit=limit))
-    )
-
-    assert (code, reason) == (grpc.StatusCode.INVALID_ARGUMENT, "invalid_request")
-    assert message == f"limit is {limit}; it must be from 1 to 7, or 0 for 7"
-
-
 async def test_harmless_photo_is_not_nude(stub: "rpc.VisionServiceAsyncStub") -> None:
     answer = await stub.DetectNudity(pb.DetectNudityRequest(image=FACE))
 
@@ -169,8 +153,8 @@ async def test_nudity_threshold_is_a_setting(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("method", RPCS)
-@pytest.mark.parametrize("content", [b"", b"no picture", RAMP[:-30]])
-async def test_unreadable_picture_is_refused(
+@pytest.mark.parametrize("content", [b"", b"no image", RAMP[:-30]])
+async def test_unreadable_image_is_refused(
     channel: grpc.aio.Channel, method: str, content: bytes
 ) -> None:
     code, reason, _ = await failure(call(channel, method, content))
@@ -178,12 +162,13 @@ async def test_unreadable_picture_is_refused(
     assert (code, reason) == (grpc.StatusCode.INVALID_ARGUMENT, "unreadable_image")
 
 
-@pytest.mark.parametrize("method", RPCS)
-async def test_largest_picture_is_a_setting(tmp_path: Path, method: str) -> None:
+async def test_largest_image_is_a_setting(tmp_path: Path) -> None:
     async with running(tmp_path, max_image_pixels=1000) as channel:
-        code, reason, _ = await failure(call(channel, method, RAMP))
+        failures = [await failure(call(channel, method, RAMP)) for method in RPCS]
 
-    assert (code, reason) == (grpc.StatusCode.INVALID_ARGUMENT, "unreadable_image")
+    assert {(code, reason) for code, reason, _ in failures} == {
+        (grpc.StatusCode.INVALID_ARGUMENT, "unreadable_image")
+    }
 
 
 async def test_missing_model_fails_its_calls_and_is_not_serving(tmp_path: Path) -> None:
@@ -215,41 +200,28 @@ async def test_installed_yunet_finds_the_faces(tmp_path: Path, shared_dir: Path)
     assert len(answer.faces) == 1
 
 
-async def test_full_line_is_refused_and_the_rest_answered(tmp_path: Path) -> None:
-    """Three pictures are worked on, one waits."""
-    async with running(tmp_path, max_waiting=1, decode_threads=1) as channel:
-        calls = [call(channel, "DetectNudity", LARGE) for _ in range(8)]
-        answers = await asyncio.gather(*calls, return_exceptions=True)
-
-    errors = [answer for answer in answers if isinstance(answer, grpc.aio.AioRpcError)]
-    assert {(error.code(), reason_of(error)) for error in errors} == {
-        (grpc.StatusCode.RESOURCE_EXHAUSTED, "overloaded")
-    }
-    assert 4 <= len(answers) - len(errors) < 8
-
-
-async def test_pictures_sent_together_get_the_answers_they_get_alone(
+async def test_images_sent_together_get_the_answers_they_get_alone(
     channel: grpc.aio.Channel,
 ) -> None:
-    pictures = [RAMP, FACE] + [
+    images = [RAMP, FACE] + [
         encode_image(draw_flat(90 + n, 60, (n, 90, 200 - n)), "image/png") for n in range(30)
     ]
-    alone = [await call(channel, "Classify", picture) for picture in pictures]
+    alone = [await call(channel, "Classify", image) for image in images]
 
-    together = await asyncio.gather(*(call(channel, "Classify", picture) for picture in pictures))
+    together = await asyncio.gather(*(call(channel, "Classify", image) for image in images))
 
     for one, other in zip(alone, together, strict=True):
         assert other.labels == one.labels
 
 
 @pytest.mark.parametrize("method", RPCS)
-async def test_unreadable_pictures_leave_their_neighbours_alone(
+async def test_unreadable_images_leave_their_neighbors_alone(
     channel: grpc.aio.Channel, method: str
 ) -> None:
-    pictures = [RAMP[:-30] if n % 4 == 1 else RAMP for n in range(16)]
+    images = [RAMP[:-30] if n % 4 == 1 else RAMP for n in range(16)]
 
     answers = await asyncio.gather(
-        *(call(channel, method, picture) for picture in pictures), return_exceptions=True
+        *(call(channel, method, image) for image in images), return_exceptions=True
     )
 
     failed = [n for n, answer in enumerate(answers) if isinstance(answer, BaseException)]

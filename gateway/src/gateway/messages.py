@@ -19,7 +19,7 @@ _SENTIMENTS: Final = {
 
 def model_of(model: image_pb2.Model) -> Model:
     """Return the model that gave an answer."""
-    return Model(model.name, model.version, model.device)
+    return Model(model.name, model.version, model.device, model.provider)
 
 
 def analysis_of(

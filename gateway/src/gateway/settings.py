@@ -31,6 +31,12 @@ class GatewaySettings(ProcessSettings):
         description="Base of the URLs of hosted results, such as https://images.example.org; "
         "empty takes the address that the caller used.",
     )
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Host names besides localhost, such as images.example.org, that callers may "
+        "use and URLs of hosted results then begin with; under another name they begin with the "
+        "address of the gateway's socket. Not used with a public URL.",
+    )
     database_url: str = Field(
         default="sqlite+aiosqlite:///imagemesh.db",
         pattern=r"^(sqlite\+aiosqlite|postgresql\+asyncpg)://",
@@ -50,9 +56,9 @@ class GatewaySettings(ProcessSettings):
         "Only accounts with a balance pay.",
     )
     rate_limit: str = Field(
-        default="",
+        default="300/second",
         description="Most requests of each API key, such as 60/minute or 5/second;1000/day; "
-        "empty sets no limit.",
+        "empty sets no limit. The default stops a loop that runs away.",
     )
     account_rate_limit: str = Field(
         default="", description="Most requests of all keys of an account together, as above."
@@ -132,10 +138,11 @@ class GatewaySettings(ProcessSettings):
         description="Of these, those of one address. A reverse proxy is one address.",
     )
     max_in_flight: int = Field(
-        default=64,
+        default=96,
         ge=1,
         le=10_000,
-        description="Images in the gateway at once, 10 MiB each at most; more get 429.",
+        description="Images in the gateway at once, 10 MiB each at most; more get 429. "
+        "An account alone gets two thirds of these places; the rest is for the others.",
     )
     body_timeout_s: float = Field(
         default=30.0,
@@ -145,9 +152,10 @@ class GatewaySettings(ProcessSettings):
     )
     upload_memory_mib: int = Field(
         default=256,
-        ge=16,
+        ge=24,
         le=65_536,
-        description="Memory for uploads that arrive, in MiB; more get 429.",
+        description="Memory for uploads that arrive, in MiB; more get 429. An account "
+        "alone gets two thirds.",
     )
     nats_url: str = Field(
         default="nats://127.0.0.1:4222",
@@ -307,6 +315,13 @@ class GatewaySettings(ProcessSettings):
         names = tuple(name.strip() for name in value.split(",") if name.strip())
         check_names(names)
         return names
+
+    @field_validator("allowed_hosts", mode="before")
+    @classmethod
+    def _split_hosts(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        return tuple(name.strip().lower() for name in value.split(",") if name.strip())
 
     @field_validator("rate_limit", "account_rate_limit")
     @classmethod

@@ -191,7 +191,10 @@ def _pipeline(  # noqa: PLR0917 - each has a type of its own
     serving: Serving | None,
 ) -> Pipeline:
     orders = OrderReader(
-        jobs.webhooks, zero_retention=settings.zero_retention, public_url=settings.public_url
+        jobs.webhooks,
+        zero_retention=settings.zero_retention,
+        public_url=settings.public_url,
+        allowed_hosts=settings.allowed_hosts,
     )
     return Pipeline(
         settings,

@@ -50,6 +50,7 @@ async def serving_admin(
         load=_load_nothing,
         close=lambda: None,
         interceptors=(AdminEdge(settings.admin_token),),
+        default_deadline_s=_DEADLINE_S,
     )
     async with serving(service, _service_settings(settings)):
         yield
@@ -64,7 +65,6 @@ def _service_settings(settings: GatewaySettings) -> ServiceSettings:
         log_level=settings.log_level,
         log_format=settings.log_format,
         drain_s=min(settings.drain_s, _DRAIN_S),
-        default_deadline_s=_DEADLINE_S,
         max_concurrent_rpcs=_MAX_RPCS,
     )
 

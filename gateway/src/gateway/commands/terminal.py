@@ -7,9 +7,11 @@ import sys
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 from functools import wraps
+from pathlib import Path
 from typing import TypeVar
 
 import msgspec
+from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.accounts.accounts import check_account_name
@@ -24,14 +26,29 @@ T = TypeVar("T")
 
 
 def run(parser: argparse.ArgumentParser, argv: Sequence[str], *, command: Command) -> int:
-    """Run `command` on the database of the settings and return the exit code."""
+    """Run `command` on the database of the settings, name it, and return the exit code.
+
+    A person is asked before a database is made; a script makes it.
+    """
     os.umask(PRIVATE)
     arguments = parser.parse_args(argv)
     settings = load_settings(GatewaySettings)
+    url = make_url(settings.database_url)
+    is_missing = url.drivername.startswith("sqlite") and not Path(url.database or "").exists()
+    state = "new database" if is_missing else "database"
+    sys.stderr.write(f"{state}: {url.render_as_string(hide_password=True)}\n")
+    if is_missing and sys.stdin.isatty() and not _is_agreed():
+        return fail("nothing was made; GATEWAY_DATABASE_URL names the gateway's database")
     try:
         return asyncio.run(_with_database(settings.database_url, arguments, command))
     except Problem as problem:
         return fail(str(problem))
+
+
+def _is_agreed() -> bool:
+    sys.stderr.write("There is none yet. Make it? [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
 
 async def _with_database(url: str, arguments: argparse.Namespace, command: Command) -> int:

@@ -25,6 +25,7 @@ from gateway.fetching.urls import file_name, next_hop, parse_url
 from gateway.media import EncodedImage, require_image
 from gateway.problems import Problem
 from servicekit.limits import MAX_IMAGE_BYTES
+from servicekit.turns import FairSemaphore
 
 _OK = 200
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -93,14 +94,19 @@ class ImageFetcher:
             timeout_s=limits.dns_timeout_s,
         )
         self._session = _open_session(limits, guard, self._resolver)
+        most = limits.max_connections
+        self._turns = FairSemaphore(most, reserved=most // 3)
 
-    async def fetch(self, url: str, *, timeout_s: float, or_pdf: bool = False) -> EncodedImage:
+    async def fetch(
+        self, url: str, *, timeout_s: float, or_pdf: bool = False, account: str = ""
+    ) -> EncodedImage:
         """Return the image at the URL.
 
         Args:
             url: as the caller gave it.
             timeout_s: what is left of the caller's time; `limits.total_s` applies besides.
             or_pdf: a PDF is as good as an image.
+            account: accounts share the connections fairly.
 
         Raises:
             Problem: 400 `invalid_url` or `forbidden_url`, 413 `image_too_large`, 415
@@ -110,7 +116,7 @@ class ImageFetcher:
         first = parse_url(url)
         allowed_s = max(0.0, min(timeout_s, self._limits.total_s))
         try:
-            async with asyncio.timeout(allowed_s):
+            async with asyncio.timeout(allowed_s), self._turns.held(account):
                 content = await self._follow(first)
         except TimeoutError as err:
             message = f"the image did not arrive within {allowed_s:.3g} s"

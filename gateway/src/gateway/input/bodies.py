@@ -8,6 +8,7 @@ from typing import Final
 from starlette.requests import Request
 
 from gateway.problems import Problem
+from servicekit.turns import FairShares
 
 _KIB = 1024
 _MIB = 1024 * 1024
@@ -23,51 +24,51 @@ CLOSE: Final = {"Connection": "close"}
 
 
 class UploadMemory:
-    """Semaphore counted in bytes, which all uploads share; an upload that does not fit is refused.
+    """Memory that uploads share, fairly between accounts; an upload that does not fit is refused.
 
     Args:
-        limit_bytes: of all uploads together.
+        limit_bytes: of all uploads together; an account alone gets two thirds.
     """
 
     def __init__(self, limit_bytes: int) -> None:
-        self._limit_bytes = limit_bytes
-        self._used_bytes = 0
+        self._shares = FairShares(limit_bytes, reserved=limit_bytes // 3)
 
     @property
     def used_bytes(self) -> int:
         """Bytes that are held now."""
-        return self._used_bytes
+        return self._shares.used
 
     @contextmanager
-    def share(self) -> Iterator["Share"]:
-        """Yield an empty share, and release it at the end."""
-        share = Share(self)
+    def share(self, account: str) -> Iterator["Share"]:
+        """Yield an empty share of an account, and release it at the end."""
+        share = Share(self, account)
         try:
             yield share
         finally:
             share.free()
 
-    def take(self, size_bytes: int) -> None:
+    def take(self, account: str, size_bytes: int) -> None:
         """Take bytes.
 
         Raises:
             Problem: 429, too few are left.
         """
-        if self._used_bytes + size_bytes > self._limit_bytes:
+        if not self._shares.fits(account, size_bytes):
             message = "too many uploads are held at once; try again later, or send a 'url'"
             raise Problem(429, "overloaded", message)
-        self._used_bytes += size_bytes
+        self._shares.take(account, size_bytes)
 
-    def give_back(self, size_bytes: int) -> None:
+    def give_back(self, account: str, size_bytes: int) -> None:
         """Release bytes."""
-        self._used_bytes -= size_bytes
+        self._shares.give_back(account, size_bytes)
 
 
 class Share:
     """Part of an `UploadMemory` that one upload holds."""
 
-    def __init__(self, memory: UploadMemory) -> None:
+    def __init__(self, memory: UploadMemory, account: str) -> None:
         self._memory = memory
+        self._account = account
         self._size_bytes = 0
 
     def grow_to(self, size_bytes: int) -> None:
@@ -77,12 +78,12 @@ class Share:
             Problem: 429, too few are left.
         """
         if size_bytes > self._size_bytes:
-            self._memory.take(size_bytes - self._size_bytes)
+            self._memory.take(self._account, size_bytes - self._size_bytes)
             self._size_bytes = size_bytes
 
     def free(self) -> None:
         """Release all bytes."""
-        self._memory.give_back(self._size_bytes)
+        self._memory.give_back(self._account, self._size_bytes)
         self._size_bytes = 0
 
 
@@ -106,7 +107,7 @@ class BodyReader:
             Problem: 408 too slow, 413 too large, 429 too much is held, or what the context raises.
         """
         try:
-            with self._memory.share() as share:
+            with self._memory.share(request.state.account) as share:
                 if _declared_bytes(request) > max_bytes:
                     raise too_large(max_bytes)
                 async with asyncio.timeout(self._timeout_s):

@@ -15,6 +15,7 @@ from gateway.input.inputs import Input, input_of
 from gateway.input.parsing import Json, parse_values
 from gateway.jobs.outcomes import Outcome
 from gateway.problems import Problem
+from servicekit.turns import FairSemaphore
 
 AnswerItem: TypeAlias = Callable[[int], Awaitable[Outcome]]
 
@@ -64,7 +65,7 @@ def _parse_item(values: Json) -> Item | Problem:
 
 
 async def answer_items(
-    numbers: Sequence[int], answer: AnswerItem, slots: asyncio.Semaphore
+    numbers: Sequence[int], answer: AnswerItem, slots: FairSemaphore, *, account: str
 ) -> list[Outcome]:
     """Return the outcomes of items of a batch, in the order of their numbers.
 
@@ -75,9 +76,10 @@ async def answer_items(
         numbers: of the items, one at least.
         answer: answers the item of that number; it does not raise.
         slots: where more can be answered at once.
+        account: that the slots are taken for.
     """
     async with asyncio.TaskGroup() as group:
-        pool = _WorkerPool(numbers, answer, slots, group=group)
+        pool = _WorkerPool(numbers, answer, slots, account=account, group=group)
         await pool.work(pool.waiting.popleft())
     return pool.in_order()
 
@@ -89,13 +91,15 @@ class _WorkerPool:
         self,
         numbers: Sequence[int],
         answer: AnswerItem,
-        slots: asyncio.Semaphore,
+        slots: FairSemaphore,
         *,
+        account: str,
         group: asyncio.TaskGroup,
     ) -> None:
         self.waiting = deque(numbers)
         self._answer = answer
         self._slots = slots
+        self._account = account
         self._group = group
         self._outcomes: dict[int, Outcome] = {}
 
@@ -113,8 +117,8 @@ class _WorkerPool:
         return [self._outcomes[number] for number in sorted(self._outcomes)]
 
     async def _start_workers(self) -> None:
-        while self.waiting and not self._slots.locked():
-            await self._slots.acquire()
+        while self.waiting and self._slots.is_free(self._account):
+            await self._slots.acquire(self._account)
             worker = self._group.create_task(self.work(self.waiting.popleft()))
             # Not in the task: one that is cancelled before it begins runs no line of its own.
-            worker.add_done_callback(lambda _: self._slots.release())
+            worker.add_done_callback(lambda _: self._slots.release(self._account))

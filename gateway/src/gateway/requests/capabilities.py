@@ -109,6 +109,7 @@ def _model(info: ModelInfo) -> ModelCapability:
         task=info.task,
         profile=info.profile,
         device=info.model.device or None,
+        provider=info.model.provider or None,
         licence=info.licence,
         source=info.source,
         card=info.card,

@@ -3,10 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from ipaddress import ip_address
 
 import msgspec
 from msgspec import UnsetType
 from starlette.requests import Request
+from yarl import URL
 
 from gateway.accounts.idempotency import fingerprint_of, order_of
 from gateway.accounts.keys import ApiKey
@@ -76,11 +78,20 @@ class OrderReader:
         webhooks: check where jobs are sent.
         zero_retention: there are neither jobs nor kept answers.
         public_url: base of the URLs of hosted files; empty takes the address of the request.
+        allowed_hosts: names that this address may have.
     """
 
-    def __init__(self, webhooks: Webhooks, *, zero_retention: bool, public_url: str) -> None:
+    def __init__(
+        self,
+        webhooks: Webhooks,
+        *,
+        zero_retention: bool,
+        public_url: str,
+        allowed_hosts: Sequence[str] = (),
+    ) -> None:
         self._webhooks = webhooks
         self._zero_retention = zero_retention
+        self._allowed_hosts = frozenset(allowed_hosts)
         self._public_url = public_url.rstrip("/")
 
     def read(
@@ -103,7 +114,7 @@ class OrderReader:
         return Order(
             key=key,
             request_id=request.state.request_id,
-            base_url=self._public_url or _base_url(request),
+            base_url=self._public_url or _base_url(request, self._allowed_hosts),
             items=items,
             is_batch=is_batch,
             is_async=is_async,
@@ -159,11 +170,24 @@ class OrderReader:
         return fingerprint_of(path, msgspec.json.encode(fields), *images, scopes=key.scopes)
 
 
-def _base_url(request: Request) -> str:
-    """Return what the caller's address of the gateway begins with, without a slash at the end."""
+def _base_url(request: Request, allowed_hosts: frozenset[str]) -> str:
+    """Return the base of the gateway's URLs as the caller sees it, without a slash at the end.
+
+    A name that nobody allowed is not echoed: the address of the socket takes its place.
+    """
     scope = request.scope
     host = request.headers.get("host")
+    if host is not None and not _is_allowed(host, allowed_hosts):
+        host = None
     return _url_of(scope["scheme"], host, scope["server"], scope.get("app_root_path", ""))
+
+
+def _is_allowed(host: str, allowed_hosts: frozenset[str]) -> bool:
+    try:
+        name = URL.build(scheme="http", authority=host).host or ""
+        return name == "localhost" or name in allowed_hosts or bool(ip_address(name))
+    except ValueError:
+        return False
 
 
 @lru_cache(maxsize=64)  # few hosts, asked again and again: a URL takes longer than a key

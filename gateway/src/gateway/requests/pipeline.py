@@ -5,10 +5,9 @@ is fetched, its price charged, the service called, the file that it made stored,
 made. An item of a batch and a job go through the same steps.
 """
 
-import asyncio
 from base64 import b64encode
-from collections.abc import Awaitable, Callable
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import ExitStack, asynccontextmanager
 from datetime import timedelta
 from functools import partial
 from time import monotonic
@@ -52,6 +51,7 @@ from gateway.responses import json_response
 from gateway.settings import GatewaySettings
 from servicekit.logs import get_logger
 from servicekit.tracing.opening import Serving
+from servicekit.turns import FairSemaphore
 
 _UNANSWERED: Final = Outcome(503, b"{}", is_passing=True)  # of an item that is tried again
 _NO_IMAGE: Final = EncodedImage(b"", "", "")  # of a request that holds a text
@@ -112,9 +112,10 @@ class Pipeline:
         self._backends = backends
         self._results = results
         self._serving = serving
-        self._slots = asyncio.Semaphore(settings.max_in_flight)
-        memory = UploadMemory(settings.upload_memory_mib * 2**20)
-        self._bodies = BodyReader(memory, timeout_s=settings.body_timeout_s)
+        most = settings.max_in_flight
+        self._slots = FairSemaphore(most, reserved=most // 3)
+        self._memory = UploadMemory(settings.upload_memory_mib * 2**20)
+        self._bodies = BodyReader(self._memory, timeout_s=settings.body_timeout_s)
 
     async def post(self, handler: EndpointHandler, request: Request) -> Response:
         """Answer a POST to an endpoint.
@@ -164,16 +165,32 @@ class Pipeline:
 
     async def _reply(self, request: Request, order: Order) -> Response:
         """Answer now or with a job, and a repeated request as it was answered before."""
-        work = partial(self._submit if order.is_async else self._answer, order)
         async with cancelled_on_disconnect(request):
-            if order.idempotency_key is None:
-                return await work(NoClaim())
-            return await self._idempotent.once(
-                order.key.account,
-                key=order.idempotency_key,
-                fingerprint=order.fingerprint,
-                work=work,
-            )
+            if order.is_async:
+                return await self._once(order, partial(self._submit, order))
+            # Before the wait for the database, or what requests hold meanwhile had no bound.
+            async with self._place(order.key.account):
+                return await self._once(order, partial(self._answer, order))
+
+    @asynccontextmanager
+    async def _place(self, account: str) -> AsyncIterator[None]:
+        """Hold a place, which is refused where it is not free at once."""
+        if not self._slots.is_free(account):
+            message = "too many requests are being answered already; try again later"
+            raise Problem(429, "overloaded", message)
+        async with self._slots.held(account):
+            yield
+
+    async def _once(self, order: Order, work: Callable[[Claim], Awaitable[Response]]) -> Response:
+        """Do the work, or repeat the answer that the order's Idempotency-Key had before."""
+        if order.idempotency_key is None:
+            return await work(NoClaim())
+        return await self._idempotent.once(
+            order.key.account,
+            key=order.idempotency_key,
+            fingerprint=order.fingerprint,
+            work=work,
+        )
 
     async def _submit(self, order: Order, claim: Claim) -> Response:
         """Answer with a job, whose work is `run_job`."""
@@ -185,38 +202,40 @@ class Pipeline:
             webhook=order.webhook,
         )
         content = encode_order(order)
-        return await self._jobs.submit(job, content, claim=claim, respond=_accepted)
+        with self._memory.share(order.key.account) as share:
+            share.grow_to(len(content))
+            return await self._jobs.submit(job, content, claim=claim, respond=_accepted)
 
     async def _answer(self, order: Order, claim: Claim) -> Response:
-        """Answer an order when fewer than the limit are being answered."""
-        if self._slots.locked():
-            limit = self._settings.max_in_flight
-            message = f"{limit} requests are being answered already; try again later"
-            raise Problem(429, "overloaded", message)
-        async with self._slots:
-            if not order.is_batch:
-                keep: Keep = lambda answer, _: claim.keep(answer)  # noqa: E731 - one level
-                return await self._work(order, 0, order.request_id, keep)
-            answer_item = partial(self._answer_item, order)
-            outcomes = await answer_items(range(len(order.items)), answer_item, self._slots)
-            response = json_response(BatchAnswer([outcome.as_item() for outcome in outcomes]))
-            # With errors that pass by themselves it is not kept: sent again, it may end well, and
-            # what was charged is not charged again.
-            if not any(outcome.is_passing for outcome in outcomes):
-                await claim.keep(response)
-            return response
+        """Answer an order that holds a place; a batch takes more while some are free."""
+        if not order.is_batch:
+            keep: Keep = lambda answer, _: claim.keep(answer)  # noqa: E731 - one level
+            return await self._work(order, 0, order.request_id, keep)
+        outcomes = await answer_items(
+            range(len(order.items)),
+            partial(self._answer_item, order),
+            self._slots,
+            account=order.key.account,
+        )
+        response = json_response(BatchAnswer([outcome.as_item() for outcome in outcomes]))
+        # With errors that pass by themselves it is not kept: sent again, it may end well, and
+        # what was charged is not charged again.
+        if not any(outcome.is_passing for outcome in outcomes):
+            await claim.keep(response)
+        return response
 
     async def run_job(self, content: bytes, job: RunningJob) -> None:
         """Answer the items of a job that have no answer yet; only a job waits for its place."""
         order = decode_order(content, job=job.record.id)
         answer_item = partial(self._answer_job_item, order, job)
+        account = order.key.account
         with ExitStack() as stack:
             structlog.contextvars.bind_contextvars(request_id=order.request_id)
             if self._serving is not None:
                 stack.enter_context(self._serving("job", order.traceparent))
-            async with self._slots:
+            async with self._slots.held(account):
                 if job.missing:
-                    await answer_items(job.missing, answer_item, self._slots)
+                    await answer_items(job.missing, answer_item, self._slots, account=account)
 
     async def _answer_job_item(self, order: Order, job: RunningJob, number: int) -> Outcome:
         """Answer one item of a job, keep the answer, and settle its charge with it."""
@@ -271,6 +290,7 @@ class Pipeline:
                 request.url,
                 timeout_s=context.deadline_s - monotonic(),
                 or_pdf=handler.endpoint.takes_documents,
+                account=context.account,
             )
         async with self._credit.charge(
             context.account,

@@ -54,6 +54,9 @@ class Model(Struct, frozen=True):
     name: str
     version: str
     device: str
+    provider: Annotated[
+        str, Meta(description='Runtime that computed it, such as "CPUExecutionProvider".')
+    ] = ""
 
 
 class AnswerDetails(Struct, frozen=True, omit_defaults=True, kw_only=True):

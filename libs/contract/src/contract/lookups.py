@@ -79,7 +79,7 @@ class EndpointCapability(Struct, frozen=True):
 
 
 class ModelCapability(Struct, frozen=True):
-    """A model that a service knows; one that is not in use has no device."""
+    """A model that a service knows; one that is not in use has neither device nor provider."""
 
     name: str
     version: str
@@ -88,6 +88,7 @@ class ModelCapability(Struct, frozen=True):
         str, Meta(description='"embedded" comes with the install, the others are pulled.')
     ]
     device: str | None
+    provider: str | None
     licence: str
     source: str
     card: Annotated[

@@ -1,1 +1,1 @@
-"""How a model is run: images, the models manifest, loading and the thread that owns a model."""
+"""Model kit: images, the manifest of models, their loading, queues and threads."""

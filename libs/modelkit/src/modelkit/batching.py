@@ -1,7 +1,7 @@
-"""Feed one model with the items of requests: one by one, or in batches where a GPU gains."""
+"""Queues of items for one model: one at a time, or in batches where a GPU gains."""
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from time import monotonic
@@ -11,10 +11,9 @@ from modelkit.execution import ModelLost
 from servicekit.errors import Overloaded
 from servicekit.telemetry import SPAN_BATCH, SPAN_BATCH_SIZE, SPAN_RUN, SPAN_TASK, TaskMetrics
 from servicekit.tracing.steps import Attributes, RequestTrace, current_trace
+from servicekit.turns import CALLER, FairSemaphore
 
 _TOO_LARGE = "too large for the memory that is free; send a smaller image or try again later"
-# One item is computed and the next one is in the model's thread: it never waits for the event loop.
-RUNS_AHEAD = 2
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -58,19 +57,27 @@ class _Steps:
 
 
 class SingleRunner(Generic[Item, Answer]):
-    """Runs items one at a time, in the order of their arrival.
+    """Queue that runs items one at a time; waiting callers take turns.
 
     Args:
         run: Answers a batch of one, in another thread.
         task: Name in traces.
-        metrics: Where waits and times of runs are counted.
+        metrics: Histograms of waits and runs.
+        in_thread: Items that the model's thread has at once, computed or next.
     """
 
-    def __init__(self, run: Run[Item, Answer], *, task: str, metrics: TaskMetrics) -> None:
+    def __init__(
+        self,
+        run: Run[Item, Answer],
+        *,
+        task: str,
+        metrics: TaskMetrics,
+        in_thread: int = 1,
+    ) -> None:
         self._run = run
         self._task = task
         self._metrics = metrics
-        self._turn = asyncio.Semaphore(RUNS_AHEAD)
+        self._turns = FairSemaphore(in_thread)
 
     async def answer(self, item: Item, *, size_bytes: int = 0) -> Answer:
         """Return the model's answer to an item; see `ItemQueue`."""
@@ -78,7 +85,7 @@ class SingleRunner(Generic[Item, Answer]):
         loop = asyncio.get_running_loop()
         waited_since_s = loop.time()
         steps = _Steps(self._task, current_trace(), monotonic())
-        async with self._turn:
+        async with self._turns.held(CALLER.get()):
             began_s = loop.time()
             self._metrics.batch_seconds.observe(began_s - waited_since_s)
             self._metrics.batch_size.observe(1)
@@ -112,13 +119,14 @@ class BatchLimits:
 
 @dataclass(eq=False, slots=True)
 class _Job(Generic[Item, Answer]):
-    """One item on its way; `outcome` is set once, whatever happens.
+    """Queued item; `outcome` is set exactly once.
 
     Attributes:
         run: The run that it is part of, once it is; the model holds the item until its end.
     """
 
     item: Item
+    caller: str
     size_bytes: int
     began_s: float
     outcome: asyncio.Future[Answer]
@@ -127,21 +135,21 @@ class _Job(Generic[Item, Answer]):
 
 
 class Batcher(Generic[Item, Answer]):
-    """Gives a model whatever is ready when it is free: it waits for no batch to fill.
+    """Queue that gives an idle model all items that are ready; it does not wait for full batches.
 
     Measured against waiting for a fuller batch, that is never worse above 40 % load and faster
     below: batches grow by themselves as load does. One batch runs at a time. When it fails, its
     halves are tried alone, and theirs, until the item that cannot be answered stands alone and
     gets the error. One that is too large for the memory even alone is Overloaded.
 
-    It knows no bound, no turn and no deadline: its items come from a `FairLine`. Its clock is that
-    of the event loop.
+    Bound, fairness and deadlines are those of the `FairQueue` before it. Its clock is that of the
+    event loop.
 
     Args:
         run: Answers a batch, in another thread.
         task: Name in traces.
         limits: The largest batch.
-        metrics: Where waits, sizes and times of batches are counted.
+        metrics: Histograms of waits, sizes and runs.
     """
 
     def __init__(
@@ -158,7 +166,9 @@ class Batcher(Generic[Item, Answer]):
         """Return the answer to an item, which joins the next batch; see `ItemQueue`."""
         loop = asyncio.get_running_loop()
         steps = _Steps(self._task, current_trace(), monotonic())
-        job = _Job[Item, Answer](item, size_bytes, loop.time(), loop.create_future(), steps)
+        job = _Job[Item, Answer](
+            item, CALLER.get(), size_bytes, loop.time(), loop.create_future(), steps
+        )
         self._ready.append(job)
         if self._worker is None:
             # As a task, so that what becomes ready in the same turn of the loop is one batch.
@@ -185,10 +195,10 @@ class Batcher(Generic[Item, Answer]):
             self._worker = None
 
     def _next_batch(self) -> list[_Job[Item, Answer]]:
-        """Take what fits into one batch, first come, first served."""
+        """Remove the items of the next batch: one of each caller, then the second of each."""
         batch: list[_Job[Item, Answer]] = []
         size_bytes = 0
-        for job in [job for job in self._ready if not job.outcome.done()]:
+        for job in _in_turns([job for job in self._ready if not job.outcome.done()]):
             size_bytes += job.size_bytes
             is_full = len(batch) == self._limits.max_items or size_bytes > self._limits.max_bytes
             if batch and is_full:
@@ -201,7 +211,7 @@ class Batcher(Generic[Item, Answer]):
     async def _answers(
         self, batch: list[_Job[Item, Answer]], run: asyncio.Future[Sequence[Answer]]
     ) -> list[tuple[_Job[Item, Answer], Answer]]:
-        """Return what a run answers each job of its batch; without an answer each gets its error.
+        """Return the answers of a run by job; a failed job gets its error.
 
         Where the run fails, the halves of the batch have their answers when this returns.
         """
@@ -243,9 +253,19 @@ class Batcher(Generic[Item, Answer]):
             self._metrics.run_seconds.observe(loop.time() - began_s)
             for job in batch:
                 job.steps.end(SPAN_RUN, batch_size=len(batch))
-        if len(answers) != len(batch):  # then nobody knows whose they are
+        if len(answers) != len(batch):  # the answers cannot be assigned
             raise ValueError(f"the model gave {len(answers)} answers to {len(batch)} items")
         return answers
+
+
+def _in_turns(jobs: list[_Job[Item, Answer]]) -> list[_Job[Item, Answer]]:
+    """Return the jobs with the first one of each caller before the second one of any."""
+    seen: Counter[str] = Counter()
+    turns = []
+    for job in jobs:
+        turns.append((seen[job.caller], job))
+        seen[job.caller] += 1
+    return [job for _, job in sorted(turns, key=lambda turn: turn[0])]
 
 
 def _give(answered: list[tuple[_Job[Item, Answer], Answer]]) -> None:

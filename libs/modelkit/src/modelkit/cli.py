@@ -1,4 +1,4 @@
-"""The command `imagemesh models`: lists, pulls and verifies the models of installed services."""
+"""Command `imagemesh models`: lists, pulls and verifies the models of installed services."""
 
 import argparse
 import sys
@@ -45,7 +45,7 @@ def installed_entries() -> tuple[ModelEntry, ...]:
 
 
 def list_models(entries: Sequence[ModelEntry], models_dir: Path) -> int:
-    """Write a table of all models; what is installed is told by size, not by hash."""
+    """Write a table of all models; an installed file is recognized by its size, not by its hash."""
     rows = [
         (
             entry.name,
@@ -63,7 +63,7 @@ def list_models(entries: Sequence[ModelEntry], models_dir: Path) -> int:
 
 
 def verify_models(entries: Sequence[ModelEntry], models_dir: Path) -> int:
-    """Hash every installed file, write what was found; 1 when one of them is damaged."""
+    """Hash every installed file and write the results; 1 when a file is damaged."""
     rows = [
         (entry.name, entry.version, _presence(entry, models_dir, is_whole)) for entry in entries
     ]
@@ -74,7 +74,7 @@ def verify_models(entries: Sequence[ModelEntry], models_dir: Path) -> int:
 def pull_models(
     entries: Sequence[ModelEntry], names: Sequence[str], settings: ModelCommandSettings
 ) -> int:
-    """Pull the named models, or all that have a url; 1 when one of them is not there afterwards."""
+    """Pull the named models, or all with a url; 1 when a pull failed."""
     known = {entry.name: entry for entry in entries}
     unknown = sorted(set(names) - set(known))
     if unknown:

@@ -1,16 +1,19 @@
-"""Decode pictures beside the event loop and beside the models, within a budget of memory."""
+"""Decodes images in threads of their own, within a budget of memory."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
+from time import monotonic
 from typing import TypeVar, TypeVarTuple
 
 from modelkit import formats
 from modelkit.budget import ByteBudget
 from modelkit.images import DecodedImage, ImageLimits, decode_image
 from servicekit.errors import UnreadableImage
+from servicekit.telemetry import SPAN_DECODE
+from servicekit.tracing.steps import add_step
 
 Arguments = TypeVarTuple("Arguments")
 Result = TypeVar("Result")
@@ -20,14 +23,14 @@ _SMALL_BYTES = 1 << 20
 
 
 class Decoder:
-    """A few threads for what is done to single pictures before and after a model.
+    """Thread pool for the work on single images before and after a model.
 
-    The pictures that are open at once have no more pixels together than the largest one that is
-    allowed has, so that a large picture is alone in the process.
+    The images that are open at once have no more pixels together than the largest allowed image,
+    so that a large image is alone in the process.
 
     Args:
-        limits: Of one picture.
-        threads: Pictures that are decoded at once.
+        limits: Of one image.
+        threads: Images that are decoded at once.
     """
 
     def __init__(self, limits: ImageLimits, *, threads: int) -> None:
@@ -36,7 +39,7 @@ class Decoder:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="decode")
 
     async def read(self, content: bytes, prepare: Callable[[DecodedImage], Result]) -> Result:
-        """Decode a picture, return what `prepare` makes of it and forget the picture.
+        """Return the result of `prepare` on the decoded image; the image is freed.
 
         Raises:
             UnreadableImage: See `decode_image`.
@@ -52,24 +55,27 @@ class Decoder:
         *,
         in_contrast: bool = False,
     ) -> AsyncIterator[Result]:
-        """Decode an image and yield what `prepare` makes of it, with room for its pixels.
+        """Yield the result of `prepare` on the decoded image, and hold memory for its pixels.
 
         Raises:
             UnreadableImage: See `decode_image`.
         """
+        began_s = monotonic()
         if _tells_at_once(content):
             size_bytes = _pixel_bytes(content, self._limits)
         else:
             size_bytes = await self.run(_pixel_bytes, content, self._limits)
         async with self._budget.hold(size_bytes):
             decode = partial(_decode, in_contrast=in_contrast)
-            yield await self.run(decode, content, self._limits, prepare)
+            result = await self.run(decode, content, self._limits, prepare)
+            add_step(SPAN_DECODE, began_s=began_s)
+            yield result
 
     async def run(self, function: Callable[[*Arguments], Result], *args: *Arguments) -> Result:
         """Run `function(*args)` in one of the threads.
 
-        Cancelled before it has begun, it never does; later, this ends when it has: the memory that
-        it takes is in use until then.
+        Cancelled before its start, the function never runs. Cancelled later, this returns when the
+        function does: its memory is in use until then.
         """
         job = self._threads.submit(function, *args)
         waiting = asyncio.wrap_future(job)
@@ -81,22 +87,22 @@ class Decoder:
             raise
 
     def close(self) -> None:
-        """Wait for what is running and end the threads."""
+        """Wait for the running functions and end the threads."""
         self._threads.shutdown(cancel_futures=True)
 
 
 def _tells_at_once(content: bytes) -> bool:
-    """Tell whether the size is known sooner than a thread is asked for it."""
+    """Return whether reading the size takes less time than a thread hand-over."""
     try:
-        return len(content) <= _SMALL_BYTES and formats.recognise(content).tells_at_once
+        return len(content) <= _SMALL_BYTES and formats.recognize(content).tells_at_once
     except UnreadableImage:
         return False
 
 
 def _pixel_bytes(content: bytes, limits: ImageLimits) -> int:
-    """Return the size that a picture will have decoded, 0 where decoding will refuse it."""
+    """Return the size of the decoded pixels; 0 for an image that decoding will refuse."""
     try:
-        width, height = formats.recognise(content).read_size(content)
+        width, height = formats.recognize(content).read_size(content)
     # As in `decode_image`, which will meet the same error and say what it means.
     except Exception:  # noqa: BLE001
         return 0

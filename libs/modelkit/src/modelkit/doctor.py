@@ -1,4 +1,4 @@
-"""The command `imagemesh doctor`: loads and runs every model as its service would."""
+"""Command `imagemesh doctor`: loads and runs every model as its service would."""
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -38,7 +38,7 @@ class Check:
 
 
 def main(argv: list[str]) -> int:
-    """Run `imagemesh doctor [SERVICE...]`; 1 where a model is not as its service was told."""
+    """Run `imagemesh doctor [SERVICE...]`; 1 where a model cannot run as configured."""
     points = sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda point: point.name)
     unknown = sorted(set(argv) - {point.name for point in points})
     if unknown:

@@ -1,4 +1,4 @@
-"""The one thread that owns a model; when it dies or hangs, the process goes on without it."""
+"""Thread that owns a model; the process survives its death or hang."""
 
 import asyncio
 import threading
@@ -20,11 +20,11 @@ log = get_logger("modelkit")
 
 
 class ModelLost(Unavailable):
-    """The thread of the model ended or hung; what it was doing has no answer."""
+    """The thread of the model ended or hung; its running requests have no answer."""
 
 
 class ModelThread:
-    """Runs jobs one after the other in a thread of its own.
+    """Thread that runs jobs one after the other.
 
     Not an executor of the standard library: Python waits for their threads when it exits, so that
     one that hangs would keep the process.
@@ -53,15 +53,15 @@ class ModelThread:
         *args: *Arguments,
         limit_s: float | None = None,
     ) -> asyncio.Future[Result]:
-        """Let the thread run `function(*args)`; return what will have its result or its error.
+        """Queue `function(*args)` and return the future of its result.
 
-        No coroutine: each would let all that is ready go first, before the model has work again.
+        Not a coroutine: the event loop would run all ready callbacks before the model has work.
         Once begun the job runs to its end, even if the future is cancelled.
 
         Args:
             function: The job.
             args: Its arguments.
-            limit_s: A job that takes longer hangs; None never says so.
+            limit_s: A job that takes longer counts as hung; None has no limit.
 
         Raises:
             ModelLost: In the future: the thread has ended, or the job hangs.
@@ -79,12 +79,12 @@ class ModelThread:
         return outcome
 
     def stop(self) -> None:
-        """Let the thread end after what it is doing; do not wait for it."""
+        """End the thread after its running job, without waiting for it."""
         self._has_ended = True
         self._jobs.put(None)
 
     def close(self) -> None:
-        """Let the thread end, and wait until it has, at most ten seconds."""
+        """End the thread and wait for it, at most ten seconds."""
         self.stop()
         self._thread.join(CLOSE_WITHIN_S)
 
@@ -92,9 +92,9 @@ class ModelThread:
         try:
             while (job := self._jobs.get()) is not None:
                 job()
-                del job  # idle, it would hold the last pictures
+                del job  # an idle thread would keep the last images alive
         except BaseException:
-            # What is no Exception ends a thread: SystemExit in a library, an injected one.
+            # A BaseException ends the thread: SystemExit in a library, an injected one.
             log.exception("model thread died", task=self._name)
         finally:
             self._tell(self._end)
@@ -113,11 +113,11 @@ class ModelThread:
             _fail(outcome, self._lost("ended"))
 
     def _tell(self, function: Callable[[*Arguments], object], *args: *Arguments) -> None:
-        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+        with suppress(RuntimeError):  # the loop is closed
             self._loop.call_soon_threadsafe(function, *args)
 
     def _lost(self, how: str) -> ModelLost:
-        return ModelLost(f"the model of {self._name} {how}; it is loaded anew; try again later")
+        return ModelLost(f"the model of {self._name} {how}; it is loaded again; try again later")
 
 
 def _set(outcome: asyncio.Future[Result], result: Result) -> None:

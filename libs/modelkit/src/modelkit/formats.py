@@ -1,4 +1,4 @@
-"""The six file formats of pictures: how each is recognised, sized and opened, but not decoded.
+"""Six image file formats: detection, size and opening, without decoding.
 
 Pillow's own `Image.open` is not used: it tries all formats and has one global limit of pixels.
 """
@@ -36,7 +36,7 @@ Plugin: TypeAlias = Callable[[io.BytesIO], ImageFile.ImageFile]
 
 
 @dataclass(frozen=True, slots=True)
-class PictureFormat:
+class FileFormat:
     """One file format.
 
     Attributes:
@@ -55,15 +55,15 @@ class PictureFormat:
     tells_at_once: bool = False
 
 
-def recognise(content: bytes) -> PictureFormat:
+def recognize(content: bytes) -> FileFormat:
     """Return the format that the first bytes of a file tell.
 
     Raises:
         UnreadableImage: It is none of the six.
     """
-    for picture_format in _FORMATS:
-        if all(content.startswith(mark, offset) for offset, mark in picture_format.signatures):
-            return picture_format
+    for file_format in _FORMATS:
+        if all(content.startswith(mark, offset) for offset, mark in file_format.signatures):
+            return file_format
     raise UnreadableImage(
         "image is in no format that can be read; send JPEG, PNG, WebP, GIF, TIFF or BMP"
     )
@@ -116,38 +116,38 @@ def _tiff_size(content: bytes) -> tuple[int, int]:
             raise UnreadableImage(f"image has {strips} TIFF strips; the limit is {MAX_TIFF_STRIPS}")
     size = int(tags[TIFF_WIDTH]), int(tags[TIFF_LENGTH])
     tile = int(tags.get(TIFF_TILE_WIDTH, 0)), int(tags.get(TIFF_TILE_LENGTH, 0))
-    # A tile may be larger than its picture, and the decoder makes room for all of it.
+    # A tile may be larger than its image, and the decoder makes room for all of it.
     return max(size, tile, key=math.prod)
 
 
 _FORMATS = (
-    PictureFormat(
+    FileFormat(
         "image/jpeg",
         ((0, b"\xff\xd8\xff"),),
         _jpeg_size,
         JpegImagePlugin.JpegImageFile,
         tells_at_once=True,
     ),
-    PictureFormat(
+    FileFormat(
         "image/png",
         ((0, b"\x89PNG\r\n\x1a\n"),),
         partial(_opened_size, PngImagePlugin.PngImageFile),
         PngImagePlugin.PngImageFile,
     ),
-    PictureFormat(
+    FileFormat(
         "image/webp", ((0, b"RIFF"), (8, b"WEBP")), _webp_size, WebPImagePlugin.WebPImageFile
     ),
-    PictureFormat(
+    FileFormat(
         "image/gif",
         ((0, b"GIF8"),),
         partial(_opened_size, GifImagePlugin.GifImageFile),
         GifImagePlugin.GifImageFile,
     ),
-    PictureFormat("image/tiff", ((0, b"II*\0"),), _tiff_size, TiffImagePlugin.TiffImageFile),
-    PictureFormat("image/tiff", ((0, b"MM\0*"),), _tiff_size, TiffImagePlugin.TiffImageFile),
-    PictureFormat("image/tiff", ((0, b"II+\0"),), _tiff_size, TiffImagePlugin.TiffImageFile),
-    PictureFormat("image/tiff", ((0, b"MM\0+"),), _tiff_size, TiffImagePlugin.TiffImageFile),
-    PictureFormat(
+    FileFormat("image/tiff", ((0, b"II*\0"),), _tiff_size, TiffImagePlugin.TiffImageFile),
+    FileFormat("image/tiff", ((0, b"MM\0*"),), _tiff_size, TiffImagePlugin.TiffImageFile),
+    FileFormat("image/tiff", ((0, b"II+\0"),), _tiff_size, TiffImagePlugin.TiffImageFile),
+    FileFormat("image/tiff", ((0, b"MM\0+"),), _tiff_size, TiffImagePlugin.TiffImageFile),
+    FileFormat(
         "image/bmp",
         ((0, b"BM"),),
         partial(_opened_size, BmpImagePlugin.BmpImageFile),

@@ -10,13 +10,14 @@ from modelkit.images import ImageLimits
 from modelkit.loading import LoadedModel, ModelSlot, SlotLimits
 from modelkit.manifest import ModelEntry
 from modelkit.settings import ModelServiceSettings
-from modelkit.tracing import TracedDecoder
 from servicekit.health import Health
 from servicekit.telemetry import ModelMetrics, ServiceMetrics
 
 Loaded = TypeVar("Loaded")
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
+
+DECODE_THREADS = 2  # images that are decoded at once: decoding takes less time than the models
 
 
 class ModelHost:
@@ -31,9 +32,8 @@ class ModelHost:
         self.runtime = settings.open_runtime()
         self.health = Health()
         self.metrics = ServiceMetrics()
-        decoder = TracedDecoder if settings.otlp_endpoint else Decoder
-        self.decoder: Decoder = decoder(
-            ImageLimits(max_pixels=settings.max_image_pixels), threads=settings.decode_threads
+        self.decoder = Decoder(
+            ImageLimits(max_pixels=settings.max_image_pixels), threads=DECODE_THREADS
         )
         self._model_metrics = ModelMetrics(self.metrics.registry)
         # Any: the models of a service differ in all that they take and answer.
@@ -46,6 +46,7 @@ class ModelHost:
         compute: Callable[[Loaded, list[Item]], Sequence[Answer]],
         *,
         max_batch: int = 1,
+        in_thread: int = 1,
     ) -> ModelSlot[Loaded, Item, Answer]:
         """Return the slot of a model that is not loaded yet.
 
@@ -54,6 +55,8 @@ class ModelHost:
             load: Returns the model; runs in the model's thread.
             compute: Answers a batch with the model; runs in the model's thread.
             max_batch: Most items that the model computes together.
+            in_thread: Items that its thread has at once where it takes one at a time. With 2 it
+                never waits for the event loop, and a new caller may wait for two runs.
         """
         settings = self._settings
         slot = ModelSlot[Loaded, Item, Answer](
@@ -63,13 +66,13 @@ class ModelHost:
             limits=SlotLimits(
                 BatchLimits(max_items=max_batch),
                 # One batch is computed, one is ready, and no decoder thread is idle.
-                places=2 * max_batch + settings.decode_threads,
-                max_waiting=settings.max_waiting,
+                places=2 * max_batch + DECODE_THREADS,
+                max_waiting=settings.max_concurrent_rpcs,
                 max_run_s=settings.max_run_s,
+                in_thread=in_thread,
             ),
             metrics=self._model_metrics.of(task),
             health=self.health,
-            is_traced=bool(settings.otlp_endpoint),
         )
         self._slots.append(slot)
         return slot
@@ -78,15 +81,25 @@ class ModelHost:
         """Load all models, each in its thread."""
         await asyncio.gather(*(slot.load() for slot in self._slots))
 
-    def named(self, entry: ModelEntry) -> dict[str, str]:
-        """Return the fields that name a model; one that is not in use has no device."""
-        for slot in self._slots:
-            loaded = slot.loaded if slot.is_loaded else None
-            if isinstance(loaded, LoadedModel):
-                for one in (loaded, *loaded.parts):
-                    if one.entry == entry:
-                        return one.named()
-        return {"name": entry.name, "version": entry.version}
+    def listed(self, entries: Sequence[ModelEntry]) -> list[dict[str, Any]]:
+        """Return the fields of the message of each model; a model not in use has no device.
+
+        Any: the fields of messages, nested.
+        """
+        loaded = [slot.loaded for slot in self._slots if slot.is_loaded]
+        in_use = {
+            one.entry: one.named()
+            for model in loaded
+            if isinstance(model, LoadedModel)
+            for one in (model, *model.parts)
+        }
+        return [
+            {
+                "model": in_use.get(entry, {"name": entry.name, "version": entry.version}),
+                **entry.public(),
+            }
+            for entry in entries
+        ]
 
     def close(self) -> None:
         """Close all models and the decoder threads."""

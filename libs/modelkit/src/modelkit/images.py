@@ -1,7 +1,7 @@
-"""Bytes of a picture to upright sRGB pixels and back, within limits that hold for hostile files.
+"""Decoding of image files to upright sRGB pixels and encoding, with limits for hostile files.
 
-Every picture of a caller goes through `decode_image`. What it refuses, it refuses with
-`UnreadableImage` and nothing else, before memory is spent on pixels where the header tells enough.
+Every image of a caller goes through `decode_image`. It raises `UnreadableImage` and nothing else,
+before memory is spent on pixels where the header tells enough.
 """
 
 import io
@@ -22,14 +22,14 @@ RgbImage: TypeAlias = NDArray[np.uint8]
 """Pixels as the mesh passes them on: (height, width, 3) uint8, sRGB, upright, origin top left."""
 
 PIXELS_PER_MP = 1_000_000
-MAX_SIDE_PX = 65_535  # what JPEG and GIF can say; a longer side is a trap, not a picture
+MAX_SIDE_PX = 65_535  # what JPEG and GIF can say; a longer side is a trap, not an image
 JPEG_QUALITY = 95
-BAND_ROWS = 64  # a longer band of a large picture is memory that is mapped anew each time
+BAND_ROWS = 64  # a longer band of a large image is memory that is mapped anew each time
 
 
 @dataclass(frozen=True, slots=True)
 class ImageLimits:
-    """What a picture may cost.
+    """Limits of an image.
 
     Attributes:
         max_bytes: Size of the file, in bytes.
@@ -42,7 +42,7 @@ class ImageLimits:
 
 @dataclass(frozen=True, slots=True)
 class DecodedImage:
-    """A picture that was read.
+    """Decoded image.
 
     Attributes:
         pixels: (height, width, 3) uint8, sRGB, upright; read-only.
@@ -56,7 +56,7 @@ class DecodedImage:
 def decode_image(content: bytes, limits: ImageLimits, *, in_contrast: bool = False) -> DecodedImage:
     """Read a JPEG, PNG, WebP, GIF (first frame), TIFF (first page) or BMP file.
 
-    EXIF orientation is applied, transparency lies over white, and every colour mode ends as
+    EXIF orientation is applied, transparency lies over white, and every color mode ends as
     sRGB: palettes, grey of 1 to 32 bits, CMYK, Lab, and whatever an embedded ICC profile says.
     `in_contrast` lays transparency over a grey that what is opaque stands out from, for reading.
 
@@ -65,17 +65,17 @@ def decode_image(content: bytes, limits: ImageLimits, *, in_contrast: bool = Fal
     """
     if len(content) > limits.max_bytes:
         raise UnreadableImage(f"image is {len(content)} bytes; the limit is {limits.max_bytes}")
-    picture_format = formats.recognise(content)
+    file_format = formats.recognize(content)
     try:
-        _check_size(picture_format.read_size(content), limits)
-        pixels = _decode(content, picture_format, limits, in_contrast=in_contrast)
+        _check_size(file_format.read_size(content), limits)
+        pixels = _decode(content, file_format, limits, in_contrast=in_contrast)
     except UnreadableImage:
         raise
     # The edge of the codecs: on hostile bytes Pillow raises any class, from struct.error to
     # MemoryError, and to the caller each of them means the same.
     except Exception as error:
         raise UnreadableImage("image is damaged or truncated; send a whole file") from error
-    return DecodedImage(pixels, picture_format.media_type)
+    return DecodedImage(pixels, file_format.media_type)
 
 
 def encode_image(pixels: RgbImage, media_type: str, *, xmp: bytes = b"") -> bytes:
@@ -105,25 +105,25 @@ def encode_image(pixels: RgbImage, media_type: str, *, xmp: bytes = b"") -> byte
 
 def _decode(
     content: bytes,
-    picture_format: formats.PictureFormat,
+    file_format: formats.FileFormat,
     limits: ImageLimits,
     *,
     in_contrast: bool,
 ) -> RgbImage:
-    if picture_format.media_type == "image/jpeg":
-        pixels = _decode_plain_jpeg(content, picture_format)
+    if file_format.media_type == "image/jpeg":
+        pixels = _decode_plain_jpeg(content, file_format)
         if pixels is not None:
             return pixels
-    image = _load(content, picture_format, limits)
+    image = _load(content, file_format, limits)
     return _to_array(srgb.upright_srgb(image, in_contrast=in_contrast))
 
 
-def _decode_plain_jpeg(content: bytes, picture_format: formats.PictureFormat) -> RgbImage | None:
+def _decode_plain_jpeg(content: bytes, file_format: formats.FileFormat) -> RgbImage | None:
     """Return the pixels of a JPEG of the usual kind in half of Pillow's time, and the same ones.
 
     None for the others, which are left to Pillow: CMYK, with a profile, turned, or damaged.
     """
-    with picture_format.open(io.BytesIO(content)) as image:
+    with file_format.open(io.BytesIO(content)) as image:
         if (
             image.mode not in {"RGB", "L"}
             or "icc_profile" in image.info
@@ -138,21 +138,19 @@ def _decode_plain_jpeg(content: bytes, picture_format: formats.PictureFormat) ->
     return pixels
 
 
-def _load(
-    content: bytes, picture_format: formats.PictureFormat, limits: ImageLimits
-) -> Image.Image:
-    with picture_format.open(io.BytesIO(content)) as image:
+def _load(content: bytes, file_format: formats.FileFormat, limits: ImageLimits) -> Image.Image:
+    with file_format.open(io.BytesIO(content)) as image:
         # Asked again: the frame of a GIF may be larger than the screen its header announces.
         _check_size(image.size, limits)
         image.load()
-        if picture_format.media_type == "image/jpeg":
+        if file_format.media_type == "image/jpeg":
             return image
         # The image itself holds on to its decoder: 200 MB for 25 MP of WebP, next to none of JPEG.
         return image.copy()
 
 
 def _to_array(image: Image.Image) -> RgbImage:
-    """Copy the pixels in bands: Pillow's own export holds a picture three times while it runs."""
+    """Copy the pixels in bands: Pillow's own export holds an image three times while it runs."""
     width, height = image.size
     pixels = np.empty((height, width, 3), np.uint8)
     for top in range(0, height, BAND_ROWS):

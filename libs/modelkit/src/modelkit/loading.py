@@ -1,4 +1,4 @@
-"""The place of one model in a service: who may use it, and what happens when it is lost."""
+"""Slot of one model in a service: its queue, its thread, and its reload after a loss."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from modelkit.batching import RUNS_AHEAD, Batcher, BatchLimits, ItemQueue, SingleRunner
+from modelkit.batching import Batcher, BatchLimits, ItemQueue, SingleRunner
 from modelkit.execution import ModelLost, ModelThread
-from modelkit.lines import FairLine
+from modelkit.fair_queue import FairQueue
 from modelkit.manifest import InstalledModel, ModelEntry
 from modelkit.runtime import Network
-from modelkit.tracing import TracedLine
 from servicekit.errors import NotInstalled, Unavailable
 from servicekit.health import Health
 from servicekit.logs import get_logger
@@ -24,7 +23,7 @@ Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 Result = TypeVar("Result")
 
-# Between attempts to load a lost model anew; the first one is made at once.
+# Between attempts to load a lost model again; the first one is made at once.
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 30.0
 LOAD_WITHIN_S = 300.0
@@ -79,35 +78,37 @@ def loaded_model(
 
 @dataclass(frozen=True, slots=True)
 class SlotLimits:
-    """What the requests for one model may take.
+    """Limits of the requests for one model.
 
     Attributes:
         batch: The largest batch.
-        places: Requests that are worked on at once: prepared, computed or finished.
-        max_waiting: Most requests in line behind them.
-        max_run_s: A batch that takes longer hangs: its model is given up and loaded anew.
+        places: Requests that are worked on at once: prepared, computed or finished. As many
+            again are reserved for callers who hold less than their share.
+        max_waiting: Most requests in the queue behind them.
+        max_run_s: A batch that takes longer hangs: its model is abandoned and loaded again.
+        in_thread: Items, of a model that takes one at a time, that its thread has at once.
     """
 
     batch: BatchLimits
     places: int
     max_waiting: int
     max_run_s: float
+    in_thread: int = 1
 
 
 class ModelSlot(Generic[Loaded, Item, Answer]):
-    """The place of one model in a service; it may stay empty while the others work.
+    """Slot of one model in a service; it may stay empty while the other slots work.
 
     The model lives in a thread of its own. When that dies or hangs, its requests are Unavailable
-    at once, the service says that it is not well, and the model is loaded anew in another thread.
+    at once, the service reports NOT_SERVING, and the model is loaded again in another thread.
 
     Args:
         task: Names the thread, and the model in messages, logs and metrics.
         load: Returns the model; runs in the thread.
         compute: Answers a batch with the model; runs in the thread.
-        limits: What its requests may take.
+        limits: Of its requests.
         metrics: Of this task.
-        health: Where the slot says that its model is lost, or back.
-        is_traced: Whether requests leave spans.
+        health: Reports the loss and the return of the model.
     """
 
     def __init__(
@@ -119,7 +120,6 @@ class ModelSlot(Generic[Loaded, Item, Answer]):
         limits: SlotLimits,
         metrics: TaskMetrics,
         health: Health,
-        is_traced: bool = False,
     ) -> None:
         self._task = task
         self._load = load
@@ -127,21 +127,25 @@ class ModelSlot(Generic[Loaded, Item, Answer]):
         self._max_run_s = limits.max_run_s
         self._metrics = metrics
         self._health = health
-        self._line: FairLine | TracedLine = FairLine(
-            task, places=limits.places, max_waiting=limits.max_waiting, metrics=metrics
+        self._queue = FairQueue(
+            task,
+            places=limits.places,
+            reserved=limits.places,
+            max_waiting=limits.max_waiting,
+            metrics=metrics,
         )
-        if is_traced:
-            self._line = TracedLine(self._line, task)
         self._items: ItemQueue[Item, Answer]
         if limits.batch.max_items == 1:
-            self._items = SingleRunner(self._run, task=task, metrics=metrics)
-            self._max_run_s *= RUNS_AHEAD  # of which one waits in the thread
+            self._items = SingleRunner(
+                self._run, task=task, metrics=metrics, in_thread=limits.in_thread
+            )
+            self._max_run_s *= limits.in_thread  # of which one runs
         else:
             self._items = Batcher(self._run, task=task, limits=limits.batch, metrics=metrics)
         self._thread: ModelThread | None = None
         self._loaded: Loaded | None = None
         self._missing: NotInstalled | None = None
-        self._pause_s = 0.0  # before the next attempt to load anew
+        self._pause_s = 0.0  # before the next attempt to load it again
         self._hanging: list[ModelThread] = []
         self._revival: asyncio.Task[None] | None = None
         self._is_closed = False
@@ -160,7 +164,7 @@ class ModelSlot(Generic[Loaded, Item, Answer]):
             Unavailable: It is not loaded yet, or lost and not back yet.
         """
         if self._missing is not None:
-            # A new one each time: a raised error collects the traces of all who raised it.
+            # A new instance each time: a raised error keeps the traceback of every raise.
             raise type(self._missing)(str(self._missing)) from self._missing
         if self._loaded is None:
             raise Unavailable(f"the model of {self._task} is being loaded; try again later")
@@ -179,26 +183,23 @@ class ModelSlot(Generic[Loaded, Item, Answer]):
     async def serve(
         self,
         # Any: a coroutine is asked for nothing but its result.
-        work: Callable[[Loaded], Coroutine[Any, Any, Result]],
+        work: Callable[[], Coroutine[Any, Any, Result]],
         *,
         caller: str,
         timeout_s: float | None,
     ) -> Result:
-        """Do `work(model)`, which asks for answers, when it is the caller's turn.
-
-        Args:
-            work: What to do for one request; it prepares an item and calls `answer`.
-            caller: Who asks; callers share the model fairly.
-            timeout_s: Longest wait for the result, in line and at work; None waits for ever.
+        """Run `work`, which calls `answer`, in the caller's turn; as `FairQueue.serve` does.
 
         Raises:
             NotInstalled: The model is not on this machine.
             Unavailable: It is not loaded, or was lost meanwhile, or the service is shutting down.
-            Overloaded: Too many requests are in line.
+            Overloaded: The queue is full.
             DeadlineExceeded: `timeout_s` passed first.
         """
         _ = self.loaded
-        return await self._line.serve(lambda: self._begin(work), caller=caller, timeout_s=timeout_s)
+        return await self._queue.serve(
+            partial(self._begin, work), caller=caller, timeout_s=timeout_s
+        )
 
     async def answer(self, item: Item, *, size_bytes: int = 0) -> Answer:
         """Return the model's answer to an item; to be called within `serve`.
@@ -210,16 +211,17 @@ class ModelSlot(Generic[Loaded, Item, Answer]):
         return await self._items.answer(item, size_bytes=size_bytes)
 
     def close(self) -> None:
-        """Refuse what is in line, wait for the running batch and end the thread."""
+        """Refuse the queued requests, wait for the running batch and end the thread."""
         self._is_closed = True
-        self._line.close()
+        self._queue.close()
         if self._revival is not None:
             self._revival.cancel()
         if self._thread is not None:
             self._thread.close()
 
-    async def _begin(self, work: Callable[[Loaded], Coroutine[Any, Any, Result]]) -> Result:
-        return await work(self.loaded)  # which was lost if the request waited too long for it
+    async def _begin(self, work: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
+        _ = self.loaded  # the model may be lost since the request was queued
+        return await work()
 
     def _run(self, items: list[Item]) -> Awaitable[Sequence[Answer]]:
         thread, loaded = self._thread, self._loaded
@@ -235,7 +237,7 @@ class ModelSlot(Generic[Loaded, Item, Answer]):
     def _look_at(
         self, thread: ModelThread, items: int, run: asyncio.Future[Sequence[Answer]]
     ) -> None:
-        """See what a run says of the model; before anybody else sees it."""
+        """Handle a lost model or a full memory, before the callers see the error."""
         error = None if run.cancelled() else run.exception()
         if isinstance(error, ModelLost):
             self._lose(thread, reason=str(error))
@@ -245,7 +247,7 @@ class ModelSlot(Generic[Loaded, Item, Answer]):
             self._pause_s = 0.0
 
     async def _load_in(self, thread: ModelThread) -> None:
-        """Load the model in a thread, which then is the slot's."""
+        """Load the model in a thread and make that the thread of the slot."""
         loop = asyncio.get_running_loop()
         began_s = loop.time()
         try:

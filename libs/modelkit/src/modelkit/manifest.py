@@ -1,4 +1,4 @@
-"""The models a service knows, from its `models.toml`, and the best of them that is installed."""
+"""Manifest of the models of a service (`models.toml`), and the choice of an installed one."""
 
 import hashlib
 import importlib.resources
@@ -25,7 +25,7 @@ log = get_logger("modelkit")
 
 
 class InvalidManifestError(ValueError):
-    """A models.toml is not as it must be; the message names every fault."""
+    """A models.toml is invalid; the message names every fault."""
 
 
 @dataclass(frozen=True, slots=True, config=ConfigDict(extra="forbid"))
@@ -65,7 +65,7 @@ class ModelEntry:
     made_by: Text | None = None
 
     def public(self) -> dict[str, str]:
-        """Return what callers may know beside name and version."""
+        """Return the public fields beside name and version."""
         return {
             "task": self.task,
             "profile": self.profile,
@@ -91,7 +91,7 @@ class InstalledModel:
     """A model whose file is on this machine, whole.
 
     Attributes:
-        entry: What the manifest says of it.
+        entry: Of the manifest.
         path: Its file.
     """
 
@@ -145,8 +145,8 @@ def find_model(
 ) -> InstalledModel:
     """Return the best installed model of a task, its file checked.
 
-    A profile that is told means the best model up to it, installed or not: what one installation
-    answers, another that is told the same answers too.
+    A given profile means the best model up to it, installed or not, so that all installations with
+    that setting answer alike.
 
     Args:
         entries: A manifest.
@@ -172,7 +172,7 @@ def find_model(
 
 
 def _candidates(entries: Sequence[ModelEntry], task: str, profile: str) -> list[ModelEntry]:
-    """Return the entries that would do, best first."""
+    """Return the entries of an allowed profile, best first."""
     allowed = PROFILES if profile == "auto" else PROFILES[PROFILES.index(profile) :]
     by_profile = [
         [entry for entry in entries if entry.task == task and entry.profile == one]
@@ -185,7 +185,7 @@ def _candidates(entries: Sequence[ModelEntry], task: str, profile: str) -> list[
 
 
 def model_path(entry: ModelEntry, models_dir: Path) -> Path | None:
-    """Return where the file of an entry is or would be; None when its package is not installed."""
+    """Return the path of the file of an entry; None when its package is not installed."""
     if entry.package is None:
         return models_dir / f"{entry.name}-{entry.version}" / entry.file
     # Found, not imported: a package may load half a framework.

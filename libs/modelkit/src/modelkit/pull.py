@@ -1,4 +1,4 @@
-"""Downloads a model into the models folder: resumed, checked, and there whole or not at all."""
+"""Download of a model into the models folder: resumable, verified and atomic."""
 
 import errno
 import hashlib
@@ -40,7 +40,7 @@ def pull_model(entry: ModelEntry, *, models_dir: Path, mirror: str, progress: Pr
     Args:
         entry: A model with a `url`.
         models_dir: The models folder; made when missing.
-        mirror: Folder or base URL that stands in for the entry's own; empty for none.
+        mirror: Folder or base URL that replaces the entry's own; empty for none.
         progress: Called with the bytes that are there so far.
 
     Raises:
@@ -67,7 +67,7 @@ def pull_model(entry: ModelEntry, *, models_dir: Path, mirror: str, progress: Pr
 
 
 def download_url(entry: ModelEntry, mirror: str) -> str:
-    """Return where the file of an entry is downloaded from."""
+    """Return the URL that the file of an entry is downloaded from."""
     if not mirror:
         return entry.url or ""
     name = PurePosixPath(entry.file).name
@@ -103,7 +103,7 @@ def _fetch(url: str, part: Path, entry: ModelEntry, progress: Progress) -> None:
     have_bytes = part.stat().st_size if part.exists() else 0
     # The manifest admits http, https and file only.
     request = urllib.request.Request(url, headers={"Range": f"bytes={have_bytes}-"})  # noqa: S310
-    with urllib.request.urlopen(request, timeout=TIMEOUT_S) as response:  # noqa: S310
+    with urllib.request.urlopen(request, timeout=TIMEOUT_S) as response:  # noqa: S310  # nosec B310
         # A server without ranges, like a folder, sends all of it again.
         resumes = response.status == HTTPStatus.PARTIAL_CONTENT
         with part.open("ab" if resumes else "wb") as file:

@@ -37,15 +37,8 @@ class Network(Protocol):
             "torch-cuda".
     """
 
-    @property
-    def device(self) -> str:
-        """See above."""
-        ...
-
-    @property
-    def provider(self) -> str:
-        """See above."""
-        ...
+    device: str
+    provider: str
 
     def run(self, *inputs: Array) -> list[Array]:
         """Return the outputs that were asked for when it was opened.
@@ -91,7 +84,7 @@ def choose_provider(setting: DeviceSetting, machine: Machine, *, has_torch_netwo
     """Return the runtime for one network.
 
     Args:
-        setting: The device that the service was told.
+        setting: Device setting of the service.
         machine: Runtimes that are installed.
         has_torch_network: Whether the network has a torch module beside its graph.
 
@@ -113,14 +106,13 @@ def choose_provider(setting: DeviceSetting, machine: Machine, *, has_torch_netwo
 
 
 class Runtime:
-    """Opens the networks of a service on the device that it was told.
+    """Factory of the networks of a service, on its configured device.
 
     Args:
         device: "cpu", "cuda", or "auto" for CUDA where there is one.
-        threads: Processor threads that one network uses.
+        threads: Processor threads of one network.
         precision: Numbers that torch computes in on a GPU: "float32", "bfloat16" or "float16".
-        memory_fraction: Share of the GPU's memory that torch may take in this process.
-        machine: Runtimes that are installed; found out unless a test says.
+        machine: Runtimes that are installed; detected unless given.
     """
 
     def __init__(
@@ -129,13 +121,11 @@ class Runtime:
         *,
         threads: int = 1,
         precision: str = "float32",
-        memory_fraction: float = 1.0,
         machine: Machine | None = None,
     ) -> None:
         self.threads = threads
         self._device: DeviceSetting = device
         self._precision = precision
-        self._memory_fraction = memory_fraction
         self._machine = this_machine() if machine is None else machine
 
     @property
@@ -156,7 +146,7 @@ class Runtime:
         Args:
             graph: ONNX file or its content.
             outputs: Names of the outputs to compute, in their order; all in the graph's order
-                unless told.
+                unless given.
             torch_network: "module:class" of the torch module that has the same inputs, outputs and
                 weights.
             sizes_vary: Whether its inputs differ in size: then no memory is kept between two.
@@ -171,10 +161,7 @@ class Runtime:
             # Here, because torch is an extra, and because importing it takes a second and 200 MB.
             torch_runtime = importlib.import_module("modelkit.torch_network")
             network: Network = torch_runtime.open_torch_network(
-                graph,
-                torch_network,
-                precision=self._precision,
-                memory_fraction=self._memory_fraction,
+                graph, torch_network, precision=self._precision
             )
             return network
         session = open_session(graph, provider, threads=self.threads, sizes_vary=sizes_vary)
@@ -215,7 +202,7 @@ class OnnxNetwork:
 def open_session(
     graph: Path | bytes, provider: str, *, threads: int, sizes_vary: bool = False
 ) -> onnxruntime.InferenceSession:
-    """Return a session that computes where it was told, and nowhere else.
+    """Return a session that computes on the given provider and on no other.
 
     Args:
         graph: ONNX file or its content.

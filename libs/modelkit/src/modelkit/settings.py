@@ -14,7 +14,7 @@ DEFAULT_MODELS_DIR = Path("~/.cache/imagemesh/models")
 
 Folder: TypeAlias = Annotated[Path, AfterValidator(Path.expanduser)]
 Precision: TypeAlias = Literal["float32", "bfloat16", "float16"]
-Threads: TypeAlias = Annotated[int, AfterValidator(lambda told: told or joblib.cpu_count())]
+Threads: TypeAlias = Annotated[int, AfterValidator(lambda count: count or joblib.cpu_count())]
 
 # One variable for all services and the command: what one pulls, the others must find.
 _MODELS_DIR: Path = Field(
@@ -29,7 +29,7 @@ class ModelServiceSettings(ServiceSettings):
 
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto",
-        description="Where models compute; auto takes a CUDA device where there is one. With cuda "
+        description="Device of the models; auto takes a CUDA device where there is one. With cuda "
         "and none, the service is NOT_SERVING.",
     )
     models_dir: Folder = _MODELS_DIR
@@ -38,23 +38,11 @@ class ModelServiceSettings(ServiceSettings):
         description="Which models to use: auto takes the best that are installed, a profile the "
         "best up to it, which must then be installed.",
     )
-    max_waiting: int = Field(
-        default=64,
-        ge=0,
-        le=10_000,
-        description="Requests in line for one model; more are answered RESOURCE_EXHAUSTED.",
-    )
     max_run_s: float = Field(
         default=120.0,
         gt=0,
         le=3600,
-        description="A model that takes longer for one run hangs and is loaded anew, in seconds.",
-    )
-    decode_threads: int = Field(
-        default=2,
-        ge=1,
-        le=64,
-        description="Images that are decoded at once, beside the models.",
+        description="A model that takes longer for one run hangs and is loaded again, in seconds.",
     )
     max_image_pixels: int = Field(
         default=25_000_000,
@@ -82,22 +70,10 @@ class TorchServiceSettings(ModelServiceSettings):
         default="float32",
         description="Numbers that torch computes in on a GPU; a CPU computes in float32.",
     )
-    gpu_memory_fraction: float = Field(
-        default=1.0,
-        gt=0,
-        le=1,
-        description="Share of the GPU's memory that torch may take; a batch that needs more is "
-        "halved.",
-    )
 
     def open_runtime(self) -> Runtime:
         """Return the runtime that computes on the device of these settings."""
-        return Runtime(
-            self.device,
-            threads=self.threads,
-            precision=self.precision,
-            memory_fraction=self.gpu_memory_fraction,
-        )
+        return Runtime(self.device, threads=self.threads, precision=self.precision)
 
 
 class ModelCommandSettings(BaseSettings):
@@ -108,5 +84,5 @@ class ModelCommandSettings(BaseSettings):
     models_dir: Folder = _MODELS_DIR
     models_mirror: str = Field(
         default="",
-        description="Folder or base URL that stands in for every download: MIRROR/<file name>.",
+        description="Folder or base URL in place of every download: MIRROR/<file name>.",
     )

@@ -29,7 +29,7 @@ DEEP_MODES = {"I", "F", "I;16", "I;16B", "I;16L", "I;16N"}
 
 
 def upright_srgb(image: Image.Image, *, in_contrast: bool = False) -> Image.Image:
-    """Return an RGB image, upright, over white, in the sRGB colour space.
+    """Return an RGB image, upright, over white, in the sRGB color space.
 
     Args:
         image: as Pillow reads it.
@@ -42,22 +42,22 @@ def upright_srgb(image: Image.Image, *, in_contrast: bool = False) -> Image.Imag
     if image.has_transparency_data and image.mode != "RGBA":
         image = image.convert("RGBA")
     alpha = image.getchannel("A") if image.mode == "RGBA" else None
-    colours = _to_srgb(image, profile)
+    colors = _to_srgb(image, profile)
     del image  # 100 MB for 25 MP
     if alpha is not None:
-        colours = _over(_contrasting(colours, alpha) if in_contrast else _WHITE, colours, alpha)
-    return colours if transpose is None else colours.transpose(transpose)
+        colors = _over(_contrasting(colors, alpha) if in_contrast else _WHITE, colors, alpha)
+    return colors if transpose is None else colors.transpose(transpose)
 
 
 def is_upright(image: Image.Image) -> bool:
-    """Tell whether the picture stands as its pixels do."""
+    """Return whether the metadata of an image asks for no turn."""
     return _transpose(image) is None
 
 
 def _transpose(image: Image.Image) -> Image.Transpose | None:
     try:
         return TRANSPOSES.get(image.getexif().get(ORIENTATION_TAG, 1))
-    # An edge: metadata that cannot be parsed raises any class, and no picture is refused for it.
+    # An edge: metadata that cannot be parsed raises any class, and no image is refused for it.
     except Exception:  # noqa: BLE001
         return None
 
@@ -82,7 +82,7 @@ def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
 
 
 def _by_profile(image: Image.Image, profile_bytes: bytes) -> Image.Image | None:
-    """Return the colours that the profile means; None when it is broken or not for this image."""
+    """Return the colors that the profile means; None when it is broken or not for this image."""
     try:
         profile = ImageCms.ImageCmsProfile(io.BytesIO(profile_bytes))
         mode = PROFILE_MODES[profile.profile.xcolor_space]
@@ -98,25 +98,25 @@ def _by_profile(image: Image.Image, profile_bytes: bytes) -> Image.Image | None:
         return None
 
 
-def _over(level: int, colours: Image.Image, alpha: Image.Image) -> Image.Image:
-    ground = Image.new("RGB", colours.size, (level,) * 3)
-    ground.paste(colours, mask=alpha)
+def _over(level: int, colors: Image.Image, alpha: Image.Image) -> Image.Image:
+    ground = Image.new("RGB", colors.size, (level,) * 3)
+    ground.paste(colors, mask=alpha)
     return ground
 
 
-def _contrasting(colours: Image.Image, alpha: Image.Image) -> int:
+def _contrasting(colors: Image.Image, alpha: Image.Image) -> int:
     """Return the grey level that opaque pixels beside transparent ones differ from.
 
     White where that does; else black or, where letters are both dark and light, the middle.
     """
-    width, height = colours.size
+    width, height = colors.size
     found = []
     for top in range(0, height, max(1, height // _SAMPLED_ROWS)):
         row = (0, top, width, top + 1)
         opaque = np.asarray(alpha.crop(row))[0] > _OPAQUE
         clear = np.pad(~opaque, _EDGE_PX)
         beside = [clear[start : start + width] for start in range(2 * _EDGE_PX + 1)]
-        levels = np.asarray(colours.crop(row).convert("L"))[0]
+        levels = np.asarray(colors.crop(row).convert("L"))[0]
         found.append(levels[opaque & np.any(beside, axis=0)])
     edges = np.concatenate(found).astype(int)
     if not edges.size:

@@ -101,18 +101,14 @@ class TorchNetwork:
         return [self._device.compute(self._module, *tensors).numpy()]
 
 
-def open_torch_network(
-    graph: Path | bytes, torch_network: str, *, precision: str, memory_fraction: float
-) -> TorchNetwork:
+def open_torch_network(graph: Path | bytes, torch_network: str, *, precision: str) -> TorchNetwork:
     """Return a network on the GPU with the weights of its graph.
 
     Args:
         graph: ONNX file or its content.
         torch_network: "module:class".
         precision: As of `Device`.
-        memory_fraction: Share of the GPU's memory that torch may take in this process.
     """
-    torch.cuda.set_per_process_memory_fraction(memory_fraction)
     return TorchNetwork(load_module(graph, torch_network), Device("cuda", precision))
 
 

@@ -1,1 +1,1 @@
-"""How a process of the mesh behaves: settings, logs, metrics, errors, gRPC server and client."""
+"""Process kit of the mesh: settings, logs, metrics, errors, gRPC server and client."""

@@ -1,29 +1,47 @@
-"""Who makes an RPC: the account that the gateway names, or else the machine that calls."""
+"""Name of the caller of an RPC: the account from the gateway, or the address of the peer."""
 
 import hashlib
-from typing import Any
+from typing import Any, TypedDict
 
 import grpc
 
-CALLER_KEY = "x-caller"  # set by the gateway; callers share a model fairly, none is trusted more
+CALLER_KEY = "x-caller"  # set by the gateway; only for fair queues, never for authorization
 _MOST_LETTERS = 64
 
 
-def caller_digest(caller: str) -> str:
-    """Return what the services are told of a caller, under `CALLER_KEY`.
+class CallTerms(TypedDict):
+    """Terms that a request has in a fair queue.
 
-    Metadata is ASCII, and the services need not know who it is.
+    Attributes:
+        caller: Its caller, as `caller_of` names it.
+        timeout_s: Time until its deadline, in seconds; None without one.
+    """
+
+    caller: str
+    timeout_s: float | None
+
+
+# Any: the context is generic over messages that do not matter here.
+def terms_of(context: grpc.aio.ServicerContext[Any, Any]) -> CallTerms:
+    """Return the terms of an RPC."""
+    return CallTerms(caller=caller_of(context), timeout_s=context.time_remaining())
+
+
+def caller_digest(caller: str) -> str:
+    """Return the digest of a caller's name, for the metadata key `CALLER_KEY`.
+
+    Metadata is ASCII, and the services need no names.
     """
     return hashlib.blake2s(caller.encode(), digest_size=8).hexdigest()
 
 
 def caller_of(context: grpc.aio.ServicerContext[Any, Any]) -> str:
-    """Return a name that is the same for all RPCs of one caller; never to be logged or a label.
+    """Return the name of the caller, the same for all of its RPCs; not for logs or labels.
 
     The context is generic over messages that do not matter here, hence Any.
     """
     for key, value in context.invocation_metadata() or ():
         if key == CALLER_KEY and isinstance(value, str):
             return value[:_MOST_LETTERS]
-    # Without the port: another connection makes no other caller.
+    # Without the port, which differs between the connections of one caller.
     return str(context.peer()).rpartition(":")[0]

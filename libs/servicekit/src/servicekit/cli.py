@@ -1,4 +1,4 @@
-"""The `imagemesh` command: its subcommands are those of the installed members."""
+"""Command `imagemesh` with the subcommands of the installed members."""
 
 import sys
 from collections.abc import Sequence
@@ -8,8 +8,8 @@ from importlib.metadata import EntryPoint, entry_points
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `imagemesh COMMAND ARGUMENTS...` and return the exit code.
 
-    A member offers a subcommand by an entry point of group `imagemesh.commands` that names a
-    function of the arguments; what is not installed on a machine is not offered there.
+    A member adds a subcommand by an entry point of group `imagemesh.commands`, a function of the
+    arguments.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     commands = {point.name: point for point in entry_points(group="imagemesh.commands")}

@@ -12,6 +12,9 @@ from servicekit.limits import MAX_MESSAGE_BYTES
 _SERVICE_CONFIG: Final = json.dumps(
     {
         "loadBalancingConfig": [{"round_robin": {}}],
+        # Budget of retries: a failure takes a token, an answer gives a tenth back, and with half
+        # of the tokens gone nothing is retried.
+        "retryThrottling": {"maxTokens": 100, "tokenRatio": 0.1},
         "methodConfig": [
             {
                 "name": [{}],
@@ -46,7 +49,8 @@ def open_channel(
     """Return a channel to `address` ("host:port"); it connects on first use, and again by itself.
 
     Messages up to 11 MiB pass; an RPC that a server refuses with UNAVAILABLE or CANCELLED is tried
-    three times in all, on the next replica where the name has several. The caller gives every RPC
-    its deadline.
+    three times in all, on the next replica where the name has several. Envoy, which retries by
+    itself, tells the channel not to (`grpc-retry-pushback-ms`). The caller gives every RPC its
+    deadline.
     """
     return grpc.aio.insecure_channel(address, options=_OPTIONS, interceptors=interceptors)

@@ -1,4 +1,4 @@
-"""Files that can have pages, told by their first bytes, as every process of the mesh tells them."""
+"""Detection of files that can have pages, by their first bytes."""
 
 # Readers take a PDF whose header is anywhere in its first 1,024 bytes: mail gateways and printers
 # write lines of their own before it.
@@ -10,16 +10,16 @@ _TIFFS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # the last two are BigTIFF
 
 
 def is_pdf(content: bytes) -> bool:
-    """Tell whether a file is a PDF."""
+    """Return whether a file is a PDF."""
     start = content[: _MOST_BEFORE_PDF + len(_PDF_HEADER)]
     return _PDF_HEADER in start and not start.lstrip().startswith((*_OTHER_FILES, *_TIFFS))
 
 
 def is_tiff(content: bytes) -> bool:
-    """Tell whether a file is a TIFF."""
+    """Return whether a file is a TIFF."""
     return content.startswith(_TIFFS)
 
 
 def may_have_pages(content: bytes) -> bool:
-    """Tell whether a file may have more pages than one."""
+    """Return whether a file may have more pages than one."""
     return is_pdf(content) or is_tiff(content)

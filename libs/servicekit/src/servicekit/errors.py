@@ -1,4 +1,4 @@
-"""The one tree of errors of the mesh; each class says when it is raised and how callers see it.
+"""Error tree of the mesh, with the gRPC code and the reason of each class.
 
     MeshError                    INTERNAL             internal
     |-- InvalidRequest           INVALID_ARGUMENT     invalid_request
@@ -36,13 +36,13 @@ class InvalidRequest(MeshError):
 
 
 class UnreadableImage(InvalidRequest):
-    """The bytes are no picture, a damaged one, or one beyond the limits."""
+    """The bytes are no image, or the image is damaged or over a limit."""
 
     reason = "unreadable_image"
 
 
 class UnsupportedLanguage(InvalidRequest):
-    """The language code is none of those that the mesh reads."""
+    """The language code is unknown."""
 
     reason = "unsupported_language"
 
@@ -74,14 +74,14 @@ class Unauthenticated(MeshError):
 
 
 class NotFound(MeshError):
-    """What the request names is not there."""
+    """The named object does not exist."""
 
     status = "NOT_FOUND"
     reason = "not_found"
 
 
 class AlreadyExists(MeshError):
-    """What the request would make is there already; nothing was changed."""
+    """The object exists already; nothing was changed."""
 
     status = "ALREADY_EXISTS"
     reason = "already_exists"

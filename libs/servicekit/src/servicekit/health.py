@@ -1,10 +1,10 @@
-"""Whether a service can answer: its parts say when they are down, and whoever cares waits."""
+"""Health of a service: the set of its parts that are down."""
 
 import asyncio
 
 
 class Health:
-    """The parts of a service that are down; it is well when there is none."""
+    """Health of a service; it is well while no part is down."""
 
     def __init__(self) -> None:
         self._down: set[str] = set()
@@ -16,7 +16,7 @@ class Health:
         return not self._down
 
     def report(self, part: str, *, is_well: bool) -> None:
-        """Say of a part whether it can do its work; silence means that it can."""
+        """Report the health of a part; a part without a report is well."""
         was_well = self.is_well
         if is_well:
             self._down.discard(part)
@@ -26,6 +26,6 @@ class Health:
             self._changed.set()
 
     async def changed(self) -> None:
-        """Wait until the service became well or stopped being it since the last call."""
+        """Wait for a change of `is_well` since the last call."""
         await self._changed.wait()
         self._changed.clear()

@@ -1,4 +1,4 @@
-"""The one edge of every RPC: errors become statuses, each RPC leaves a log line and metrics."""
+"""Interceptor of every RPC: error statuses, deadlines, limits, log lines and metrics."""
 
 import asyncio
 import uuid
@@ -11,10 +11,12 @@ from typing import Any, TypeAlias, cast
 import grpc
 import structlog
 
+from servicekit.callers import caller_of
 from servicekit.errors import DeadlineExceeded, MeshError, Overloaded
 from servicekit.logs import get_logger
 from servicekit.statuses import abort
 from servicekit.telemetry import ServiceMetrics
+from servicekit.turns import FairShares
 
 REQUEST_ID_KEY = "x-request-id"
 
@@ -31,14 +33,14 @@ MethodHandler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 
 
 class HandlerWrapper(grpc.aio.ServerInterceptor):
-    """Puts something around the handler of every RPC but those of health and reflection."""
+    """Base of interceptors that wrap every handler but those of health and reflection."""
 
     async def intercept_service(
         self,
         continuation: Callable[[grpc.HandlerCallDetails], Awaitable[MethodHandler]],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> MethodHandler:
-        """Return the handler of the RPC with what this puts around it."""
+        """Return the wrapped handler of the RPC."""
         handler = await continuation(handler_call_details)
         path = str(handler_call_details.method)
         if handler is None or path.startswith(PLUMBING):
@@ -52,11 +54,12 @@ class HandlerWrapper(grpc.aio.ServerInterceptor):
 
 
 class RpcEdge(HandlerWrapper):
-    """Wrap every RPC of a service that takes one request and answers it, at once or in a stream.
+    """Edge of every RPC that takes one request and answers it, at once or in a stream.
 
     Args:
-        metrics: where counts and times go.
-        max_concurrent_rpcs: RPCs in the process at once; one more is Overloaded.
+        metrics: counters and times of RPCs.
+        max_concurrent_rpcs: RPCs in the process at once, shared fairly by callers; one more is
+            Overloaded.
         default_deadline_s: deadline of a caller that set none, in seconds.
     """
 
@@ -64,7 +67,7 @@ class RpcEdge(HandlerWrapper):
         self, metrics: ServiceMetrics, *, max_concurrent_rpcs: int, default_deadline_s: float
     ) -> None:
         self._metrics = metrics
-        self._max_concurrent_rpcs = max_concurrent_rpcs
+        self._shares = FairShares(max_concurrent_rpcs, reserved=max_concurrent_rpcs // 3)
         self._default_deadline_s = default_deadline_s
         self._in_flight = 0
 
@@ -99,7 +102,7 @@ class RpcEdge(HandlerWrapper):
                 async for response in responses:
                     await context.write(response)
 
-        # Not a generator itself: it would not be told of a deadline that passes between answers.
+        # Not a generator: a deadline that passes between two answers would not cancel it.
         async def outer(request: Any, context: Context) -> None:  # Any: see Handler
             await self._watch(context, method, partial(write_all, request, context))
 
@@ -109,7 +112,7 @@ class RpcEdge(HandlerWrapper):
     async def _watch(
         self, context: Context, method: str, answer: Callable[[], Awaitable[Any]]
     ) -> Any:
-        """Return the answer; make its errors statuses, leave a log line and metrics of it."""
+        """Return the answer, or abort with the status of its error; log and count the RPC."""
         started_s = monotonic()
         structlog.contextvars.bind_contextvars(request_id=_request_id(context))
         code, model = grpc.StatusCode.CANCELLED, {}
@@ -144,17 +147,19 @@ class RpcEdge(HandlerWrapper):
 
     # Any: see Handler.
     async def _in_time(self, context: Context, answer: Callable[[], Awaitable[Any]]) -> Any:
-        if self._in_flight > self._max_concurrent_rpcs:
-            raise Overloaded(
-                f"{self._max_concurrent_rpcs} requests are being answered already; try again later"
-            )
+        caller = caller_of(context)
+        if not self._shares.fits(caller, 1):
+            raise Overloaded("too many requests are being answered already; try again later")
         remaining_s = context.time_remaining()
         timeout_s = self._default_deadline_s if remaining_s is None else remaining_s
+        self._shares.take(caller, 1)
         try:
             async with asyncio.timeout(timeout_s):
                 return await answer()
         except TimeoutError as error:
             raise DeadlineExceeded(f"no answer within the deadline of {timeout_s:.1f} s") from error
+        finally:
+            self._shares.give_back(caller, 1)
 
 
 def _request_id(context: Context) -> str:
@@ -168,4 +173,9 @@ def _model_of(response: Any) -> dict[str, str]:  # Any: see Handler
     model = getattr(response, "model", None)
     if model is None or not model.name:
         return {}
-    return {"model": model.name, "version": model.version, "device": model.device}
+    return {
+        "model": model.name,
+        "version": model.version,
+        "device": model.device,
+        "provider": model.provider,
+    }

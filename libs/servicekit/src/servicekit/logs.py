@@ -16,7 +16,7 @@ def configure_logs(level: str, *, log_format: Literal["auto", "json", "text"]) -
     as_text = log_format == "text" or (log_format == "auto" and sys.stdout.isatty())
     renderer: structlog.typing.Processor = structlog.processors.JSONRenderer()
     if as_text:
-        # The default shows the values of variables, and pictures are among them.
+        # The default formatter prints the values of variables, images among them.
         renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     structlog.configure(
         processors=[
@@ -30,7 +30,7 @@ def configure_logs(level: str, *, log_format: Literal["auto", "json", "text"]) -
         logger_factory=_Lines(),
         cache_logger_on_first_use=False,
     )
-    # Libraries log through the standard module: their warnings are worth a line, no more.
+    # Libraries log through the standard module; their warnings are kept.
     logging.basicConfig(level=logging.WARNING, stream=sys.stdout, format="%(message)s", force=True)
 
 
@@ -41,10 +41,10 @@ def get_logger(name: str) -> FilteringBoundLogger:
 
 
 class _Lines:
-    """Writes log lines, those of a moment together: with each write another thread has its turn.
+    """Logger that flushes stdout at most 20 times a second: each write releases the GIL.
 
-    Errors, and what is logged outside of an event loop, are written at once. It is its own factory,
-    as structlog asks for one.
+    Errors, and lines from outside of an event loop, are flushed at once. It is its own factory,
+    which structlog requires.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""Keep the memory of a process near what it uses."""
+"""Settings of glibc and of the garbage collector against memory that grows."""
 
 import ctypes
 import gc
@@ -13,12 +13,12 @@ _MOST_FREE_BYTES = 64 << 20
 
 
 def return_freed_memory() -> bool:
-    """Make glibc give back what pictures took; return whether it does.
+    """Make glibc return freed memory to the system; return whether it does.
 
     By default each thread gets a heap of its own, and what it frees there is lost to the others:
-    under pictures of 25 MP the vision service held 1.4 GB instead of 0.9 GB. And glibc raises the
+    under images of 25 MP the vision service held 1.4 GB instead of 0.9 GB. And glibc raises the
     size of the blocks that it returns at once, up to 32 MiB: the ocr service kept 861 MB after odd
-    pictures instead of 532 MB. What is smaller is kept for the next request, because memory that is
+    images instead of 532 MB. What is smaller is kept for the next request, because memory that is
     mapped anew is slow: with 1 MiB for both sizes a batch of eight took 105 ms in place of 73 ms.
     Other C libraries have neither these switches nor these habits.
     """
@@ -36,9 +36,9 @@ def return_freed_memory() -> bool:
 
 
 def spare_loaded_objects() -> None:
-    """Leave all objects that are there now out of every later collection of garbage.
+    """Exclude all current objects from later garbage collections.
 
-    To be called once all is loaded. A full collection looks at every object while all requests
+    To be called after loading. A full collection looks at every object while all requests
     wait: with torch 0.09 s for 180,000 of them, and an overloaded service refused 0.16 s late.
     """
     gc.collect()

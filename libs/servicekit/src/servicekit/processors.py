@@ -1,10 +1,10 @@
-"""Leave the processor to those who compute."""
+"""Processor use of waiting threads."""
 
 import os
 
 
 def let_waiting_threads_sleep() -> None:
-    """Tell OpenMP that its threads shall not spin while they wait for each other.
+    """Make threads of OpenMP sleep instead of spin while they wait.
 
     They do by default, which is a little faster on a machine that has nothing else to do and many
     times slower on one that has: two busy cores took 250 ms to 400 ms for a batch in place of

@@ -1,4 +1,4 @@
-"""Serve one gRPC service: health, reflection, metrics, a drain on SIGTERM that loses nothing."""
+"""Server of one gRPC service: health, reflection, metrics, and a drain on SIGTERM."""
 
 import asyncio
 import signal
@@ -50,9 +50,10 @@ class Service:
         register: adds the servicer to a server.
         load: loads the models; health says SERVING once it is done.
         close: frees what the service holds; called after the last RPC.
-        health: whether it can answer once it is loaded; gRPC health says the same.
-        metrics: where its metrics go.
+        health: whether it can answer once it is loaded; mirrored in gRPC health.
+        metrics: its metrics and their registry.
         interceptors: wrapped around its RPCs, inside the edge that makes errors statuses.
+        default_deadline_s: deadline of a request whose caller set none, in seconds.
     """
 
     name: str
@@ -62,10 +63,11 @@ class Service:
     health: Health = field(default_factory=Health)
     metrics: ServiceMetrics = field(default_factory=ServiceMetrics)
     interceptors: tuple[grpc.aio.ServerInterceptor, ...] = ()
+    default_deadline_s: float = 60.0
 
     @property
     def member(self) -> str:
-        """Which member of the mesh it is, such as "vision"."""
+        """Name of the member of the mesh, such as "vision"."""
         return self.name.removeprefix("imagemesh.").partition(".")[0]
 
 
@@ -86,8 +88,8 @@ async def _run(service: Service, settings: ServiceSettings) -> None:
     async with serving(service, settings, stop=stop):
         spare_loaded_objects()
         await stop.wait()
-        _log.info("draining", service=service.name, grace_s=settings.drain_s)
-    _log.info("stopped", service=service.name)
+        _log.info("drain started", service=service.name, grace_s=settings.drain_s)
+    _log.info("server stopped", service=service.name)
 
 
 @asynccontextmanager
@@ -96,8 +98,8 @@ async def serving(
 ) -> AsyncIterator[int]:
     """Serve while the context is open and yield the bound port, once the models are loaded.
 
-    Leaving the context says NOT_SERVING, refuses new RPCs and waits for those in flight, at most
-    `settings.drain_s`. A set `stop` ends the wait for the models.
+    Leaving the context reports NOT_SERVING, refuses new RPCs and waits for those in flight, at
+    most `settings.drain_s`. A set `stop` ends the wait for the models.
 
     Raises:
         RuntimeError: the port is taken.
@@ -114,7 +116,7 @@ async def serving(
             await _load(service, stop)
             mirroring = asyncio.create_task(_mirror_health(health_servicer, service))
             await _set_health(health_servicer, service, is_serving=service.health.is_well)
-            _log.info("serving", service=service.name, port=port)
+            _log.info("server started", service=service.name, port=port)
             yield port
     finally:
         if mirroring is not None:
@@ -135,7 +137,7 @@ def _build(
     edge = RpcEdge(
         service.metrics,
         max_concurrent_rpcs=settings.max_concurrent_rpcs,
-        default_deadline_s=settings.default_deadline_s,
+        default_deadline_s=service.default_deadline_s,
     )
     interceptors = (*traces.server, edge, *service.interceptors)
     server = grpc.aio.server(interceptors=interceptors, options=_OPTIONS)
@@ -155,7 +157,7 @@ async def _set_health(
 
 
 async def _mirror_health(servicer: health.aio.HealthServicer, service: Service) -> None:
-    """Say for as long as it serves what the service says of itself."""
+    """Copy the health of the service into gRPC health until cancelled."""
     while True:
         await service.health.changed()
         is_well = service.health.is_well

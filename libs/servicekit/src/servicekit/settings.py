@@ -1,16 +1,22 @@
 """Settings of a process: read once from the environment, validated, frozen."""
 
 import sys
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeAlias, TypeVar
 
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 
+_Port: TypeAlias = Annotated[int, Field(ge=0, le=65535)]
+Port: TypeAlias = Annotated[_Port, Field(description="gRPC port; 0 takes any free one.")]
+MetricsPort: TypeAlias = Annotated[
+    _Port, Field(description="Port of the Prometheus metrics; 0 serves none.")
+]
+
 
 class ProcessSettings(BaseSettings):
-    """What every process of the mesh can be told."""
+    """Settings of every process of the mesh."""
 
     model_config = SettingsConfigDict(frozen=True, populate_by_name=True)
 
@@ -40,23 +46,16 @@ class ProcessSettings(BaseSettings):
 
 
 class ServiceSettings(ProcessSettings):
-    """What every gRPC service can be told; a service adds its own and its prefix."""
+    """Settings of every gRPC service; a service adds its own and its prefix."""
 
-    port: int = Field(ge=0, le=65535, description="gRPC port; 0 takes any free one.")
-    metrics_port: int = Field(
-        ge=0, le=65535, description="Port of the Prometheus metrics; 0 serves none."
-    )
-    default_deadline_s: float = Field(
-        default=60.0,
-        gt=0,
-        le=3600,
-        description="Deadline of a request whose caller set none, in seconds.",
-    )
+    port: Port
+    metrics_port: MetricsPort
     max_concurrent_rpcs: int = Field(
-        default=64,  # 64 pictures of 10 MiB are 640 MiB
+        default=96,  # 96 images of 10 MiB are 960 MiB
         ge=1,
         le=100_000,
-        description="Requests in the process at once; more are answered RESOURCE_EXHAUSTED.",
+        description="Requests in the process at once, two thirds of them for one caller alone; "
+        "more are answered RESOURCE_EXHAUSTED.",
     )
 
 
@@ -77,6 +76,6 @@ def load_settings(cls: type[SettingsT]) -> SettingsT:
 
 
 def _is_secret(cls: type[BaseSettings], place: tuple[int | str, ...]) -> bool:
-    """Tell whether a fault is one of a secret, which nobody may read in a log."""
+    """Return whether a fault is of a secret, which must not be logged."""
     field = cls.model_fields.get(str(place[0])) if place else None
     return field is not None and field.annotation is SecretStr

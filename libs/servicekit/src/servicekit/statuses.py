@@ -26,7 +26,7 @@ async def abort(context: grpc.aio.ServicerContext[Any, Any], error: MeshError) -
 
 
 def reason_of(error: grpc.aio.AioRpcError) -> str | None:
-    """Return the reason that `abort` put into a status, None where another server made it."""
+    """Return the reason that `abort` put into a status; None for a status of another server."""
     metadata = error.trailing_metadata() or ()
     for key, value in metadata:
         if key == "grpc-status-details-bin" and isinstance(value, bytes):

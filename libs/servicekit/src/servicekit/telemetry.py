@@ -1,6 +1,7 @@
 """Every metric and span of the mesh, named once; dashboards and alerts use only these names."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -31,9 +32,9 @@ JOBS_ITEMS = "imagemesh_jobs_items"
 JOBS_REDELIVERIES = "imagemesh_jobs_redeliveries"
 JOBS_WEBHOOKS = "imagemesh_jobs_webhooks"
 
-# What is done for one request, as spans within its own.
-SPAN_DECODE = "decode picture"
-SPAN_LINE = "wait in line"
+# Steps of one request, as spans within its own.
+SPAN_DECODE = "decode image"
+SPAN_LINE = "wait in queue"
 SPAN_BATCH = "wait for model"
 SPAN_RUN = "run model"
 
@@ -48,46 +49,37 @@ SPAN_REQUEST_ID = "imagemesh.request_id"
 SPAN_TASK = "imagemesh.task"
 SPAN_BATCH_SIZE = "imagemesh.batch_size"
 
-# Where a request waits: for its turn to be prepared, and prepared for the model to be free.
+# Stages of a wait: in the queue to be prepared, and prepared for the model to be free.
 LINE, BATCH = "line", "batch"
 BATCH_SIZE_BUCKETS = (1, 2, 4, 8, 16, 32, 64)
 
 
-@dataclass(frozen=True, slots=True)
 class ServiceMetrics:
     """Metrics of a gRPC service, in a registry of their own."""
 
-    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
-    rpc_seconds: Histogram = field(init=False)
-    rpcs_in_flight: Gauge = field(init=False)
-    model_answers: Counter = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Register the metrics."""
-        seconds = Histogram(
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.rpc_seconds = Histogram(
             RPC_SECONDS,
             "Time of an RPC from its start to its status, in seconds.",
             ["method", "code"],
             buckets=SECONDS_BUCKETS,
             registry=self.registry,
         )
-        in_flight = Gauge(
+        self.rpcs_in_flight = Gauge(
             RPCS_IN_FLIGHT, "RPCs that are being answered now.", registry=self.registry
         )
-        answers = Counter(
+        self.model_answers = Counter(
             MODEL_ANSWERS,
             "Answers by the model that gave them.",
-            ["method", "model", "version", "device"],
+            ["method", "model", "version", "device", "provider"],
             registry=self.registry,
         )
-        object.__setattr__(self, "rpc_seconds", seconds)
-        object.__setattr__(self, "rpcs_in_flight", in_flight)
-        object.__setattr__(self, "model_answers", answers)
 
 
 @dataclass(frozen=True, slots=True)
 class TaskMetrics:
-    """The metrics of one model's work, bound to its name."""
+    """Metrics of one model, bound to its name."""
 
     line_seconds: Histogram
     batch_seconds: Histogram
@@ -99,70 +91,47 @@ class TaskMetrics:
     losses: Counter
 
 
-@dataclass(frozen=True, slots=True)
 class ModelMetrics:
-    """Metrics of the models of a service, in the registry of the service."""
+    """Metrics of the models of a service, in the registry of the service.
 
-    registry: CollectorRegistry
-    queue_seconds: Histogram = field(init=False)
-    run_seconds: Histogram = field(init=False)
-    batch_size: Histogram = field(init=False)
-    waiting: Gauge = field(init=False)
-    shed: Counter = field(init=False)
-    cancelled: Counter = field(init=False)
-    losses: Counter = field(init=False)
+    Args:
+        registry: Of the service.
+    """
 
-    def __post_init__(self) -> None:
-        """Register the metrics."""
-        metrics = {
-            "queue_seconds": Histogram(
-                MODEL_QUEUE_SECONDS,
-                "Wait of a request, in seconds: in line for its turn, prepared for its batch.",
-                ["task", "stage"],
-                buckets=SECONDS_BUCKETS,
-                registry=self.registry,
-            ),
-            "run_seconds": Histogram(
-                MODEL_RUN_SECONDS,
-                "Time that a model takes for a batch, in seconds.",
-                ["task"],
-                buckets=SECONDS_BUCKETS,
-                registry=self.registry,
-            ),
-            "batch_size": Histogram(
-                MODEL_BATCH_SIZE,
-                "Requests that a model answers together.",
-                ["task"],
-                buckets=BATCH_SIZE_BUCKETS,
-                registry=self.registry,
-            ),
-            "waiting": Gauge(
-                MODEL_WAITING,
-                "Requests that stand in line for a model.",
-                ["task"],
-                registry=self.registry,
-            ),
-            "shed": Counter(
-                MODEL_SHED,
-                "Requests refused because the line of their model was full.",
-                ["task"],
-                registry=self.registry,
-            ),
-            "cancelled": Counter(
-                MODEL_CANCELLED,
-                "Requests that were cancelled or out of time before their answer.",
-                ["task"],
-                registry=self.registry,
-            ),
-            "losses": Counter(
-                MODEL_LOSSES,
-                "Times that a model's thread ended or hung, and the model was loaded anew.",
-                ["task"],
-                registry=self.registry,
-            ),
-        }
-        for name, metric in metrics.items():
-            object.__setattr__(self, name, metric)
+    def __init__(self, registry: CollectorRegistry) -> None:
+        counter = partial(Counter, labelnames=["task"], registry=registry)
+        histogram = partial(Histogram, registry=registry)
+        self.queue_seconds = histogram(
+            MODEL_QUEUE_SECONDS,
+            "Wait of a request, in seconds: in the queue, and prepared for its batch.",
+            ["task", "stage"],
+            buckets=SECONDS_BUCKETS,
+        )
+        self.run_seconds = histogram(
+            MODEL_RUN_SECONDS,
+            "Time that a model takes for a batch, in seconds.",
+            ["task"],
+            buckets=SECONDS_BUCKETS,
+        )
+        self.batch_size = histogram(
+            MODEL_BATCH_SIZE,
+            "Requests that a model answers together.",
+            ["task"],
+            buckets=BATCH_SIZE_BUCKETS,
+        )
+        self.waiting = Gauge(
+            MODEL_WAITING, "Requests in the queue of a model.", ["task"], registry=registry
+        )
+        self.shed = counter(
+            MODEL_SHED, "Requests refused because the queue of their model was full."
+        )
+        self.cancelled = counter(
+            MODEL_CANCELLED, "Requests that were cancelled or out of time before their answer."
+        )
+        self.losses = counter(
+            MODEL_LOSSES,
+            "Times that a model's thread ended or hung, and the model was loaded again.",
+        )
 
     def of(self, task: str) -> TaskMetrics:
         """Return the metrics of one model, from now on exported, at first as zeros."""
@@ -178,100 +147,88 @@ class ModelMetrics:
         )
 
 
-@dataclass(frozen=True, slots=True)
 class HttpMetrics:
     """Metrics of the gateway, in a registry of their own."""
 
-    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
-    http_seconds: Histogram = field(init=False)
-    http_in_flight: Gauge = field(init=False)
-    connections: Gauge = field(init=False)
-    connections_refused: Counter = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Register the metrics."""
-        seconds = Histogram(
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.http_seconds = Histogram(
             HTTP_SECONDS,
             "Time of an HTTP request from its start to its last byte, in seconds.",
             ["route", "status"],
             buckets=SECONDS_BUCKETS,
             registry=self.registry,
         )
-        in_flight = Gauge(
+        self.http_in_flight = Gauge(
             HTTP_IN_FLIGHT, "HTTP requests that are being answered now.", registry=self.registry
         )
-        connections = Gauge(
+        self.connections = Gauge(
             HTTP_CONNECTIONS, "HTTP connections of callers that are open.", registry=self.registry
         )
-        refused = Counter(
+        self.connections_refused = Counter(
             HTTP_CONNECTIONS_REFUSED,
             "HTTP connections refused, by the limit that was reached: of all or of one address.",
             ["limit"],
             registry=self.registry,
         )
-        object.__setattr__(self, "http_seconds", seconds)
-        object.__setattr__(self, "http_in_flight", in_flight)
-        object.__setattr__(self, "connections", connections)
-        object.__setattr__(self, "connections_refused", refused)
 
 
-@dataclass(frozen=True, slots=True)
 class PeriodicMetrics:
-    """Metrics of the periodic tasks of a process, in the registry of the process."""
+    """Metrics of the periodic tasks of a process.
 
-    registry: CollectorRegistry
-    failures: Counter = field(init=False)
-    failing: Gauge = field(init=False)
+    Args:
+        registry: Of the process.
+    """
 
-    def __post_init__(self) -> None:
-        """Register the metrics."""
-        failures = Counter(
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.registry = registry
+        self.failures = Counter(
             PERIODIC_FAILURES,
             "Runs of a periodic task that failed.",
             ["task"],
-            registry=self.registry,
+            registry=registry,
         )
-        failing = Gauge(
+        self.failing = Gauge(
             PERIODIC_FAILING,
             "1 while the last run of a periodic task has failed, else 0.",
             ["task"],
-            registry=self.registry,
+            registry=registry,
         )
-        object.__setattr__(self, "failures", failures)
-        object.__setattr__(self, "failing", failing)
 
 
-@dataclass(frozen=True, slots=True)
 class JobMetrics:
-    """Metrics of asynchronous jobs and their webhooks, in the registry of the process."""
+    """Metrics of asynchronous jobs and their webhooks.
 
-    registry: CollectorRegistry
-    waiting: Gauge = field(init=False)
-    oldest_seconds: Gauge = field(init=False)
-    dead: Gauge = field(init=False)
-    ended: Counter = field(init=False)
-    items: Counter = field(init=False)
-    redeliveries: Counter = field(init=False)
-    webhooks: Counter = field(init=False)
+    Args:
+        registry: Of the process.
+    """
 
-    def __post_init__(self) -> None:
-        """Register the metrics."""
-        gauges = {
-            "waiting": (JOBS_WAITING, "Jobs and webhooks that wait or are worked on.", ["kind"]),
-            "oldest_seconds": (
-                JOBS_OLDEST_SECONDS,
-                "Age of the oldest job and webhook that waits or is worked on, in seconds.",
-                ["kind"],
-            ),
-            "dead": (JOBS_DEAD, "Jobs that were given up, or whose webhook was.", []),
-        }
-        counters = {
-            "ended": (JOBS_ENDED, "Jobs that this process ended.", ["status"]),
-            "items": (JOBS_ITEMS, "Items of jobs that this process ended.", []),
-            "redeliveries": (JOBS_REDELIVERIES, "Messages that were delivered again.", ["kind"]),
-            "webhooks": (JOBS_WEBHOOKS, "Deliveries of webhooks that were tried.", ["outcome"]),
-        }
-        for name, (metric, text, labels) in gauges.items():
-            object.__setattr__(self, name, Gauge(metric, text, labels, registry=self.registry))
-        for name, (metric, text, labels) in counters.items():
-            object.__setattr__(self, name, Counter(metric, text, labels, registry=self.registry))
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.registry = registry
+        self.waiting = Gauge(
+            JOBS_WAITING,
+            "Jobs and webhooks that wait or are worked on.",
+            ["kind"],
+            registry=registry,
+        )
+        self.oldest_seconds = Gauge(
+            JOBS_OLDEST_SECONDS,
+            "Age of the oldest job and webhook that waits or is worked on, in seconds.",
+            ["kind"],
+            registry=registry,
+        )
+        self.dead = Gauge(
+            JOBS_DEAD, "Jobs that were given up, or whose webhook was.", registry=registry
+        )
+        self.ended = Counter(
+            JOBS_ENDED, "Jobs that this process ended.", ["status"], registry=registry
+        )
+        self.items = Counter(
+            JOBS_ITEMS, "Items of jobs that this process ended.", registry=registry
+        )
+        self.redeliveries = Counter(
+            JOBS_REDELIVERIES, "Messages that were delivered again.", ["kind"], registry=registry
+        )
+        self.webhooks = Counter(
+            JOBS_WEBHOOKS, "Deliveries of webhooks that were tried.", ["outcome"], registry=registry
+        )

@@ -1,1 +1,1 @@
-"""Colours black-and-white photos."""
+"""Service that colorizes black-and-white photos."""

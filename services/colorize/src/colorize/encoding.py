@@ -1,4 +1,4 @@
-"""Write a picture so that it fits into an answer."""
+"""Encoding of an image within the size of an answer."""
 
 import io
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ from PIL import Image
 from modelkit.images import RgbImage, encode_image
 from servicekit.errors import InvalidRequest
 
-# Tried in turn, with halved chroma, when quality 95 is too large. At 30 a picture of 25 MP of pure
+# Tried in turn, with halved chroma, when quality 95 is too large. At 30 an image of 25 MP of pure
 # noise, the worst there is, takes 7.0 MB.
 SMALLER_QUALITIES = (90, 75, 50, 30)
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedImage:
-    """A picture as a file; `media_type` is "image/jpeg" or "image/png"."""
+    """Image file; `media_type` is "image/jpeg" or "image/png"."""
 
     content: bytes
     media_type: str
@@ -26,7 +26,7 @@ def encode_within(
 ) -> EncodedImage:
     """Write pixels as a file of at most `max_bytes`, without metadata but that which is given.
 
-    A PNG that is too large becomes a JPEG, a JPEG that is too large one of lower quality: colour
+    A PNG that is too large becomes a JPEG, a JPEG that is too large one of lower quality: color
     takes more room than the grey that came in.
 
     Args:
@@ -47,8 +47,8 @@ def encode_within(
         if len(content) <= max_bytes:
             return EncodedImage(content, "image/jpeg")
     raise InvalidRequest(
-        f"the coloured picture takes {len(content)} bytes; the limit is {max_bytes}; "
-        "send a smaller picture"
+        f"the colored image takes {len(content)} bytes; the limit is {max_bytes}; "
+        "send a smaller image"
     )
 
 

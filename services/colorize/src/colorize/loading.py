@@ -1,4 +1,4 @@
-"""Loads the colorizer as the settings choose it."""
+"""Loader of the colorizer."""
 
 from collections.abc import Sequence
 

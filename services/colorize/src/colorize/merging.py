@@ -1,4 +1,4 @@
-"""Give a picture new colours that follow the edges of its own lightness."""
+"""Merge of new colors into an image, along the edges of its lightness."""
 
 from dataclasses import dataclass
 
@@ -10,21 +10,21 @@ from numpy.typing import NDArray
 from colorize.pixels import ReducedImage, lightness_of, reduce_image, resize
 from modelkit.images import RgbImage
 
-_GUIDE_SIDE_PX = 512  # long side, about, at which colour is bound to the edges of the luma
+_GUIDE_SIDE_PX = 512  # long side, about, at which color is bound to the edges of the luma
 _GUIDE_RADIUS_PX = 8
-_GUIDE_SOFTNESS = 160.0  # in luma squared: edges below about 13 of 255 do not hold colours apart
+_GUIDE_SOFTNESS = 160.0  # in luma squared: edges below about 13 of 255 do not hold colors apart
 _BAND_ROWS = 256  # 25 MP in one piece would take 700 MB of float32
-_MIDDLE = 128.0  # of Cr and of Cb: no colour
+_MIDDLE = 128.0  # of Cr and of Cb: no color
 
 
 @dataclass(frozen=True, slots=True)
 class _Tint:
-    """Y, Cr and Cb as linear functions of the luma at each place of a small picture.
+    """Y, Cr and Cb as linear functions of the luma at each place of a small image.
 
     Attributes:
         gains: (3, height, width) float32.
         offsets: (3, height, width) float32.
-        factor: How many pixels of the picture one of these covers along each side.
+        factor: How many pixels of the image one of these covers along each side.
     """
 
     gains: NDArray[np.float32]
@@ -33,7 +33,7 @@ class _Tint:
 
 
 def make_guide(image: RgbImage) -> ReducedImage:
-    """Return the small copy of a picture that its new colours are fitted to.
+    """Return the small copy of an image that its new colors are fitted to.
 
     Args:
         image: (height, width, 3) uint8, sRGB.
@@ -42,7 +42,7 @@ def make_guide(image: RgbImage) -> ReducedImage:
 
 
 def merge_chroma(image: RgbImage, guide: ReducedImage, chroma: NDArray[np.float32]) -> RgbImage:
-    """Return the picture with new chroma, which follows the edges of its luma.
+    """Return the image with new chroma, which follows the edges of its luma.
 
     The linear model of a guided filter is fitted small and applied at full size, in Y'CrCb, where a
     pixel costs a tenth of what it costs in CIELAB. The luma moves with the chroma by as much as
@@ -53,7 +53,7 @@ def merge_chroma(image: RgbImage, guide: ReducedImage, chroma: NDArray[np.float3
     Args:
         image: (height, width, 3) uint8, sRGB.
         guide: What `make_guide` returns for it.
-        chroma: (small height, small width, 2) float32, ab of the whole picture.
+        chroma: (small height, small width, 2) float32, ab of the whole image.
     """
     tint = _fit_tint(guide, chroma)
     height = guide.pixels.shape[0]
@@ -66,9 +66,9 @@ def merge_chroma(image: RgbImage, guide: ReducedImage, chroma: NDArray[np.float3
 
 
 def _fit_tint(guide: ReducedImage, chroma: NDArray[np.float32]) -> _Tint:
-    """Fit linear functions of the luma to the colours around each pixel (guided filter)."""
-    colours = _as_offsets(lightness_of(resize(guide.pixels, *chroma.shape[:2])), chroma)
-    larger = cv2.resize(colours, guide.pixels.shape[1::-1], interpolation=cv2.INTER_CUBIC)
+    """Fit linear functions of the luma to the colors around each pixel (guided filter)."""
+    colors = _as_offsets(lightness_of(resize(guide.pixels, *chroma.shape[:2])), chroma)
+    larger = cv2.resize(colors, guide.pixels.shape[1::-1], interpolation=cv2.INTER_CUBIC)
     luma = cv2.cvtColor(guide.pixels, cv2.COLOR_RGB2GRAY).astype(np.float32)
     mean_luma = _blur(luma)
     spread = _blur(luma * luma) - mean_luma * mean_luma + _GUIDE_SOFTNESS
@@ -86,7 +86,7 @@ def _fit_tint(guide: ReducedImage, chroma: NDArray[np.float32]) -> _Tint:
 
 
 def _as_offsets(lightness: NDArray[np.float32], chroma: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return what each pixel's Y, Cr and Cb differ by from grey of that lightness.
+    """Return the difference of each pixel's Y, Cr and Cb from grey of that lightness.
 
     Args:
         lightness: (height, width) float32, L of CIELAB.
@@ -97,11 +97,11 @@ def _as_offsets(lightness: NDArray[np.float32], chroma: NDArray[np.float32]) -> 
     """
     lab = np.dstack([lightness, chroma])
     grey = np.dstack([lightness, np.zeros_like(chroma)])
-    coloured, plain = (
+    colored, plain = (
         cv2.cvtColor(cv2.cvtColor(one, cv2.COLOR_LAB2RGB), cv2.COLOR_RGB2YCrCb)
         for one in (lab, grey)
     )
-    return np.asarray((coloured - plain) * 255, dtype=np.float32)
+    return np.asarray((colored - plain) * 255, dtype=np.float32)
 
 
 def _blur(plane: MatLike) -> NDArray[np.float32]:
@@ -111,7 +111,7 @@ def _blur(plane: MatLike) -> NDArray[np.float32]:
 
 
 def _tint_band(band: RgbImage, tint: _Tint, first: int, end: int) -> RgbImage:
-    """Return some rows of the picture in colour, those that rows `first` to `end` cover."""
+    """Return some rows of the image in color, those that rows `first` to `end` cover."""
     luma = cv2.cvtColor(band, cv2.COLOR_RGB2GRAY).astype(np.float32)
     planes = []
     for gain, offset in zip(tint.gains, tint.offsets, strict=True):

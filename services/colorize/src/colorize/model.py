@@ -1,4 +1,4 @@
-"""Colors for a grey photo: a small guess of the chroma, spread over the untouched lightness."""
+"""Colorizer: predicts chroma at a small size and merges it with the full lightness."""
 
 from dataclasses import dataclass
 

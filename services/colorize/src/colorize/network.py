@@ -16,48 +16,80 @@ _WIDTHS = (96, 128, 160, 256)  # of the decoder at stride 4, 8, 16 and 32
 
 
 class ChromaNetwork(nn.Module):
-    """Color network with the step from its distribution over bins to one color for each pixel.
+    """Color network with the choice of one color for each pixel.
 
     Attributes:
-        correction: (1,) how far the weights of bins in the loss are taken back; 1 is entirely.
-        sharpness: (1,) reciprocal of the temperature of the annealed mean.
-        gain: (1,) factor of the chroma: the mean over a distribution is paler than its colors.
+        distances: (bins, bins) what is lost when the row's color is shown and the column's is
+            true: the sum of the absolute differences in a and b.
+        rewards: (bins,) what showing a color is worth, in the same unit. With rewards of 0 the
+            choice is the safest color, which is close to grey wherever the network is unsure;
+            with rewards that grow with the chroma it is vivid where that costs little.
+        sharpness: (1,) power that the distribution is raised to; above 1 trusts the likely colors.
+        softness: (1,) loss within which colors are blended, so that neighbours do not jump.
 
     Args:
         bins: Color bins.
     """
 
-    correction: Tensor
+    distances: Tensor
+    rewards: Tensor
     sharpness: Tensor
-    gain: Tensor
+    softness: Tensor
 
     def __init__(self, bins: int = BINS) -> None:
         super().__init__()
         self.network = ColorNetwork(bins)
-        self.register_buffer("correction", torch.zeros(1))
+        self.register_buffer("distances", torch.zeros(bins, bins))
+        self.register_buffer("rewards", torch.zeros(bins))
         self.register_buffer("sharpness", torch.ones(1))
-        self.register_buffer("gain", torch.ones(1))
+        self.register_buffer("softness", torch.ones(1))
 
     @property
     def head(self) -> nn.Module:
         """Last layer, which stays float32."""
         return self.network.head
 
+    @torch.no_grad()
+    def settle(self, *, reward: float, sharpness: float, softness: float) -> None:
+        """Choose how a color is chosen; the colors of the bins must be there.
+
+        Args:
+            reward: Worth of a unit of chroma.
+            sharpness: See the attribute.
+            softness: See the attribute.
+        """
+        colors = self.network.colors
+        self.distances.copy_((colors[:, None] - colors[None]).abs().sum(dim=2))
+        self.rewards.copy_(reward * colors.norm(dim=1))
+        self.sharpness.fill_(sharpness)
+        self.softness.fill_(softness)
+
     def forward(self, lightness: Tensor) -> Tensor:
         """Return ab, (count, 2, height / 4, width / 4) float32 in [-130, 130].
-
-        Source: the annealed mean of Zhang et al. 2016 (arXiv:1603.08511), equation 5.
 
         Args:
             lightness: (count, 1, height, width) float32, L of CIELAB in [0, 100]; height and width
                 are multiples of 32.
         """
         numbers = (lightness / 50 - 1).to(self.network.encoder.stem.conv.weight.dtype)
-        lifts = self.network.lifts.float()[:, None, None]
-        logits = self.network(numbers).float() - self.correction.float() * lifts
+        return self.choose(self.network(numbers))
+
+    def choose(self, logits: Tensor) -> Tensor:
+        """Return ab, (count, 2, height, width) float32, for logits (count, bins, height, width).
+
+        Where the choice points away from the mean, such as between warm skin and a blue cloth, it
+        is muted by the square of the cosine between them.
+        """
+        logits = logits.float() - self.network.lifts.float()[:, None, None]
+        colors = self.network.colors.float().t()[:, :, None, None]
+        mean = functional.conv2d(logits.softmax(dim=1), colors)
         shares = (logits * self.sharpness.float()).softmax(dim=1)
-        colors = (self.gain * self.network.colors).float().t()[:, :, None, None]
-        return functional.conv2d(shares, colors)
+        losses = functional.conv2d(shares, self.distances.float()[:, :, None, None])
+        gains = (self.rewards.float()[:, None, None] - losses) / self.softness.float()
+        choice = functional.conv2d(gains.softmax(dim=1), colors)
+        lengths = (choice.square().sum(1, keepdim=True) * mean.square().sum(1, keepdim=True)).sqrt()
+        agreement = (choice * mean).sum(1, keepdim=True) / lengths.clamp_min(1.0)
+        return choice * agreement.clamp(0, 1).square()
 
 
 class ColorNetwork(nn.Module):

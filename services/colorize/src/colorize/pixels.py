@@ -1,4 +1,4 @@
-"""Lightness and size of pictures, and whether they have colours already."""
+"""Lightness and size of images, and detection of colors."""
 
 from dataclasses import dataclass
 
@@ -9,28 +9,28 @@ from numpy.typing import NDArray
 from modelkit.images import RgbImage
 
 # A toned print has one ab for each L. Mean distance of ab from the curve through them: at most 3.3
-# in ten scans of 1850-1916, 0.5 in 250 photos turned sepia, more in 88 % of the 250 in colour.
+# in ten scans of 1850-1916, 0.5 in 250 photos turned sepia, more in 88 % of the 250 in color.
 TONE_SPREAD = 3.5
-# Mean distance of ab from its own mean that no sepia reaches: at most 9.5 in the same pictures.
-COLOURED_SPREAD = 11.0
-_GLANCE_SIDE_PX = 128  # the size at which a picture is judged to be coloured: grain is gone
+# Mean distance of ab from its own mean that no sepia reaches: at most 9.5 in the same images.
+COLORED_SPREAD = 11.0
+_GLANCE_SIDE_PX = 128  # the size at which an image is judged to be colored: grain is gone
 
 
 @dataclass(frozen=True, slots=True)
 class ReducedImage:
-    """A picture made smaller by a whole number.
+    """Image reduced by a whole factor.
 
     Attributes:
         pixels: (height, width, 3) uint8, sRGB.
-        factor: How many pixels of the picture one of these covers along each side.
+        factor: Pixels of the image that one of these covers along each side.
     """
 
     pixels: RgbImage
     factor: int
 
 
-def is_coloured(image: RgbImage) -> bool:
-    """Tell whether a picture has colours already; the one tone of a sepia print is none.
+def is_colored(image: RgbImage) -> bool:
+    """Return whether an image has colors already; the one tone of a sepia print is none.
 
     Args:
         image: (height, width, 3) uint8, sRGB.
@@ -41,7 +41,7 @@ def is_coloured(image: RgbImage) -> bool:
     tone = powers @ np.linalg.lstsq(powers, chroma)[0]
     if _mean_distance(chroma, tone) > TONE_SPREAD:
         return True
-    return _mean_distance(chroma, chroma.mean(axis=0)) > COLOURED_SPREAD
+    return _mean_distance(chroma, chroma.mean(axis=0)) > COLORED_SPREAD
 
 
 def _mean_distance(chroma: NDArray[np.float32], other: NDArray[np.float32]) -> float:
@@ -58,14 +58,14 @@ def lightness_of(image: RgbImage) -> NDArray[np.float32]:
 
 
 def reduce_image(image: RgbImage, *, side_px: int) -> ReducedImage:
-    """Return a picture made smaller by a whole number, its long side about as told.
+    """Return an image reduced by a whole factor, its long side about `side_px`.
 
-    By a whole number OpenCV averages three times faster than by any other. What is left over at the
-    right and at the bottom repeats its neighbours.
+    OpenCV averages three times faster by a whole factor than by any other. The rest at the right
+    and at the bottom repeats its neighbors.
 
     Args:
         image: (height, width, 3) uint8, sRGB.
-        side_px: The wished long side; a smaller picture stays as it is.
+        side_px: The wished long side; a smaller image stays as it is.
     """
     shortest: int = min(image.shape[:2])
     factor = min(max(1, round(max(image.shape[:2]) / side_px)), shortest)
@@ -78,7 +78,7 @@ def reduce_image(image: RgbImage, *, side_px: int) -> ReducedImage:
 
 
 def resize(image: RgbImage, height: int, width: int) -> RgbImage:
-    """Return the picture at another size, antialiased when it becomes smaller.
+    """Return the image at another size, antialiased when it becomes smaller.
 
     Args:
         image: (height, width, 3) uint8, sRGB.

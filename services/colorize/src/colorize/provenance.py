@@ -1,4 +1,4 @@
-"""What a coloured picture says of itself: that a model made its colours, and which one.
+"""Provenance metadata of a colorized image: the model that made its colors.
 
 Source: IPTC Photo Metadata Standard 2023.2 (DigitalSourceType, its NewsCodes), XMP (ISO 16684-1).
 """
@@ -21,8 +21,8 @@ _PACKET = """\
 <?xpacket end="r"?>"""
 
 
-def mark_coloured(model: str, version: str) -> bytes:
-    """Return the XMP packet, UTF-8, of a picture whose colours this model made."""
+def mark_colored(model: str, version: str) -> bytes:
+    """Return the XMP packet, UTF-8, of an image whose colors this model made."""
     tool = f"imagemesh, {model} {version}"
-    words = "The colours were added by a model; they are a guess, not those that were there."
+    words = "The colors were added by a model; they are a guess, not those that were there."
     return _PACKET.format(source_type=_SOURCE_TYPE, tool=escape(tool), words=words).encode()

@@ -6,16 +6,16 @@ from functools import partial
 from time import monotonic
 
 import cv2
-import grpc
 import numpy as np
+from google.protobuf.json_format import ParseDict
 from numpy.typing import NDArray
 
 from colorize.encoding import EncodedImage, encode_within
 from colorize.loading import load_colorizer
 from colorize.merging import merge_chroma
 from colorize.model import Colorizer, Sketch, make_sketch
-from colorize.pixels import is_coloured
-from colorize.provenance import mark_coloured
+from colorize.pixels import is_colored
+from colorize.provenance import mark_colored
 from colorize.settings import ColorizeSettings
 from imagemesh.colorize.v1 import colorize_service_pb2 as pb
 from imagemesh.colorize.v1 import colorize_service_pb2_grpc as rpc
@@ -24,8 +24,9 @@ from modelkit.hosting import ModelHost
 from modelkit.images import DecodedImage, RgbImage
 from modelkit.loading import LoadedModel
 from modelkit.manifest import load_manifest
-from servicekit.callers import caller_of
+from servicekit.callers import terms_of
 from servicekit.errors import InvalidRequest
+from servicekit.interceptors import Context
 from servicekit.limits import MAX_IMAGE_BYTES
 from servicekit.server import Service
 
@@ -48,7 +49,7 @@ def build_service(settings: ColorizeSettings) -> Service:
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
-    """A image on its way; one that has colors already has no sketch."""
+    """Decoded image; one that has colors already has no sketch."""
 
     decoded: DecodedImage
     sketch: Sketch | None
@@ -63,7 +64,7 @@ class _Answer:
 
 
 class _ColorizeServicer(rpc.ColorizeServiceServicer):
-    """The model's thread only guesses; decoding, merging and encoding overlap with it."""
+    """Servicer; decoding, merging and encoding overlap with the thread of the model."""
 
     def __init__(self, settings: ColorizeSettings) -> None:
         self._settings = settings
@@ -81,16 +82,11 @@ class _ColorizeServicer(rpc.ColorizeServiceServicer):
         cv2.setNumThreads(self._settings.threads)
         await self.host.load()
 
-    async def Colorize(  # noqa: N802 - the name of the RPC
-        self,
-        request: pb.ColorizeRequest,
-        context: grpc.aio.ServicerContext[pb.ColorizeRequest, pb.ColorizeResponse],
-    ) -> pb.ColorizeResponse:
+    async def Colorize(self, request: pb.ColorizeRequest, context: Context) -> pb.ColorizeResponse:
         began_s = monotonic()
         answer = await self._colorizer.serve(
             partial(self._colorize, request.image, _strength_of(request)),
-            caller=caller_of(context),
-            timeout_s=context.time_remaining(),
+            **terms_of(context),
         )
         loaded = self._colorizer.loaded
         return pb.ColorizeResponse(
@@ -102,29 +98,20 @@ class _ColorizeServicer(rpc.ColorizeServiceServicer):
             seconds=monotonic() - began_s,
         )
 
-    async def ListModels(  # noqa: N802 - as above
-        self,
-        request: pb.ListModelsRequest,  # noqa: ARG002 - it has no fields
-        context: grpc.aio.ServicerContext[pb.ListModelsRequest, pb.ListModelsResponse],  # noqa: ARG002
+    async def ListModels(
+        self, request: pb.ListModelsRequest, context: Context
     ) -> pb.ListModelsResponse:
-        return pb.ListModelsResponse(
-            models=[
-                image_pb2.ModelInfo(
-                    model=image_pb2.Model(**self.host.named(entry)), **entry.public()
-                )
-                for entry in self._entries
-            ]
-        )
+        del request, context  # not used
+        return ParseDict({"models": self.host.listed(self._entries)}, pb.ListModelsResponse())
 
-    async def _colorize(
-        self, content: bytes, strength: float, loaded: LoadedModel[Colorizer]
-    ) -> _Answer:
+    async def _colorize(self, content: bytes, strength: float) -> _Answer:
+        entry = self._colorizer.loaded.entry
         decoder = self.host.decoder
         async with decoder.opened(content, _look) as opened:
             if opened.sketch is None:
                 return await decoder.run(_write, opened.decoded, opened.decoded.pixels, b"")
             chroma = strength * await self._colorizer.answer(opened.sketch.lightness)
-            mark = mark_coloured(loaded.entry.name, loaded.entry.version)
+            mark = mark_colored(entry.name, entry.version)
             return await decoder.run(_write_colored, opened.decoded, opened.sketch, chroma, mark)
 
 
@@ -139,7 +126,7 @@ def _strength_of(request: pb.ColorizeRequest) -> float:
 
 
 def _look(decoded: DecodedImage) -> _Opened:
-    has_colors = is_coloured(decoded.pixels)
+    has_colors = is_colored(decoded.pixels)
     return _Opened(decoded, None if has_colors else make_sketch(decoded.pixels))
 
 
@@ -156,7 +143,7 @@ def _write_colored(
 
 
 def _write(decoded: DecodedImage, pixels: RgbImage, mark: bytes) -> _Answer:
-    """Write the answer; without a mark it is the image as it came."""
+    """Return the answer; without a mark it is the original image."""
     media_type = "image/png" if decoded.media_type == "image/png" else "image/jpeg"
     height, width = pixels.shape[:2]
     file = encode_within(pixels, media_type, max_bytes=MAX_IMAGE_BYTES, xmp=mark)

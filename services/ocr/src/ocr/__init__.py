@@ -1,1 +1,1 @@
-"""Reads text in pictures and analyzes English text."""
+"""Service that reads text in images and analyzes English text."""

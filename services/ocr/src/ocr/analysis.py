@@ -1,9 +1,9 @@
-"""Summarizes, tags and judges English text, and says so when the text is in another language."""
+"""Analysis of English text: summary, sentiment and tags, or a notice for other languages."""
 
 from dataclasses import dataclass
 
 from ocr.embedding import SentenceEmbedder
-from ocr.foreign import LanguageGuesser
+from ocr.foreign import TextLanguageGuesser
 from ocr.sentences import find_prose, split_sentences
 from ocr.sentiment import Sentiment, judge
 from ocr.summary import summarize
@@ -44,7 +44,7 @@ class Analyzer:
     def __init__(self, embedder: SentenceEmbedder) -> None:
         self._embedder = embedder
         self._tagger = Tagger(embedder)
-        self._guesser = LanguageGuesser()
+        self._guesser = TextLanguageGuesser()
 
     def analyze(self, text: str) -> Analysis:
         """Analyze a text; one that is empty or not English gets a notice instead."""

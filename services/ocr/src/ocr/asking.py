@@ -1,4 +1,4 @@
-"""What callers may send as a language: a code, a BCP 47 tag, several of them, or "auto"."""
+"""Parsing of a requested language: a code, a BCP 47 tag, several of them, or "auto"."""
 
 from difflib import get_close_matches
 from functools import cache

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ocr.layout import level_boxes
-from ocr.pictures import Corners
+from ocr.preparation import Corners
 
 _LEAST_OVERLAP = 0.5  # of the narrower of two lines of a block
 _MOST_HEIGHTS = 1.5  # of two lines of a block, the taller in heights of the other
@@ -55,7 +55,7 @@ def _is_joined(upper: NDArray[np.float64], lower: NDArray[np.float64], usual: fl
 
 
 def _is_aligned(upper: NDArray[np.float64], lower: NDArray[np.float64]) -> bool:
-    """Tell whether one line stands below the other."""
+    """Return whether one line stands below the other."""
     overlap = min(upper[2], lower[2]) - max(upper[0], lower[0])
     narrower = min(upper[2] - upper[0], lower[2] - lower[0])
     middles = (lower[1] + lower[3]) - (upper[1] + upper[3])

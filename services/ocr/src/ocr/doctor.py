@@ -1,16 +1,14 @@
 """Models of the service for `imagemesh doctor`."""
 
-import dataclasses
 from functools import partial
 
 import numpy as np
 
 from modelkit.doctor import Check
 from modelkit.images import RgbImage
-from modelkit.loading import LoadedModel
-from modelkit.manifest import ModelEntry, load_manifest
+from modelkit.manifest import load_manifest
 from ocr.embedding import SentenceEmbedder
-from ocr.loaders import load_embedder, load_line_engine
+from ocr.loaders import load_embedder, load_ppocr
 from ocr.ppocr import PpOcr
 from ocr.settings import OcrSettings
 from servicekit.settings import load_settings
@@ -25,7 +23,7 @@ def checks() -> list[Check]:
     return [
         Check(
             "read-text",
-            partial(_load_ppocr, settings, entries),
+            partial(load_ppocr, settings, entries),
             {"detect-text": PpOcr.detect, "read-text": _read_line},
         ),
         Check(
@@ -34,12 +32,6 @@ def checks() -> list[Check]:
             {"embed-text": _embed, "sentiment": _judge},
         ),
     ]
-
-
-def _load_ppocr(settings: OcrSettings, entries: tuple[ModelEntry, ...]) -> LoadedModel[PpOcr]:
-    engine = load_line_engine(settings, entries)
-    detector, recognizer = engine.models
-    return dataclasses.replace(detector.with_model(engine), parts=(recognizer,))
 
 
 def _read_line(engine: PpOcr, image: RgbImage) -> object:

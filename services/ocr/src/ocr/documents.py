@@ -1,4 +1,4 @@
-"""Documents on their way to the reader: a PDF, a TIFF of several pages, or a picture.
+"""Documents on their way to the reader: a PDF, a TIFF of several pages, or an image.
 
 Pages are opened one by one and forgotten once they are read: a document is never in memory as
 pixels.
@@ -20,7 +20,7 @@ from modelkit.srgb import ORIENTATION_TAG
 from ocr import tiff
 from ocr.drawing import DrawingLimits
 from ocr.pdf import PdfDrawer
-from ocr.pictures import MAX_SIDE_PX, FittedImage, fit
+from ocr.preparation import MAX_SIDE_PX, FittedImage, fit
 from servicekit.documents import is_pdf, is_tiff
 from servicekit.errors import UnreadableImage
 from servicekit.limits import MAX_IMAGE_BYTES
@@ -32,7 +32,7 @@ _JPEG_QUALITY = 80  # of the pages of a PDF that is written
 _TELL_DOTS_PER_INCH = frozenset({"image/jpeg", "image/png", "image/tiff", "image/bmp"})
 _QUARTER_TURNS = range(5, 9)  # EXIF orientations that turn an image by 90 degrees
 _MOST_STRETCH = 4.0  # of the pixels of a fax; 204 x 98 are the most unequal of the usual ones
-_LIKELY_DOTS_PER_INCH = range(50, 2401)  # what else a picture says of itself is a slip
+_LIKELY_DOTS_PER_INCH = range(50, 2401)  # what else an image says of itself is a slip
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Document(Protocol):
 
     @property
     def page_count(self) -> int:
-        """How many there are, at least 1."""
+        """Number of pages, at least 1."""
 
     def opened(self, number: int, *, with_jpeg: bool) -> AbstractAsyncContextManager[OpenedPage]:
         """Open the page of that number, counted from 1, and hold room for its pixels meanwhile.
@@ -71,7 +71,7 @@ class Documents:
     """Opens documents.
 
     Args:
-        decoder: reads pictures, in threads of its own.
+        decoder: reads images, in threads of its own.
         max_pixels: of a page of a PDF as it is drawn; the decoder knows its own limit.
         drawings: pages of PDFs that are drawn at once.
     """
@@ -83,7 +83,7 @@ class Documents:
         self._drawer = PdfDrawer(limits, at_once=drawings)
 
     async def open(self, content: bytes) -> Document:
-        """Return the document in a file; what is no PDF and no TIFF is taken for a picture.
+        """Return the document in a file; what is no PDF and no TIFF is taken for an image.
 
         Raises:
             UnreadableImage: it is damaged, has no page, asks for a password, or is too large.
@@ -98,15 +98,15 @@ class Documents:
         if is_tiff(content):
             offsets = await self._decoder.run(tiff.find_pages, content)
             return _Tiff(content, offsets, self._decoder)
-        return self.picture(content)
+        return self.image(content)
 
-    def picture(self, content: bytes) -> Document:
-        """Return the one page of a picture; of a TIFF file the first."""
-        return _Picture(content, self._decoder)
+    def image(self, content: bytes) -> Document:
+        """Return the one page of an image; of a TIFF file the first."""
+        return _Image(content, self._decoder)
 
 
 @dataclass(frozen=True, slots=True)
-class _Picture:
+class _Image:
     content: bytes
     decoder: Decoder
     page_count: int = 1
@@ -136,7 +136,7 @@ class _Tiff:
     @asynccontextmanager
     async def opened(self, number: int, *, with_jpeg: bool) -> AsyncIterator[OpenedPage]:
         content = await self.decoder.run(tiff.page_of, self.content, self.offsets[number - 1])
-        async with _Picture(content, self.decoder).opened(1, with_jpeg=with_jpeg) as page:
+        async with _Image(content, self.decoder).opened(1, with_jpeg=with_jpeg) as page:
             yield page
 
 
@@ -170,7 +170,7 @@ def _prepare(pixels: RgbImage, *, resolution: tuple[int, int], with_jpeg: bool) 
 def _find_resolution(content: bytes) -> tuple[int, int]:
     """Return the dots per inch along and down an upright image; zeros where it tells none."""
     try:
-        with formats.recognise(content).open(io.BytesIO(content)) as image:
+        with formats.recognize(content).open(io.BytesIO(content)) as image:
             along, down = (round(float(number)) for number in image.info.get("dpi", (0, 0)))
             is_turned = image.getexif().get(ORIENTATION_TAG, 1) in _QUARTER_TURNS
     # The edge of the codecs: metadata can be damaged in any way, and is not needed.

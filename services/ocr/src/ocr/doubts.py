@@ -7,7 +7,7 @@ import numpy as np
 
 from modelkit.images import RgbImage
 from ocr.ink import InkRow, find_ink, uncovered_rows
-from ocr.pictures import Corners, line_height
+from ocr.preparation import Corners, line_height
 from ocr.tiling import cut_tiles
 
 UNREAD_INK = "unread_ink"

@@ -15,7 +15,7 @@ from typing import IO
 import pypdfium2  # type: ignore[import-untyped]  # no py.typed
 
 # Python and pdfium need 60 MB beside the file and the largest page of 27 MB; the rest is for the
-# pictures within a page, which pdfium holds decoded.
+# images within a page, which pdfium holds decoded.
 _MEMORY_BYTES = 512 * 1024 * 1024
 _PROCESSOR_S = 60
 _POINTS_PER_INCH = 72
@@ -28,7 +28,7 @@ DAMAGED = "damaged"
 
 @dataclass(frozen=True, slots=True)
 class DrawingLimits:
-    """How large a page is drawn.
+    """Limits of the size of a drawn page.
 
     Attributes:
         dots_per_inch: what is wished for.
@@ -43,7 +43,7 @@ class DrawingLimits:
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """What was found out; (height, width, 3) bytes of sRGB follow.
+    """Header of a drawn page; (height, width, 3) bytes of sRGB follow.
 
     Attributes:
         fault: `ASKS_FOR_PASSWORD`, `DAMAGED`, or empty.

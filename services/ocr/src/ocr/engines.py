@@ -1,19 +1,18 @@
-"""What an engine can do, and what it gives: lines and words, their places and confidences."""
+"""Protocols of OCR engines, and the lines and words that they return."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from modelkit.images import RgbImage
-from modelkit.loading import LoadedModel
-from ocr.pictures import Corners
+from ocr.preparation import Corners
 
 
 @dataclass(frozen=True, slots=True)
 class PageWord:
-    """One word of a line, with its place in pixels; `confidence` is in [0, 1].
+    """Word of a line with its corners in pixels; `confidence` is in [0, 1].
 
-    In a script without spaces it is a piece that the engine read as one.
+    In a script without spaces it is a piece that the engine read as one word.
     """
 
     text: str
@@ -23,7 +22,7 @@ class PageWord:
 
 @dataclass(frozen=True, slots=True)
 class ReadText:
-    """What an engine read in one line; `confidence` is in [0, 1], `words` are in reading order."""
+    """Text of one line; `confidence` is in [0, 1], `words` are in reading order."""
 
     text: str
     confidence: float
@@ -31,13 +30,13 @@ class ReadText:
 
     @property
     def evidence(self) -> float:
-        """How much was read and how surely: a guess at even odds counts nothing."""
+        """Amount of text weighted by confidence; a confidence of 0.5 or less counts nothing."""
         return max(0.0, self.confidence - 0.5) * len(self.text)
 
 
 @dataclass(frozen=True, slots=True)
 class PageLine:
-    """One line that was read, with its place in pixels.
+    """Line of text with its corners in pixels.
 
     Attributes:
         text: without a line break.
@@ -59,25 +58,21 @@ class PageLine:
 
 
 class Detector(Protocol):
-    """Finds where text stands."""
+    """Text detector."""
 
     def detect(self, pixels: RgbImage) -> list[Corners]:
         """Return the corners of every piece of a line, in pixels of `pixels`, in no order."""
 
 
 class LineReader(Protocol):
-    """Reads lines that were found."""
+    """Recognizer of detected lines."""
 
     def read_lines(self, pixels: RgbImage, lines: Sequence[Corners]) -> list[ReadText]:
         """Read each line; the answers are in the order of `lines`, words in pixels of `pixels`."""
 
 
 class LineEngine(Detector, LineReader, Protocol):
-    """Finds lines and reads them."""
-
-    @property
-    def models(self) -> Sequence[LoadedModel[str]]:
-        """Models that it reads with, as they were loaded."""
+    """Detector and recognizer."""
 
 
 def mean_confidence(lines: Sequence[PageLine | ReadText]) -> float:
@@ -87,5 +82,5 @@ def mean_confidence(lines: Sequence[PageLine | ReadText]) -> float:
 
 
 def evidence(lines: Sequence[PageLine]) -> float:
-    """Return how much was read on a page and how surely."""
+    """Return the evidence of all lines of a page; see `ReadText.evidence`."""
     return sum(ReadText(line.text, line.confidence).evidence for line in lines)

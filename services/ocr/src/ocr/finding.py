@@ -1,4 +1,4 @@
-"""Finds the lines of an image: in tiles where it is long, and again where ink was passed over."""
+"""Line detection: in tiles for long images, and a second time around uncovered ink."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import numpy as np
 from modelkit.images import RgbImage
 from ocr.engines import Detector
 from ocr.ink import InkRow, cover, find_ink, uncovered_rows
-from ocr.pictures import Corners, crop, part
+from ocr.preparation import Corners, crop, part
 from ocr.tiling import cut_tiles, join_pieces
 
 # The detector, whose sight is the whole image, passes over a lone line on a large page and now and
@@ -62,7 +62,7 @@ class _Crop:
         return _Crop(box, min(self.letter_px, other.letter_px))
 
     def touches(self, other: "_Crop") -> bool:
-        """Tell whether the two overlap."""
+        """Return whether the two overlap."""
         return bool(
             (np.minimum(self.box, other.box)[2:] > np.maximum(self.box, other.box)[:2]).all()
         )

@@ -1,4 +1,4 @@
-"""Tells whether a text is in another language than English, and in which."""
+"""Detection of texts that are not English, and of their language."""
 
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -34,21 +34,21 @@ _NAMES = MappingProxyType({
 
 @dataclass(frozen=True, slots=True)
 class LanguageGuess:
-    """The language of a text: its ISO 639-1 code, empty when in doubt, and if it is not English."""
+    """Language of a text: its ISO 639-1 code, empty when in doubt, and whether it is foreign."""
 
     code: str
     is_foreign: bool
 
     @property
     def name(self) -> str:
-        """The language in words, as for a notice."""
+        """Name of the language for a notice."""
         if not self.code:
             return "another language"
         return f"{_NAMES[self.code]} ({self.code})" if self.code in _NAMES else self.code
 
 
-class LanguageGuesser:
-    """An identifier of languages by their runs of letters."""
+class TextLanguageGuesser:
+    """Language identifier for texts, by n-grams of letters."""
 
     def __init__(self) -> None:
         """Load it from the installed package."""

@@ -1,7 +1,7 @@
-"""Guesses the language of a picture: first the script, then the language among those of the script.
+"""Language detection for images: first the script, then the language of that script.
 
-PP-OCR tells Latin and East Asian scripts by reading them. Else one Tesseract model after the other
-reads two lines, Tesseract's own guess of the script first, and the surest one tells the script.
+PP-OCR recognizes Latin and East Asian scripts by reading them. For others, one Tesseract model
+after the other reads two lines, that of Tesseract's own script detection first; the surest decides.
 """
 
 import re
@@ -20,7 +20,7 @@ from py3langid.langid import (  # type: ignore[import-untyped]  # it ships no ty
 from modelkit.images import RgbImage
 from ocr.engines import LineReader, ReadText, mean_confidence
 from ocr.languages import TESSERACT_LINES, Language, all_languages
-from ocr.pictures import Corners
+from ocr.preparation import Corners
 from ocr.tesseract import Tesseract, TesseractReader
 
 _FALLBACK = "eng"
@@ -52,7 +52,7 @@ _UNICODE_NAMES = MappingProxyType(
 _OSD_NAMES = MappingProxyType({"Korean": "Kore", "Fraktur": "Latf"})
 # One model reads all languages of these scripts; for the others each language's own one is asked.
 _SHARED = MappingProxyType({"Arab": "fas", "Cyrl": "aze_cyrl"})
-# What tells a language that the identifier does not know from the one that it is taken for.
+# Marks of languages that the identifier does not know, and the language it takes each for.
 _MARKS = MappingProxyType(
     {
         "aze_cyrl": ("kaz", re.compile("[ҹҝ]")),
@@ -66,24 +66,24 @@ _MARKS = MappingProxyType(
 _NO_MARKS = ("", re.compile(""))
 
 
-class LanguageGuesser:
-    """Both engines and an identifier of the language of a text; for one thread."""
+class ImageLanguageGuesser:
+    """Language detector for images, from both engines and a text identifier; for one thread."""
 
-    def __init__(self, ppocr: LineReader | None, tesseract: Tesseract) -> None:
+    def __init__(self, ppocr: LineReader, tesseract: Tesseract) -> None:
         """Load the identifier, 2 MB of numbers."""
         self._ppocr = ppocr
         self._tesseract = tesseract
         self._identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
 
     def guess(self, pixels: RgbImage, pieces: Sequence[Corners]) -> Language:
-        """Return the likeliest language of the text in a picture; English without any text.
+        """Return the likeliest language of the text in an image; English without any text.
 
         Args:
-            pixels: the picture.
+            pixels: the image.
             pieces: where lines of text were found in it.
         """
         sample = sorted(pieces, key=_aspect, reverse=True)[:_SAMPLE_LINES]
-        if self._ppocr is None or not sample:
+        if not sample:
             return all_languages()[_FALLBACK]
         read = self._ppocr.read_lines(pixels, sample)
         script = _script_of_ppocr(read, sample)

@@ -1,4 +1,4 @@
-"""Rows of ink on an image that no found line covers."""
+"""Detection of ink rows that no detected line covers."""
 
 import math
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelkit.images import RgbImage
-from ocr.pictures import Corners, line_height
+from ocr.preparation import Corners, line_height
 
 # Enough to tell rows of 6 pt on A4, at a hundredth of the detector's cost.
 _MOST_PIXELS = 1_700_000
@@ -35,7 +35,7 @@ _LETTER_GAP = 1.2  # most distance of two letters of a row, in heights
 
 @dataclass(frozen=True, slots=True)
 class Ink:
-    """The ink of an image.
+    """Connected components of ink.
 
     Attributes:
         labels: (height, width) int32, the connected component of each pixel; 0 is ground.
@@ -61,7 +61,7 @@ class InkRow:
 
     @property
     def height(self) -> float:
-        """The height in pixels."""
+        """Height in pixels."""
         return self.bottom - self.top
 
     @property
@@ -78,12 +78,12 @@ class InkRow:
 
     @property
     def aspect(self) -> float:
-        """The width in heights."""
+        """Width in heights."""
         return (self.right - self.left) / max(1.0, self.height)
 
 
 def find_ink(pixels: RgbImage) -> Ink:
-    """Return what differs from its ground, dark or light.
+    """Return the marks that differ from their ground, dark or light.
 
     Args:
         pixels: (height, width, 3) uint8, sRGB.
@@ -138,7 +138,7 @@ def uncovered_rows(ink: Ink, lines: Sequence[Corners]) -> list[InkRow]:
 
 
 def is_plain_stroke(pixels: RgbImage, line: Corners) -> bool:
-    """Tell whether the ink of a line is one upright stroke, as of an I without serifs."""
+    """Return whether the ink of a line is one upright stroke, as of an I without serifs."""
     left, top = np.maximum(np.floor(line.min(axis=0)).astype(int), 0)
     right, bottom = np.ceil(line.max(axis=0)).astype(int)
     cut = pixels[top:bottom, left:right]
@@ -161,7 +161,7 @@ def cover(shape: tuple[int, ...], lines: Sequence[Corners], scale: float) -> NDA
 
 
 def _letters(ink: Ink, lines: Sequence[Corners]) -> NDArray[np.bool_]:
-    """Tell which components look like letters that no line covers."""
+    """Return which components look like letters that no line covers."""
     width, height, area = (
         ink.stats[:, column].astype(float)
         for column in (cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT, cv2.CC_STAT_AREA)

@@ -1,4 +1,4 @@
-"""The languages that can be read, and the route, the data and the Debian packages of each."""
+"""Table of the languages with their routes, data and Debian packages."""
 
 import csv
 import tomllib
@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 PP_OCR = "pp-ocrv6-small"
 TESSERACT = "tesseract"
-# The routes of a picture; all but the last begin with PP-OCR's detector.
+# The routes of an image; all but the last begin with PP-OCR's detector.
 PP_OCR_LINES = "pp-ocr-lines"
 TESSERACT_LINES = "tesseract-lines"
 BOTH_LINES = "both-lines"  # both engines read each row, and what they agree on decides
@@ -70,12 +70,12 @@ class Language:
 
     @property
     def engine(self) -> str:
-        """The engine that reads it or, where both do, the one that can do without the other."""
+        """Engine of the route; for `BOTH_LINES` PP-OCR, which can work alone."""
         return TESSERACT if self.route == TESSERACT_LINES else PP_OCR
 
     @property
     def right_to_left(self) -> bool:
-        """The boxes of one row are read from right to left."""
+        """Whether the boxes of one row are read from right to left."""
         return self.script in _RIGHT_TO_LEFT
 
     @property
@@ -85,7 +85,7 @@ class Language:
 
     @property
     def may_run_downwards(self) -> bool:
-        """Its lines may run down the page, the right one first."""
+        """Whether lines may run down the page, the right one first."""
         return self.script in _DOWNWARDS
 
     @property
@@ -96,7 +96,7 @@ class Language:
 
     @property
     def packages(self) -> tuple[str, ...]:
-        """The Debian packages that its route needs; none for PP-OCR, which comes with pip."""
+        """Debian packages that its route needs; none for PP-OCR, which comes with pip."""
         return () if self.route == PP_OCR_LINES else (self.tesseract_package,)
 
 

@@ -1,4 +1,4 @@
-"""Puts detected pieces of lines into rows, and rows into reading order.
+"""Layout analysis: detected pieces into rows, and rows into reading order.
 
 Pieces beside each other form one row, as in a receipt, unless a gutter between two columns of prose
 parts them. Rows are then ordered as a person reads: down a column, then down the next one, then
@@ -10,12 +10,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ocr.pictures import Corners
+from ocr.preparation import Corners
 
 Row = list[int]  # indices of the pieces of one row, in reading order
 
 _SAME_ROW = 0.5  # least overlap of two pieces of a row, in heights of the lower one
-_NEIGHBOUR_ROWS = 4.5  # how far above and below a column is looked at, in heights
+_NEIGHBOR_ROWS = 4.5  # how far above and below a column is looked at, in heights
 _LEAST_COLUMN_ROWS = 3
 _PROSE_ASPECT = 6.0  # a line of prose is wider than this many heights; a price or a label is not
 _CROSSING = 1.5  # a piece that reaches this many heights beyond both sides of a gap closes it
@@ -71,10 +71,10 @@ def level_boxes(pieces: Sequence[Corners]) -> tuple[NDArray[np.float64], NDArray
     along = corners[:, 1] - corners[:, 0]
     height = np.hypot(*(corners[:, 3] - corners[:, 0]).T)
     length = np.hypot(*along.T)
-    told = length > _LEVEL_ASPECT * height
-    angle = _median_angle(along[told]) if told.any() else 0.0
+    is_long = length > _LEVEL_ASPECT * height
+    angle = _median_angle(along[is_long]) if is_long.any() else 0.0
     # A box of few heights says little of its line's direction; a form has no others.
-    doubt = direction_doubt(length[told] / np.maximum(1.0, height[told]))
+    doubt = direction_doubt(length[is_long] / np.maximum(1.0, height[is_long]))
     quarter = float(np.round(angle / (np.pi / 2)) * (np.pi / 2))
     angle = quarter if abs(angle - quarter) <= doubt else angle
     cosine, sine = np.cos(angle), np.sin(angle)
@@ -93,7 +93,7 @@ def direction_doubt(aspects: NDArray[np.float64]) -> float:
 
 
 def _median_angle(directions: NDArray[np.float64]) -> float:
-    """Return the median direction in radians; directions about the half turn are neighbours."""
+    """Return the median direction in radians; directions about the half turn are neighbors."""
     middle = np.arctan2(*directions.sum(axis=0)[::-1])
     apart = np.arctan2(directions[:, 1], directions[:, 0]) - middle
     return float(middle + np.median(np.arctan2(np.sin(apart), np.cos(apart))))
@@ -120,10 +120,10 @@ def _same_row(left: NDArray[np.float64], right: NDArray[np.float64]) -> bool:
 
 
 def _gutter(boxes: NDArray[np.float64], left: int, right: int) -> bool:
-    """Tell whether two pieces beside each other belong to two columns of prose."""
+    """Return whether two pieces beside each other belong to two columns of prose."""
     height = float(np.median(boxes[[left, right], 3] - boxes[[left, right], 1]))
     middle = (boxes[:, 1] + boxes[:, 3]) / 2
-    near = np.abs(middle - middle[left]) <= _NEIGHBOUR_ROWS * height
+    near = np.abs(middle - middle[left]) <= _NEIGHBOR_ROWS * height
     sides = [near & _overlaps(boxes, side) for side in (left, right)]
     # Where the two columns end and begin, not these pieces: a paragraph's last line is short.
     gap = float(np.median(boxes[sides[0], 2]) + np.median(boxes[sides[1], 0])) / 2
@@ -186,7 +186,7 @@ def _comes_before(
     above: NDArray[np.bool_],
     parting: NDArray[np.intp],
 ) -> NDArray[np.bool_]:
-    """Tell which box comes before which; only the `parting` ones part two columns."""
+    """Return which box comes before which; only the `parting` ones part two columns."""
     x0 = boxes[:, 0]
     left_of = ~overlaps & (x0[:, None] < x0[None, :])
     blocked = np.zeros_like(above)
@@ -201,7 +201,7 @@ def _comes_before(
 
 
 def _is_foot(boxes: NDArray[np.float64], *, gap: float) -> NDArray[np.bool_]:
-    """Tell which boxes are the last row of the page, below all others and apart from them."""
+    """Return which boxes are the last row of the page, below all others and apart from them."""
     lowest = boxes[:, 1].max()
     rest = boxes[boxes[:, 1] < lowest, 3]
     apart = bool(rest.size) and float(lowest - rest.max()) >= gap
@@ -210,10 +210,10 @@ def _is_foot(boxes: NDArray[np.float64], *, gap: float) -> NDArray[np.bool_]:
 
 
 def _stands_between(boxes: NDArray[np.float64], overlaps: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Tell which boxes stand between two columns and reach into both, such as a caption.
+    """Return which boxes stand between two columns and reach into both, such as a caption.
 
-    Such a box has neighbours at its left and right; a wider box of the left neighbour's column
-    and one of the right neighbour's both reach above or below it, and they are two columns.
+    Such a box has neighbors at its left and right; a wider box of the left neighbor's column
+    and one of the right neighbor's both reach above or below it, and they are two columns.
     """
     beside = np.minimum.outer(boxes[:, 3], boxes[:, 3]) > np.maximum.outer(boxes[:, 1], boxes[:, 1])
     beside &= ~overlaps

@@ -1,6 +1,7 @@
-"""Loads the reader and the analyzer of the OCR service, within their threads."""
+"""Loaders of the reader and of the analyzer; they run in the thread of the model."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import cv2
 
@@ -10,31 +11,41 @@ from ocr.analysis import Analyzer
 from ocr.embedding import SentenceEmbedder
 from ocr.ppocr import PpOcr
 from ocr.reading import Reader
-from ocr.routes import Routes
 from ocr.settings import OcrSettings
 from ocr.tesseract import Tesseract, find_data_dir
 from ocr.tokens import MiniLmTokenizer
 from servicekit.logs import get_logger
 
-READ_TEXT = "read-text"
-PPOCR_TASKS = ("detect-text", READ_TEXT)
+PPOCR_TASKS = ("detect-text", "read-text")
 TOKENIZER_FILE = "minilm.tokenizer.json"  # beside the graph
 
 log = get_logger("ocr")
 
 
-def load_reader(settings: OcrSettings, entries: Sequence[ModelEntry]) -> Reader:
-    """Return the reader with PP-OCR and Tesseract.
+def load_reader(settings: OcrSettings, entries: Sequence[ModelEntry]) -> LoadedModel[Reader]:
+    """Return the reader with PP-OCR and Tesseract; the model is the recognizer of PP-OCR.
 
     Raises:
         NotInstalled: A PP-OCR model, or the device that it is to run on, is missing.
     """
-    return Reader(*_load_engines(settings, entries))
+    ppocr = load_ppocr(settings, entries)
+    return ppocr.with_model(Reader(ppocr.model, load_tesseract(settings)))
 
 
-def load_routes(settings: OcrSettings, entries: Sequence[ModelEntry]) -> Routes:
-    """Return the routes that the installed engines allow, to choose one by hand."""
-    return Routes(*_load_engines(settings, entries))
+def load_ppocr(settings: OcrSettings, entries: Sequence[ModelEntry]) -> LoadedModel[PpOcr]:
+    """Return PP-OCR with the best models that are installed, on any device; as `load_reader`."""
+    detector, recognizer = (_find(settings, entries, task) for task in PPOCR_TASKS)
+    engine = PpOcr(detector, recognizer, settings.open_runtime())
+    return replace(engine.recognizer.with_model(engine), parts=(engine.detector,))
+
+
+def load_tesseract(settings: OcrSettings) -> Tesseract:
+    """Return Tesseract, without languages where no data is found."""
+    cv2.setNumThreads(settings.threads)
+    data_dir = find_data_dir(settings.tessdata_dir)
+    if data_dir is None:
+        log.warning("no Tesseract language data found")
+    return Tesseract(data_dir)
 
 
 def load_analyzer(settings: OcrSettings, entries: Sequence[ModelEntry]) -> LoadedModel[Analyzer]:
@@ -59,25 +70,6 @@ def load_embedder(
     return loaded_model(
         embedder, found, sentences, parts=(loaded_model("sentiment", tones, sentiment),)
     )
-
-
-def load_line_engine(settings: OcrSettings, entries: Sequence[ModelEntry]) -> PpOcr:
-    """Return PP-OCR with the best models that are installed, on any device.
-
-    Raises:
-        NotInstalled: A model, or the device that it is to run on, is missing.
-    """
-    detector, recognizer = (_find(settings, entries, task) for task in PPOCR_TASKS)
-    return PpOcr(detector, recognizer, settings.open_runtime())
-
-
-def _load_engines(settings: OcrSettings, entries: Sequence[ModelEntry]) -> tuple[PpOcr, Tesseract]:
-    cv2.setNumThreads(settings.threads)
-    data_dir = find_data_dir(settings.tessdata_dir)
-    if data_dir is None:
-        log.warning("no Tesseract language data found")
-    tesseract = Tesseract(data_dir, max_loaded=settings.loaded_languages)
-    return load_line_engine(settings, entries), tesseract
 
 
 def _find(settings: OcrSettings, entries: Sequence[ModelEntry], task: str) -> InstalledModel:

@@ -1,4 +1,4 @@
-"""What was read and found out, as the messages of the contract."""
+"""Conversion of pages and analyses to messages of the contract."""
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
@@ -10,7 +10,7 @@ from ocr.analysis import Analysis
 from ocr.engines import PageLine, PageWord
 from ocr.formats import PrintedPage, WrittenDocument
 from ocr.languages import Language
-from ocr.pictures import Corners
+from ocr.preparation import Corners
 
 # The names of `ocr.formats` for the formats of the contract.
 FORMATS: Mapping[int, str | None] = MappingProxyType(
@@ -78,13 +78,13 @@ def analyzed(analysis: Analysis, *, model: image_pb2.Model) -> analysis_pb2.Anal
     )
 
 
-def described(language: Language, *, engine: str, is_installed: bool) -> page_pb2.Language:
-    """Return the message of a language, which `engine` reads here."""
+def described(language: Language, *, is_installed: bool) -> page_pb2.Language:
+    """Return the message of a language."""
     return page_pb2.Language(
         code=language.code,
         name=language.name,
         installed=is_installed,
-        engine=engine,
+        engine=language.engine,
         packages=language.packages,
         tag=language.tag,
         script=language.script,

@@ -1,4 +1,4 @@
-"""Pages in languages that nobody told, maybe several: each line is read in its own."""
+"""Reading without a given language: detects the language of each line."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,10 +7,10 @@ import numpy as np
 
 from modelkit.images import RgbImage
 from ocr.engines import PageLine, ReadText
-from ocr.guessing import LanguageGuesser
+from ocr.guessing import ImageLanguageGuesser
 from ocr.languages import Language, all_languages
 from ocr.layout import order_rows, row_corners
-from ocr.pictures import Corners, line_height
+from ocr.preparation import Corners, line_height
 from ocr.routes import ReadLines, Routes
 from ocr.scripts import script_of
 
@@ -24,14 +24,14 @@ _LATIN = "Latn"
 
 
 class MixedReader:
-    """Finds the languages of a page; for one thread.
+    """Reader of pages in unknown languages; for one thread.
 
     Args:
-        routes: read lines in a language that is told.
-        guesser: tells the language of lines.
+        routes: read lines in a given language.
+        guesser: detects the language of lines.
     """
 
-    def __init__(self, routes: Routes, guesser: LanguageGuesser) -> None:
+    def __init__(self, routes: Routes, guesser: ImageLanguageGuesser) -> None:
         self._routes = routes
         self._guesser = guesser
 
@@ -74,7 +74,7 @@ class MixedReader:
         return lines
 
     def _tell_latin(self, pixels: RgbImage, lines: list[PageLine]) -> list[PageLine]:
-        """Give Latin lines that are surely in another language that one, and read them in it."""
+        """Read Latin lines again that are surely in another language."""
         for index, line in enumerate(lines):
             main = all_languages()[line.language]
             if main.script != _LATIN:
@@ -119,7 +119,7 @@ def _is_doubtful(line: PageLine) -> bool:
 
 
 def _is_better(text: ReadText, line: PageLine, language: Language) -> bool:
-    """Tell whether a line is surer and longer in another language, and in its script."""
+    """Return whether a line is surer and longer in another language, and in its script."""
     return (
         text.confidence >= _LEAST_CONFIDENCE
         and text.evidence > ReadText(line.text, line.confidence).evidence

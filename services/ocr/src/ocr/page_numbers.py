@@ -1,4 +1,4 @@
-"""Which pages of a document a caller asks for: "1-3,7" or "5-"."""
+"""Parsing of requested page numbers, such as "1-3,7" or "5-"."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Documents read page by page: each page is one request in the line before the reader."""
+"""Reading of documents page by page; each page is one request in the queue of the reader."""
 
 import asyncio
 from collections import deque
@@ -7,28 +7,30 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Any, TypeAlias, TypeVar
 
-from modelkit.loading import ModelSlot
+from modelkit.loading import LoadedModel, ModelSlot
 from ocr.documents import Document, Documents
 from ocr.formats import PrintedPage
 from ocr.languages import Language
-from ocr.pictures import FittedImage
+from ocr.preparation import FittedImage
 from ocr.reading import Page, Reader
 
 Result = TypeVar("Result")
-ReaderSlot: TypeAlias = ModelSlot[Reader, tuple[FittedImage, tuple[Language, ...]], Page]
+ReaderSlot: TypeAlias = ModelSlot[
+    LoadedModel[Reader], tuple[FittedImage, tuple[Language, ...]], Page
+]
 
 _AHEAD = 2  # one page is read, the next is drawn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageOrder:
-    """How the pages of a request are read.
+    """Options of a request for the reading of its pages.
 
     Attributes:
-        languages: of the text; none where they are to be found.
+        languages: of the text; empty to detect them.
         min_confidence: lines below it are left out.
-        with_jpeg: keep the picture of a page, for a PDF.
-        caller: who asks; callers take turns, page by page.
+        with_jpeg: keep the image of a page, for a PDF.
+        caller: its name; callers take turns, page by page.
         remaining_s: returns the time until the request is due, in seconds; None without a deadline.
     """
 
@@ -51,7 +53,7 @@ class PageReader:
     """Opens documents and reads their pages.
 
     Args:
-        slot: the place of the reader; what is opened and drawn is within its bounds too.
+        slot: of the reader; its limits hold for opening and drawing too.
         documents: opens files.
     """
 
@@ -67,9 +69,9 @@ class PageReader:
         """
         return await self._serve(lambda: self._documents.open(content), order)
 
-    async def read_picture(self, content: bytes, order: PageOrder) -> ReadPage:
-        """Read a picture; of a TIFF file, its first page."""
-        return await self.read(self._documents.picture(content), 1, order)
+    async def read_image(self, content: bytes, order: PageOrder) -> ReadPage:
+        """Read an image; of a TIFF file, its first page."""
+        return await self.read(self._documents.image(content), 1, order)
 
     async def read(self, document: Document, number: int, order: PageOrder) -> ReadPage:
         """Read one page."""
@@ -96,7 +98,7 @@ class PageReader:
     ) -> AsyncGenerator[ReadPage, None]:
         """Yield the pages of these numbers, in their order, each as soon as it is read.
 
-        Closed, it stops at once: what is drawn is given up, what is read has no listener.
+        Closing it cancels the pages under way.
         """
         under_way: deque[asyncio.Task[ReadPage]] = deque()
         try:
@@ -113,9 +115,7 @@ class PageReader:
 
     async def _serve(
         self,
-        work: Callable[[], Coroutine[Any, Any, Result]],  # Any: as `FairLine` has it
+        work: Callable[[], Coroutine[Any, Any, Result]],  # Any: as `FairQueue` has it
         order: PageOrder,
     ) -> Result:
-        return await self._slot.serve(
-            lambda _: work(), caller=order.caller, timeout_s=order.remaining_s()
-        )
+        return await self._slot.serve(work, caller=order.caller, timeout_s=order.remaining_s())

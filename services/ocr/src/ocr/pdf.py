@@ -1,4 +1,4 @@
-"""The pages of a PDF as pictures, drawn by `ocr.drawing` in processes of their own."""
+"""The pages of a PDF as images, drawn by `ocr.drawing` in processes of their own."""
 
 import asyncio
 import json
@@ -13,6 +13,7 @@ import numpy as np
 from modelkit.images import RgbImage
 from ocr.drawing import ASKS_FOR_PASSWORD, DAMAGED, DrawingLimits, Drawn
 from servicekit.errors import UnreadableImage
+from servicekit.turns import CALLER, FairSemaphore
 
 _WORDS = MappingProxyType(
     {
@@ -34,7 +35,7 @@ class PdfDrawer:
     def __init__(self, limits: DrawingLimits, *, at_once: int, within_s: float = 20.0) -> None:
         self._limits = limits
         self._within_s = within_s
-        self._places = asyncio.Semaphore(at_once)
+        self._places = FairSemaphore(at_once)
 
     async def count_pages(self, content: bytes) -> int:
         """Return how many pages a PDF has.
@@ -57,10 +58,10 @@ class PdfDrawer:
     async def _draw(self, content: bytes, number: int) -> tuple[Drawn, RgbImage]:
         process = _Process(number, self._limits)
         try:
-            async with self._places, asyncio.timeout(self._within_s):
+            async with self._places.held(CALLER.get()), asyncio.timeout(self._within_s):
                 output = await asyncio.to_thread(process.run, content)
         except TimeoutError as error:
-            message = f"{_subject(number)} takes over {self._within_s:g} s; send it as a picture"
+            message = f"{_subject(number)} takes over {self._within_s:g} s; send it as an image"
             raise UnreadableImage(message) from error
         finally:
             process.give_up()
@@ -69,7 +70,7 @@ class PdfDrawer:
         size_bytes = drawn.height * drawn.width * 3
         if not found or len(output) != len(head) + 1 + size_bytes:
             raise UnreadableImage(
-                f"{_subject(number)} is damaged or takes too much memory; send it as a picture"
+                f"{_subject(number)} is damaged or takes too much memory; send it as an image"
             )
         if drawn.page_count == 0:
             raise UnreadableImage(_WORDS[drawn.fault or DAMAGED])

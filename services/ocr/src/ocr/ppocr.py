@@ -1,4 +1,4 @@
-"""PP-OCRv6 small: finds lines of text and reads Latin and CJK ones."""
+"""Engine PP-OCRv6 small: detects lines, recognizes Latin and CJK text."""
 
 import logging
 import math
@@ -18,7 +18,7 @@ from modelkit.loading import loaded_model
 from modelkit.manifest import InstalledModel
 from modelkit.runtime import OnnxNetwork, Runtime
 from ocr.engines import PageWord, ReadText
-from ocr.pictures import Corners, crop, downward, is_upright, part
+from ocr.preparation import Corners, crop, downward, is_upright, part
 
 # Less than rapidocr's default and no loss on pages; receipts lose a word in a thousand at 1280.
 DETECTOR_SIDE_PX = 1600
@@ -26,21 +26,22 @@ DETECTOR_SIDE_PX = 1600
 DETECTOR_MOST_PIXELS = 1_700_000
 # A line of 48 pixels height and 64 heights holds about 150 letters; longer crops are squeezed.
 MAX_LINE_ASPECT = 64.0
-# The answer of the recogniser holds 18,710 numbers per 8 columns: 2048 columns are 19 MB.
+# The answer of the recognizer holds 18,710 numbers per 8 columns: 2048 columns are 19 MB.
 MAX_BATCH_COLUMNS = 2048
 MAX_LINES = 1000
-MIN_LINE_CONFIDENCE = 0.5  # rapidocr's own threshold; below it are mostly pictures taken for text
+MIN_LINE_CONFIDENCE = 0.5  # rapidocr's own threshold; below it are mostly drawings taken for text
 
 _LINE_HEIGHT_PX = 48
 _LETTER_ASPECT = 3.0  # most heights of the box of a letter in widths
-_MIN_COLUMNS = 320  # the recogniser pads narrower lines to this
+_MIN_COLUMNS = 320  # the recognizer pads narrower lines to this
 
 
 class PpOcr:
     """Detector and recognizer; for one thread.
 
     Attributes:
-        models: The detector and the recognizer as they were loaded.
+        detector: The loaded detector.
+        recognizer: The loaded recognizer.
     """
 
     def __init__(
@@ -74,7 +75,7 @@ class PpOcr:
         for name, session in zip(("Det", "Rec"), sessions, strict=True):
             options = {**self._engine.cfg[name], "session": session}
             self._engine.cfg[name] = OmegaConf.create(options, flags={"allow_objects": True})
-        self.models = tuple(
+        self.detector, self.recognizer = (
             loaded_model(found.entry.task, found, OnnxNetwork(session))
             for found, session in zip((detector, recognizer), sessions, strict=True)
         )
@@ -122,7 +123,7 @@ class PpOcr:
 
 
 def _words(text: str, places: WordInfo, line: Corners) -> tuple[PageWord, ...]:
-    """Return the words of a line where the recogniser's columns show their letters."""
+    """Return the words of a line where the recognizer's columns show their letters."""
     if not places.words:
         return ()
     columns = np.concatenate([np.asarray(word) for word in places.word_cols]) + 0.5
@@ -146,18 +147,18 @@ def _words(text: str, places: WordInfo, line: Corners) -> tuple[PageWord, ...]:
 
 
 def _cut(pixels: RgbImage, corners: Corners) -> RgbImage:
-    """Return a line as the recogniser takes it: BGR."""
+    """Return a line as the recognizer takes it: BGR."""
     line = crop(pixels, corners, max_aspect=MAX_LINE_ASPECT)
     return np.asarray(cv2.cvtColor(line, cv2.COLOR_RGB2BGR), np.uint8)
 
 
 def _is_long(line: Corners) -> bool:
-    """Tell whether an upright piece is too long for a single letter."""
+    """Return whether an upright piece is too long for a single letter."""
     return bool(np.hypot(*(line[3] - line[0])) > _LETTER_ASPECT * np.hypot(*(line[1] - line[0])))
 
 
 def _columns(line: Corners) -> int:
-    """Return the width of the recogniser's input for a line, in pixels."""
+    """Return the width of the recognizer's input for a line, in pixels."""
     sides = sorted(float(np.hypot(*(line[end] - line[0]))) for end in (1, 3))
     aspect = min(sides[1] / max(1.0, sides[0]), MAX_LINE_ASPECT)
     return max(_MIN_COLUMNS, round(aspect * _LINE_HEIGHT_PX))

@@ -1,4 +1,4 @@
-"""Reads a picture: chooses the route by language, checks its answer, turns pages that lie."""
+"""Reader of an image: straightens the page, picks a route by language, corrects its turn."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,16 +9,15 @@ from modelkit.images import RgbImage
 from ocr.blocks import find_blocks
 from ocr.doubts import PageWarning, find_doubts
 from ocr.engines import LineEngine, PageLine, evidence, mean_confidence
-from ocr.guessing import LanguageGuesser
+from ocr.guessing import ImageLanguageGuesser
 from ocr.languages import PP_OCR, TESSERACT, Language
 from ocr.mixed import MixedReader
-from ocr.pictures import Corners, FittedImage, turn, turn_back
+from ocr.preparation import Corners, FittedImage, turn, turn_back
 from ocr.routes import ReadLines, Routes
 from ocr.scripts import script_of
 from ocr.skew import StraightPage, find_skew, straighten
 from ocr.tesseract import Tesseract
 from ocr.tiling import cut_tiles
-from servicekit.errors import ModelNotInstalled
 
 # A page below this is asked for its orientation: clean upright pages have .95 and more, pages that
 # stand on their head .75 and less.
@@ -26,17 +25,17 @@ _SURE_CONFIDENCE = 0.9
 _HEAD_CONFIDENCE = 0.8  # below it a page that nothing else tells about is tried upside down
 _LYING_ASPECT = 2.0  # least heights of a line that lies, in widths; a lone I is no such line
 _TURNED_EVIDENCE = 0.8  # of the upright reading; a wrong turn leaves half or less
-# Crops lay leaning lines level, but columns around a picture lose their order: at 1.2 degrees the
+# Crops lay leaning lines level, but columns around a figure lose their order: at 1.2 degrees the
 # CER of 8087_054 was .51 as it stands and .011 straightened. Finding the lines again takes .6 s.
 _MOST_SKEW_DEGREES = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What was read from a picture.
+    """Result of reading an image.
 
     Attributes:
-        lines: in reading order, their corners in pixels of the upright picture.
+        lines: in reading order, their corners in pixels of the upright image.
         rotation_degrees: how far it was turned clockwise to read it.
         route: how it was read: one of the routes of `ocr.languages`.
         languages: the languages it was read in, as asked for or found.
@@ -55,7 +54,7 @@ class Page:
 
     @property
     def text(self) -> str:
-        """The lines with a line break between two."""
+        """Lines joined by line breaks."""
         return "\n".join(line.text for line in self.lines)
 
     @property
@@ -65,17 +64,17 @@ class Page:
 
     @property
     def engine(self) -> str:
-        """`PP_OCR` or `TESSERACT`; where both read, the one that can do without the other."""
+        """`PP_OCR` or `TESSERACT`; where both engines read, `PP_OCR`."""
         return TESSERACT if self.route.startswith(TESSERACT) else PP_OCR
 
     @property
     def right_to_left(self) -> bool:
-        """Lines begin at their right end, and so do their corners."""
+        """Whether lines, and so their corners, begin at their right end."""
         return all(language.right_to_left for language in self.languages)
 
     @property
     def language(self) -> str:
-        """The codes of the languages with "+" between two."""
+        """Codes of the languages joined by "+"."""
         return "+".join(language.code for language in self.languages)
 
     def above(self, min_confidence: float) -> "Page":
@@ -89,45 +88,30 @@ class Page:
 
 
 class Reader:
-    """Both engines; for one thread.
+    """Reader of images with both engines; for one thread.
 
     Args:
-        ppocr: The PP-OCR models, or why they are missing.
+        ppocr: PP-OCR.
         tesseract: Tesseract with the languages that are installed.
     """
 
-    def __init__(self, ppocr: LineEngine | ModelNotInstalled, tesseract: Tesseract) -> None:
-        self._ppocr = None if isinstance(ppocr, ModelNotInstalled) else ppocr
+    def __init__(self, ppocr: LineEngine, tesseract: Tesseract) -> None:
         self._tesseract = tesseract
         self._routes = Routes(ppocr, tesseract)
-        self._mixed = MixedReader(self._routes, LanguageGuesser(self._ppocr, tesseract))
-
-    @property
-    def line_engine(self) -> LineEngine | None:
-        """What runs the PP-OCR models; None where they are missing."""
-        return self._ppocr
-
-    def engine_of(self, language: Language) -> str:
-        """Return the engine that reads it here: Tesseract stands in for a missing PP-OCR."""
-        if language.engine == PP_OCR and self._ppocr is None and self._tesseract.has(language):
-            return TESSERACT
-        return language.engine
+        self._mixed = MixedReader(self._routes, ImageLanguageGuesser(ppocr, tesseract))
 
     def is_installed(self, language: Language) -> bool:
-        """Tell whether a language can be read now."""
-        if self.engine_of(language) == PP_OCR:
-            return self._ppocr is not None
-        return self._tesseract.has(language)
+        """Return whether a language can be read now."""
+        return language.engine == PP_OCR or self._tesseract.has(language)
 
     def read(self, fitted: FittedImage, *languages: Language) -> Page:
-        """Read a picture.
+        """Read an image.
 
         Args:
-            fitted: the picture, upright as its EXIF says; large originals need not stay in memory.
+            fitted: the image, upright as its EXIF says; large originals need not stay in memory.
             languages: the languages of the text; without any, the language is found.
 
         Raises:
-            ModelNotInstalled: the PP-OCR models are missing.
             LanguageNotInstalled: Tesseract's data of a language is missing.
         """
         page, pieces = self._straighten(fitted.pixels)
@@ -166,7 +150,7 @@ class Reader:
         return self._mixed.read(pixels, pieces)
 
     def _find_turn(self, pixels: RgbImage, read: ReadLines) -> int:
-        """Return how far to turn the page clockwise, in degrees, judged by what was read."""
+        """Return the clockwise turn in degrees that the page needs, judged by its lines."""
         confidence = mean_confidence(read.lines)
         sides = [np.ptp(line.corners, axis=0) for line in read.lines]
         tall = sum(bool(height > _LYING_ASPECT * width) for width, height in sides)
@@ -191,7 +175,7 @@ def _sample(pixels: RgbImage) -> RgbImage:
 
 @dataclass(frozen=True, slots=True)
 class _Way:
-    """The way back from where a page was read to the upright picture."""
+    """Mapping of corners from the page as it was read to the upright image."""
 
     fitted: FittedImage
     page: StraightPage
@@ -204,7 +188,7 @@ class _Way:
 
 
 def _page(read: ReadLines, way: _Way) -> Page:
-    """Return a page with its places in the upright picture."""
+    """Return a page with its places in the upright image."""
     blocks = find_blocks([line.corners for line in read.lines])
     shift = -1 if all(language.right_to_left for language in read.languages) else 0
 

@@ -1,4 +1,4 @@
-"""The routes from a picture to its lines, and the choice between them.
+"""Routes from an image to its lines, and the choice between them.
 
 Tesseract's own layout drops lines of some scripts and most of a photo, so a detector finds the
 lines, and the engine that reads the language best reads them one by one.
@@ -31,14 +31,12 @@ from ocr.languages import (
     Language,
 )
 from ocr.layout import Row, order_rows, row_corners
-from ocr.pictures import Corners, downward, is_upright
 from ocr.ppocr import MIN_LINE_CONFIDENCE
+from ocr.preparation import Corners, downward, is_upright
 from ocr.tesseract import MAX_LINE_ASPECT, Tesseract, TesseractReader
 from ocr.tiling import cut_tiles
-from servicekit.errors import ModelNotInstalled
 
-_LINE_SHARE = 0.4  # a picture is one line when its only row is this share of its height
-_LINE_ASPECT = 8.0  # the same without a detector: wider than so many heights
+_LINE_SHARE = 0.4  # an image is one line when its only row is this share of its height
 # Below this the lines are doubted and Tesseract's own layout is tried: Nastaliq, whose lines reach
 # into each other, has .6; other scripts have .8 and more, on photos too.
 _DOUBTFUL_CONFIDENCE = 0.7
@@ -52,7 +50,7 @@ _WIDE_SCRIPTS = frozenset({"Hans", "Hant", "Jpan"})
 
 @dataclass(frozen=True, slots=True)
 class ReadLines:
-    """The lines of a picture in reading order, and how they were read."""
+    """The lines of an image in reading order, and how they were read."""
 
     lines: list[PageLine]
     route: str
@@ -60,21 +58,20 @@ class ReadLines:
 
 
 class Routes:
-    """Every route that the installed engines allow; for one thread.
+    """Routes of the installed engines; for one thread.
 
     Args:
-        ppocr: PP-OCR, or why it is missing.
+        ppocr: PP-OCR.
         tesseract: Tesseract with the languages that are installed.
     """
 
-    def __init__(self, ppocr: LineEngine | ModelNotInstalled, tesseract: Tesseract) -> None:
-        self._ppocr = None if isinstance(ppocr, ModelNotInstalled) else ppocr
-        self._missing = ppocr if isinstance(ppocr, ModelNotInstalled) else None
+    def __init__(self, ppocr: LineEngine, tesseract: Tesseract) -> None:
+        self._ppocr = ppocr
         self._tesseract = tesseract
 
     def detect(self, pixels: RgbImage) -> list[Corners]:
-        """Return the corners of every piece of a line, in no order; none without PP-OCR."""
-        return [] if self._ppocr is None else find_pieces(self._ppocr, pixels)
+        """Return the corners of every piece of a line, in no order."""
+        return find_pieces(self._ppocr, pixels)
 
     def read(
         self,
@@ -84,20 +81,17 @@ class Routes:
         *,
         route: str = "",
     ) -> ReadLines:
-        """Read a picture in some languages, by their own route unless another one is told.
+        """Read an image in some languages, by their own route unless another one is given.
 
         Args:
-            pixels: the picture.
+            pixels: the image.
             pieces: what `detect` found in it.
             languages: one or more.
-            route: one of the routes of `ocr.languages`, or empty.
+            route: `PP_OCR_LINES`, `TESSERACT_LINES`, `BOTH_LINES` or empty.
 
         Raises:
-            ModelNotInstalled: the PP-OCR models are missing.
             LanguageNotInstalled: Tesseract's data of a language is missing.
         """
-        if self._ppocr is None or route == TESSERACT_PAGE:
-            return self._read_page(pixels, languages)
         route = route or self._choose(languages)
         if route == PP_OCR_LINES:
             lines = _read_with_ppocr(self._ppocr, pixels, pieces, languages)
@@ -113,14 +107,13 @@ class Routes:
         """Read single rows in a language by its own route, in their order.
 
         Raises:
-            ModelNotInstalled: the PP-OCR models are missing.
             LanguageNotInstalled: Tesseract's data of the language is missing.
         """
         route = self._choose((language,))
-        if route == PP_OCR_LINES and self._ppocr is not None:
+        if route == PP_OCR_LINES:
             return self._ppocr.read_lines(pixels, rows)
         by_tesseract = TesseractReader(self._tesseract, [language]).read_lines(pixels, rows)
-        if route == TESSERACT_LINES or self._ppocr is None:
+        if route == TESSERACT_LINES:
             return by_tesseract
         by_ppocr = self._ppocr.read_lines(pixels, rows)
         return [_better(*pair) for pair in zip(by_ppocr, by_tesseract, strict=True)]
@@ -138,18 +131,6 @@ class Routes:
             if language.route == TESSERACT_LINES
             or (language.route == BOTH_LINES and self._tesseract.has(language))
         ]
-
-    def _read_page(self, pixels: RgbImage, languages: tuple[Language, ...]) -> ReadLines:
-        """Read by Tesseract's own layout."""
-        if self._missing is not None and any(
-            language.route != TESSERACT_LINES and not self._tesseract.has(language)
-            for language in languages
-        ):
-            raise ModelNotInstalled(str(self._missing)) from self._missing
-        reader = TesseractReader(self._tesseract, languages)
-        if pixels.shape[1] > _LINE_ASPECT * pixels.shape[0]:
-            return ReadLines(_whole(pixels, reader), TESSERACT_LINES, languages)
-        return ReadLines(reader.read_page(pixels), TESSERACT_PAGE, languages)
 
     def _read_with_tesseract(
         self, pixels: RgbImage, pieces: Sequence[Corners], languages: Sequence[Language]
@@ -261,7 +242,7 @@ def _better(ppocr: ReadText, tesseract: ReadText) -> ReadText:
 
 
 def _whole(pixels: RgbImage, reader: TesseractReader) -> list[PageLine]:
-    """Read a picture that is one line."""
+    """Read an image that is one line."""
     height, width = (float(side) for side in pixels.shape[:2])
     corners = np.array([[0.0, 0.0], [width, 0.0], [width, height], [0.0, height]])
     return _joined([corners], [reader.read_line(pixels)])
@@ -297,7 +278,7 @@ def _read_rows(
 
 
 def _is_whole(row: Corners, pixels: RgbImage) -> bool:
-    """Tell whether a row is all that an image shows."""
+    """Return whether a row is all that an image shows."""
     is_high = float(np.hypot(*(row[3] - row[0]))) >= _LINE_SHARE * pixels.shape[0]
     return is_high and bool(pixels.shape[1] <= MAX_LINE_ASPECT * pixels.shape[0])
 
@@ -308,7 +289,7 @@ def _aspect(corners: Corners) -> float:
 
 
 def _narrow(text: str) -> str:
-    """Return full-width letters and signs as the usual ones; the recogniser confuses the two."""
+    """Return full-width letters and signs as the usual ones; the recognizer confuses the two."""
     return "".join(
         unicodedata.normalize("NFKC", letter) if "\uff01" <= letter <= "\uff5e" else letter
         for letter in text

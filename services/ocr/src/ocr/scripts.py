@@ -1,4 +1,4 @@
-"""Tells the script that a text is written in, and its direction."""
+"""Script and direction of a text."""
 
 import unicodedata
 from collections import Counter
@@ -18,6 +18,6 @@ def script_of(text: str) -> str:
 
 
 def runs_leftward(text: str) -> bool:
-    """Tell whether text runs from right to left, by its first letter with a direction."""
+    """Return whether text runs from right to left, by its first letter with a direction."""
     kinds = (unicodedata.bidirectional(letter) for letter in text)
     return next((kind in _LEFTWARD for kind in kinds if kind in {"L", *_LEFTWARD}), False)

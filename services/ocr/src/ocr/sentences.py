@@ -1,4 +1,4 @@
-"""Takes the line breaks of a page back and splits English text into sentences."""
+"""Splitting of English text into paragraphs and sentences."""
 
 import re
 from collections.abc import Sequence

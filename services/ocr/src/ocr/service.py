@@ -4,47 +4,44 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from functools import partial
 from time import monotonic
-from typing import Any, TypeAlias
 
-import grpc
+from google.protobuf.json_format import ParseDict
 
 from imagemesh.image.v1 import image_pb2
 from imagemesh.ocr.v1 import ocr_service_pb2 as pb
 from imagemesh.ocr.v1 import ocr_service_pb2_grpc as rpc
 from imagemesh.ocr.v1 import page_pb2
-from modelkit.hosting import ModelHost
+from modelkit.hosting import DECODE_THREADS, ModelHost
 from modelkit.loading import LoadedModel
 from modelkit.manifest import ModelEntry, load_manifest
 from ocr.analysis import Analysis, Analyzer
 from ocr.asking import DEFAULT_LANGUAGE, find_language, find_languages
 from ocr.documents import Documents
 from ocr.languages import TESSERACT, Language, all_languages
-from ocr.loaders import READ_TEXT, load_analyzer, load_reader
+from ocr.loaders import load_analyzer, load_reader
 from ocr.messages import FORMATS, analyzed, described, pieces_of, recognized
 from ocr.page_numbers import choose_pages
 from ocr.pages import PageOrder, PageReader, ReadPage
-from ocr.pictures import FittedImage
+from ocr.preparation import FittedImage
 from ocr.reading import Page, Reader
 from ocr.settings import OcrSettings
 from ocr.tesseract import tesseract_version
 from ocr.writing import DocumentWriter
-from servicekit.callers import caller_of
+from servicekit.callers import caller_of, terms_of
 from servicekit.errors import InvalidRequest
+from servicekit.interceptors import Context
 from servicekit.server import Service
 
 NAME = "imagemesh.ocr.v1.OcrService"
 MAX_TEXT_LETTERS = 50_000
-
-# Any: the messages of every RPC.
-Context: TypeAlias = "grpc.aio.ServicerContext[Any, Any]"
 
 
 def build_service(settings: OcrSettings, *, entries: Sequence[ModelEntry] | None = None) -> Service:
     """Return the OCR service; nothing is loaded yet.
 
     Args:
-        settings: What the service was told.
-        entries: The models it knows; those of its models.toml unless told.
+        settings: Of the service.
+        entries: Its manifest; that of the package unless given.
     """
     servicer = _OcrServicer(settings, load_manifest("ocr") if entries is None else entries)
     return Service(
@@ -58,7 +55,7 @@ def build_service(settings: OcrSettings, *, entries: Sequence[ModelEntry] | None
 
 
 class _OcrServicer(rpc.OcrServiceServicer):
-    """Pictures are decoded beside the reader: those in line are bytes, not pixels."""
+    """Servicer; images are decoded outside of the queue, which holds bytes, not pixels."""
 
     def __init__(self, settings: OcrSettings, entries: Sequence[ModelEntry]) -> None:
         self._entries = entries
@@ -67,7 +64,7 @@ class _OcrServicer(rpc.OcrServiceServicer):
         documents = Documents(
             self.host.decoder,
             max_pixels=settings.max_image_pixels,
-            drawings=settings.decode_threads,
+            drawings=DECODE_THREADS,
         )
         # Pages differ too much to be read together, and texts to be analyzed together.
         self._reader = self.host.slot(
@@ -81,22 +78,16 @@ class _OcrServicer(rpc.OcrServiceServicer):
     def close(self) -> None:
         self.host.close()
         if self._reader.is_loaded:
-            self._reader.loaded.close()
+            self._reader.loaded.model.close()
 
-    async def Recognize(  # noqa: N802 - the name of the RPC
-        self,
-        request: pb.RecognizeRequest,
-        context: grpc.aio.ServicerContext[pb.RecognizeRequest, pb.RecognizeResponse],
+    async def Recognize(
+        self, request: pb.RecognizeRequest, context: Context
     ) -> pb.RecognizeResponse:
         order = _order(request, context, with_jpeg=False)
-        return self._recognized(await self._pages.read_picture(request.image, order))
+        return self._recognized(await self._pages.read_image(request.image, order))
 
-    async def RecognizeDocument(  # noqa: N802 - the name of the RPC
-        self,
-        request: pb.RecognizeDocumentRequest,
-        context: grpc.aio.ServicerContext[
-            pb.RecognizeDocumentRequest, pb.RecognizeDocumentResponse
-        ],
+    async def RecognizeDocument(
+        self, request: pb.RecognizeDocumentRequest, context: Context
     ) -> AsyncGenerator[pb.RecognizeDocumentResponse, None]:
         if request.format not in FORMATS:
             raise InvalidRequest(f"format {request.format} is not known")
@@ -121,18 +112,14 @@ class _OcrServicer(rpc.OcrServiceServicer):
             for piece in pieces_of(await self.host.decoder.run(written.write)):
                 yield pb.RecognizeDocumentResponse(document=piece)
 
-    async def Analyze(  # noqa: N802 - the name of the RPC
-        self,
-        request: pb.AnalyzeRequest,
-        context: grpc.aio.ServicerContext[pb.AnalyzeRequest, pb.AnalyzeResponse],
-    ) -> pb.AnalyzeResponse:
+    async def Analyze(self, request: pb.AnalyzeRequest, context: Context) -> pb.AnalyzeResponse:
         began_s = monotonic()
-        _ = self._analyzer.loaded  # a missing model is told before seconds go into reading
+        _ = self._analyzer.loaded  # a missing model is refused before the image is read
         english = find_language(DEFAULT_LANGUAGE)
         order = PageOrder(
             languages=(english,), caller=caller_of(context), remaining_s=context.time_remaining
         )
-        page = (await self._pages.read_picture(request.image, order)).printed.page
+        page = (await self._pages.read_image(request.image, order)).printed.page
         analysis = await self._analyze(page.text[:MAX_TEXT_LETTERS], context)
         return pb.AnalyzeResponse(
             text=page.text,
@@ -141,10 +128,8 @@ class _OcrServicer(rpc.OcrServiceServicer):
             seconds=monotonic() - began_s,
         )
 
-    async def AnalyzeText(  # noqa: N802 - the name of the RPC
-        self,
-        request: pb.AnalyzeTextRequest,
-        context: grpc.aio.ServicerContext[pb.AnalyzeTextRequest, pb.AnalyzeTextResponse],
+    async def AnalyzeText(
+        self, request: pb.AnalyzeTextRequest, context: Context
     ) -> pb.AnalyzeTextResponse:
         began_s = monotonic()
         if not 1 <= len(request.text) <= MAX_TEXT_LETTERS:
@@ -158,64 +143,38 @@ class _OcrServicer(rpc.OcrServiceServicer):
             seconds=monotonic() - began_s,
         )
 
-    async def ListLanguages(  # noqa: N802 - the name of the RPC
-        self,
-        request: pb.ListLanguagesRequest,  # noqa: ARG002 - it has no fields
-        context: grpc.aio.ServicerContext[pb.ListLanguagesRequest, pb.ListLanguagesResponse],  # noqa: ARG002
+    async def ListLanguages(
+        self, request: pb.ListLanguagesRequest, context: Context
     ) -> pb.ListLanguagesResponse:
-        reader = self._reader.loaded
+        del request, context  # not used
+        reader = self._reader.loaded.model
         return pb.ListLanguagesResponse(
             languages=[
-                described(
-                    language,
-                    engine=reader.engine_of(language),
-                    is_installed=reader.is_installed(language),
-                )
+                described(language, is_installed=reader.is_installed(language))
                 for language in all_languages().values()
             ]
         )
 
-    async def ListModels(  # noqa: N802 - as above
-        self,
-        request: pb.ListModelsRequest,  # noqa: ARG002 - it has no fields
-        context: grpc.aio.ServicerContext[pb.ListModelsRequest, pb.ListModelsResponse],  # noqa: ARG002
+    async def ListModels(
+        self, request: pb.ListModelsRequest, context: Context
     ) -> pb.ListModelsResponse:
-        reading = self._line_models() if self._reader.is_loaded else {}
-        in_use = {model.name: model for model in reading.values()}
-        return pb.ListModelsResponse(
-            models=[
-                image_pb2.ModelInfo(
-                    model=in_use.get(entry.name, image_pb2.Model(**self.host.named(entry))),
-                    **entry.public(),
-                )
-                for entry in self._entries
-            ]
-        )
+        del request, context  # not used
+        return ParseDict({"models": self.host.listed(self._entries)}, pb.ListModelsResponse())
 
     def _recognized(self, read: ReadPage) -> pb.RecognizeResponse:
         model = self._reading_model(read.printed.page)
         return recognized(read.printed, model=model, seconds=read.seconds)
 
     async def _analyze(self, text: str, context: Context) -> Analysis:
-        async def work(_: LoadedModel[Analyzer]) -> Analysis:
-            return await self._analyzer.answer(text)
-
-        return await self._analyzer.serve(
-            work, caller=caller_of(context), timeout_s=context.time_remaining()
-        )
+        work = partial(self._analyzer.answer, text)
+        return await self._analyzer.serve(work, **terms_of(context))
 
     def _reading_model(self, page: Page) -> image_pb2.Model:
         if page.engine == TESSERACT:
             return image_pb2.Model(
                 name=TESSERACT, version=tesseract_version(), device="cpu", provider=TESSERACT
             )
-        return self._line_models()[READ_TEXT]
-
-    def _line_models(self) -> dict[str, image_pb2.Model]:
-        """Return the models of PP-OCR by their tasks."""
-        engine = self._reader.loaded.line_engine
-        models = () if engine is None else engine.models
-        return {one.entry.task: image_pb2.Model(**one.named()) for one in models}
+        return image_pb2.Model(**self._reader.loaded.named())
 
     def _analysis_model(self) -> image_pb2.Model:
         return image_pb2.Model(**self._analyzer.loaded.named())
@@ -236,9 +195,9 @@ def _order(
 
 
 def _read_pages(
-    reader: Reader, pages: Sequence[tuple[FittedImage, tuple[Language, ...]]]
+    loaded: LoadedModel[Reader], pages: Sequence[tuple[FittedImage, tuple[Language, ...]]]
 ) -> list[Page]:
-    return [reader.read(fitted, *languages) for fitted, languages in pages]
+    return [loaded.model.read(fitted, *languages) for fitted, languages in pages]
 
 
 def _analyze_texts(loaded: LoadedModel[Analyzer], texts: Sequence[str]) -> list[Analysis]:

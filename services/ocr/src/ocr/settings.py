@@ -4,20 +4,16 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from modelkit.settings import ModelServiceSettings
+from servicekit.settings import MetricsPort, Port
 
 
 class OcrSettings(ModelServiceSettings):
-    """What the OCR service can be told."""
+    """Settings of the OCR service."""
 
     model_config = SettingsConfigDict(env_prefix="OCR_", frozen=True)
 
-    port: int = Field(default=50052, ge=0, le=65535, description="gRPC port; 0 takes any free one.")
-    metrics_port: int = Field(
-        default=9102,
-        ge=0,
-        le=65535,
-        description="Port of the Prometheus metrics; 0 serves none.",
-    )
+    port: Port = 50052
+    metrics_port: MetricsPort = 9102
     max_image_pixels: int = Field(
         default=36_000_000,  # a screenshot of 1080 x 30,000 has 32.4 million
         ge=1,
@@ -27,12 +23,6 @@ class OcrSettings(ModelServiceSettings):
     tessdata_dir: str = Field(
         default="",
         description="Folder of Tesseract's language data; empty looks in the usual places.",
-    )
-    loaded_languages: int = Field(
-        default=16,
-        ge=2,
-        le=128,
-        description="Most Tesseract languages in memory at once, about 20 MB each.",
     )
     max_pages: int = Field(
         default=50,

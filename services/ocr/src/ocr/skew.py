@@ -1,4 +1,4 @@
-"""Finds how far the lines of a page lean, and lays the page straight."""
+"""Detection and correction of the skew of a page."""
 
 import math
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from modelkit.images import RgbImage
 from ocr.layout import direction_doubt
-from ocr.pictures import MIN_SIDE_PX, Corners
+from ocr.preparation import MIN_SIDE_PX, Corners
 
 _LEAST_ASPECT = 3.0  # pieces longer than this many heights show a direction
 _MARGIN = 0.05  # of the longer side of the text, for what the detector missed

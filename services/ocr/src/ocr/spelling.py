@@ -1,4 +1,4 @@
-"""Spells what an engine read as the language does, where several letters look the same.
+"""Spelling corrections of engine output, for letters that look the same.
 
 An engine learned some letters in another spelling than a language writes them in today, or takes
 a sign of the script for one of another script. Each rule names what it mends.

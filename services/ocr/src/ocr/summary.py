@@ -1,4 +1,4 @@
-"""Chooses the sentences of a text that stand for the whole."""
+"""Extractive summary of a text."""
 
 from collections.abc import Sequence
 

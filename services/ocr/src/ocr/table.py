@@ -1,4 +1,4 @@
-"""Makes words and lines of Tesseract's table of words; its iterator reverses Hebrew letters."""
+"""Parser of Tesseract's table of words; its iterator API reverses Hebrew letters."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from itertools import groupby
 import numpy as np
 
 from ocr.engines import PageLine, PageWord
-from ocr.pictures import Corners, part
+from ocr.preparation import Corners, part
 from ocr.scripts import runs_leftward
 
 # The fields of a row: level, page, block, paragraph, line, word, left, top, width, height,
@@ -112,7 +112,7 @@ def _spread(text: str, pieces: Sequence[TableWord]) -> tuple[PageWord, ...]:
 def _without_overlaps(boxes: Sequence[Box]) -> list[Box]:
     """Cut off wider boxes what narrower ones of the line cover.
 
-    Tesseract sometimes stretches the box of an Arabic word over its neighbours.
+    Tesseract sometimes stretches the box of an Arabic word over its neighbors.
     """
     cut = list(boxes)
     for index in sorted(range(len(boxes)), key=lambda index: boxes[index][2] - boxes[index][0]):

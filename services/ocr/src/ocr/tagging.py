@@ -1,4 +1,4 @@
-"""Names the topics and the kind of an English text by comparing it with short descriptions."""
+"""Tags of an English text, by its similarity to descriptions of topics and kinds."""
 
 import math
 import re
@@ -43,7 +43,7 @@ class _Kind:
 
 
 class Tagger:
-    """The topics and the kinds with their embeddings."""
+    """Tagger with the embeddings of all topics and kinds."""
 
     def __init__(self, embedder: SentenceEmbedder) -> None:
         """Embed every topic and every description, once."""

@@ -1,10 +1,11 @@
-"""Tesseract in process: reads pages and lines of any script, and finds how a page is turned."""
+"""Engine Tesseract, in process: pages and lines of any script, and orientation."""
 
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -13,12 +14,14 @@ from numpy.typing import NDArray
 from tesserocr import PSM, PyTessBaseAPI
 
 from modelkit.images import RgbImage
-from ocr.engines import PageLine, PageWord, ReadText
+from ocr.engines import PageLine, ReadText
 from ocr.languages import Language
-from ocr.pictures import Corners, crop, flatten_light, grow, part
+from ocr.preparation import Corners, crop, flatten_light, grow, part
 from ocr.spelling import respell
 from ocr.table import page_lines, table_lines, words_of
 from servicekit.errors import LanguageNotInstalled
+
+Read = TypeVar("Read", PageLine, ReadText)
 
 # Where Debian, Ubuntu, Fedora and Homebrew (Apple silicon, Intel) put the language data.
 _DATA_PLACES = (
@@ -36,15 +39,16 @@ _LINE_HEIGHT_PX = 44  # Tesseract's best size of a line
 _SURE_OF_WORDS = 0.8  # below it a line is tried again without the look for words
 # Of the files of all models in memory, where they take three times as much; the largest has 30 MB.
 _MOST_MODEL_BYTES = 40_000_000
+_MOST_LOADED = 16  # languages in memory at once, about 20 MB each
 _ORIENTATION_MODEL = "osd"
 # Right for 16 of 20 languages in all four turns; the table says for which scripts it is not asked.
 _LEAST_ORIENTATION_CONFIDENCE = 5.0
 
 
-def find_data_dir(told: str) -> Path | None:
-    """Return the folder of Tesseract's language data: the one told, else the first usual place."""
-    if told:
-        return Path(told)
+def find_data_dir(configured: str) -> Path | None:
+    """Return the given folder of language data, else the first usual one that has any."""
+    if configured:
+        return Path(configured)
     for place in _DATA_PLACES:
         for folder in sorted(Path("/").glob(place.removeprefix("/")), reverse=True):
             if any(folder.glob("*.traineddata")):
@@ -58,28 +62,26 @@ def tesseract_version() -> str:
 
 
 class Tesseract:
-    """The languages loaded so far; for one thread.
+    """Cache of loaded languages; for one thread.
+
+    Reading raises LanguageNotInstalled where the data of a language is missing.
 
     Args:
         data_dir: The folder of `*.traineddata` files; None when there is none.
         max_loaded: Most languages in memory; the one used longest ago makes room.
     """
 
-    def __init__(self, data_dir: Path | None, *, max_loaded: int) -> None:
+    def __init__(self, data_dir: Path | None, *, max_loaded: int = _MOST_LOADED) -> None:
         self._data_dir = data_dir
         self._max_loaded = max_loaded
         self._loaded: OrderedDict[tuple[Path, ...], PyTessBaseAPI] = OrderedDict()
 
     def has(self, language: Language) -> bool:
-        """Tell whether the data of a language is on this machine."""
+        """Return whether the data of a language is on this machine."""
         return self._find_model(language.tesseract) is not None
 
     def read_page(self, pixels: NDArray[np.uint8], *languages: Language) -> list[PageLine]:
-        """Read a whole page, its lines in reading order; `pixels` is RGB or grey.
-
-        Raises:
-            LanguageNotInstalled: the data of a language is missing.
-        """
+        """Read a whole page, its lines in reading order; `pixels` is RGB or grey."""
         api = self._open(languages)
         api.SetPageSegMode(PSM.AUTO)
         _set_image(api, pixels)
@@ -91,12 +93,9 @@ class Tesseract:
     def read_line(
         self, pixels: NDArray[np.uint8], *languages: Language, raw: bool = False
     ) -> ReadText:
-        """Read a picture of one line, words in pixels of `pixels`.
+        """Read an image of one line, words in pixels of `pixels`.
 
         `raw` skips Tesseract's own look for words in it.
-
-        Raises:
-            LanguageNotInstalled: the data of a language is missing.
         """
         api = self._open(languages)
         api.SetPageSegMode(PSM.RAW_LINE if raw else PSM.SINGLE_LINE)
@@ -182,7 +181,7 @@ class Tesseract:
 
 
 class TesseractReader:
-    """Tesseract for the languages of one picture."""
+    """Tesseract for the languages of one image; raises as `Tesseract` does."""
 
     def __init__(self, tesseract: Tesseract, languages: Sequence[Language]) -> None:
         """Load nothing yet."""
@@ -190,23 +189,11 @@ class TesseractReader:
         self._languages = tuple(languages)
 
     def read_page(self, pixels: RgbImage) -> list[PageLine]:
-        """Read a whole page, its lines in reading order.
-
-        Raises:
-            LanguageNotInstalled: the data of a language is missing.
-        """
-        lines = self._tesseract.read_page(pixels, *self._languages)
-        return [
-            replace(line, text=self._respell(line.text), words=self._respelt(line.words))
-            for line in lines
-        ]
+        """Read a whole page, its lines in reading order."""
+        return [self._spelt(line) for line in self._tesseract.read_page(pixels, *self._languages)]
 
     def read_lines(self, pixels: RgbImage, lines: Sequence[Corners]) -> list[ReadText]:
-        """Read each line; the answers are in the order of `lines`, words in pixels of `pixels`.
-
-        Raises:
-            LanguageNotInstalled: the data of a language is missing.
-        """
+        """Read each line; the answers are in the order of `lines`, words in pixels of `pixels`."""
         if not lines:
             return []
         grey = flatten_light(pixels)
@@ -218,11 +205,7 @@ class TesseractReader:
         ]
 
     def read_line(self, pixels: RgbImage) -> ReadText:
-        """Read a picture of one line.
-
-        Raises:
-            LanguageNotInstalled: the data of a language is missing.
-        """
+        """Read an image of one line."""
         return self._spelt(self._tesseract.read_line(pixels, *self._languages))
 
     def _read_cut(self, line: NDArray[np.uint8]) -> ReadText:
@@ -232,11 +215,9 @@ class TesseractReader:
             read = max(read, raw, key=lambda text: text.confidence)
         return self._spelt(read)
 
-    def _spelt(self, read: ReadText) -> ReadText:
-        return replace(read, text=self._respell(read.text), words=self._respelt(read.words))
-
-    def _respelt(self, words: Sequence[PageWord]) -> tuple[PageWord, ...]:
-        return tuple(replace(word, text=self._respell(word.text)) for word in words)
+    def _spelt(self, read: Read) -> Read:
+        words = tuple(replace(word, text=self._respell(word.text)) for word in read.words)
+        return replace(read, text=self._respell(read.text), words=words)
 
     def _respell(self, text: str) -> str:
         return respell(text, self._languages[0].code) if len(self._languages) == 1 else text
@@ -261,7 +242,7 @@ def _to_height(line: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _set_image(api: PyTessBaseAPI, pixels: NDArray[np.uint8]) -> None:
-    # Tesseract would keep four bytes of each coloured pixel and read them no better.
+    # Tesseract would keep four bytes of each colored pixel and read them no better.
     grey = pixels if pixels.ndim == GREY_AXES else cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     height, width = grey.shape
     api.SetImageBytes(np.ascontiguousarray(grey).tobytes(), width, height, 1, width)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelkit.images import RgbImage
-from ocr.pictures import LONG_ASPECT, Corners
+from ocr.preparation import LONG_ASPECT, Corners
 
 # Screenshots of 1080 pixels lose no line at 6,400 pixels height and a seventh of them at 11,000.
 _TILE_PIXELS = 1_700_000  # what PP-OCR's detector takes without scaling
@@ -81,7 +81,7 @@ def _is_any(piece: Corners, pieces: Sequence[Corners]) -> bool:
 
 
 def _is_within(piece: Corners, box: tuple[int, int, int, int]) -> bool:
-    """Tell whether a piece reaches into a box (left, top, right, bottom)."""
+    """Return whether a piece reaches into a box (left, top, right, bottom)."""
     left, top, right, bottom = box
     return bool(
         (piece.max(axis=0) > (left, top)).all() and (piece.min(axis=0) < (right, bottom)).all()
@@ -89,7 +89,7 @@ def _is_within(piece: Corners, box: tuple[int, int, int, int]) -> bool:
 
 
 def _is_one(piece: Corners, other: Corners) -> bool:
-    """Tell whether two pieces show the same line, or one goes on with the other."""
+    """Return whether two pieces show the same line, or one goes on with the other."""
     shared = _shared(piece, other)
     if (shared <= 0).any():
         return False

@@ -1,4 +1,4 @@
-"""Gathers the pages of a document and writes it down in one format, within a bound of memory."""
+"""Collector of the pages of a document, within a bound of memory."""
 
 from ocr.formats import PrintedPage, WrittenDocument, write_document
 from servicekit.errors import InvalidRequest
@@ -8,7 +8,7 @@ _MOST_JPEG_BYTES = 48 * _MIB  # of all pages; one drawn at 250 dots per inch has
 
 
 class DocumentWriter:
-    """A document that grows page by page.
+    """Document under construction.
 
     Args:
         format_name: one of `ocr.formats.FORMATS`; None where nothing is to be written.

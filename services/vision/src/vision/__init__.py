@@ -1,1 +1,1 @@
-"""Classifies photos, reads facial expressions and detects nudity."""
+"""Service that classifies photos, reads facial expressions and detects nudity."""

@@ -1,4 +1,4 @@
-"""CenterFace: faces as peaks of a heat map, small, turned and shaded ones too."""
+"""CenterFace, a face detector that finds faces as peaks of a heat map."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import numpy as np
 from modelkit.images import RgbImage
 from modelkit.runtime import Runtime
 from vision.faces import Candidates, Looks
-from vision.onnx_network import as_tensor, free_size
+from vision.onnx_network import as_tensor, open_free
 
 _STRIDE_PX = 4  # of the heat map
 _EXPORTED_SHAPE = (10, 3, 32, 32)
@@ -19,20 +19,16 @@ class CenterFace:
 
     Source: Xu et al. 2019, "CenterFace: Joint Face Detection and Alignment Using Face as Point"
     (arXiv:1911.03599), sections 3.2 and 3.3.
+
+    Args:
+        graph: The ONNX file.
+        runtime: Opens it.
     """
 
     looks = Looks(sides_px=(224, 640, 1280), doubtful=0.2, accepted=0.4, sure=0.5)
 
     def __init__(self, graph: Path, runtime: Runtime) -> None:
-        """Open the ONNX file.
-
-        Args:
-            graph: The file.
-            runtime: Opens it.
-        """
-        self.network = runtime.open(
-            free_size(graph.read_bytes(), _EXPORTED_SHAPE), outputs=_OUTPUTS, sizes_vary=True
-        )
+        self.network = open_free(graph, runtime, shape=_EXPORTED_SHAPE, outputs=_OUTPUTS)
 
     def look(self, image: RgbImage) -> Candidates:
         """Return candidates, several for each face; see `FaceNetwork`."""

@@ -1,4 +1,4 @@
-"""Find the faces of a photo, each once: a small look first, closer ones while there is doubt."""
+"""Face detection at increasing sizes, as far as doubtful candidates need them."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -14,20 +14,20 @@ from vision.resizing import shrink
 # demonstration); a box that lies this much within another one too.
 MAX_OVERLAP = 0.3
 MAX_WITHIN = 0.7
-# Pictures smaller than the look are enlarged: of 100 faces in photos of 299 px both networks find
+# Images smaller than the look are enlarged: of 100 faces in photos of 299 px both networks find
 # 20 more at twice the size.
 MOST_ENLARGED = 2.0
 # Where the first look finds a smaller face than this, others may be smaller still. A doubt about a
 # smaller thing in the second look is worth a third: 24 of 250 everyday photos have one, 10 of these
 # no face. A larger thing is no clearer from nearer.
 SMALL_FACE_PX = 24
-# Each face costs its reader time: a picture papered with faces would take minutes.
+# Each face costs its reader time: an image papered with faces would take minutes.
 MOST_FACES = 300
 
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """What may be faces.
+    """Candidate faces of an image.
 
     Attributes:
         corners: (count, 4) float64, (x0, y0, x1, y1) in pixels, origin top left.
@@ -59,7 +59,7 @@ class Candidates:
 
 @dataclass(frozen=True, slots=True)
 class Looks:
-    """How a network is used.
+    """Sizes and thresholds of a network.
 
     Attributes:
         sides_px: Longer side of the copy that is looked at, one look each, smallest first.
@@ -75,34 +75,31 @@ class Looks:
 
 
 class FaceNetwork(Protocol):
-    """A network that tells where faces may be."""
+    """Network that returns candidate faces."""
 
-    @property
-    def looks(self) -> Looks:
-        """How to use it."""
-        ...
+    looks: Looks
 
-    def look(self, picture: RgbImage) -> Candidates:
-        """Return all candidates that are not nothing, several for each face.
+    def look(self, image: RgbImage) -> Candidates:
+        """Return all candidates from `doubtful` on, several for each face.
 
         Args:
-            picture: (height, width, 3) uint8, sRGB, upright, at the size to look at.
+            image: (height, width, 3) uint8, sRGB, upright, at the size to look at.
         """
         ...
 
 
 class FaceDetector:
-    """What finds faces; owned by one thread.
+    """Face detector; owned by one thread.
 
     Args:
-        network: What looks.
+        network: Returns the candidates.
     """
 
     def __init__(self, network: FaceNetwork) -> None:
         self._network = network
 
     def find(self, image: RgbImage) -> list[Box]:
-        """Return each face once, from left to right, its box within the picture.
+        """Return each face once, from left to right, its box within the image.
 
         The first look is enough where it saw large faces and nothing in doubt, as in portraits; it
         takes less time than to decode the photo. The second is the thorough one. The third is for
@@ -128,7 +125,7 @@ class FaceDetector:
         return _as_boxes(found)
 
     def _look(self, image: RgbImage, scale: float) -> Candidates:
-        """Return the candidates in pixels of the picture, each once and cut to it."""
+        """Return the candidates in pixels of the image, each once and cut to it."""
         small = shrink(image, scale)
         seen = self._network.look(small)
         size = np.array(image.shape[1::-1] * 2)
@@ -155,7 +152,7 @@ def _scales(image: RgbImage, looks: Looks) -> list[float]:
 
 
 def _is_same_face(best: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Say of each of (count, 4) boxes whether it shows the face of the one box."""
+    """Return for each of (count, 4) boxes whether it shows the face of the one box."""
     sides = np.minimum(best[2:], others[:, 2:]) - np.maximum(best[:2], others[:, :2])
     shared = sides.clip(0).prod(axis=1)
     area, areas = (best[2:] - best[:2]).prod(), (others[:, 2:] - others[:, :2]).prod(axis=1)

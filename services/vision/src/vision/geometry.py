@@ -1,11 +1,11 @@
-"""Boxes in the pixels of the upright picture."""
+"""Boxes in the pixels of the upright image."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A rectangle in pixels of the upright picture, origin top left; right and bottom excluded."""
+    """A rectangle in pixels of the upright image, origin top left; right and bottom excluded."""
 
     left: int
     top: int

@@ -1,4 +1,4 @@
-"""Loads the models of the service as its settings choose them."""
+"""Loaders of the models of the service."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,11 +1,13 @@
-"""Face networks that were exported for one size of image, made to take any."""
+"""Inputs of face networks: graphs of a fixed size are changed to take any size."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from modelkit.images import RgbImage
+from modelkit.runtime import Network, Runtime
 
 STRIDE_PX = 32  # both networks halve an image five times
 _CHANNELS = 3
@@ -13,6 +15,20 @@ _CHANNELS = 3
 _VERSION, _DIMENSION, _SIZE, _DENOTATION = b"\x08", b"\x0a", b"\x08", b"\x1a"
 _CONSTANT_WEIGHTS = 3
 _SEVEN_BITS, _MORE = 0x7F, 0x80
+
+
+def open_free(
+    graph: Path, runtime: Runtime, *, shape: tuple[int, int, int, int], outputs: Sequence[str]
+) -> Network:
+    """Return a network that takes one image of any size.
+
+    Args:
+        graph: ONNX file.
+        runtime: Opens it.
+        shape: As of `free_size`.
+        outputs: As of `Runtime.open`.
+    """
+    return runtime.open(free_size(graph.read_bytes(), shape), outputs=outputs, sizes_vary=True)
 
 
 def free_size(network: bytes, shape: tuple[int, int, int, int]) -> bytes:

@@ -1,4 +1,4 @@
-"""Make copies of photos smaller, quickly and with little aliasing."""
+"""Fast reduction of photos with little aliasing."""
 
 import cv2
 import numpy as np

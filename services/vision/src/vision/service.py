@@ -5,8 +5,8 @@ from functools import partial
 from time import monotonic
 from typing import Any
 
-import grpc
 import numpy as np
+from google.protobuf.json_format import ParseDict
 from numpy.typing import NDArray
 
 from imagemesh.image.v1 import image_pb2
@@ -16,8 +16,9 @@ from modelkit.hosting import ModelHost
 from modelkit.images import RgbImage
 from modelkit.loading import LoadedModel
 from modelkit.manifest import load_manifest
-from servicekit.callers import caller_of
+from servicekit.callers import terms_of
 from servicekit.errors import InvalidRequest
+from servicekit.interceptors import Context
 from servicekit.server import Service
 from vision.classifier import ImageNetClassifier, Label, cut_squares
 from vision.emotions import EMOTIONS, Emotion
@@ -44,7 +45,7 @@ def build_service(settings: VisionSettings) -> Service:
 
 
 class _VisionServicer(rpc.VisionServiceServicer):
-    """Images are decoded beside the models: requests in the queue hold bytes, not pixels."""
+    """Servicer; images are decoded outside of the queues, which hold bytes, not pixels."""
 
     def __init__(self, settings: VisionSettings) -> None:
         self._settings = settings
@@ -53,7 +54,9 @@ class _VisionServicer(rpc.VisionServiceServicer):
         loaders = Loaders(settings, self._entries, host.runtime)
         # Only on a GPU: on a core eight images at once take as long as one by one.
         most = settings.max_batch if host.runtime.gains_from_batches else 1
-        self._classifier = host.slot("classify", loaders.classifier, _classify, max_batch=most)
+        self._classifier = host.slot(
+            "classify", loaders.classifier, _classify, max_batch=most, in_thread=2
+        )
         # Its time goes into finding faces, one image after the other.
         self._face_reader = host.slot("emotions", loaders.face_reader, _read_faces)
         self._nudity_scorer = host.slot("nudity", loaders.nudity_scorer, _score)
@@ -61,16 +64,10 @@ class _VisionServicer(rpc.VisionServiceServicer):
     async def load(self) -> None:
         await self.host.load()
 
-    async def Classify(  # noqa: N802 - the name of the RPC
-        self,
-        request: pb.ClassifyRequest,
-        context: grpc.aio.ServicerContext[pb.ClassifyRequest, pb.ClassifyResponse],
-    ) -> pb.ClassifyResponse:
+    async def Classify(self, request: pb.ClassifyRequest, context: Context) -> pb.ClassifyResponse:
         began_s = monotonic()
         labels = await self._classifier.serve(
-            partial(self._classify, request.image),
-            caller=caller_of(context),
-            timeout_s=context.time_remaining(),
+            partial(self._classify, request.image), **terms_of(context)
         )
         _check_limit(request.limit, most=len(labels), usual=USUAL_LABELS)
         return pb.ClassifyResponse(
@@ -82,17 +79,13 @@ class _VisionServicer(rpc.VisionServiceServicer):
             seconds=monotonic() - began_s,
         )
 
-    async def DetectEmotions(  # noqa: N802 - as above
-        self,
-        request: pb.DetectEmotionsRequest,
-        context: grpc.aio.ServicerContext[pb.DetectEmotionsRequest, pb.DetectEmotionsResponse],
+    async def DetectEmotions(
+        self, request: pb.DetectEmotionsRequest, context: Context
     ) -> pb.DetectEmotionsResponse:
         began_s = monotonic()
         _check_limit(request.limit, most=len(EMOTIONS), usual=len(EMOTIONS))
         faces = await self._face_reader.serve(
-            partial(self._read_faces, request.image),
-            caller=caller_of(context),
-            timeout_s=context.time_remaining(),
+            partial(self._read_faces, request.image), **terms_of(context)
         )
         loaded = self._face_reader.loaded
         return pb.DetectEmotionsResponse(
@@ -104,16 +97,12 @@ class _VisionServicer(rpc.VisionServiceServicer):
             seconds=monotonic() - began_s,
         )
 
-    async def DetectNudity(  # noqa: N802 - as above
-        self,
-        request: pb.DetectNudityRequest,
-        context: grpc.aio.ServicerContext[pb.DetectNudityRequest, pb.DetectNudityResponse],
+    async def DetectNudity(
+        self, request: pb.DetectNudityRequest, context: Context
     ) -> pb.DetectNudityResponse:
         began_s = monotonic()
         score = await self._nudity_scorer.serve(
-            partial(self._score, request.image),
-            caller=caller_of(context),
-            timeout_s=context.time_remaining(),
+            partial(self._score, request.image), **terms_of(context)
         )
         threshold = self._settings.nudity_threshold
         return pb.DetectNudityResponse(
@@ -124,36 +113,21 @@ class _VisionServicer(rpc.VisionServiceServicer):
             seconds=monotonic() - began_s,
         )
 
-    async def ListModels(  # noqa: N802 - as above
-        self,
-        request: pb.ListModelsRequest,  # noqa: ARG002 - it has no fields
-        context: grpc.aio.ServicerContext[pb.ListModelsRequest, pb.ListModelsResponse],  # noqa: ARG002
+    async def ListModels(
+        self, request: pb.ListModelsRequest, context: Context
     ) -> pb.ListModelsResponse:
-        return pb.ListModelsResponse(
-            models=[
-                image_pb2.ModelInfo(
-                    model=image_pb2.Model(**self.host.named(entry)), **entry.public()
-                )
-                for entry in self._entries
-            ]
-        )
+        del request, context  # not used
+        return ParseDict({"models": self.host.listed(self._entries)}, pb.ListModelsResponse())
 
-    async def _classify(
-        self, content: bytes, loaded: LoadedModel[ImageNetClassifier]
-    ) -> list[Label]:
-        del loaded  # images are prepared alike for every one
+    async def _classify(self, content: bytes) -> list[Label]:
         squares = await self.host.decoder.read(content, lambda decoded: cut_squares(decoded.pixels))
         return await self._classifier.answer(squares, size_bytes=squares.nbytes)
 
-    async def _read_faces(
-        self, content: bytes, loaded: LoadedModel[FaceReader]
-    ) -> list[tuple[Box, list[Emotion]]]:
-        del loaded  # it is asked for the pixels only
+    async def _read_faces(self, content: bytes) -> list[tuple[Box, list[Emotion]]]:
         async with self.host.decoder.opened(content, lambda decoded: decoded.pixels) as image:
             return await self._face_reader.answer(image, size_bytes=image.nbytes)
 
-    async def _score(self, content: bytes, loaded: LoadedModel[NudityScorer]) -> float:
-        del loaded  # images are prepared alike for every one
+    async def _score(self, content: bytes) -> float:
         image = await self.host.decoder.read(content, lambda decoded: prepare(decoded.pixels))
         return await self._nudity_scorer.answer(image, size_bytes=image.nbytes)
 

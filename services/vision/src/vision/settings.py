@@ -4,6 +4,7 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from modelkit.settings import TorchServiceSettings
+from servicekit.settings import MetricsPort, Port
 
 
 class VisionSettings(TorchServiceSettings):
@@ -11,13 +12,8 @@ class VisionSettings(TorchServiceSettings):
 
     model_config = SettingsConfigDict(env_prefix="VISION_", frozen=True)
 
-    port: int = Field(default=50053, ge=0, le=65535, description="gRPC port; 0 takes any free one.")
-    metrics_port: int = Field(
-        default=9103,
-        ge=0,
-        le=65535,
-        description="Port of the Prometheus metrics; 0 serves none.",
-    )
+    port: Port = 50053
+    metrics_port: MetricsPort = 9103
     max_batch: int = Field(
         default=8,
         ge=1,

@@ -1,4 +1,4 @@
-"""YuNet: a very small network that finds faces on three grids."""
+"""YuNet, a very small face detector on three grids."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from modelkit.images import RgbImage
 from modelkit.runtime import Runtime
 from vision.faces import Candidates, Looks
-from vision.onnx_network import as_tensor, free_size
+from vision.onnx_network import as_tensor, open_free
 
 _STRIDES_PX = (8, 16, 32)
 _KINDS = ("cls", "obj", "bbox")
@@ -22,20 +22,16 @@ class Yunet:
 
     Source: Wu et al. 2023, "YuNet: A Tiny Millisecond-level Face Detector"; how its numbers are
     read: FaceDetectorYN of OpenCV 4.14, whose scores these are within 1e-6.
+
+    Args:
+        graph: The ONNX file.
+        runtime: Opens it.
     """
 
     looks = Looks(sides_px=(320, 640, 1280), doubtful=0.3, accepted=0.7, sure=0.8)
 
     def __init__(self, graph: Path, runtime: Runtime) -> None:
-        """Open the ONNX file.
-
-        Args:
-            graph: The file.
-            runtime: Opens it.
-        """
-        self.network = runtime.open(
-            free_size(graph.read_bytes(), _EXPORTED_SHAPE), outputs=_OUTPUTS, sizes_vary=True
-        )
+        self.network = open_free(graph, runtime, shape=_EXPORTED_SHAPE, outputs=_OUTPUTS)
 
     def look(self, image: RgbImage) -> Candidates:
         """Return candidates, several for each face; see `FaceNetwork`."""

@@ -1,1 +1,1 @@
-"""Networks in torch that several services share; a CPU image runs their exported graphs instead."""
+"""Networks in torch that several services share; a CPU runs their exported graphs."""

@@ -1,1 +1,1 @@
-"""Traces of requests; where no collector takes them, the library for them is not even imported."""
+"""Traces of requests; OpenTelemetry is imported only where a collector is configured."""

@@ -1,4 +1,4 @@
-"""Where the traces of a process go, which is nowhere until a collector is named."""
+"""Tracing of a process, off until a collector is configured."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -14,12 +14,12 @@ Serving = Callable[[str, str | None], AbstractContextManager[RequestTrace]]
 
 
 async def _nothing() -> None:
-    """There is nothing to send."""
+    """Send nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Traces:
-    """What a process adds to itself to leave traces; by default nothing.
+    """Interceptors and hooks that trace a process; empty by default.
 
     Attributes:
         server: interceptors of its gRPC server, outside of all others.
@@ -35,10 +35,10 @@ class Traces:
 
 
 def open_traces(member: str, settings: ProcessSettings) -> Traces:
-    """Return what leaves traces of the process `member`, if its settings name a collector."""
+    """Return the tracing of the process `member`; empty unless its settings name a collector."""
     if not settings.otlp_endpoint:
         return Traces()
-    # Here, because the library costs 0.3 s and 3 MB, which those who want no traces do not pay.
+    # Imported here: the library costs 0.3 s and 3 MB, also in a process without traces.
     from servicekit.tracing import otlp, spans  # noqa: PLC0415
 
     tracer, close = otlp.open_tracer(member, settings.otlp_endpoint)

@@ -1,4 +1,4 @@
-"""Send spans to a collector over OTLP, from a thread of their own and never at a request's cost."""
+"""Export of spans to a collector over OTLP, in a thread of its own."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -12,27 +12,27 @@ from opentelemetry.trace import Tracer
 
 from servicekit.logs import get_logger
 
-# What is left is sent within this time at the end; the chart leaves 5 s after the drain.
+# Time to send the remaining spans at shutdown; the chart leaves 5 s after the drain.
 FLUSH_S = 2.0
 
 _log = get_logger("tracing")
 
 
 def open_tracer(member: str, endpoint: str) -> tuple[Tracer, Callable[[], None]]:
-    """Return what makes spans, and what sends those that are left and ends it.
+    """Return a tracer, and a function that sends the remaining spans and closes it.
 
-    At most 2,048 spans wait to be sent (OTEL_BSP_MAX_QUEUE_SIZE); one more pushes the oldest out.
+    At most 2,048 spans are queued (OTEL_BSP_MAX_QUEUE_SIZE); one more drops the oldest.
 
     Args:
         member: names the process, unless OTEL_SERVICE_NAME does.
         endpoint: URL of the collector.
     """
-    told = OTELResourceDetector().detect()
-    resource = Resource.create({SERVICE_NAME: member}).merge(told)
-    exporter = ToldOnce(OTLPSpanExporter(endpoint=endpoint))
+    configured = OTELResourceDetector().detect()
+    resource = Resource.create({SERVICE_NAME: member}).merge(configured)
+    exporter = LoggingExporter(OTLPSpanExporter(endpoint=endpoint))
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)
     provider.add_span_processor(BatchSpanProcessor(exporter))
-    # It would repeat itself for as long as the collector is away.
+    # It would log every attempt while the collector is away.
     logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
 
     def close() -> None:
@@ -44,8 +44,8 @@ def open_tracer(member: str, endpoint: str) -> tuple[Tracer, Callable[[], None]]
     return provider.get_tracer("imagemesh"), close
 
 
-class ToldOnce(SpanExporter):
-    """Says once that the collector takes no spans, and once that it takes them again.
+class LoggingExporter(SpanExporter):
+    """Exporter that logs the loss of the collector once, and its return once.
 
     Args:
         exporter: sends them.
@@ -56,16 +56,16 @@ class ToldOnce(SpanExporter):
         self._is_well = True
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Send spans, and say what came of it where that has changed."""
+        """Export spans and log a change of the outcome."""
         result = self._exporter.export(spans)
         is_well = result is SpanExportResult.SUCCESS
         if self._is_well and not is_well:
-            _log.warning("traces are lost: the collector does not take them")
+            _log.warning("span export failed: spans are dropped until the collector accepts them")
         elif is_well and not self._is_well:
-            _log.info("traces are taken again")
+            _log.info("span export recovered")
         self._is_well = is_well
         return result
 
     def shutdown(self) -> None:
-        """Give up what is being sent."""
+        """Abort the current export."""
         self._exporter.shutdown()

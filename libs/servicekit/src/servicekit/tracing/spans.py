@@ -1,4 +1,4 @@
-"""Spans of requests: of RPCs that a process answers or makes, and of HTTP requests."""
+"""Spans of RPCs, as server and as client, and of HTTP requests."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
@@ -33,7 +33,7 @@ from servicekit.tracing.steps import Attributes, RequestTrace, following
 
 TRACEPARENT = "traceparent"
 
-# What is the fault of a server; all else is the caller's (OpenTelemetry's conventions for gRPC).
+# Codes that are the fault of a server (OpenTelemetry's conventions for gRPC).
 _SERVER_FAULTS = frozenset(
     {"UNKNOWN", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS"}
 )
@@ -44,7 +44,7 @@ Continuation = Callable[[grpc.aio.ClientCallDetails, Any], Awaitable[Any]]
 
 
 class _SpanOfRequest:
-    """Shows a request as a span, and the parts of the work for it as spans within."""
+    """Trace of a request as a span, its steps as child spans."""
 
     def __init__(self, tracer: Tracer, span: Span) -> None:
         self._tracer = tracer
@@ -77,14 +77,14 @@ class _SpanOfRequest:
 
 
 class Spans:
-    """Makes the spans of a process.
+    """Factory of the spans of a process.
 
-    Of a request that comes with a `traceparent` (W3C Trace Context) the trace goes on. A
-    `tracestate` or `baggage` ends here: both are text of the caller's. Errors are never recorded:
-    their words may quote what nobody may read.
+    A request with a `traceparent` (W3C Trace Context) continues that trace. `tracestate` and
+    `baggage` are dropped: both are text of the caller. Errors are not recorded: their messages
+    may quote confidential text.
 
     Args:
-        tracer: takes them.
+        tracer: of the process.
     """
 
     def __init__(self, tracer: Tracer) -> None:
@@ -93,7 +93,7 @@ class Spans:
 
     @contextmanager
     def serving(self, name: str, traceparent: str | None) -> Iterator[RequestTrace]:
-        """Make the span of what is answered within, and put the trace's id into its log lines."""
+        """Open the server span of a request and add the trace id to its log lines."""
         came_with = {} if traceparent is None else {TRACEPARENT: traceparent}
         parent = _PROPAGATOR.extract(came_with, Context())
         span = self._tracer.start_span(name, context=parent, kind=SpanKind.SERVER)
@@ -109,7 +109,7 @@ class Spans:
     async def asking(
         self, continuation: Continuation, details: grpc.aio.ClientCallDetails, request: object
     ) -> Any:  # Any: see Continuation
-        """Make an RPC within a span of its own, which travels with it."""
+        """Make an RPC in a client span and send its traceparent."""
         path = _text(details.method)
         if path.startswith(PLUMBING):
             return await continuation(details, request)
@@ -137,7 +137,7 @@ async def _end(span: Span, path: str, call: Any) -> None:  # Any: see Continuati
 
 
 class ServedRpcs(HandlerWrapper):
-    """Makes a span of every RPC that is answered; to be outside of the edge that logs it."""
+    """Outermost server interceptor, which opens a span for every RPC."""
 
     def __init__(self, spans: Spans) -> None:
         self._spans = spans
@@ -175,7 +175,7 @@ class ServedRpcs(HandlerWrapper):
 
 
 class AskedRpcs(grpc.aio.UnaryUnaryClientInterceptor):
-    """Makes a span of every RPC with one answer that is made over a channel."""
+    """Client interceptor that opens a span for every unary RPC."""
 
     def __init__(self, spans: Spans) -> None:
         self._spans = spans
@@ -191,7 +191,7 @@ class AskedRpcs(grpc.aio.UnaryUnaryClientInterceptor):
 
 
 class AskedStreams(grpc.aio.UnaryStreamClientInterceptor):
-    """Makes a span of every RPC with a stream of answers that is made over a channel."""
+    """Client interceptor that opens a span for every streaming RPC."""
 
     def __init__(self, spans: Spans) -> None:
         self._spans = spans

@@ -1,16 +1,16 @@
-"""The trace of the request that is being answered, for whoever does a part of the work."""
+"""Steps of the request that is being answered, for its trace."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Protocol
 
-# Small numbers and names of bounded sets: no picture, no text, no URL and no key.
+# Small numbers and names of bounded sets: no image, no text, no URL and no key.
 Attributes = Mapping[str, str | int]
 
 
 class RequestTrace(Protocol):
-    """One request, as its trace shows it."""
+    """Trace of one request."""
 
     @property
     def traceparent(self) -> str:
@@ -18,18 +18,25 @@ class RequestTrace(Protocol):
         ...
 
     def describe(self, name: str, attributes: Attributes, *, has_failed: bool = False) -> None:
-        """Say what the request was and how it ended, once that is known."""
+        """Set the name, the attributes and the outcome of the request."""
 
     def add_step(self, name: str, *, began_s: float, attributes: Attributes) -> None:
-        """Add a part of the work, which began then on the monotonic clock and ends now."""
+        """Add a step that began at `began_s` of the monotonic clock and ends now."""
 
 
 _current: ContextVar[RequestTrace | None] = ContextVar("trace", default=None)
 
 
 def current_trace() -> RequestTrace | None:
-    """Return the trace of the request that this is done for, None where it has none."""
+    """Return the trace of the current request; None where it has none."""
     return _current.get()
+
+
+def add_step(name: str, *, began_s: float, attributes: Attributes | None = None) -> None:
+    """Add a step to the trace of the current request, if that has one; as `RequestTrace` does."""
+    trace = _current.get()
+    if trace is not None:
+        trace.add_step(name, began_s=began_s, attributes=attributes or {})
 
 
 @contextmanager

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class ColorizeServiceStub:
-    """ColorizeService puts colours into black-and-white photos.
+    """ColorizeService puts colors into black-and-white photos.
     """
 
     def __init__(self, channel):
@@ -48,13 +48,13 @@ class ColorizeServiceStub:
 
 
 class ColorizeServiceServicer:
-    """ColorizeService puts colours into black-and-white photos.
+    """ColorizeService puts colors into black-and-white photos.
     """
 
     def Colorize(self, request, context):
-        """Colorize returns the photo with invented, plausible colours and its lightness untouched.
+        """Colorize returns the photo with invented, plausible colors and its lightness untouched.
 
-        INVALID_ARGUMENT: the picture cannot be read. FAILED_PRECONDITION: the model is not installed.
+        INVALID_ARGUMENT: the image cannot be read. FAILED_PRECONDITION: the model is not installed.
         RESOURCE_EXHAUSTED: the queue is full. DEADLINE_EXCEEDED: not ready in time.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -90,7 +90,7 @@ def add_ColorizeServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ColorizeService:
-    """ColorizeService puts colours into black-and-white photos.
+    """ColorizeService puts colors into black-and-white photos.
     """
 
     @staticmethod

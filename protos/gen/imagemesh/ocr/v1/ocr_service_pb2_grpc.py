@@ -26,9 +26,9 @@ if _version_not_supported:
 
 
 class OcrServiceStub:
-    """OcrService reads text in pictures and analyzes English text.
+    """OcrService reads text in images and analyzes English text.
 
-    Every RPC answers INVALID_ARGUMENT for a picture that cannot be read or a value out of range, FAILED_PRECONDITION for
+    Every RPC answers INVALID_ARGUMENT for an image that cannot be read or a value out of range, FAILED_PRECONDITION for
     a model or a language that is not installed, RESOURCE_EXHAUSTED for a full queue and DEADLINE_EXCEEDED for an answer
     that was not ready in time.
     """
@@ -72,15 +72,15 @@ class OcrServiceStub:
 
 
 class OcrServiceServicer:
-    """OcrService reads text in pictures and analyzes English text.
+    """OcrService reads text in images and analyzes English text.
 
-    Every RPC answers INVALID_ARGUMENT for a picture that cannot be read or a value out of range, FAILED_PRECONDITION for
+    Every RPC answers INVALID_ARGUMENT for an image that cannot be read or a value out of range, FAILED_PRECONDITION for
     a model or a language that is not installed, RESOURCE_EXHAUSTED for a full queue and DEADLINE_EXCEEDED for an answer
     that was not ready in time.
     """
 
     def Recognize(self, request, context):
-        """Recognize reads the text of a picture.
+        """Recognize reads the text of an image.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -95,7 +95,7 @@ class OcrServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Analyze(self, request, context):
-        """Analyze reads the English text of a picture, then summarizes, tags and judges it.
+        """Analyze reads the English text of an image, then summarizes, tags and judges it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -164,9 +164,9 @@ def add_OcrServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class OcrService:
-    """OcrService reads text in pictures and analyzes English text.
+    """OcrService reads text in images and analyzes English text.
 
-    Every RPC answers INVALID_ARGUMENT for a picture that cannot be read or a value out of range, FAILED_PRECONDITION for
+    Every RPC answers INVALID_ARGUMENT for an image that cannot be read or a value out of range, FAILED_PRECONDITION for
     a model or a language that is not installed, RESOURCE_EXHAUSTED for a full queue and DEADLINE_EXCEEDED for an answer
     that was not ready in time.
     """

@@ -28,7 +28,7 @@ class ClassifyRequest(_message.Message):
     IMAGE_FIELD_NUMBER: _builtins.int
     LIMIT_FIELD_NUMBER: _builtins.int
     image: _builtins.bytes
-    """The encoded picture: JPEG, PNG, WebP, GIF (first frame), TIFF or BMP, at most 10 MiB."""
+    """The encoded image: JPEG, PNG, WebP, GIF (first frame), TIFF or BMP, at most 10 MiB."""
     limit: _builtins.int
     """How many labels to return, at least 0; 0 means 5. The model's number of classes is the most there are."""
     def __init__(
@@ -114,7 +114,7 @@ class DetectEmotionsRequest(_message.Message):
     IMAGE_FIELD_NUMBER: _builtins.int
     LIMIT_FIELD_NUMBER: _builtins.int
     image: _builtins.bytes
-    """The encoded picture: JPEG, PNG, WebP, GIF (first frame), TIFF or BMP, at most 10 MiB."""
+    """The encoded image: JPEG, PNG, WebP, GIF (first frame), TIFF or BMP, at most 10 MiB."""
     limit: _builtins.int
     """How many emotions to return for each face, in [0, 7]; 0 means 7."""
     def __init__(
@@ -235,7 +235,7 @@ class DetectNudityRequest(_message.Message):
 
     IMAGE_FIELD_NUMBER: _builtins.int
     image: _builtins.bytes
-    """The encoded picture: JPEG, PNG, WebP, GIF (first frame), TIFF or BMP, at most 10 MiB."""
+    """The encoded image: JPEG, PNG, WebP, GIF (first frame), TIFF or BMP, at most 10 MiB."""
     def __init__(
         self,
         *,

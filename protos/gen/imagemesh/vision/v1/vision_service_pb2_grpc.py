@@ -28,7 +28,7 @@ if _version_not_supported:
 class VisionServiceStub:
     """VisionService looks at photos.
 
-    Every RPC answers INVALID_ARGUMENT for a picture that cannot be read, FAILED_PRECONDITION for a model that is not
+    Every RPC answers INVALID_ARGUMENT for an image that cannot be read, FAILED_PRECONDITION for a model that is not
     installed, RESOURCE_EXHAUSTED for a full queue and DEADLINE_EXCEEDED for an answer that was not ready in time.
     """
 
@@ -63,7 +63,7 @@ class VisionServiceStub:
 class VisionServiceServicer:
     """VisionService looks at photos.
 
-    Every RPC answers INVALID_ARGUMENT for a picture that cannot be read, FAILED_PRECONDITION for a model that is not
+    Every RPC answers INVALID_ARGUMENT for an image that cannot be read, FAILED_PRECONDITION for a model that is not
     installed, RESOURCE_EXHAUSTED for a full queue and DEADLINE_EXCEEDED for an answer that was not ready in time.
     """
 
@@ -129,7 +129,7 @@ def add_VisionServiceServicer_to_server(servicer, server):
 class VisionService:
     """VisionService looks at photos.
 
-    Every RPC answers INVALID_ARGUMENT for a picture that cannot be read, FAILED_PRECONDITION for a model that is not
+    Every RPC answers INVALID_ARGUMENT for an image that cannot be read, FAILED_PRECONDITION for a model that is not
     installed, RESOURCE_EXHAUSTED for a full queue and DEADLINE_EXCEEDED for an answer that was not ready in time.
     """
 

@@ -29,7 +29,7 @@ GRPC_VERSION: str
 class VisionServiceStub:
     """VisionService looks at photos.
 
-    Every RPC answers INVALID_ARGUMENT for a picture that cannot be read, FAILED_PRECONDITION for a model that is not
+    Every RPC answers INVALID_ARGUMENT for an image that cannot be read, FAILED_PRECONDITION for a model that is not
     installed, RESOURCE_EXHAUSTED for a full queue and DEADLINE_EXCEEDED for an answer that was not ready in time.
     """
 
@@ -50,7 +50,7 @@ class VisionServiceStub:
 class VisionServiceAsyncStub(VisionServiceStub):
     """VisionService looks at photos.
 
-    Every RPC answers INVALID_ARGUMENT for a picture that cannot be read, FAILED_PRECONDITION for a model that is not
+    Every RPC answers INVALID_ARGUMENT for an image that cannot be read, FAILED_PRECONDITION for a model that is not
     installed, RESOURCE_EXHAUSTED for a full queue and DEADLINE_EXCEEDED for an answer that was not ready in time.
     """
 
@@ -67,7 +67,7 @@ class VisionServiceAsyncStub(VisionServiceStub):
 class VisionServiceServicer(metaclass=_abc_1.ABCMeta):
     """VisionService looks at photos.
 
-    Every RPC answers INVALID_ARGUMENT for a picture that cannot be read, FAILED_PRECONDITION for a model that is not
+    Every RPC answers INVALID_ARGUMENT for an image that cannot be read, FAILED_PRECONDITION for a model that is not
     installed, RESOURCE_EXHAUSTED for a full queue and DEADLINE_EXCEEDED for an answer that was not ready in time.
     """
 

@@ -1,4 +1,4 @@
-"""Writes down what was read: hOCR, ALTO, a table of words, or a PDF that can be searched."""
+"""Output formats of OCR: hOCR, ALTO, TSV and searchable PDF."""
 
 from ocr.formats.document import FORMATS, write_document
 from ocr.formats.printed import PrintedPage, WrittenDocument

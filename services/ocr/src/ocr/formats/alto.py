@@ -1,4 +1,4 @@
-"""Writes ALTO 4.4: XML that libraries keep beside scanned pages.
+"""Writer of ALTO 4.4: XML that libraries keep beside scanned pages.
 
 Source: the schema alto-4-4.xsd of the ALTO board.
 """
@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 from ocr.engines import PageLine, PageWord
 from ocr.formats.geometry import box, for_xml, lean, lines_of_blocks
 from ocr.formats.printed import PrintedPage
-from ocr.pictures import Corners
+from ocr.preparation import Corners
 from ocr.reading import Page
 from ocr.scripts import runs_leftward
 
@@ -20,7 +20,7 @@ _DOWNWARD_DEGREES = (45.0, 135.0)  # lines that lean this far on a page that is 
 
 
 def write_alto(pages: Sequence[PrintedPage]) -> bytes:
-    """Return the document, all places in pixels of each page's picture."""
+    """Return the document, all places in pixels of each page's image."""
     alto = Element(
         "alto",
         {

@@ -1,4 +1,4 @@
-"""Writes the pages of a document in the format that was asked for."""
+"""Writers of documents by the name of their format."""
 
 from collections.abc import Sequence
 from types import MappingProxyType

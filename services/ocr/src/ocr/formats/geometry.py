@@ -1,4 +1,4 @@
-"""Where blocks, lines and words stand, as the formats tell it."""
+"""Boxes and angles of blocks, lines and words for the formats."""
 
 import math
 import re
@@ -7,7 +7,7 @@ from itertools import groupby
 import numpy as np
 
 from ocr.engines import PageLine
-from ocr.pictures import Corners
+from ocr.preparation import Corners
 from ocr.reading import Page
 
 # What XML 1.0 cannot hold: control signs, halves of a surrogate pair and two noncharacters.

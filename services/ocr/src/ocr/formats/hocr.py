@@ -1,4 +1,4 @@
-"""Writes hOCR 1.2: XHTML that says where blocks, lines and words stand.
+"""Writer of hOCR 1.2: XHTML with the boxes of blocks, lines and words.
 
 Source: http://kba.github.io/hocr-spec/1.2/
 """
@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 from ocr.engines import PageLine
 from ocr.formats.geometry import box, for_xml, lean, lines_of_blocks
 from ocr.formats.printed import PrintedPage
-from ocr.pictures import Corners
+from ocr.preparation import Corners
 from ocr.reading import Page
 from ocr.scripts import runs_leftward
 
@@ -25,7 +25,7 @@ def write_hocr(pages: Sequence[PrintedPage]) -> bytes:
     """Return the document: a block is one area of one paragraph."""
     html = Element("html", {"xmlns": "http://www.w3.org/1999/xhtml"})
     head = SubElement(html, "head")
-    SubElement(head, "title").text = "Text of pictures"
+    SubElement(head, "title").text = "Text of images"
     for name, content in _about(pages).items():
         SubElement(head, "meta", {"name": name, "content": content})
     body = SubElement(html, "body")

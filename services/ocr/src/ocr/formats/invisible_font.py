@@ -1,4 +1,4 @@
-"""A PDF font that shows nothing: it places text that is found and copied but never seen."""
+"""Invisible PDF font for text that can be found and copied."""
 
 from functools import cache
 from io import BytesIO
@@ -24,10 +24,10 @@ _LAST_CODE = 0xFFFF
 
 
 class InvisibleFont:
-    """The font of one document: every character that is used gets a code of its own."""
+    """Font of one document; every used character gets a code of its own."""
 
     def __init__(self) -> None:
-        """Begin without characters; code 0 stays free."""
+        """Start without characters; code 0 stays free."""
         self._codes: dict[str, int] = {}
 
     def encode(self, text: str) -> bytes:

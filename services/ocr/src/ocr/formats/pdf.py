@@ -1,4 +1,4 @@
-"""Writes a PDF that can be searched: the pictures with their text, invisible, where it stands."""
+"""Writer of searchable PDFs: page images with invisible text at its place."""
 
 import math
 import unicodedata
@@ -14,12 +14,12 @@ from PIL import Image
 from ocr.formats.geometry import for_xml, from_the_left
 from ocr.formats.invisible_font import ASCENT, DESCENT, LETTER_WIDTH, InvisibleFont
 from ocr.formats.printed import PrintedPage
-from ocr.pictures import Corners
+from ocr.preparation import Corners
 from ocr.scripts import runs_leftward
 from servicekit.errors import InvalidRequest
 
 _POINTS_PER_INCH = 72
-_UNKNOWN_DOTS_PER_INCH = 70  # what Tesseract takes for a picture that does not tell
+_UNKNOWN_DOTS_PER_INCH = 70  # what Tesseract takes for an image that does not tell
 _MOST_POINTS = 14_400  # the longest side of a page; PDF 32000-1, annex C
 _INVISIBLE = 3  # PDF's text rendering mode
 _THOUSAND = 1000  # widths of a font are in thousandths of its size
@@ -30,7 +30,7 @@ _MOST_STEADIED_DEGREES = 8.0
 _WORD_SPACE = 0.2  # least space after a word, of its size: Poppler joins words with less than .15
 _RIGHTWARD = frozenset({"L", "EN", "AN"})  # Unicode's classes of letters and digits from the left
 _LEAST_POINTS = 0.1
-_COLOURS = {"L": Name.DeviceGray, "RGB": Name.DeviceRGB}
+_COLORS = {"L": Name.DeviceGray, "RGB": Name.DeviceRGB}
 
 
 def write_pdf(pages: Sequence[PrintedPage]) -> bytes:
@@ -43,7 +43,7 @@ def write_pdf(pages: Sequence[PrintedPage]) -> bytes:
         size = (printed.width_px * along, printed.height_px * down)
         page = pdf.add_blank_page(page_size=size)
         page.obj.Resources = Dictionary(
-            Font=Dictionary(F=written), XObject=Dictionary(P=_picture(pdf, printed.jpeg))
+            Font=Dictionary(F=written), XObject=Dictionary(P=_image(pdf, printed.jpeg))
         )
         page.obj.Contents = pdf.make_stream(content)
     file = BytesIO()
@@ -61,25 +61,25 @@ def _points_per_pixel(printed: PrintedPage) -> tuple[float, float]:
     return width * share, height * share
 
 
-def _picture(pdf: Pdf, jpeg: bytes) -> Object:
+def _image(pdf: Pdf, jpeg: bytes) -> Object:
     with Image.open(BytesIO(jpeg)) as image:
         (width, height), mode = image.size, image.mode
-    if mode not in _COLOURS:
-        raise InvalidRequest(f"a page is a JPEG of mode {mode}; make it one of {list(_COLOURS)}")
+    if mode not in _COLORS:
+        raise InvalidRequest(f"a page is a JPEG of mode {mode}; make it one of {list(_COLORS)}")
     return pdf.make_stream(
         jpeg,
         Type=Name.XObject,
         Subtype=Name.Image,
         Width=width,
         Height=height,
-        ColorSpace=_COLOURS[mode],
+        ColorSpace=_COLORS[mode],
         BitsPerComponent=8,
         Filter=Name.DCTDecode,
     )
 
 
 def _content(printed: PrintedPage, font: InvisibleFont) -> bytes:
-    """Return the drawing: the picture over the whole page, then each word."""
+    """Return the drawing: the image over the whole page, then each word."""
     along, down = _points_per_pixel(printed)
     width, height = printed.width_px * along, printed.height_px * down
     words = "\n".join(_words(printed, font))
@@ -100,7 +100,7 @@ def _words(printed: PrintedPage, font: InvisibleFont) -> Iterator[str]:
 
 
 def _word(text: str, place: Corners, following: Corners | None, font: InvisibleFont) -> str:
-    """Return how a word is shown: its font as high, its letters together as long as the word.
+    """Return the operators that show a word: its font as high, its letters as long as the word.
 
     Args:
         text: the word.

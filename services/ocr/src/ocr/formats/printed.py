@@ -1,4 +1,4 @@
-"""What a format is made of, and what comes of it."""
+"""Input and output of the format writers."""
 
 from dataclasses import dataclass
 
@@ -7,15 +7,15 @@ from ocr.reading import Page
 
 @dataclass(frozen=True, slots=True)
 class PrintedPage:
-    """One page of a document that is written down.
+    """Page of a document for a format writer.
 
     Attributes:
-        page: what was read, in pixels of the upright picture.
+        page: what was read, in pixels of the upright image.
         number: in the document, counted from 1.
-        width_px: of the upright picture.
-        height_px: of the upright picture.
+        width_px: of the upright image.
+        height_px: of the upright image.
         dots_per_inch: along a row of the upright image; 0 when it is not known.
-        jpeg: the upright picture, which only a PDF needs; not turned by `page.rotation_degrees`.
+        jpeg: the upright image, which only a PDF needs; not turned by `page.rotation_degrees`.
         vertical_dots_per_inch: `dots_per_inch` down the image; 0 where it is the same.
     """
 

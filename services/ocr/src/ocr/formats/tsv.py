@@ -1,11 +1,11 @@
-"""Writes a table of words with the columns of Tesseract, tabs between them."""
+"""Writer of TSV: a table of words with the columns of Tesseract."""
 
 from collections.abc import Iterator, Sequence
 
 from ocr.engines import PageLine
 from ocr.formats.geometry import box, lines_of_blocks
 from ocr.formats.printed import PrintedPage
-from ocr.pictures import Corners
+from ocr.preparation import Corners
 
 _COLUMNS = (
     "level", "page_num", "block_num", "par_num", "line_num", "word_num",

@@ -1,6 +1,6 @@
-"""Makers of odd, broken and hostile pictures, for the tests of decoding and of the whole mesh.
+"""Makers of odd, broken and hostile images, for the tests of decoding and of the whole mesh.
 
-Most odd pictures show the same four quarters, 64 x 48 px: see `QUARTERS`.
+Most odd images show the same four quarters, 64 x 48 px: see `QUARTERS`.
 """
 
 import io
@@ -14,28 +14,29 @@ from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageCms
 
 QUARTERS = ((200, 40, 40), (40, 160, 60), (40, 60, 200), (250, 250, 250))
-"""Colours at top left, top right, bottom left and bottom right."""
+"""Colors at top left, top right, bottom left and bottom right."""
 
 GREY_QUARTERS = (0, 85, 170, 255)
-"""The same for the pictures whose name starts with "grey-"."""
+"""The same for the images whose name starts with "grey-"."""
 
 MUTATIONS = 2000
 
 
-def odd_pictures() -> dict[str, bytes]:
-    """Return one valid picture of every unusual kind, by name; its file format ends the name."""
+def odd_images() -> dict[str, bytes]:
+    """Return one valid image of every unusual kind, by name; its file format ends the name."""
     return {
-        **_colour_pictures(),
-        **_transparent_pictures(),
-        **_grey_pictures(),
-        **_rotated_pictures(),
-        **_tiny_and_thin_pictures(),
+        **_color_images(),
+        **_color_tiffs(),
+        **_transparent_images(),
+        **_grey_images(),
+        **_rotated_images(),
+        **_tiny_and_thin_images(),
     }
 
 
-def broken_pictures() -> Iterator[tuple[str, bytes]]:
+def broken_images() -> Iterator[tuple[str, bytes]]:
     """Yield real files cut at every tenth byte, then 2,000 random mutations of real files."""
-    whole = _real_pictures()
+    whole = _real_images()
     for name, content in whole.items():
         for length in range(0, len(content), 10):
             yield f"{name} cut at {length}", content[:length]
@@ -45,7 +46,7 @@ def broken_pictures() -> Iterator[tuple[str, bytes]]:
         yield f"{name} mutation {number}", _mutated(whole[name], chance)
 
 
-def oversized_pictures() -> dict[str, bytes]:
+def oversized_images() -> dict[str, bytes]:
     """Return small files whose headers announce 30000 x 30000 px (WebP: 16383)."""
     side = 30_000
     jpeg = bytearray(_saved(_quarters(), "JPEG"))
@@ -59,7 +60,7 @@ def oversized_pictures() -> dict[str, bytes]:
     webp[21:25] = struct.pack("<I", 16382 | 16382 << 14)
     return {
         "jpeg": bytes(jpeg),
-        "png": png_file((side, side), depth=8, colour_type=2, rows=b""),
+        "png": png_file((side, side), depth=8, color_type=2, rows=b""),
         "gif": bytes(gif),
         "bmp": bytes(bmp),
         "tiff": tiff_file({256: (side,), 257: (side,), 273: (8,), 279: (8,)}),
@@ -67,7 +68,7 @@ def oversized_pictures() -> dict[str, bytes]:
     }
 
 
-def bomb_pictures() -> dict[str, bytes]:
+def bomb_images() -> dict[str, bytes]:
     """Return files of at most 10 MiB that would cost gigabytes or minutes if they were believed."""
     text = b"Comment\0\0" + zlib.compress(bytes(50_000_000))
     rows = bytes(65 * 48)
@@ -80,13 +81,11 @@ def bomb_pictures() -> dict[str, bytes]:
     grey = {256: (64,), 257: (48,), 258: (8,), 262: (1,), 277: (1,)}
     tile = zlib.compress(bytes(400_000_000), 1)
     return {
-        "text.png": png_file(
-            (64, 48), depth=8, colour_type=0, rows=rows, chunks=((b"zTXt", text),)
-        ),
+        "text.png": png_file((64, 48), depth=8, color_type=0, rows=rows, chunks=((b"zTXt", text),)),
         "profile.png": png_file(
-            (64, 48), depth=8, colour_type=0, rows=rows, chunks=((b"iCCP", text),)
+            (64, 48), depth=8, color_type=0, rows=rows, chunks=((b"iCCP", text),)
         ),
-        "rows.png": png_file((64, 48), depth=8, colour_type=0, rows=bytes(50_000_000)),
+        "rows.png": png_file((64, 48), depth=8, color_type=0, rows=bytes(50_000_000)),
         "scans.jpeg": jpeg[:-2] + scan * (5_000_000 // len(scan)) + b"\xff\xd9",
         "frame.gif": bytes(wide_gif),
         "thin.bmp": thin + b"\0\2\xff\xff" * 100_000,
@@ -101,12 +100,12 @@ def png_file(
     size_px: tuple[int, int],
     *,
     depth: int,
-    colour_type: int,
+    color_type: int,
     rows: bytes,
     chunks: tuple[tuple[bytes, bytes], ...] = (),
 ) -> bytes:
     """Return a PNG of filtered rows that need not fit its header; `chunks` stand before them."""
-    header = struct.pack(">IIBBBBB", *size_px, depth, colour_type, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", *size_px, depth, color_type, 0, 0, 0)
     parts = ((b"IHDR", header), *chunks, (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(
         struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
@@ -128,7 +127,7 @@ def tiff_file(tags: dict[int, tuple[int, ...]], pixels: bytes = b"") -> bytes:
     return header + pixels + struct.pack("<H", len(tags)) + entries + bytes(4) + data
 
 
-def _colour_pictures() -> dict[str, bytes]:
+def _color_images() -> dict[str, bytes]:
     image = _quarters()
     palette = image.quantize(16)
     cmyk = image.convert("CMYK")
@@ -142,18 +141,18 @@ def _colour_pictures() -> dict[str, bytes]:
         "ycck.jpeg": _ycck(image),
         "broken-profile.jpeg": _saved(image, "JPEG", quality=95, icc_profile=profile[:200]),
         "broken-exif.jpeg": _saved(image, "JPEG", quality=95, exif=b"Exif\0\0MM\0*\0\0\0\x08\xff"),
-        # A profile that names its red primary blue, for a picture that does the same.
+        # A profile that names its red primary blue, for an image that does the same.
         "swapped-profile.png": _saved(
             Image.merge("RGB", (blue, green, red)), "PNG", icc_profile=_swapped(profile)
         ),
-        "grey-profile-on-colour.png": _saved(
+        "grey-profile-on-color.png": _saved(
             image, "PNG", icc_profile=profile.replace(b"RGB ", b"GRAY")
         ),
         "palette.png": _saved(palette, "PNG"),
         "16-bit.png": png_file(
             image.size,
             depth=16,
-            colour_type=2,
+            color_type=2,
             rows=b"".join(b"\0" + row.astype(">u2").tobytes() for row in deep),
         ),
         "lossless.webp": _saved(image, "WEBP", lossless=True),
@@ -162,6 +161,14 @@ def _colour_pictures() -> dict[str, bytes]:
         ),
         "gif": _saved(palette, "GIF"),
         "animated.gif": _saved(palette, "GIF", save_all=True, append_images=[palette.rotate(180)]),
+        "bmp": _saved(image, "BMP"),
+        "palette.bmp": _saved(palette, "BMP"),
+    }
+
+
+def _color_tiffs() -> dict[str, bytes]:
+    image = _quarters()
+    return {
         "tiff": _saved(image, "TIFF"),
         "lzw.tiff": _saved(image, "TIFF", compression="tiff_lzw"),
         "deflate.tiff": _saved(image, "TIFF", compression="tiff_adobe_deflate"),
@@ -170,16 +177,14 @@ def _colour_pictures() -> dict[str, bytes]:
         "pages.tiff": _saved(
             image, "TIFF", save_all=True, append_images=[Image.new("RGB", (9, 9))]
         ),
-        "cmyk.tiff": _saved(cmyk, "TIFF"),
+        "cmyk.tiff": _saved(image.convert("CMYK"), "TIFF"),
         "lab.tiff": _saved(image.convert("LAB"), "TIFF"),
         "ycbcr.tiff": _saved(image.convert("YCbCr"), "TIFF"),
-        "palette.tiff": _saved(palette, "TIFF"),
-        "bmp": _saved(image, "BMP"),
-        "palette.bmp": _saved(palette, "BMP"),
+        "palette.tiff": _saved(image.quantize(16), "TIFF"),
     }
 
 
-def _transparent_pictures() -> dict[str, bytes]:
+def _transparent_images() -> dict[str, bytes]:
     """The lower right quarter, white elsewhere, is black and fully transparent here."""
     image = _quarters()
     image.paste((0, 0, 0), (32, 24, 64, 48))
@@ -199,14 +204,14 @@ def _transparent_pictures() -> dict[str, bytes]:
         "alpha.tiff": _saved(with_alpha, "TIFF"),
         "palette-alpha.png": _saved(palette, "PNG", transparency=black),
         "palette-alpha.gif": _saved(palette, "GIF", transparency=black),
-        "key-colour.png": _saved(image, "PNG", transparency=(0, 0, 0)),
+        "key-color.png": _saved(image, "PNG", transparency=(0, 0, 0)),
         "grey-alpha.png": _saved(grey_with_alpha, "PNG"),
         "grey-alpha.tiff": _saved(grey_with_alpha, "TIFF"),
         "grey-key.png": _saved(grey, "PNG", transparency=7),
     }
 
 
-def _grey_pictures() -> dict[str, bytes]:
+def _grey_images() -> dict[str, bytes]:
     grey = _grey_quarters()
     levels = np.asarray(grey)
     deep = Image.fromarray(levels.astype(np.uint16) * 257)
@@ -217,7 +222,7 @@ def _grey_pictures() -> dict[str, bytes]:
         "grey-2.png": png_file(
             grey.size,
             depth=2,
-            colour_type=0,
+            color_type=0,
             rows=(b"\0" + b"\x00" * 8 + b"\x55" * 8) * 24
             + (b"\0" + b"\xaa" * 8 + b"\xff" * 8) * 24,
         ),
@@ -231,7 +236,7 @@ def _grey_pictures() -> dict[str, bytes]:
     }
 
 
-def _rotated_pictures() -> dict[str, bytes]:
+def _rotated_images() -> dict[str, bytes]:
     """Every EXIF orientation; upright, all of them show the same quarters."""
     undo = {
         1: None,
@@ -243,34 +248,34 @@ def _rotated_pictures() -> dict[str, bytes]:
         7: Image.Transpose.TRANSVERSE,
         8: Image.Transpose.ROTATE_270,
     }
-    pictures = {}
+    images = {}
     for orientation, transpose in undo.items():
         image = _quarters() if transpose is None else _quarters().transpose(transpose)
         exif = Image.Exif()
         exif[0x0112] = orientation
         for name in ("JPEG", "PNG", "WEBP", "TIFF"):
             options = {"lossless": True} if name == "WEBP" else {}
-            pictures[f"orientation-{orientation}.{name.lower()}"] = _saved(
+            images[f"orientation-{orientation}.{name.lower()}"] = _saved(
                 image, name, exif=exif, **options
             )
-    return pictures
+    return images
 
 
-def _tiny_and_thin_pictures() -> dict[str, bytes]:
-    pictures = {}
+def _tiny_and_thin_images() -> dict[str, bytes]:
+    images = {}
     for size in ((1, 1), (1, 4000), (4000, 1)):
         image = Image.new("RGB", size, QUARTERS[0])
         for name in ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP"):
-            pictures[f"plain-{size[0]}x{size[1]}.{name.lower()}"] = _saved(image, name)
+            images[f"plain-{size[0]}x{size[1]}.{name.lower()}"] = _saved(image, name)
     for depth, name in ((1, "PNG"), (1, "BMP"), (1, "TIFF")):
-        pictures[f"black-{depth}-bit.{name.lower()}"] = _saved(Image.new("1", (9, 7)), name)
+        images[f"black-{depth}-bit.{name.lower()}"] = _saved(Image.new("1", (9, 7)), name)
     fax = Image.new("1", (9, 7))
-    pictures["black-fax.tiff"] = _saved(fax, "TIFF", compression="group4")
-    return pictures
+    images["black-fax.tiff"] = _saved(fax, "TIFF", compression="group4")
+    return images
 
 
-def _real_pictures() -> dict[str, bytes]:
-    """Return a small picture with all frequencies in the six formats and their main variants."""
+def _real_images() -> dict[str, bytes]:
+    """Return a small image with all frequencies in the six formats and their main variants."""
     rows, columns = np.mgrid[0:48, 0:64]
     noise = np.random.default_rng(7).integers(0, 40, (48, 64, 3))
     ramp = np.stack([rows * 4, columns * 3, 200 - rows - columns], axis=-1)
@@ -307,8 +312,8 @@ def _mutated(content: bytes, chance: random.Random) -> bytes:
 
 def _quarters() -> Image.Image:
     image = Image.new("RGB", (64, 48))
-    for colour, corner in zip(QUARTERS, ((0, 0), (32, 0), (0, 24), (32, 24)), strict=True):
-        image.paste(colour, (*corner, corner[0] + 32, corner[1] + 24))
+    for color, corner in zip(QUARTERS, ((0, 0), (32, 0), (0, 24), (32, 24)), strict=True):
+        image.paste(color, (*corner, corner[0] + 32, corner[1] + 24))
     return image
 
 

@@ -1,4 +1,4 @@
-"""Pictures for the tests of the whole mesh, and a plain HTTP server that hosts them."""
+"""Images for the tests of the whole mesh, and a plain HTTP server that hosts them."""
 
 import io
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,10 +15,10 @@ LETTER = "Dear Ms. Alder,\nI enjoyed your workshop very much.\nIt was a wonderfu
 
 def letter() -> bytes:
     """Return a PNG of a short letter, black on white."""
-    picture = Image.new("L", (900, 320), 255)
+    image = Image.new("L", (900, 320), 255)
     font = ImageFont.load_default(size=36)
-    ImageDraw.Draw(picture).multiline_text((40, 40), LETTER, fill=0, font=font, spacing=18)
-    return _encoded(picture, "PNG")
+    ImageDraw.Draw(image).multiline_text((40, 40), LETTER, fill=0, font=font, spacing=18)
+    return _encoded(image, "PNG")
 
 
 def portrait() -> bytes:
@@ -26,22 +26,22 @@ def portrait() -> bytes:
     return _encoded(Image.fromarray(draw_face(320)).convert("L"), "JPEG")
 
 
-def _encoded(picture: Image.Image, kind: str) -> bytes:
+def _encoded(image: Image.Image, kind: str) -> bytes:
     file = io.BytesIO()
-    picture.save(file, kind)
+    image.save(file, kind)
     return file.getvalue()
 
 
-class PictureServer:
-    """Hosts pictures on loopback while its context is open; more may be added."""
+class ImageServer:
+    """Hosts images on loopback while its context is open; more may be added."""
 
-    def __init__(self, pictures: dict[str, bytes]) -> None:
-        self.pictures = pictures
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(pictures))
+    def __init__(self, images: dict[str, bytes]) -> None:
+        self.images = images
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(images))
         self._thread = Thread(target=self._server.serve_forever)
 
     def url(self, name: str) -> str:
-        """Return the URL of the picture of that name."""
+        """Return the URL of the image of that name."""
         return f"http://127.0.0.1:{self._server.server_address[1]}/{name}"
 
     def __enter__(self) -> Self:
@@ -59,10 +59,10 @@ class PictureServer:
         self._thread.join()
 
 
-def _handler(pictures: dict[str, bytes]) -> type[BaseHTTPRequestHandler]:
+def _handler(images: dict[str, bytes]) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            content = pictures.get(self.path.removeprefix("/"))
+            content = images.get(self.path.removeprefix("/"))
             self.send_response(404 if content is None else 200)
             self.send_header("Content-Length", str(len(content or b"")))
             self.end_headers()

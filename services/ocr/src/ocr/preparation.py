@@ -1,4 +1,4 @@
-"""What the engines do to a picture before they read it: fit, turn, crop and flatten the light."""
+"""Preparation of an image for the engines: fit, turn, crop and flatten the light."""
 
 from dataclasses import dataclass
 
@@ -30,7 +30,7 @@ _BACKGROUND_PX = 41  # wider than a pen stroke, smaller than a shadow
 
 @dataclass(frozen=True, slots=True)
 class FittedImage:
-    """A picture made fit for the engines.
+    """Image scaled for the engines.
 
     Attributes:
         pixels: (height, width, 3) uint8, sRGB.
@@ -49,7 +49,7 @@ class FittedImage:
     stretch: tuple[float, float] = (1.0, 1.0)
 
     def to_original(self, corners: Corners) -> Corners:
-        """Return corners of the fitted picture in pixels of the original, within its edges."""
+        """Return corners of the fitted image in pixels of the original, within its edges."""
         moved = (corners - (0.0, float(self.top_px))) / (self.scale * np.array(self.stretch))
         return np.clip(moved, (0.0, 0.0), (float(self.original_width), float(self.original_height)))
 
@@ -77,22 +77,22 @@ def fit(pixels: RgbImage, stretch: float = 1.0) -> FittedImage:
     top_px = max(0, (wanted - height + 1) // 2)
     if top_px:
         edge = np.concatenate([pixels[0], pixels[-1]])
-        colour = [float(value) for value in np.median(edge, axis=0)]
-        padded = cv2.copyMakeBorder(pixels, top_px, top_px, 0, 0, cv2.BORDER_CONSTANT, value=colour)
+        color = [float(value) for value in np.median(edge, axis=0)]
+        padded = cv2.copyMakeBorder(pixels, top_px, top_px, 0, 0, cv2.BORDER_CONSTANT, value=color)
         pixels = np.asarray(padded, np.uint8)
     return FittedImage(pixels, scale, top_px, *original, (wider, higher))
 
 
 def turn(pixels: RgbImage, degrees: int) -> RgbImage:
-    """Turn a picture clockwise by 0, 90, 180 or 270 degrees."""
+    """Turn an image clockwise by 0, 90, 180 or 270 degrees."""
     return np.ascontiguousarray(np.rot90(pixels, k=-degrees // 90))
 
 
 def turn_back(corners: Corners, degrees: int, *, height: int, width: int) -> Corners:
-    """Return corners of a turned picture in the frame of the picture before `turn`.
+    """Return corners of a turned image in the frame of the image before `turn`.
 
     Args:
-        corners: (4, 2), in pixels of the turned picture.
+        corners: (4, 2), in pixels of the turned image.
         degrees: how far it was turned clockwise: 0, 90, 180 or 270.
         height: height before the turn, in pixels.
         width: width before the turn, in pixels.
@@ -108,7 +108,7 @@ def turn_back(corners: Corners, degrees: int, *, height: int, width: int) -> Cor
 
 
 def crop(pixels: NDArray[np.uint8], corners: Corners, *, max_aspect: float) -> NDArray[np.uint8]:
-    """Cut a line out of a picture and lay it level.
+    """Cut a line out of an image and lay it level.
 
     Args:
         pixels: (height, width, 3) or (height, width) uint8.
@@ -145,7 +145,7 @@ def part(corners: Corners, start: float, end: float) -> Corners:
 
 
 def is_upright(corners: Corners) -> bool:
-    """Tell whether a line runs down or up: it is much higher than wide."""
+    """Return whether a line runs down or up: it is much higher than wide."""
     top_left, top_right, bottom_right, bottom_left = corners
     width = max(np.hypot(*(top_right - top_left)), np.hypot(*(bottom_right - bottom_left)))
     height = max(np.hypot(*(bottom_left - top_left)), np.hypot(*(bottom_right - top_right)))
@@ -178,7 +178,7 @@ def grow(corners: Corners, share: float) -> Corners:
 
 
 def flatten_light(pixels: RgbImage) -> GreyImage:
-    """Return a grey picture without shadows: each pixel divided by its background."""
+    """Return a grey image without shadows: each pixel divided by its background."""
     grey = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_BACKGROUND_PX, _BACKGROUND_PX))
     # The background varies slowly: a quarter of the size finds it at a sixteenth of the cost.

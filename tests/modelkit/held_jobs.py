@@ -1,11 +1,11 @@
-"""Jobs that run until they are told to end."""
+"""Jobs that run until they are released."""
 
 import asyncio
 import threading
 
 
-class Gate:
-    """A job that says when it runs and ends when it is told to."""
+class HeldJob:
+    """Job that signals its start and runs until it is released."""
 
     def __init__(self) -> None:
         self.running = threading.Event()

@@ -1,4 +1,4 @@
-"""Odd and broken pictures through the whole mesh: an answer or a clear 4xx, and no process dies."""
+"""Odd and broken images through the whole mesh: an answer or a clear 4xx, and no process dies."""
 
 import asyncio
 from collections import Counter
@@ -9,8 +9,8 @@ import aiohttp
 import pytest
 
 from tests.mesh.conftest import SERVICES, RunningMesh
-from tests.mesh.pictures import PictureServer
-from tests.pictures import bomb_pictures, broken_pictures, odd_pictures, oversized_pictures
+from tests.mesh.images import ImageServer
+from tests.sample_images import bomb_images, broken_images, odd_images, oversized_images
 
 GIB = 1024**3
 ENDPOINTS = ("colorize", "ocr", "analyzed-ocr", "emotions", "classify", "nudity")
@@ -18,24 +18,24 @@ REFUSALS = {413, 415, 422}
 
 
 @pytest.fixture(scope="module")
-def folder() -> Iterator[PictureServer]:
-    with PictureServer({}) as server:
+def folder() -> Iterator[ImageServer]:
+    with ImageServer({}) as server:
         yield server
 
 
 async def post_all(
     rest: aiohttp.ClientSession,
-    folder: PictureServer,
+    folder: ImageServer,
     endpoint: str,
-    pictures: Iterable[tuple[str, bytes]],
+    images: Iterable[tuple[str, bytes]],
 ) -> Counter[int]:
-    """Post each picture by URL, eight at a time, and count the statuses."""
+    """Post each image by URL, eight at a time, and count the statuses."""
     counts: Counter[int] = Counter()
     places = asyncio.Semaphore(8)
 
     async def post(number: int, content: bytes) -> None:
         name = f"{endpoint}-{number}"
-        folder.pictures[name] = content
+        folder.images[name] = content
         async with (
             places,
             rest.post(f"/api/v1/{endpoint}", json={"url": folder.url(name)}) as response,
@@ -43,9 +43,9 @@ async def post_all(
             body = await response.json()
             counts[response.status] += 1
             assert ("result" in body) is (response.status == 200), body
-        del folder.pictures[name]
+        del folder.images[name]
 
-    await asyncio.gather(*(post(number, content) for number, (_, content) in enumerate(pictures)))
+    await asyncio.gather(*(post(number, content) for number, (_, content) in enumerate(images)))
     return counts
 
 
@@ -61,37 +61,37 @@ def peak_bytes(process_id: int) -> int:
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
-async def test_odd_pictures_are_answered(
-    mesh: RunningMesh, rest: aiohttp.ClientSession, folder: PictureServer, endpoint: str
+async def test_odd_images_are_answered(
+    mesh: RunningMesh, rest: aiohttp.ClientSession, folder: ImageServer, endpoint: str
 ) -> None:
     before = processes(mesh)
 
-    counts = await post_all(rest, folder, endpoint, odd_pictures().items())
+    counts = await post_all(rest, folder, endpoint, odd_images().items())
 
-    assert counts == {200: len(odd_pictures())}
+    assert counts == {200: len(odd_images())}
     assert processes(mesh) == before
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
-async def test_oversized_pictures_and_bombs_are_refused(
-    mesh: RunningMesh, rest: aiohttp.ClientSession, folder: PictureServer, endpoint: str
+async def test_oversized_images_and_bombs_are_refused(
+    mesh: RunningMesh, rest: aiohttp.ClientSession, folder: ImageServer, endpoint: str
 ) -> None:
     before = processes(mesh)
 
-    oversized = await post_all(rest, folder, endpoint, oversized_pictures().items())
-    bombs = await post_all(rest, folder, endpoint, bomb_pictures().items())
+    oversized = await post_all(rest, folder, endpoint, oversized_images().items())
+    bombs = await post_all(rest, folder, endpoint, bomb_images().items())
 
-    assert oversized == {422: len(oversized_pictures())}
+    assert oversized == {422: len(oversized_images())}
     assert bombs.keys() <= REFUSALS | {200}
     assert processes(mesh) == before
 
 
-async def test_truncated_and_mutated_pictures_never_fail(
-    mesh: RunningMesh, rest: aiohttp.ClientSession, folder: PictureServer
+async def test_truncated_and_mutated_images_never_fail(
+    mesh: RunningMesh, rest: aiohttp.ClientSession, folder: ImageServer
 ) -> None:
     before = processes(mesh)
 
-    counts = await post_all(rest, folder, "classify", broken_pictures())
+    counts = await post_all(rest, folder, "classify", broken_images())
 
     assert counts.total() > 2000
     assert counts.keys() <= REFUSALS | {200, 502}

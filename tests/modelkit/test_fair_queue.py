@@ -1,4 +1,4 @@
-"""The line before a model: its order, its bound, and who leaves it when."""
+"""Queue of a model: its order, its bound, its deadlines."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -7,19 +7,19 @@ from functools import partial
 import pytest
 from prometheus_client import CollectorRegistry
 
-from modelkit.lines import FairLine
+from modelkit.fair_queue import FairQueue
 from servicekit.errors import DeadlineExceeded, Overloaded, Unavailable
 from servicekit.telemetry import ModelMetrics
 from tests.modelkit.virtual_time import run_in_virtual_time
 
 
 class Stage:
-    """A line of one place and three that wait, and what is done in it, a second each."""
+    """Queue with one place and room for three, and work of a second for each request."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         metrics = ModelMetrics(self.registry).of("test")
-        self.line = FairLine("test", places=1, max_waiting=3, metrics=metrics)
+        self.queue = FairQueue("test", places=1, max_waiting=3, metrics=metrics)
         self.begun: list[str] = []
 
     async def _work(self, name: str) -> str:
@@ -32,7 +32,7 @@ class Stage:
     ) -> asyncio.Task[str]:
         """Send a request."""
         work = partial(self._work, name)
-        return asyncio.create_task(self.line.serve(work, caller=caller, timeout_s=timeout_s))
+        return asyncio.create_task(self.queue.serve(work, caller=caller, timeout_s=timeout_s))
 
     def count(self, metric: str) -> float | None:
         """Return the value of a metric."""
@@ -69,13 +69,13 @@ def test_callers_take_turns() -> None:
     on_stage(play)
 
 
-def test_full_line_is_overloaded_at_once() -> None:
+def test_full_queue_is_overloaded_at_once() -> None:
     async def play(stage: Stage) -> None:
         asked = [stage.ask(name) for name in "1234"]
         await asyncio.sleep(0)
         assert stage.count("waiting") == 3
 
-        with pytest.raises(Overloaded, match="test has 3 requests in line, which is the limit"):
+        with pytest.raises(Overloaded, match="test has 3 requests in its queue, the limit"):
             await stage.ask("5")
 
         assert asyncio.get_running_loop().time() == 0
@@ -86,7 +86,7 @@ def test_full_line_is_overloaded_at_once() -> None:
     on_stage(play)
 
 
-def test_cancelled_request_frees_its_place_in_line_and_never_begins() -> None:
+def test_cancelled_request_leaves_the_queue_and_never_begins() -> None:
     async def play(stage: Stage) -> None:
         asked = [stage.ask(name) for name in "1234"]
         await asyncio.sleep(0)
@@ -119,7 +119,7 @@ def test_request_that_leaves_as_its_turn_comes_passes_it_on(loop_turns: int) -> 
             await asyncio.sleep(1)
             cancel_in(loop_turns)
 
-        first = asyncio.create_task(stage.line.serve(work, caller="a", timeout_s=None))
+        first = asyncio.create_task(stage.queue.serve(work, caller="a", timeout_s=None))
         second, third = (stage.ask(name) for name in "23")
         await first
 
@@ -169,7 +169,7 @@ def test_place_is_kept_until_the_work_of_a_gone_caller_has_ended() -> None:
             finally:
                 await ended.wait()
 
-        gone = asyncio.create_task(stage.line.serve(work, caller="a", timeout_s=1))
+        gone = asyncio.create_task(stage.queue.serve(work, caller="a", timeout_s=1))
         with pytest.raises(DeadlineExceeded):
             await gone
         behind = stage.ask("1")
@@ -189,17 +189,17 @@ def test_timeout_error_of_the_work_is_no_deadline() -> None:
             raise TimeoutError("of the work")
 
         with pytest.raises(TimeoutError, match="of the work"):
-            await stage.line.serve(work, caller="a", timeout_s=5)
+            await stage.queue.serve(work, caller="a", timeout_s=5)
 
     on_stage(play)
 
 
-def test_closed_line_refuses_who_waits_and_who_comes_and_finishes_what_has_begun() -> None:
+def test_closed_queue_refuses_waiting_and_new_requests_and_finishes_the_others() -> None:
     async def play(stage: Stage) -> None:
         first, second, third = (stage.ask(name, caller=name) for name in "123")
         await asyncio.sleep(0)
 
-        stage.line.close()
+        stage.queue.close()
 
         for refused in (second, third, stage.ask("4")):
             with pytest.raises(Unavailable, match="test is shutting down"):
@@ -207,5 +207,20 @@ def test_closed_line_refuses_who_waits_and_who_comes_and_finishes_what_has_begun
         assert asyncio.get_running_loop().time() == 0
         assert await first == "1"
         assert stage.begun == ["1"]
+
+    on_stage(play)
+
+
+def test_caller_who_fills_the_queue_does_not_keep_others_out() -> None:
+    async def play(stage: Stage) -> None:
+        greedy = [stage.ask(name) for name in "1234"]
+        await asyncio.sleep(0)
+
+        assert await stage.ask("x", caller="b") == "x"
+
+        with pytest.raises(Overloaded):
+            await greedy[3]
+        await asyncio.gather(*greedy[:3])
+        assert stage.begun == ["1", "2", "x", "3"]
 
     on_stage(play)

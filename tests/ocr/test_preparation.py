@@ -1,9 +1,9 @@
-"""What is done to a picture before it is read."""
+"""Preparation of an image for the engines."""
 
 import numpy as np
 import pytest
 
-from ocr.pictures import (
+from ocr.preparation import (
     MAX_LONG_SIDE_PX,
     MAX_SIDE_PX,
     crop,
