@@ -77,6 +77,7 @@ def environment_of(
         "job_ack_wait_s": 1,
         "job_retry_s": 0.1,
         "log_level": "error",
+        "rate_limit": "",
         **addresses,
         **settings,
     }
