@@ -118,6 +118,7 @@ docs: setup ## rewrite the generated pages of docs/
 	$(BIN)/python scripts/write_settings_page.py
 	$(BIN)/python scripts/write_languages_page.py
 	$(BIN)/python scripts/write_analysis_page.py
+	$(BIN)/python scripts/write_inputs_page.py
 	$(BIN)/python scripts/write_chart_page.py
 
 # glibc keeps what it frees: a step of a training allocates the same again.

@@ -275,7 +275,7 @@ def _tiny_and_thin_images() -> dict[str, bytes]:
 
 
 def _real_images() -> dict[str, bytes]:
-    """Return a small image with all frequencies in the six formats and their main variants."""
+    """Return a small image with all frequencies in every format and its main variants."""
     rows, columns = np.mgrid[0:48, 0:64]
     noise = np.random.default_rng(7).integers(0, 40, (48, 64, 3))
     ramp = np.stack([rows * 4, columns * 3, 200 - rows - columns], axis=-1)
@@ -293,6 +293,8 @@ def _real_images() -> dict[str, bytes]:
         "tiff": _saved(image.resize((32, 24)), "TIFF", exif=exif),
         "lzw.tiff": _saved(image.resize((32, 24)), "TIFF", compression="tiff_lzw"),
         "bmp": _saved(image.resize((32, 24)), "BMP"),
+        "avif": _saved(image, "AVIF"),
+        "jp2": _saved(image.resize((32, 24)), "JPEG2000"),
     }
 
 

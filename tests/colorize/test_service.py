@@ -81,6 +81,35 @@ async def test_grey_image_gets_colors_and_keeps_its_lightness(
     assert (answer.size.width, answer.size.height) == (320, 200)
 
 
+@pytest.mark.parametrize("kind", ["PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("pixels", [GREY, grey_ramp(90, 61), colors(64, 40)])
+async def test_transparency_is_kept(
+    stub: "rpc.ColorizeServiceAsyncStub", pixels: RgbImage, kind: str
+) -> None:
+    alpha = np.zeros(pixels.shape[:2], np.uint8)
+    alpha[10:30, 20:50] = 255
+    alpha[15:18] = 99
+
+    sent = encoded(np.dstack([pixels, alpha]), kind)
+    answer = await stub.Colorize(pb.ColorizeRequest(image=sent))
+
+    came = np.asarray(Image.open(io.BytesIO(answer.image)))
+    assert answer.media_type == "image/png"
+    np.testing.assert_array_equal(came[..., 3], alpha)
+    assert list(answer.warnings) == []
+
+
+@pytest.mark.parametrize("lacking", [1, 2, 30])
+async def test_jpeg_without_its_last_bytes_is_colored_with_a_warning(
+    stub: "rpc.ColorizeServiceAsyncStub", lacking: int
+) -> None:
+    sent = encode_image(GREY, "image/jpeg")[:-lacking]
+
+    answer = await stub.Colorize(pb.ColorizeRequest(image=sent))
+
+    assert [warning.code for warning in answer.warnings] == ["truncated"]
+
+
 @pytest.mark.parametrize(
     ("kind", "media_type"),
     [
@@ -164,7 +193,7 @@ async def test_answer_names_its_model_and_time(stub: "rpc.ColorizeServiceAsyncSt
     assert b">imagemesh, lite-colorizer 2.1.0<" in answer.image  # the file says it too
 
 
-@pytest.mark.parametrize("content", [b"", b"no image", encode_image(GREY, "image/jpeg")[:-400]])
+@pytest.mark.parametrize("content", [b"", b"no image", encode_image(GREY, "image/png")[:-400]])
 async def test_unreadable_image_is_refused(
     stub: "rpc.ColorizeServiceAsyncStub", content: bytes
 ) -> None:

@@ -1,7 +1,11 @@
 """Generated pages of docs/ are fresh."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
+import pytest
+
+from scripts.write_inputs_page import inputs, inputs_page
 from scripts.write_languages_page import languages_page
 from scripts.write_settings_page import settings_page
 
@@ -16,3 +20,11 @@ def test_settings_page_is_fresh() -> None:
 def test_languages_page_is_fresh() -> None:
     """So does it write this one, from what `python -m benchmarks.routes` measured."""
     assert (ROOT / "docs" / "languages.md").read_text() == languages_page()
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
+@pytest.mark.skipif(find_spec("pi_heif") is not None, reason="the page is that without HEIC")
+def test_inputs_page_is_fresh() -> None:
+    """And this one, from what becomes of at least forty kinds of files."""
+    assert len(list(inputs())) >= 40
+    assert (ROOT / "docs" / "inputs.md").read_text() == inputs_page()

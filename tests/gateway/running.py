@@ -18,12 +18,16 @@ from yarl import URL
 from gateway.accounts.credits import Credits
 from gateway.accounts.keys import KeyStore
 from gateway.app import build_app
+from gateway.connections.limits import ConnectionLimits, OpenConnections
+from gateway.connections.protocol import limited_protocol
 from gateway.database.clock import Clock
 from gateway.database.engine import open_database
 from gateway.settings import GatewaySettings
+from servicekit.telemetry import HttpMetrics
 from tests.gateway.nats_server import prefix_of
 from tests.gateway.origin import IMAGE, Answer, image_answer, listening
 
+_CONNECTIONS = ConnectionLimits(total=1024, per_address=512)
 _CLIENT_TIMEOUT = aiohttp.ClientTimeout(total=30)  # far more than any test; none may hang
 
 
@@ -125,7 +129,7 @@ async def running(
     key = await create_key(settings)
     config = uvicorn.Config(
         build_app(settings, credit=credit, clock=clock),
-        http="httptools",
+        http=limited_protocol(OpenConnections(_CONNECTIONS, HttpMetrics())),
         lifespan="on",
         log_config=None,
         access_log=False,

@@ -24,6 +24,8 @@ from tests.gateway.stage import Context, Stage
 
 NO_FACE: Final = b"no face"
 NOT_ENGLISH: Final = b"not english"
+DOUBTFUL: Final = b"doubtful"
+WARNING: Final = page_pb2.Warning(code="small_letters", message="send the image larger")
 
 LANGUAGE_FAULTS: Final[dict[str, type[MeshError]]] = {
     "xxx": UnsupportedLanguage,
@@ -106,6 +108,8 @@ class Ocr(ocr_rpc.OcrServiceServicer):
             raise LANGUAGE_FAULTS[request.language](f"{request.language}: apt install it")
         read = _read("Extracted text will appear here.")
         read.language = request.language
+        if _word(request.image) == DOUBTFUL:
+            read.warnings.append(WARNING)
         return read
 
     async def RecognizeDocument(  # noqa: N802 - the name of the RPC
@@ -117,6 +121,8 @@ class Ocr(ocr_rpc.OcrServiceServicer):
             page = ocr_pb.DocumentPage(
                 number=number, page_count=3, read=_read(f"Page {number}"), dots_per_inch=250
             )
+            if request.document.endswith(DOUBTFUL) and number > 1:
+                page.read.warnings.append(WARNING)
             yield ocr_pb.RecognizeDocumentResponse(page=page)
             await self.stage.play(request, context, word=request.document.partition(b"|")[2])
         if request.format:
@@ -130,7 +136,10 @@ class Ocr(ocr_rpc.OcrServiceServicer):
     ) -> ocr_pb.AnalyzeResponse:
         """Answer as the class says."""
         await self.stage.play(request, context, word=_word(request.image))
+        is_doubtful = request.image.endswith(DOUBTFUL)
         return ocr_pb.AnalyzeResponse(
+            page_count=3 if request.image.startswith(b"%PDF-") else 1,
+            warnings=[ocr_pb.PageWarning(number=2, warning=WARNING)] if is_doubtful else [],
             text="Full version of the extracted text will appear here",
             analysis=_analysis(_word(request.image)),
             model=MODEL,
@@ -292,7 +301,13 @@ def _read(text: str) -> ocr_pb.RecognizeResponse:
     corners = [Point(x=x, y=y) for x, y in ((1, 2), (9, 2), (9, 4), (1, 4.5))]
     words = [page_pb2.Word(text=word, confidence=0.5, corners=corners) for word in text.split()]
     line = page_pb2.Line(
-        text=text, confidence=0.75, corners=corners, words=words, block=0, script="Latn"
+        text=text,
+        confidence=0.75,
+        corners=corners,
+        words=words,
+        block=0,
+        script="Latn",
+        language="eng",
     )
     return ocr_pb.RecognizeResponse(
         text=text,

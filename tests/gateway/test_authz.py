@@ -63,6 +63,13 @@ async def test_key_passes_as_the_account_that_rest_names(authz: Authz) -> None:
     assert verdict == Verdict(200, caller_digest("tests"), "")
 
 
+@pytest.mark.parametrize("form", ["Bearer {}", "bearer  {} "])
+async def test_key_may_be_a_bearer_token(authz: Authz, form: str) -> None:
+    verdict = await authz.ask(authorization=form.format(authz.gateway.key))
+
+    assert verdict == Verdict(200, caller_digest("tests"), "")
+
+
 async def test_certificate_passes_as_its_spiffe_id(authz: Authz) -> None:
     verdict = await authz.ask(x_client_id=CLIENT)
 
@@ -74,6 +81,7 @@ async def test_certificate_passes_as_its_spiffe_id(authz: Authz) -> None:
     [
         ({}, 401, "x-api-key"),
         ({"x_api_key": "im_live_no"}, 401, "wrong, expired or revoked"),
+        ({"authorization": "Bearer im_live_no"}, 401, "wrong, expired or revoked"),
         ({"x_api_key": "im_live_no", "x_client_id": CLIENT}, 401, "wrong, expired or revoked"),
         ({"x_client_id": "spiffe://imagemesh/servers/ocr"}, 403, "SPIFFE id"),
         ({"x_client_id": "spiffe://imagemesh/callers-of-others"}, 403, "SPIFFE id"),

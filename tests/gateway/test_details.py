@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
+from imagemesh.vision.v1 import vision_service_pb2 as pb
 from tests.gateway.running import Gateway, Reply
 from tests.gateway.services import NOT_ENGLISH
+from tests.gateway.stage import Stage
 
 MODEL = {"name": "by-hand", "version": "1.2.3", "device": "cpu", "provider": "hand"}
 TIMED = {"model": MODEL, "seconds": 0.25}
@@ -14,6 +16,7 @@ LINE = {
     "text": "Extracted text will appear here.",
     "confidence": 0.75,
     "corners": [[1.0, 2.0], [9.0, 2.0], [9.0, 4.0], [1.0, 4.5]],
+    "lang": "eng",
 }
 
 
@@ -78,3 +81,13 @@ async def test_language_of_a_text_that_was_not_analyzed_is_told(gateway: Gateway
     reply = await gateway.look("analyzed-ocr", NOT_ENGLISH, details=True)
 
     assert reply.json["details"]["language"] == "de"
+
+
+@pytest.mark.parametrize(("frame", "asked"), [("first", pb.FRAMES_FIRST), ("all", pb.FRAMES_ALL)])
+async def test_frames_are_asked_for(
+    gateway: Gateway, stage: Stage, frame: str, asked: pb.Frames
+) -> None:
+    reply = await gateway.look("nudity", frame=frame)
+
+    assert reply.status == 200
+    assert stage.calls[-1].request.frames == asked

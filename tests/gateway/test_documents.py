@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from imagemesh.ocr.v1 import ocr_service_pb2 as pb
 from imagemesh.ocr.v1 import page_pb2
 from tests.gateway.origin import IMAGE, image_answer
 from tests.gateway.purse import Purse
 from tests.gateway.running import Gateway, gateway_settings, running
-from tests.gateway.services import WRITTEN, serving_all
+from tests.gateway.services import DOUBTFUL, WARNING, WRITTEN, serving_all
 from tests.gateway.stage import Stage
 from tests.gateway.uploads import FORMS, base64, form_of, send_in, upload
 
@@ -62,6 +63,22 @@ async def test_service_is_told_what_to_read(gateway: Gateway, stage: Stage) -> N
     assert (request.min_confidence, request.format) == (0.25, page_pb2.FORMAT_ALTO)
 
 
+@pytest.mark.parametrize(
+    ("fields", "asked"),
+    [
+        ({}, pb.TEXT_LAYER_USE),
+        ({"text_layer": "use"}, pb.TEXT_LAYER_USE),
+        ({"text_layer": "ignore"}, pb.TEXT_LAYER_IGNORE),
+    ],
+)
+async def test_text_layer_is_used_unless_it_is_to_be_ignored(
+    gateway: Gateway, stage: Stage, fields: dict[str, str], asked: pb.TextLayer
+) -> None:
+    await gateway.post("ocr", {"image": base64(PDF), **fields})
+
+    assert stage.calls[-1].request.text_layer == asked
+
+
 async def test_plain_text_of_a_document_stays_whole(gateway: Gateway, stage: Stage) -> None:
     await read(gateway, min_confidence=0.25)
 
@@ -98,6 +115,7 @@ async def test_json_has_pages_blocks_lines_and_words(gateway: Gateway) -> None:
                             {"text": "Page", "confidence": 0.5, "corners": CORNERS},
                             {"text": "2", "confidence": 0.5, "corners": CORNERS},
                         ],
+                        "lang": "eng",
                     }
                 ],
             }
@@ -162,21 +180,55 @@ async def test_gateway_that_keeps_nothing_answers_with_the_pdf_itself(
     assert b64decode(content) == WRITTEN
 
 
-@pytest.mark.parametrize("endpoint", ["colorize", "analyzed-ocr", "emotions", "classify", "nudity"])
+@pytest.mark.parametrize("endpoint", ["colorize", "emotions", "classify", "nudity"])
 @pytest.mark.parametrize("form", ["url", "base64", "multipart", "batch"])
 async def test_other_endpoints_take_no_pdf(gateway: Gateway, endpoint: str, form: str) -> None:
     status, body = await send_in(gateway, form, endpoint, PDF)
 
     assert isinstance(body, dict)
     assert (status, body["error"]["code"]) == (415, "unsupported_media_type")
-    assert "a PDF, which only ocr reads; accepted are" in body["error"]["message"]
+    assert "a PDF, which only ocr and analyzed-ocr read; send" in body["error"]["message"]
+
+
+@pytest.mark.parametrize("form", FORMS)
+async def test_document_is_analyzed(gateway: Gateway, stage: Stage, form: str) -> None:
+    status, _ = await send_in(gateway, form, "analyzed-ocr", PDF, pages="2-")
+
+    assert status == 200
+    request = stage.calls[-1].request
+    assert (request.image, request.pages) == (PDF, "2-")
+
+
+@pytest.mark.parametrize("written_as", ["text", "json", "hocr", "pdf"])
+async def test_warnings_name_their_page(gateway: Gateway, written_as: str) -> None:
+    answer = await read(gateway, PDF + DOUBTFUL, format=written_as, details=True)
+
+    told = {"code": WARNING.code, "message": WARNING.message, "page": 2}
+    assert answer["details"]["warnings"] == [told]
+
+
+async def test_warnings_of_an_analyzed_document_name_their_page(gateway: Gateway) -> None:
+    fields = {"image": base64(PDF + DOUBTFUL), "details": True}
+    details = (await gateway.post("analyzed-ocr", fields)).json["details"]
+
+    told = {"code": WARNING.code, "message": WARNING.message, "page": 2}
+    assert (details["page_count"], details["warnings"]) == (3, [told])
+
+
+@pytest.mark.parametrize("endpoint", ["ocr", "analyzed-ocr"])
+async def test_warnings_of_an_image_have_no_page(gateway: Gateway, endpoint: str) -> None:
+    reply = await gateway.look(endpoint, DOUBTFUL, details=True)
+
+    told = {"code": WARNING.code, "message": WARNING.message}
+    assert reply.json["details"]["warnings"] == [told]
+    assert "page_count" not in reply.json["details"]
 
 
 async def test_ocr_says_that_it_takes_pdf(gateway: Gateway) -> None:
     reply = await gateway.post("ocr", {"image": base64(b"neither")})
 
     assert reply.refusal == (415, "unsupported_media_type")
-    assert reply.json["error"]["message"].endswith("TIFF and BMP, and PDF")
+    assert reply.json["error"]["message"].endswith("AVIF or JPEG 2000, or PDF")
 
 
 async def test_unknown_format_gets_the_list(gateway: Gateway) -> None:

@@ -130,7 +130,7 @@ async def test_metrics_count_by_route_and_status(addresses: dict[str, str], tmp_
     async with running(gateway_settings(tmp_path, **addresses)) as gateway:
         await gateway.look("classify")
         await gateway.post("classify", {})
-        for path in ("/nothing", "/api/v1/ocr/", "/content/colorized/x", "/wp-login.php"):
+        for path in ("/nothing", "/api/v1/ocr//", "/content/colorized/x", "/wp-login.php"):
             await gateway.send("GET", path)
         page = (await gateway.send("GET", "/metrics")).body.decode()
 

@@ -256,9 +256,9 @@ async def test_status_of_the_origin_is_told() -> None:
     ("content", "told"),
     [
         (b"<!doctype html><title>An image</title>", "HTML"),
-        (b"", "no image"),
-        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "no image"),
-        (gzip.compress(IMAGE), "no image"),
+        (b"", "nothing"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "SVG, which is not read"),
+        (gzip.compress(IMAGE), "gzip, which is not read"),
     ],
     ids=["html", "empty", "svg", "gzip-undeclared"],
 )

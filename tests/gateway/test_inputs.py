@@ -124,8 +124,6 @@ async def test_two_images_are_400_and_none_is_404(gateway: Gateway) -> None:
         "x",
         base64().rstrip("="),
         base64() + "=",
-        base64()[:40] + "\n" + base64()[40:],
-        " " + base64(),
         base64(b"\xff\xfe\xfd" + IMAGE).replace("/", "_"),
         "é" * 8,
         f"data:image/gif,{base64()}",

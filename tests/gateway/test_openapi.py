@@ -61,7 +61,8 @@ def test_document_is_openapi_3_1() -> None:
         "in": "header",
         "name": "X-API-Key",
     }
-    assert DOCUMENT["security"] == [{"ApiKey": []}]
+    assert DOCUMENT["components"]["securitySchemes"]["Bearer"]["scheme"] == "bearer"
+    assert DOCUMENT["security"] == [{"ApiKey": []}, {"Bearer": []}]
 
 
 @pytest.mark.parametrize("name", sorted(DOCUMENT["components"]["schemas"]))

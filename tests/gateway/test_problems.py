@@ -46,7 +46,7 @@ def assert_error(reply: Reply, status: int, code: str) -> str:
         (b"{'url': 'x'}", 400, "malformed_json", "not valid JSON"),
         (b'{"url": "x",}', 400, "malformed_json", "not valid JSON"),
         (b'{"url": "x"} {}', 400, "malformed_json", "not valid JSON"),
-        (b'\xef\xbb\xbf{"url": "x"}', 400, "malformed_json", "not valid JSON"),
+        (b'\xef\xbb\xbf\xef\xbb\xbf{"url": "x"}', 400, "malformed_json", "not valid JSON"),
         (b'{"url": NaN}', 400, "malformed_json", "not valid JSON"),
         (b'{"url": "a\nb"}', 400, "malformed_json", "not valid JSON"),
         (rb'{"url": "\ud800 half of a pair"}', 400, "malformed_json", "not valid JSON"),
@@ -69,7 +69,12 @@ def assert_error(reply: Reply, status: int, code: str) -> str:
         (b'{"lang": "eng"}', 400, "unknown_parameter", "'lang'"),
         (b'{"url": "x", "image": "x"}', 400, "invalid_parameter", "not both"),
         (b'{"image": "x"}', 400, "invalid_parameter", "'image': expected base64"),
-        (b'{"image": "eA=="}', 415, "unsupported_media_type", "'image' holds no image"),
+        (
+            b'{"image": "eA=="}',
+            415,
+            "unsupported_media_type",
+            "'image' holds text, which is not read",
+        ),
         (b'{"url": "x", "min_confidence": 2}', 400, "invalid_parameter", "'min_confidence'"),
         (b"{}", 404, "missing_parameter", "'url'"),
         (b'{"limit": 5}', 404, "missing_parameter", "'url'"),
@@ -99,7 +104,7 @@ async def test_bad_language_is_named(gateway: Gateway, lang: object) -> None:
 async def test_unknown_parameter_is_named_with_those_that_there_are(gateway: Gateway) -> None:
     reply = await gateway.post("ocr", {"url": "x", "language": "eng"})
 
-    known = "url, image, details, webhook, lang, min_confidence, format, pages"
+    known = "url, image, details, webhook, lang, min_confidence, format, pages, text_layer"
     message = assert_error(reply, 400, "unknown_parameter")
     assert message == f"unknown parameter 'language'; known are: {known}"
 
@@ -139,7 +144,7 @@ async def test_missing_text_is_404_as_a_missing_url_is(gateway: Gateway) -> None
 
 
 @pytest.mark.parametrize(
-    "path", ["/api/v1", "/api/v1/colourize", "/api/v1/ocr/", "/api/v2/ocr", "//api/v1/ocr"]
+    "path", ["/api/v1", "/api/v1/colourize", "/api/v1/ocr//", "/api/v2/ocr", "//api/v1/ocr"]
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_unknown_path_is_404(gateway: Gateway, method: str, path: str) -> None:
@@ -221,7 +226,7 @@ async def test_uploaded_file_is_415_where_no_image_is_taken(gateway: Gateway) ->
 
 
 @pytest.mark.parametrize(
-    ("content", "says_what"), [(b"<html><img>", "HTML"), (b"just text", "no image")]
+    ("content", "says_what"), [(b"<html><img>", "HTML"), (b"just text", "text, which is not read")]
 )
 async def test_url_that_holds_no_image_is_415(
     gateway: Gateway, content: bytes, says_what: str

@@ -94,8 +94,9 @@ async def front(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Front
     assert gateway.key not in log
 
 
-async def test_key_passes_and_stays_behind(front: Front) -> None:
-    told = await front.told(("x-api-key", front.gateway.key))
+@pytest.mark.parametrize(("header", "scheme"), [("x-api-key", ""), ("authorization", "Bearer ")])
+async def test_key_passes_and_stays_behind(front: Front, header: str, scheme: str) -> None:
+    told = await front.told((header, scheme + front.gateway.key))
 
     assert told["x-caller"] == caller_digest("tests")
     assert front.gateway.key not in str(told)

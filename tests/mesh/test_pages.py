@@ -3,12 +3,14 @@
 import re
 import shutil
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]  # no types
-from playwright.async_api import Browser, Page, async_playwright, expect
+from PIL import Image
+from playwright.async_api import Browser, Page, Route, async_playwright, expect
 
 from tests.gateway.running import gateway_settings, running
 from tests.mesh.conftest import RunningMesh
@@ -58,7 +60,7 @@ def folder(tmp_path: Path) -> Path:
 
 async def ask(page: Page, job: str, image: Path) -> None:
     await page.get_by_label(job, exact=True).check()
-    await page.get_by_label("Choose a picture").set_input_files(image)
+    await page.get_by_label("Choose an image").set_input_files(image)
     await page.get_by_role("button", name="Run").click()
     await expect(page.get_by_role("status")).to_contain_text(" on cpu, ", timeout=30_000)
 
@@ -66,7 +68,7 @@ async def ask(page: Page, job: str, image: Path) -> None:
 async def test_photo_is_colored_and_uncovered_by_the_slider(page: Page, folder: Path) -> None:
     await ask(page, "Colour a photo", folder / "portrait.jpg")
 
-    after = page.get_by_alt_text("The picture in colour")
+    after = page.get_by_alt_text("The image in color")
     await expect(after).to_have_css("clip-path", "inset(0px 0px 0px 50%)")
     await page.get_by_role("slider").press("End")
     await expect(after).to_have_css("clip-path", "inset(0px 0px 0px 100%)")
@@ -83,6 +85,29 @@ async def test_lines_are_boxed_on_the_image(page: Page, folder: Path) -> None:
     assert box is not None
     assert image is not None
     assert image["x"] < box["x"] < box["x"] + box["width"] < image["x"] + image["width"]
+
+
+async def test_text_of_a_pdf_is_shown(page: Page, folder: Path) -> None:
+    with Image.open(folder / "letter.png") as image:
+        image.convert("RGB").save(folder / "letter.pdf", resolution=100)
+
+    await ask(page, "Read text", folder / "letter.pdf")
+
+    await expect(page.locator("#words pre")).to_contain_text("It was a wonderful day.")
+    await expect(page.locator("#drawing")).to_have_text("Pages: 1.")
+
+
+async def test_answer_of_a_proxy_is_not_taken_for_the_gateway_s(
+    page: Page, folder: Path, complaints: list[str]
+) -> None:
+    proxied = partial(Route.fulfill, status=502, body="<h1>Bad Gateway</h1>")
+    await page.route("**/api/v1/ocr", proxied)
+    await page.get_by_label("Read text", exact=True).check()
+    await page.get_by_label("Choose an image").set_input_files(folder / "letter.png")
+    await page.get_by_role("button", name="Run").click()
+
+    await expect(page.get_by_role("alert")).to_contain_text("502: the answer is not the gateway's")
+    complaints.clear()  # Chromium's own words on the status
 
 
 async def test_letter_is_analyzed(page: Page, folder: Path) -> None:
@@ -131,7 +156,7 @@ async def test_wrong_key_is_said_and_nothing_drawn(
     page: Page, folder: Path, complaints: list[str]
 ) -> None:
     await page.get_by_label("API key").fill("im_live_wrong")
-    await page.get_by_label("Choose a picture").set_input_files(folder / "letter.png")
+    await page.get_by_label("Choose an image").set_input_files(folder / "letter.png")
     await page.get_by_role("button", name="Run").click()
 
     await expect(page.get_by_role("alert")).to_contain_text("401: the API key is wrong")
@@ -143,7 +168,7 @@ async def test_wrong_key_is_said_and_nothing_drawn(
 async def test_missing_image_is_asked_for_without_a_request(page: Page) -> None:
     await page.get_by_role("button", name="Run").click()
 
-    await expect(page.get_by_role("alert")).to_have_text("choose a picture or give its URL")
+    await expect(page.get_by_role("alert")).to_have_text("choose an image or give its URL")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -8,6 +8,7 @@ from PIL import Image
 
 from modelkit.images import ImageLimits, RgbImage, decode_image, encode_image
 from servicekit.errors import UnreadableImage
+from servicekit.file_kinds import READ_IMAGES
 from tests.sample_images import GREY_QUARTERS, QUARTERS, odd_images
 
 LIMITS = ImageLimits()
@@ -127,10 +128,10 @@ def test_image_at_the_limit_of_pixels_is_read() -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"<svg/>", b"%PDF-1.7", b"\0\0\0\x18ftypheic", b"<!doctype html>"]
+    "content", [b"", b"<svg/>", b"%PDF-1.7", b"\0\0\0\x18ftypisom", b"<!doctype html>"]
 )
 def test_other_files_are_refused_with_the_formats_that_are_read(content: bytes) -> None:
-    with pytest.raises(UnreadableImage, match="send JPEG, PNG, WebP, GIF, TIFF or BMP"):
+    with pytest.raises(UnreadableImage, match=f"send {READ_IMAGES}"):
         decode_image(content, LIMITS)
 
 

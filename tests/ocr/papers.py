@@ -94,3 +94,26 @@ def endless_tiff() -> bytes:
     """Return a TIFF of 10,001 pages that are all empty directories."""
     directories = b"".join(struct.pack("<HI", 0, 8 + 6 * (number + 1)) for number in range(10_001))
     return b"II*\0" + struct.pack("<I", 8) + directories
+
+
+def layered_pdf(drawn: str, layer: str, *, page_text: str = "") -> bytes:
+    """Return a PDF of a scanned line, with another text in its layer that nobody sees.
+
+    Args:
+        drawn: the line of the scan.
+        layer: the invisible text over it.
+        page_text: a visible line below both, typed.
+    """
+    image = Image.fromarray(draw_lines(drawn, width=500)).convert("L")
+    jpeg = io.BytesIO()
+    image.save(jpeg, "JPEG", quality=95)
+    scan = b"<</Type/XObject/Subtype/Image/Width %d/Height %d/ColorSpace/DeviceGray" % image.size
+    scan += b"/BitsPerComponent 8/Filter/DCTDecode/Length %d>>stream\n" % jpeg.tell()
+    scan += jpeg.getvalue() + b"\nendstream"
+    height = 400 * image.height / image.width
+    stream = f"q 400 0 0 {height:.1f} 60 600 cm /P Do Q "
+    # Where the line stands on the scan, as long as it.
+    stream += f"BT 3 Tr /F 26 Tf 94 651 Td {1500 / len(layer):.1f} Tz ({layer}) Tj ET "
+    if page_text:
+        stream += f"BT 0 Tr 100 Tz /F 24 Tf 60 300 Td ({page_text}) Tj ET"
+    return pdf_file([stream.encode()], image=scan)

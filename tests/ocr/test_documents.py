@@ -206,10 +206,10 @@ async def test_absurd_page_is_drawn_within_bounds(
 
 async def test_pixels_of_a_page_have_their_own_limit() -> None:
     limits = DrawingLimits(dots_per_inch=250, max_side_px=MAX_SIDE_PX, max_pixels=100_000)
-    pixels, dots_per_inch = await PdfDrawer(limits, at_once=1).draw(typed_pdf("x"), 1)
+    pixels, drawn = await PdfDrawer(limits, at_once=1).draw(typed_pdf("x"), 1)
 
     assert 90_000 < pixels.shape[0] * pixels.shape[1] < 101_000
-    assert dots_per_inch == 32
+    assert drawn.dots_per_inch == 32
 
 
 async def test_image_of_100_megapixels_within_a_pdf_is_drawn_small(documents: Documents) -> None:

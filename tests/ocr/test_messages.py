@@ -3,7 +3,7 @@
 import numpy as np
 
 from imagemesh.image.v1 import image_pb2
-from ocr.doubts import PageWarning
+from modelkit.doubts import ImageWarning
 from ocr.engines import PageLine
 from ocr.formats import PrintedPage
 from ocr.languages import PP_OCR_LINES, all_languages
@@ -15,7 +15,7 @@ def test_answer_tells_the_language_of_each_line_and_the_warnings() -> None:
     corners = np.zeros((4, 2))
     lines = tuple(PageLine("text", 0.9, corners, language=code) for code in ("eng", "rus"))
     languages = tuple(all_languages()[code] for code in ("eng", "rus"))
-    warning = PageWarning("unread_ink", "2 rows were not read")
+    warning = ImageWarning("unread_ink", "2 rows were not read")
     page = Page(lines, 0, PP_OCR_LINES, languages, (corners,), warnings=(warning,))
 
     message = recognized(PrintedPage(page, 1, 40, 30), model=image_pb2.Model(), seconds=1)

@@ -16,7 +16,7 @@ from imagemesh.ocr.v1 import ocr_service_pb2 as pb
 from imagemesh.ocr.v1 import ocr_service_pb2_grpc as rpc
 from imagemesh.ocr.v1 import page_pb2
 from ocr.tiff import find_pages
-from tests.ocr.papers import ANIMALS, animals, locked_pdf, pdf_file, typed_pdf
+from tests.ocr.papers import ANIMALS, animals, layered_pdf, locked_pdf, pdf_file, typed_pdf
 from tests.ocr.serving import running
 from tests.ocr.written import PANGRAM, page_png
 from tests.serving import failure
@@ -54,10 +54,55 @@ async def test_page_of_a_pdf_has_places_in_drawn_pixels(stub: "rpc.OcrServiceAsy
     assert words[0].corners[3].y == pytest.approx(90 * 250 / 72, abs=25)
 
 
+@pytest.mark.parametrize("layer", ["Eight green frogs", "Layered words here", "Other text again"])
+async def test_text_layer_is_taken_or_ignored(stub: "rpc.OcrServiceAsyncStub", layer: str) -> None:
+    content = layered_pdf("Nine brown foxes", layer)
+
+    (used,) = await read(stub, content)
+    (ignored,) = await read(stub, content, text_layer=pb.TEXT_LAYER_IGNORE)
+    (found,) = await read(stub, content, language="auto")
+
+    assert (used.page.read.text, used.page.read.route) == (layer, "text-layer")
+    assert (used.page.read.model.name, used.page.read.lines[0].language) == ("text-layer", "eng")
+    assert ignored.page.read.text == found.page.read.text == "Nine brown foxes"
+
+
+@pytest.mark.parametrize("text", ["Nine brown foxes", "Page 7 of 12", "Twelve (grey) wolves"])
+async def test_typed_text_is_taken_as_it_is(stub: "rpc.OcrServiceAsyncStub", text: str) -> None:
+    escaped = text.replace("(", "\\(").replace(")", "\\)")
+
+    (answer,) = await read(stub, typed_pdf(escaped))
+
+    page = answer.page.read
+    assert (page.text, page.route, page.confidence) == (text, "text-layer", 1.0)
+    assert [word.text for word in page.lines[0].words] == text.split()
+
+
+async def test_scan_with_a_typed_page_number_is_read(stub: "rpc.OcrServiceAsyncStub") -> None:
+    content = layered_pdf("Nine brown foxes and seven white horses", " ", page_text="Page 7")
+
+    (answer,) = await read(stub, content)
+
+    assert answer.page.read.route != "text-layer"
+    assert "brown foxes" in answer.page.read.text
+    assert "Page 7" in answer.page.read.text
+
+
 async def test_range_of_pages_is_read(stub: "rpc.OcrServiceAsyncStub") -> None:
     answers = await read(stub, ANIMALS_PDF, pages="3,1")
 
     assert [answer.page.read.text for answer in answers] == [ANIMALS[0], ANIMALS[2]]
+
+
+@pytest.mark.parametrize("content", [ANIMALS_PDF, animals("TIFF")])
+@pytest.mark.parametrize(("pages", "read_ones"), [("", ANIMALS), ("2-", ANIMALS[1:])])
+async def test_pages_of_a_document_are_analyzed_together(
+    stub: "rpc.OcrServiceAsyncStub", content: bytes, pages: str, read_ones: tuple[str, ...]
+) -> None:
+    answer = await stub.Analyze(pb.AnalyzeRequest(image=content, pages=pages))
+
+    assert answer.text == "\f".join(read_ones)
+    assert answer.page_count == 3
 
 
 async def test_image_is_a_document_of_one_page(stub: "rpc.OcrServiceAsyncStub") -> None:

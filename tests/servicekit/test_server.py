@@ -57,6 +57,29 @@ async def test_error_becomes_its_status_and_reason(
     assert "secret" not in message
 
 
+@pytest.mark.parametrize("content", [b"\xff\xff\xff", b"\x0a\x7f"])
+@pytest.mark.parametrize("method", ["AnalyzeText", "RecognizeDocument"])
+async def test_broken_message_names_no_class_of_python(
+    echo: Echo, method: str, content: bytes
+) -> None:
+    async with (
+        serving(echo.service(), settings()) as port,
+        grpc.aio.insecure_channel(f"localhost:{port}") as channel,
+    ):
+        # Any: without a serializer the request is bytes.
+        unary: Any = channel.unary_unary(f"/{NAME}/{method}")
+        stream: Any = channel.unary_stream(f"/{NAME}/{method}")
+        is_stream = method == "RecognizeDocument"
+        code, reason, message = await failure(
+            stream(content).read() if is_stream else unary(content)
+        )
+
+    assert (code, reason) == (grpc.StatusCode.INVALID_ARGUMENT, "invalid_request")
+    assert "protobuf message" in message
+    assert "class" not in message
+    assert "Error" not in message
+
+
 async def test_deadline_of_the_caller_reaches_the_handler(
     stub: "rpc.OcrServiceAsyncStub", echo: Echo
 ) -> None:

@@ -12,8 +12,17 @@ from modelkit.manifest import find_model, load_manifest
 from modelkit.runtime import Runtime
 from tests.vision.drawn import draw_face, draw_flat
 from vision.centerface import CenterFace
-from vision.faces import MOST_FACES, Candidates, FaceDetector, Looks, keep_distinct
-from vision.geometry import Box
+from vision.faces import (
+    MOST_FACES,
+    TILE_OVERLAP_PX,
+    TILE_PX,
+    Candidates,
+    FaceDetector,
+    Looks,
+    keep_distinct,
+    tile_starts,
+)
+from vision.geometry import Box, unturned
 from vision.yunet import Yunet
 
 LARGE = draw_flat(3000, 2000, (0, 0, 0))
@@ -223,3 +232,79 @@ def test_centerface_finds_every_face_of_old_photos_once(
 def test_faces_of_a_crowd_are_found(detector: FaceDetector, shared_dir: Path) -> None:
     """Of about forty-five; some look down or away."""
     assert len(detector.find(old_photo(shared_dir, "1890BostonHospital.jpg"))) >= 34
+
+
+@pytest.mark.parametrize("side", [28, 37, 48])
+def test_ten_small_faces_of_a_large_photo_are_found(centerface: CenterFace, side: int) -> None:
+    """Drawn faces are half as wide as their image."""
+    photo = draw_flat(3000, 2000, (90, 110, 140)).copy()
+    face = draw_face(2 * side)
+    places = [(300 + 550 * column, 400 + 900 * row) for row in range(2) for column in range(5)]
+    for left, top in places:
+        photo[top : top + 2 * side, left : left + 2 * side] = face
+    detector = FaceDetector(centerface)
+
+    assert detector.find(photo) == []
+    boxes = detector.find_small(photo)
+
+    middles = [(left + side, top + side) for left, top in places]
+    assert len(boxes) == len(places)
+    for x, y in middles:
+        assert any(box.left < x < box.right and box.top < y < box.bottom for box in boxes)
+
+
+@pytest.mark.parametrize("size", [(300, 200), (1200, 900)])
+def test_small_photo_is_not_looked_at_in_tiles(size: tuple[int, int]) -> None:
+    network = ScriptedNetwork()
+
+    assert FaceDetector(network).find_small(draw_flat(*size, (0, 0, 0))) == []
+    assert network.sizes == []
+
+
+def test_first_closer_look_that_finds_nothing_is_the_last() -> None:
+    network = ScriptedNetwork(NOTHING, [(0, 0, 9, 9, 0.3)])
+
+    assert FaceDetector(network).find_small(LARGE) == []
+    assert network.sizes == [(1280, 1280)] * 2
+
+
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+@pytest.mark.parametrize("side", [300, 400, 900])
+def test_face_on_its_side_is_found_in_its_place(
+    centerface: CenterFace, side: int, quarters: int
+) -> None:
+    upright = np.hstack([draw_face(side), draw_flat(side // 2, side, (90, 110, 140))])
+    (expected,) = FaceDetector(centerface).find(upright)
+    lying = np.ascontiguousarray(np.rot90(upright, -quarters))
+    size_px = lying.shape[1], lying.shape[0]
+
+    turned_by, boxes = FaceDetector(centerface).find_turned(lying)
+
+    assert turned_by == quarters
+    (found,) = boxes
+    for name in ("left", "top", "right", "bottom"):
+        assert abs(getattr(found, name) - getattr(expected, name)) < side / 10
+    placed = unturned(found, quarters, size_px)
+    assert 0 <= placed.left < placed.right <= size_px[0]
+    assert 0 <= placed.top < placed.bottom <= size_px[1]
+
+
+@pytest.mark.parametrize("quarters", [0, 1, 2, 3])
+def test_box_of_a_turned_image_has_its_place_in_the_image(quarters: int) -> None:
+    image = np.zeros((30, 50), np.uint8)
+    image[4:9, 20:41] = 1
+    turned = np.rot90(image, quarters)
+    rows, columns = np.nonzero(turned)
+    box = Box(columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
+
+    assert unturned(box, quarters, (50, 30)) == Box(20, 4, 41, 9)
+
+
+@pytest.mark.parametrize("side", [1, 1280, 1281, 1920, 2560, 3840])
+def test_tiles_cover_a_side_and_overlap(side: int) -> None:
+    starts = tile_starts(side)
+
+    ends = [start + TILE_PX for start in starts]
+    assert starts[0] == 0
+    assert ends[-1] >= side
+    assert all(end - start >= TILE_OVERLAP_PX for end, start in zip(ends, starts[1:], strict=False))

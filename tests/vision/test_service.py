@@ -23,7 +23,7 @@ from vision.service import NAME, build_service
 from vision.settings import VisionSettings
 
 RPCS = ("Classify", "DetectEmotions", "DetectNudity")
-REQUESTS = {
+REQUESTS: dict[str, Any] = {  # Any: each is made of its own fields
     "Classify": pb.ClassifyRequest,
     "DetectEmotions": pb.DetectEmotionsRequest,
     "DetectNudity": pb.DetectNudityRequest,
@@ -129,6 +129,38 @@ async def test_emotions_of_a_face_come_with_its_box(
     assert confidences == sorted(confidences, reverse=True)
 
 
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+async def test_face_on_its_side_is_read_where_nothing_tells_what_is_up(
+    stub: "rpc.VisionServiceAsyncStub", quarters: int
+) -> None:
+    face = draw_face(400)
+    lying = np.ascontiguousarray(np.rot90(face, quarters))
+    told = Image.Exif()
+    told[ExifTags.Base.Orientation] = 1
+    output = io.BytesIO()
+    Image.fromarray(lying).save(output, "JPEG", exif=told)
+
+    upright = await stub.DetectEmotions(
+        pb.DetectEmotionsRequest(image=encode_image(face, "image/jpeg"))
+    )
+    untold = await stub.DetectEmotions(
+        pb.DetectEmotionsRequest(image=encode_image(lying, "image/jpeg"))
+    )
+    oriented = await stub.DetectEmotions(pb.DetectEmotionsRequest(image=output.getvalue()))
+
+    (found,), (expected,) = untold.faces, upright.faces
+    left, top, right, bottom = (
+        getattr(expected.box, side) for side in ("left", "top", "right", "bottom")
+    )
+    for _ in range(quarters):
+        left, top, right, bottom = top, 400 - right, bottom, 400 - left
+    box = [found.box.left, found.box.top, found.box.right, found.box.bottom]
+    assert box == pytest.approx([left, top, right, bottom], abs=20)
+    scores = {one.name: one.confidence for one in expected.emotions}
+    assert sum(abs(one.confidence - scores[one.name]) for one in found.emotions) < 0.5
+    assert len(oriented.faces) <= 1
+
+
 async def test_no_face_is_an_empty_answer(stub: "rpc.VisionServiceAsyncStub") -> None:
     answer = await stub.DetectEmotions(pb.DetectEmotionsRequest(image=RAMP))
 
@@ -143,6 +175,52 @@ async def test_harmless_photo_is_not_nude(stub: "rpc.VisionServiceAsyncStub") ->
 
     assert (answer.is_nude, answer.threshold) == (False, 0.8)
     assert 0 <= answer.confidence < 0.1
+
+
+def animated(*levels: int) -> bytes:
+    """Return a GIF of a face, then of flat frames of these levels of grey."""
+    face = Image.fromarray(draw_face(96))
+    others = [Image.new("RGB", (96, 96), (level,) * 3) for level in levels]
+    output = io.BytesIO()
+    face.save(output, "GIF", save_all=True, append_images=others, duration=40)
+    return output.getvalue()
+
+
+@pytest.mark.parametrize("levels", [(0, 90, 250), (200,), (30, 60)])
+async def test_worst_frame_of_an_animation_decides(
+    stub: "rpc.VisionServiceAsyncStub", levels: tuple[int, ...]
+) -> None:
+    content = animated(*levels)
+    alone = [
+        (await stub.DetectNudity(pb.DetectNudityRequest(image=encode_frame(content, number))))
+        for number in range(1 + len(levels))
+    ]
+
+    first = await stub.DetectNudity(pb.DetectNudityRequest(image=content))
+    whole = await stub.DetectNudity(pb.DetectNudityRequest(image=content, frames=pb.FRAMES_ALL))
+
+    scores = [answer.confidence for answer in alone]
+    assert (first.frame_count, first.worst_frame) == (1, 1)
+    assert first.confidence == pytest.approx(scores[0])
+    assert (whole.frame_count, whole.worst_frame) == (len(scores), 1 + scores.index(max(scores)))
+    assert whole.confidence == pytest.approx(max(scores))
+
+
+def encode_frame(content: bytes, number: int) -> bytes:
+    """Return a frame of an animation as a PNG."""
+    with Image.open(io.BytesIO(content)) as image:
+        image.seek(number)
+        return encode_image(np.asarray(image.convert("RGB")), "image/png")
+
+
+@pytest.mark.parametrize("method", RPCS)
+@pytest.mark.parametrize("lacking", [1, 2, 30])
+async def test_jpeg_without_its_last_bytes_is_answered_with_a_warning(
+    channel: grpc.aio.Channel, method: str, lacking: int
+) -> None:
+    answer = await call(channel, method, FACE[:-lacking])
+
+    assert [warning.code for warning in answer.warnings] == ["truncated"]
 
 
 async def test_nudity_threshold_is_a_setting(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from gateway.accounts.credits import Credits
+from gateway.cors import cors_middleware
 from gateway.database.clock import Clock
 from gateway.edge import HttpEdge, render_http_exception, render_problem
 from gateway.leaving import Leaving
@@ -24,7 +25,7 @@ from gateway.settings import GatewaySettings
 from gateway.tracing import HttpSpans
 from gateway.wiring import Process, open_routes
 from servicekit.telemetry import HttpMetrics, JobMetrics, PeriodicMetrics
-from servicekit.tracing.opening import open_traces
+from servicekit.tracing.opening import Traces, open_traces
 
 
 def build_app(
@@ -73,16 +74,25 @@ def build_app(
         finally:
             await traces.close()
 
-    spans = [] if traces.serving is None else [Middleware(HttpSpans, serving=traces.serving)]
     app = Starlette(
         routes=[
             Route("/metrics", metrics_page, methods=["GET"]),
             *([] if is_worker else [Route("/openapi.json", openapi), *page_routes()]),
         ],
-        middleware=[*spans, Middleware(HttpEdge, metrics=metrics)],
+        middleware=_middleware(settings, traces, metrics),
         exception_handlers={Problem: render_problem, HTTPException: render_http_exception},
         lifespan=lifespan,
     )
-    # A path with a slash too many is no path of the contract: 404, not a redirect.
-    app.router.redirect_slashes = False
+    app.router.redirect_slashes = False  # a POST would lose its body; the edge drops the slash
     return app
+
+
+def _middleware(
+    settings: GatewaySettings, traces: Traces, metrics: HttpMetrics
+) -> list[Middleware]:
+    """Return what is around the routes, outermost first."""
+    return [
+        *([] if traces.serving is None else [Middleware(HttpSpans, serving=traces.serving)]),
+        *cors_middleware(settings.cors_origins),  # around the edge: a page reads every error
+        Middleware(HttpEdge, metrics=metrics),
+    ]

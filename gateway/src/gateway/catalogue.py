@@ -77,8 +77,8 @@ CATALOGUE: Final = (
     Fault(
         "malformed_request",
         (400,),
-        "The request is not valid HTTP/1.1.",
-        "Let an HTTP client make it.",
+        "The request is not valid HTTP/1.1, or its body is not the gzip that it announces.",
+        "Let an HTTP client make it; send the whole of it.",
     ),
     Fault(
         "invalid_idempotency_key",
@@ -91,7 +91,7 @@ CATALOGUE: Final = (
         "missing_api_key",
         (401,),
         "The request has no API key.",
-        "Send it in the header X-API-Key.",
+        "Send it in the header X-API-Key, or as Authorization: Bearer.",
     ),
     Fault(
         "invalid_api_key",
@@ -180,9 +180,10 @@ CATALOGUE: Final = (
     Fault(
         "unsupported_media_type",
         (415,),
-        "The body is neither JSON nor a form, or what it brings is no image of an accepted type.",
-        "Send JPEG, PNG, GIF, BMP, TIFF or WebP, to ocr also PDF; the first bytes decide, not the "
-        "name.",
+        "The body is neither JSON nor a form, has an encoding other than gzip, or brings no image "
+        "of an accepted type.",
+        "Send JPEG, PNG, WebP, GIF, TIFF, BMP, AVIF or JPEG 2000, to ocr and analyzed-ocr also "
+        "PDF; the first bytes decide, not the name.",
     ),
     Fault(
         "unreadable_image",

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from contract.errors import ErrorAnswer, ErrorBody
 from gateway.database.engine import DatabaseUnavailable
 from gateway.input.bodies import CLOSE, drain
+from gateway.input.credentials import CHALLENGE
 from gateway.problems import PASSING, Problem
 from gateway.responses import json_response
 from servicekit.logs import get_logger
@@ -55,6 +56,8 @@ class HttpEdge:
             await self._app(scope, receive, send)
             return
         started_s = monotonic()
+        if scope["path"] != "/":
+            scope["path"] = scope["path"].removesuffix("/")  # clients that join URLs add one
         request_id = _request_id(scope)
         scope.setdefault("state", {})["request_id"] = request_id
         structlog.contextvars.bind_contextvars(request_id=request_id)
@@ -152,7 +155,8 @@ def _error(
 ) -> Response:
     body = ErrorAnswer(ErrorBody(code, message, request_id))
     retry = {"Retry-After": "1"} if code in PASSING else {}
-    return json_response(body, status=status, headers={**retry, **headers})
+    challenge = CHALLENGE if status == HTTPStatus.UNAUTHORIZED else {}
+    return json_response(body, status=status, headers={**retry, **challenge, **headers})
 
 
 def _request_id(scope: Scope) -> str:

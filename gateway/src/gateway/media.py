@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from gateway.problems import Problem
 from servicekit.documents import is_pdf
+from servicekit.file_kinds import READ_IMAGES, describe, is_avif, is_heic
 
-ACCEPTED = "JPEG, PNG, WebP, GIF, TIFF and BMP"
 PDF = "application/pdf"
 
 _SIGNATURES = (
@@ -17,6 +17,8 @@ _SIGNATURES = (
     (b"MM\x00*", "image/tiff"),
     (b"II+\x00", "image/tiff"),  # BigTIFF, as its mirror below
     (b"MM\x00+", "image/tiff"),
+    (b"\x00\x00\x00\x0cjP  \r\n\x87\n", "image/jp2"),
+    (b"\xff\x4f\xff\x51", "image/jp2"),  # a bare codestream
 )
 
 # "BM" alone also begins plain text. Byte 14 holds the size of the second header, whose versions
@@ -48,7 +50,10 @@ def sniff(content: bytes) -> str | None:
         return "image/webp"
     if content[:2] == b"BM" and int.from_bytes(content[14:18], "little") in _BMP_HEADER_SIZES_BYTES:
         return "image/bmp"
-    return None
+    if is_avif(content):
+        return "image/avif"
+    # Whether there is a reader of HEIC, the service knows.
+    return "image/heic" if is_heic(content) else None
 
 
 def require_image(content: bytes, *, subject: str, or_pdf: bool = False) -> str:
@@ -67,18 +72,6 @@ def require_image(content: bytes, *, subject: str, or_pdf: bool = False) -> str:
         return media_type
     if or_pdf and is_pdf(content):
         return PDF
-    accepted = f"{ACCEPTED}, and PDF" if or_pdf else ACCEPTED
-    message = f"{subject} {_found(content)}; accepted are {accepted}"
+    found = "a PDF, which only ocr and analyzed-ocr read" if is_pdf(content) else describe(content)
+    message = f"{subject} {found}; send {READ_IMAGES}{', or PDF' if or_pdf else ''}"
     raise Problem(415, "unsupported_media_type", message)
-
-
-def _found(content: bytes) -> str:
-    if is_pdf(content):
-        return "a PDF, which only ocr reads"
-    return "a web page (HTML), not the image itself" if looks_like_html(content) else "no image"
-
-
-def looks_like_html(content: bytes) -> bool:
-    """Tell whether the bytes begin a web page, the usual mistake of a link that is no image."""
-    start = content[:512].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-    return start.startswith((b"<!doctype html", b"<html", b"<head", b"<body", b"<script", b"<!--"))

@@ -1,10 +1,11 @@
 """Messages that several services answer with, as the JSON of the REST API."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from msgspec import UNSET, UnsetType
 
-from contract.endpoint import Model
+from contract.endpoint import AnswerWarning, Model
 from contract.endpoints.analyzed_text import Analysis, AnalyzedText, Sentiment
 from imagemesh.image.v1 import image_pb2
 from imagemesh.ocr.v1 import analysis_pb2
@@ -20,6 +21,11 @@ _SENTIMENTS: Final = {
 def model_of(model: image_pb2.Model) -> Model:
     """Return the model that gave an answer."""
     return Model(model.name, model.version, model.device, model.provider)
+
+
+def warnings_of(warnings: Iterable[image_pb2.Warning]) -> list[AnswerWarning] | None:
+    """Return the warnings about an image, None for none."""
+    return [AnswerWarning(each.code, each.message) for each in warnings] or None
 
 
 def analysis_of(

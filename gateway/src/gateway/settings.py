@@ -18,6 +18,9 @@ _MIN_SECRET_CHARACTERS = 32  # 128 bits, written in hex
 
 _TOKEN = re.compile(r"[\x21-\x7e]+")  # what travels in a header as it is
 
+# As browsers write one (RFC 6454, section 6.2): in lower case, without a path or a slash.
+_ORIGIN = re.compile(r"\*|https?://[a-z0-9.\[\]:-]+")
+
 
 class GatewaySettings(ProcessSettings):
     """Settings of the gateway."""
@@ -36,6 +39,12 @@ class GatewaySettings(ProcessSettings):
         description="Host names besides localhost, such as images.example.org, that callers may "
         "use and URLs of hosted results then begin with; under another name they begin with the "
         "address of the gateway's socket. Not used with a public URL.",
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Origins whose pages may ask from a browser (CORS), such as "
+        "https://app.example.org,http://localhost:3000; empty lets none. * lets every page ask "
+        "that holds a key, with a warning at the start.",
     )
     database_url: str = Field(
         default="sqlite+aiosqlite:///imagemesh.db",
@@ -306,6 +315,17 @@ class GatewaySettings(ProcessSettings):
         prices = {name.strip(): price.strip() for name, _, price in pairs}
         check_names(prices)
         return prices
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _split_origins(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        origins = tuple(origin.strip() for origin in value.split(",") if origin.strip())
+        for origin in origins:
+            if not _ORIGIN.fullmatch(origin):
+                raise ValueError(f"{origin!r} is no origin, such as https://app.example.org")
+        return origins
 
     @field_validator("endpoints_off", mode="before")
     @classmethod

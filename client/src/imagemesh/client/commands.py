@@ -14,8 +14,8 @@ from contract.endpoints.analyzed_text import AnalyzedTextRequest
 from contract.endpoints.classify import ClassifyRequest
 from contract.endpoints.colorize import ColorizeAnswer, Colorized, ColorizeRequest
 from contract.endpoints.emotions import EmotionsRequest
-from contract.endpoints.nudity import NudityRequest
-from contract.endpoints.ocr import Format, HostedPdf, OcrRequest, PdfAnswer
+from contract.endpoints.nudity import Frame, NudityRequest
+from contract.endpoints.ocr import Format, HostedPdf, OcrRequest, PdfAnswer, TextLayer
 from imagemesh.client import printing
 from imagemesh.client.arguments import (
     add_min_confidence,
@@ -58,6 +58,9 @@ def ocr(argv: Sequence[str]) -> int:
         "--format", choices=tuple(Format), default="text", help="what to make of it (text)"
     )
     parser.add_argument("--pages", metavar="RANGE", help='those to read, such as "1-3,7" or "5-"')
+    parser.add_argument(
+        "--text-layer", choices=tuple(TextLayer), default="use", help="text within a PDF (use)"
+    )
     add_output(parser, of="NAME-ocr.pdf of --format pdf")
     parser.add_argument(
         "--lang", default="eng", help="language code, as `imagemesh languages` lists them (eng)"
@@ -71,6 +74,7 @@ def ocr(argv: Sequence[str]) -> int:
         min_confidence=arguments.min_confidence,
         format=Format[arguments.format.upper()],
         pages=msgspec.UNSET if arguments.pages is None else arguments.pages,
+        text_layer=TextLayer[arguments.text_layer.upper()],
         details=arguments.details,
     )
     ask = partial(_ask_for_file, request, _output_of(arguments, ending="-ocr"))
@@ -79,7 +83,10 @@ def ocr(argv: Sequence[str]) -> int:
 
 def analyze(argv: Sequence[str]) -> int:
     """Summarize, tag and judge English text, and return the exit code."""
-    parser = input_parser("analyze", "Summarize, tag and judge the English text of images.")
+    parser = input_parser(
+        "analyze", "Summarize, tag and judge the English text of images and PDFs."
+    )
+    parser.add_argument("--pages", metavar="RANGE", help='those to read, such as "1-3,7" or "5-"')
     parser.add_argument(
         "--text", action="store_true", help="the inputs are text files (UTF-8), not images"
     )
@@ -87,8 +94,12 @@ def analyze(argv: Sequence[str]) -> int:
     if arguments.text:
         show = printing.show_analysis
         return work_through(arguments, _ask_of_text, show=show, suffixes=TEXT_SUFFIXES)
-    request = AnalyzedOcrRequest(details=arguments.details)
-    return _ask_of_images(arguments, request, printing.show_analysis)
+    request = AnalyzedOcrRequest(
+        pages=msgspec.UNSET if arguments.pages is None else arguments.pages,
+        details=arguments.details,
+    )
+    ask = partial(_ask, request)
+    return work_through(arguments, ask, show=printing.show_analysis, suffixes=DOCUMENT_SUFFIXES)
 
 
 def emotions(argv: Sequence[str]) -> int:
@@ -119,8 +130,13 @@ def classify(argv: Sequence[str]) -> int:
 
 def nudity(argv: Sequence[str]) -> int:
     """Say whether photos hold nudity and return the exit code."""
-    arguments = input_parser("nudity", "Say whether photos hold nudity.").parse_args(argv)
-    return _ask_of_images(arguments, NudityRequest(details=arguments.details), printing.show_nudity)
+    parser = input_parser("nudity", "Say whether photos hold nudity.")
+    parser.add_argument(
+        "--frame", choices=tuple(Frame), default="first", help="frames of an animation (first)"
+    )
+    arguments = parser.parse_args(argv)
+    request = NudityRequest(frame=Frame[arguments.frame.upper()], details=arguments.details)
+    return _ask_of_images(arguments, request, printing.show_nudity)
 
 
 def languages(argv: Sequence[str]) -> int:

@@ -13,9 +13,12 @@ from servicekit.limits import MAX_IMAGE_BYTES
 
 STDIN = "-"
 
-# Names of the six formats that the mesh reads; of a file that is named, the server judges bytes.
+# Names of the formats that the mesh reads; of a file that is named, the server judges bytes.
 IMAGE_SUFFIXES = frozenset(
-    {".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp", ".jfif"}
+    {
+        *(".jpg", ".jpeg", ".jfif", ".png", ".webp", ".gif", ".tif", ".tiff", ".bmp"),
+        *(".avif", ".jp2", ".j2k", ".heic"),
+    }
 )
 DOCUMENT_SUFFIXES = IMAGE_SUFFIXES | {".pdf"}
 TEXT_SUFFIXES = frozenset({".txt"})

@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Struct
 
-from contract.endpoint import AnswerDetails
+from contract.endpoint import AnswerDetails, AnswerWarning
 from contract.endpoints.analyzed_text import Analysis
 from contract.endpoints.classify import Label
 from contract.endpoints.colorize import Colorized
@@ -62,7 +62,9 @@ def text_of(found: Found, show: Show) -> str:
     text = show(found.answer.result) if found.saved is None else str(found.saved)
     if found.answer.details is None:
         return text
-    return f"{text}\n{_source(found.answer.details)}"
+    details = found.answer.details
+    warnings = [_warning(each) for each in details.warnings or ()]
+    return "\n".join([text, *warnings, _source(details)])
 
 
 def reason_of(error: ClientError) -> str:
@@ -135,6 +137,11 @@ def _face(face: Face) -> str:
     )
     emotions = ", ".join(f"{each.emotion} {each.confidence:.2f}" for each in face.emotions)
     return f"{places}: {emotions}"
+
+
+def _warning(warning: AnswerWarning) -> str:
+    page = f"page {warning.page}: " if warning.page else ""
+    return f"[{warning.code}: {page}{warning.message}]"
 
 
 def _source(details: AnswerDetails) -> str:

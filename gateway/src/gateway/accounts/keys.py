@@ -28,6 +28,8 @@ _MOST_UNKNOWN = 10_000  # digests of keys that were just looked up in vain, 100 
 _UNKNOWN_FOR = timedelta(seconds=5)
 _USE_WRITTEN_EVERY = timedelta(minutes=1)
 
+_MISSING = "send your API key in the header X-API-Key, or as Authorization: Bearer KEY"
+
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
@@ -208,7 +210,7 @@ class KeyStore:
             Problem: 401; the same for an unknown, a revoked and an expired key. 503.
         """
         if not key:
-            raise Problem(401, "missing_api_key", "send your API key in the header X-API-Key")
+            raise Problem(401, "missing_api_key", _MISSING)
         now = self._clock()
         found = await self._find(key, now)
         if found is None or not _is_live(found, now):

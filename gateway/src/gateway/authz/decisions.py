@@ -77,7 +77,10 @@ class Authorizer:
             Problem: 401, 403, 404, 429 or 503.
         """
         if not question.api_key and not question.client_id:
-            message = "send an API key in the metadata x-api-key, or call with a client certificate"
+            message = (
+                "send an API key in the metadata x-api-key or as authorization: Bearer, "
+                "or call with a client certificate"
+            )
             raise Problem(401, "missing_api_key", message)
         if question.path not in ENDPOINT_OF_RPC:
             raise Problem(404, "not_found", "there is no such RPC")

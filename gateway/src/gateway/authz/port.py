@@ -12,12 +12,12 @@ from aiohttp import web
 
 from gateway.authz.decisions import Authorizer, Question
 from gateway.database.engine import DatabaseUnavailable
+from gateway.input.credentials import sent_key
 from gateway.problems import Problem
 from gateway.settings import GatewaySettings
 from servicekit.callers import CALLER_KEY, caller_digest
 from servicekit.logs import get_logger
 
-API_KEY_HEADER: Final = "x-api-key"
 CLIENT_ID_HEADER: Final = "x-client-id"  # set by Envoy from the certificate, whatever was sent
 
 _DRAIN_S = 2.0  # as long as Envoy waits for an answer
@@ -50,7 +50,7 @@ async def serving_authz(settings: GatewaySettings, authorizer: Authorizer) -> As
 async def _answer(authorizer: Authorizer, request: web.Request) -> web.Response:
     question = Question(
         request.path,
-        api_key=request.headers.get(API_KEY_HEADER, ""),
+        api_key=sent_key(request.headers),
         client_id=request.headers.get(CLIENT_ID_HEADER, ""),
     )
     try:

@@ -5,6 +5,7 @@ import secrets
 from http import HTTPStatus
 from typing import Any, ClassVar, Final
 
+import httptools
 import msgspec
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -80,12 +81,46 @@ class LimitedProtocol(HttpToolsProtocol):
                 break
             part, data = data[:room], data[room:]
             self._has_advanced = False
-            super().data_received(part)
+            self._parse(part)
             self._pending_bytes = 0 if self._has_advanced else self._pending_bytes + len(part)
         if self._is_refused:
             self._drop(data)
         elif self._in_headers or self._is_idle():
             self._time_headers()
+
+    def _parse(self, data: bytes) -> None:
+        """Give bytes to the parser; an offered upgrade is declined by leaving its header out.
+
+        Java's HttpClient and `curl --http2` offer HTTP/2 with every request (`Upgrade: h2c`), and
+        RFC 9110, section 7.8, lets a server ignore that. The parser would take all that follows
+        for the other protocol, so a new one reads the same request without the offer.
+        """
+        self._unset_keepalive_if_required()
+        while data:
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as upgrade:
+                if not self._is_offer():
+                    self.send_400_response("")
+                    return
+                data = self._head_without_upgrade() + data[upgrade.args[0] :]
+                self.parser = httptools.HttpRequestParser(self)
+            except httptools.HttpParserError:
+                self.send_400_response("")
+                return
+            else:
+                return
+
+    def _head_without_upgrade(self) -> bytes:
+        kept = [header for header in self.headers if header[0] != b"upgrade"]
+        lines = [name + b": " + value for name, value in kept]
+        version = self.parser.get_http_version().encode()
+        first = b"%s %s HTTP/%s" % (self.parser.get_method(), self.url, version)
+        return b"\r\n".join([first, *lines, b"", b""])
+
+    def _is_offer(self) -> bool:
+        """Tell whether the request offers to change the protocol; CONNECT demands it."""
+        return bool(self.parser.should_upgrade()) and self.parser.get_method() != b"CONNECT"
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's argument
         """Refuse what is no HTTP, or has too many or too large headers."""
@@ -116,6 +151,8 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Stop the time of the headers."""
+        if self._is_offer():
+            return
         self._has_advanced = True
         self._in_headers = False
         self._stop_timer()
@@ -128,6 +165,8 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """End a request."""
+        if self._is_offer():
+            return
         self._has_advanced = True
         super().on_message_complete()
 

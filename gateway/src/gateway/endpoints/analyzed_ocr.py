@@ -2,6 +2,9 @@
 
 from typing import Final
 
+from msgspec import UNSET
+
+from contract.endpoint import AnswerWarning
 from contract.endpoints.analyzed_ocr import (
     ENDPOINT,
     AnalyzedOcrAnswer,
@@ -15,17 +18,27 @@ from imagemesh.ocr.v1 import ocr_service_pb2 as pb
 
 
 async def _ask(
-    backends: Backends, _: AnalyzedOcrRequest, image: bytes, context: CallContext
+    backends: Backends, request: AnalyzedOcrRequest, image: bytes, context: CallContext
 ) -> pb.AnalyzeResponse:
-    return await call(backends.ocr.Analyze, pb.AnalyzeRequest(image=image), context)
+    pages = "" if request.pages is UNSET else request.pages
+    return await call(backends.ocr.Analyze, pb.AnalyzeRequest(image=image, pages=pages), context)
 
 
 def _answer(request: AnalyzedOcrRequest, response: pb.AnalyzeResponse, _: str) -> AnalyzedOcrAnswer:
+    is_document = response.page_count > 1
     details = ReadAnalysisDetails(
         model=model_of(response.model),
         seconds=response.seconds,
         analysis_model=model_of(response.analysis.model),
         language=response.analysis.language,
+        page_count=response.page_count if is_document else None,
+        warnings=[
+            AnswerWarning(
+                found.warning.code, found.warning.message, found.number if is_document else None
+            )
+            for found in response.warnings
+        ]
+        or None,
     )
     result = analysis_of(response.analysis, text=response.text, url=request.url)
     return AnalyzedOcrAnswer(result, details)

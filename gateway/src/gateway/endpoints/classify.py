@@ -6,7 +6,7 @@ from contract.endpoint import AnswerDetails
 from contract.endpoints.classify import ENDPOINT, ClassifyAnswer, ClassifyRequest, Label
 from gateway.backends import VISION, Backends, CallContext, call
 from gateway.endpoint_handler import EndpointHandler
-from gateway.messages import model_of
+from gateway.messages import model_of, warnings_of
 from imagemesh.vision.v1 import vision_service_pb2 as pb
 
 
@@ -23,7 +23,11 @@ def _answer(request: ClassifyRequest, response: pb.ClassifyResponse, _: str) -> 
         for label in response.labels
         if label.confidence >= request.min_confidence
     ]
-    details = AnswerDetails(model=model_of(response.model), seconds=response.seconds)
+    details = AnswerDetails(
+        model=model_of(response.model),
+        seconds=response.seconds,
+        warnings=warnings_of(response.warnings),
+    )
     return ClassifyAnswer(labels, details)
 
 

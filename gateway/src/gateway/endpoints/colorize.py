@@ -12,7 +12,7 @@ from contract.endpoints.colorize import (
 from gateway.backends import COLORIZE, Backends, CallContext, call
 from gateway.endpoint_handler import EndpointHandler, ProducedFile
 from gateway.hosting.hosted import RESULTS_PATH
-from gateway.messages import model_of
+from gateway.messages import model_of, warnings_of
 from imagemesh.colorize.v1 import colorize_service_pb2 as pb
 
 
@@ -34,6 +34,7 @@ def _answer(_: ColorizeRequest, response: pb.ColorizeResponse, url: str) -> Colo
         width=response.size.width,
         height=response.size.height,
         already_coloured=response.already_coloured,
+        warnings=warnings_of(response.warnings),
     )
     return ColorizeAnswer(Colorized(url), details)
 

@@ -13,7 +13,7 @@ from contract.endpoints.emotions import (
 )
 from gateway.backends import VISION, Backends, CallContext, call
 from gateway.endpoint_handler import EndpointHandler
-from gateway.messages import model_of
+from gateway.messages import model_of, warnings_of
 from imagemesh.vision.v1 import vision_service_pb2 as pb
 
 
@@ -31,6 +31,7 @@ def _answer(
         model=model_of(response.model),
         seconds=response.seconds,
         face_model=model_of(response.face_model),
+        warnings=warnings_of(response.warnings),
     )
     return EmotionsAnswer([_face(face, request) for face in response.faces], details)
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from msgspec import UNSET, Struct
 
+from contract.endpoint import AnswerWarning
 from contract.endpoints.ocr import (
     ENDPOINT,
     Format,
@@ -82,6 +83,7 @@ def _message(request: OcrRequest, document: bytes) -> pb.RecognizeDocumentReques
         min_confidence=0.0 if request.format is Format.TEXT else request.min_confidence,
         pages="" if request.pages is UNSET else request.pages,
         format=page_pb2.Format.Value(name),
+        text_layer=pb.TextLayer.Value(f"TEXT_LAYER_{request.text_layer.upper()}"),
     )
 
 
@@ -112,7 +114,18 @@ def _details(pages: Sequence[pb.DocumentPage]) -> ReadDetails:
         model=model_of(pages[0].read.model),
         seconds=sum(page.read.seconds for page in pages),
         page_count=pages[0].page_count,
+        warnings=warnings_of(pages),
     )
+
+
+def warnings_of(pages: Sequence[pb.DocumentPage]) -> list[AnswerWarning] | None:
+    """Return the warnings of all pages, None for none; an image has no page numbers."""
+    found = [
+        AnswerWarning(warning.code, warning.message, page.number if page.page_count else None)
+        for page in pages
+        for warning in page.read.warnings
+    ]
+    return found or None
 
 
 def _details_of_text(pages: Sequence[pb.DocumentPage], request: OcrRequest) -> ReadDetails:
@@ -129,12 +142,13 @@ def _details_of_text(pages: Sequence[pb.DocumentPage], request: OcrRequest) -> R
         confidence=read.confidence,
         rotation_degrees=read.rotation_degrees,
         lines=[
-            TextLine(line.text, line.confidence, _corners(line.corners))
+            TextLine(line.text, line.confidence, _corners(line.corners), line.language)
             for line in read.lines
             if line.confidence >= request.min_confidence
         ],
         route=read.route or None,
         page_count=pages[0].page_count or None,
+        warnings=warnings_of(pages),
     )
 
 
@@ -163,7 +177,8 @@ def _page(page: pb.DocumentPage) -> ReadPage:
 
 def _line(line: page_pb2.Line) -> ReadLine:
     words = [ReadWord(word.text, word.confidence, _corners(word.corners)) for word in line.words]
-    return ReadLine(line.text, line.confidence, _corners(line.corners), line.script, words)
+    corners = _corners(line.corners)
+    return ReadLine(line.text, line.confidence, corners, line.script, words, line.language)
 
 
 def _corners(points: Iterable[image_pb2.Point]) -> list[tuple[float, float]]:

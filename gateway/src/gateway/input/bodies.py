@@ -7,6 +7,7 @@ from typing import Final
 
 from starlette.requests import Request
 
+from gateway.input.unpacking import gunzipper_of
 from gateway.problems import Problem
 from servicekit.turns import FairShares
 
@@ -104,7 +105,8 @@ class BodyReader:
         """Yield the body in pieces; its memory counts as held until the context ends.
 
         Raises:
-            Problem: 408 too slow, 413 too large, 429 too much is held, or what the context raises.
+            Problem: 400 or 415 for its encoding, 408 too slow, 413 too large, 429 too much is held,
+                or what the context raises.
         """
         try:
             with self._memory.share(request.state.account) as share:
@@ -126,15 +128,26 @@ class Pieces:
         self._share = share
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        """Yield the pieces as they arrive."""
+        """Yield the pieces as they arrive, unpacked; the limits hold for what they unpack to."""
         size_bytes = 0
-        async for piece in self._request.stream():
+        async for piece in self._unpacked():
             size_bytes += len(piece)
             if size_bytes > self._max_bytes:
                 raise too_large(self._max_bytes)
             if size_bytes > SMALL_BODY_BYTES:
                 self._share.grow_to(size_bytes)
             yield piece
+
+    async def _unpacked(self) -> AsyncIterator[bytes]:
+        gunzipper = gunzipper_of(",".join(self._request.headers.getlist("content-encoding")))
+        if gunzipper is None:
+            async for piece in self._request.stream():
+                yield piece
+            return
+        async for packed in self._request.stream():
+            for piece in gunzipper.unpack(packed):
+                yield piece
+        gunzipper.finish()
 
     async def whole(self) -> bytearray:
         """Return the whole body."""

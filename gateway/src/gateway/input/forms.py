@@ -3,7 +3,7 @@
 Source: RFC 7578 for the form, RFC 2046 section 5.1.1 for its boundary.
 """
 
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Collection
 from dataclasses import dataclass, field
 
 from multipart import (  # type: ignore[import-untyped]  # a single module without py.typed
@@ -41,14 +41,22 @@ class Form:
     file_name: str = ""
 
 
-async def read_form(pieces: AsyncIterable[bytes], *, content_type: str) -> Form:
+async def read_form(
+    pieces: AsyncIterable[bytes], *, content_type: str, known: Collection[str]
+) -> Form:
     """Return the form whose body comes in `pieces`.
+
+    Args:
+        pieces: of the body.
+        content_type: the header, which holds the boundary.
+        known: names of the fields that the endpoint takes; a file under another name is refused at
+            once. Texts under other names are read, for the caller to refuse.
 
     Raises:
         Problem: 400 for a body that is no such form, or holds too much beside its image; 413 for
             an image that is too large, as soon as it is.
     """
-    reader = _FormReader()
+    reader = _FormReader(known)
     try:
         with _parser(content_type) as parser:
             async for piece in pieces:
@@ -78,8 +86,9 @@ def _parser(content_type: str) -> PushMultipartParser:
 class _FormReader:
     """Puts the parser's events together."""
 
-    def __init__(self) -> None:
+    def __init__(self, known: Collection[str]) -> None:
         self.form = Form()
+        self._known = known
         self._name = ""
         self._content = bytearray()
 
@@ -96,6 +105,8 @@ class _FormReader:
     def _begin(self, segment: MultipartSegment) -> None:
         self._name = segment.name
         self._content = bytearray()
+        if segment.filename is not None and self._name not in self._known:
+            raise _misnamed(self._name)
         is_second_image = self._name == IMAGE_FIELD and self.form.image is not None
         if is_second_image or self._name in self.form.texts:
             message = f"parameter {self._name[:50]!r}: given twice"
@@ -110,11 +121,15 @@ class _FormReader:
         try:
             self.form.texts[self._name] = self._content.decode()
         except UnicodeDecodeError as error:
+            if self._name not in self._known:
+                raise _misnamed(self._name) from error
             raise _malformed(f"the field {self._name[:50]!r} is not UTF-8") from error
 
     def _check_size(self) -> None:
         if self._name == IMAGE_FIELD:
             check_image_size(len(self._content))
+        elif len(self._content) > _MAX_FIELD_BYTES and self._name not in self._known:
+            raise _misnamed(self._name)
         elif len(self._content) > _MAX_FIELD_BYTES:
             message = f"parameter {self._name[:50]!r}: over {_MAX_FIELD_BYTES // 1024} KiB"
             raise Problem(400, "invalid_parameter", message)
@@ -125,6 +140,11 @@ def check_image_size(size_bytes: int) -> None:
     if size_bytes > MAX_IMAGE_BYTES:
         limit = f"{MAX_IMAGE_BYTES // 2**20} MiB"
         raise Problem(413, "image_too_large", f"the image is larger than the limit of {limit}")
+
+
+def _misnamed(name: str) -> Problem:
+    message = f"unknown field {name[:50]!r}; send the image as {IMAGE_FIELD!r}"
+    return Problem(400, "unknown_parameter", message)
 
 
 def _malformed(message: str) -> Problem:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from msgspec import UNSET, Struct, UnsetType, ValidationError, convert
-from msgspec.structs import replace
+from msgspec.structs import fields, replace
 from starlette.requests import Request
 
 from contract.endpoint import Endpoint
@@ -89,7 +89,10 @@ def input_of(values: Json, endpoint: Endpoint) -> Input[Any]:
 
 async def _read_upload(reader: BodyReader, request: Request, endpoint: Endpoint) -> Input[Any]:
     async with reader.reading(request, max_bytes=MAX_FORM_BYTES) as pieces:
-        form = await read_form(pieces, content_type=request.headers["content-type"])
+        known = [field.encode_name for field in fields(endpoint.request)]
+        form = await read_form(
+            pieces, content_type=request.headers["content-type"], known=frozenset(known)
+        )
     parsed = parse_form(form.texts, endpoint.request, has_upload=form.image is not None)
     if form.image is None:
         return Input(parsed, None)
@@ -110,14 +113,20 @@ def _uploaded(content: bytes, *, file_name: str, endpoint: Endpoint) -> EncodedI
 
 
 def _decode(text: str) -> bytes:
+    text = text.lstrip()
     prefix = _DATA_URI.match(text)
+    encoded = text[prefix.end() :] if prefix else text
     try:
         # Four times as fast as binascii, and the loop waits for it; as strict as strict_mode.
-        return convert(text[prefix.end() :] if prefix else text, bytes)
+        return convert(encoded, bytes)
+    except ValidationError:
+        pass
+    try:  # base64(1) breaks its lines, and so do MIME and Java's encoder for it
+        return convert("".join(encoded.split()), bytes)
     except ValidationError as error:
         message = (
-            "parameter 'image': expected base64 of the standard alphabet, padded, without spaces "
-            "and line breaks, or a data: URI of it"
+            "parameter 'image': expected base64 of the standard alphabet, padded, or a data: URI "
+            "of it"
         )
         raise Problem(400, "invalid_parameter", message) from error
 

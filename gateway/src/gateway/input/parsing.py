@@ -4,6 +4,8 @@ The one place that decides between 400 and 404: the seed's errors page gives a m
 404 and any other bad parameter 400.
 """
 
+import codecs
+import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final, TypeVar, get_args
@@ -16,6 +18,9 @@ from gateway.problems import Problem
 
 _IMAGES: Final = ("url", "image")  # a request holds exactly one of them
 
+# msgspec's words, such as "JSON is malformed: invalid character (byte 12)"; bytes count from 0.
+_MALFORMED = re.compile(r"JSON is malformed: (?P<reason>.*) \(byte (?P<byte>\d+)\)", re.DOTALL)
+
 Json = dict[str, Any]  # Any: JSON values before they are checked
 
 RequestT = TypeVar("RequestT", bound=Struct)
@@ -27,13 +32,33 @@ def decode_object(body: bytes | bytearray) -> Json:
     Raises:
         Problem: 400, the body is none.
     """
+    body = body.removeprefix(codecs.BOM_UTF8)  # Windows writes it; RFC 8259 lets it be ignored
     try:
         values = msgspec.json.decode(body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise Problem(400, "malformed_json", "the body is not valid JSON") from error
+        message = f"the body is not valid JSON: {_fault(error, body)}"
+        raise Problem(400, "malformed_json", message) from error
     if not isinstance(values, dict):
         raise Problem(400, "malformed_json", 'the body must be a JSON object, such as {"url": "…"}')
     return values
+
+
+def _fault(error: Exception, body: bytes | bytearray) -> str:
+    """Return the reason why a body is no JSON, and the place."""
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    if isinstance(error, UnicodeDecodeError):  # its place is counted within one string
+        try:
+            body.decode()
+        except UnicodeDecodeError as first:
+            return f"it is not UTF-8 at byte {first.start}"
+    match = _MALFORMED.fullmatch(str(error))
+    if match is None:
+        return "it is empty" if not body.strip() else f"it ends too early, at byte {len(body)}"
+    at = int(match["byte"])
+    line = body.count(b"\n", 0, at) + 1
+    column = at - body.rfind(b"\n", 0, at)
+    return f"{match['reason']} at line {line}, column {column} (byte {at})"
 
 
 def parse_values(values: Json, kind: type[RequestT]) -> RequestT:

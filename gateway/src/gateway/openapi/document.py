@@ -58,12 +58,15 @@ def openapi_document(
             "summary": "Self-hosted image AI.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "security": [{"ApiKey": []}],
+        "security": [{"ApiKey": []}, {"Bearer": []}],
         "paths": {**paths, BATCH_PATH: {"post": _batch()}, **lookup_paths()},
         "webhooks": webhooks(),
         "components": {
             "schemas": _schemas(endpoints),
-            "securitySchemes": {"ApiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"}},
+            "securitySchemes": {
+                "ApiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+                "Bearer": {"type": "http", "scheme": "bearer", "description": "The API key."},
+            },
         },
     }
 

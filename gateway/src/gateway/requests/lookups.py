@@ -15,6 +15,7 @@ from gateway.accounts.scopes import USAGE_SCOPE, WEBHOOKS_SCOPE
 from gateway.accounts.usage import UsageBook
 from gateway.backends import Backends, CallContext
 from gateway.hosting.results import ResultStore
+from gateway.input.credentials import sent_key
 from gateway.jobs.answers import job_answer, job_of
 from gateway.jobs.records import FAILED, QUEUED, RUNNING, SUCCEEDED
 from gateway.jobs.submission import Jobs
@@ -139,7 +140,7 @@ class Lookups:
 
     async def _authenticate(self, request: Request, *, scope: str | None = None) -> ApiKey:
         """Return the key of a request, which counts for its rate limits."""
-        key = await self._keys.check(request.headers.get("x-api-key"))
+        key = await self._keys.check(sent_key(request.headers))
         request.state.account, request.state.key_id = key.account, key.id  # for the log line
         if scope is not None:
             key.check_scope(scope)

@@ -33,6 +33,7 @@ from gateway.fetching.fetcher import ImageFetcher
 from gateway.hosting.hosted import HostedImages
 from gateway.hosting.results import ResultStore
 from gateway.input.bodies import BodyReader, UploadMemory
+from gateway.input.credentials import sent_key
 from gateway.input.forms import check_image_size
 from gateway.input.inputs import read_input, read_object
 from gateway.jobs.answers import job_answer
@@ -124,7 +125,7 @@ class Pipeline:
             Problem: any answer but 200 and 202.
         """
         deadline_s = monotonic() + self._settings.request_timeout_s
-        key = await self._keys.check(request.headers.get("x-api-key"))
+        key = await self._keys.check(sent_key(request.headers))
         request.state.account, request.state.key_id = key.account, key.id  # for the log line
         authorize(key, handler.endpoint.name, off=self._settings.endpoints_off)
         request.state.answer_headers = await self._rates.check(key)
@@ -146,7 +147,7 @@ class Pipeline:
             Problem: any answer but 200 and 202.
         """
         deadline_s = monotonic() + self._settings.request_timeout_s
-        key = await self._keys.check(request.headers.get("x-api-key"))
+        key = await self._keys.check(sent_key(request.headers))
         request.state.account, request.state.key_id = key.account, key.id  # for the log line
         request.state.answer_headers = await self._rates.check(key)
         values = await read_object(self._bodies, request)

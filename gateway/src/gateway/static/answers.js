@@ -14,7 +14,7 @@ const VIEWS = {
   nudity: showNudity,
 };
 
-let shown = null; // the object URL of the last picture, given back when the next one comes
+let shown = null; // the object URL of the last image, given back when the next one comes
 
 /** Fill the two places with the answer of a request. */
 export function showAnswer(view, request, answer, { drawing, words }) {
@@ -26,38 +26,38 @@ export function showAnswer(view, request, answer, { drawing, words }) {
   VIEWS[view](answer, picture, { drawing, words });
 }
 
-/** Return the URL of a picture that this gateway hosts; this page loads nothing from elsewhere. */
+/** Return the URL of an image that this gateway hosts; this page loads nothing from elsewhere. */
 function ownPicture(url) {
   return url.startsWith(`${location.origin}/`) ? url : null;
 }
 
 function pictureName(request) {
-  return request.file ? request.file.name || "pasted picture" : request.url;
+  return request.file ? request.file.name || "pasted image" : request.url;
 }
 
 function showColors({ result, details }, picture, { drawing, words }) {
   const frame = make("div", { className: "picture" });
-  const after = make("img", { src: result.colorized, alt: "The picture in colour" });
+  const after = make("img", { src: result.colorized, alt: "The image in color" });
   frame.append(after);
   drawing.append(frame);
   if (picture.source) drawing.append(beforeAndAfter(frame, after, picture));
-  const link = make("a", { href: result.colorized, textContent: "The coloured picture", download: "" });
+  const link = make("a", { href: result.colorized, textContent: "The colored image", download: "" });
   words.append(paragraph(link));
   if (details.already_coloured) {
-    words.append(paragraph("The picture has colours already; it was left as it is."));
+    words.append(paragraph("The image has colors already; it was left as it is."));
   }
 }
 
-/** Put the picture under its coloured copy, and return the slider that uncovers it. */
+/** Put the image under its colored copy, and return the slider that uncovers it. */
 function beforeAndAfter(frame, after, picture) {
-  const before = make("img", { src: picture.source, alt: "The picture as it came" });
+  const before = make("img", { src: picture.source, alt: "The image as it came" });
   frame.prepend(before);
   after.className = "after";
   const slider = make("input", { type: "range", min: 0, max: 100, value: 50, className: "slider" });
-  slider.setAttribute("aria-label", "Share of the picture that is shown without colour");
+  slider.setAttribute("aria-label", "Share of the image that is shown without color");
   const uncover = () => {
     after.style.clipPath = `inset(0 0 0 ${slider.value}%)`;
-    slider.setAttribute("aria-valuetext", `${slider.value} percent without colour`);
+    slider.setAttribute("aria-valuetext", `${slider.value} percent without color`);
   };
   slider.addEventListener("input", uncover);
   uncover();
@@ -65,13 +65,18 @@ function beforeAndAfter(frame, after, picture) {
 }
 
 function showText({ result, details }, picture, { drawing, words }) {
-  drawBoxes(drawing, picture, details, details.lines.map(({ corners, text }) => ({ corners, title: text })));
+  showLines(drawing, picture, details);
   words.append(block(result.text || "No text was found."));
 }
 
+/** Draw the boxes of the lines; a document has none, only its number of pages. */
+function showLines(drawing, picture, details) {
+  if (details.page_count) drawing.append(paragraph(`Pages: ${details.page_count}.`));
+  else drawBoxes(drawing, picture, details, (details.lines ?? []).map(({ corners, text }) => ({ corners, title: text })));
+}
+
 function showAnalysis({ result, details }, picture, { drawing, words }) {
-  const lines = details.lines ?? [];
-  drawBoxes(drawing, picture, details, lines.map(({ corners, text }) => ({ corners, title: text })));
+  showLines(drawing, picture, details);
   if (result.notice) words.append(paragraph(result.notice));
   const { sentiment } = result;
   words.append(
@@ -117,19 +122,19 @@ function showNudity({ result, details }, picture, { words }) {
   );
 }
 
-/** Draw the picture with boxes over it; without its picture, boxes on an empty ground. */
+/** Draw the image with boxes over it; without its image, boxes on an empty ground. */
 function drawBoxes(drawing, picture, details, boxes) {
   const frame = make("div", { className: "picture" });
   drawing.append(frame);
   const overlay = document.createElementNS(SVG, "svg");
   overlay.setAttribute("role", "img");
-  overlay.setAttribute("aria-label", `${boxes.length} boxes on the picture`);
+  overlay.setAttribute("aria-label", `${boxes.length} boxes on the image`);
   for (const { corners, title } of boxes) overlay.append(polygon(corners, title));
   if (!picture.source) {
-    drawing.replaceChildren(paragraph("The picture is not shown: this page loads nothing from other hosts."));
+    drawing.replaceChildren(paragraph("The image is not shown: this page loads nothing from other hosts."));
     return;
   }
-  const image = make("img", { alt: `The picture ${picture.name}` });
+  const image = make("img", { alt: `The image ${picture.name}` });
   image.addEventListener("load", () => {
     overlay.setAttribute("viewBox", `0 0 ${image.naturalWidth} ${image.naturalHeight}`);
     if (boxes.length) frame.append(overlay);

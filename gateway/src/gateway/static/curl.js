@@ -3,7 +3,7 @@
 /** Return the command; the key stands in it as a variable, never itself. */
 export function curlCommand(request, origin) {
   const lines = [`curl -sS ${quote(`${origin}/api/v1/${request.endpoint}`)}`];
-  lines.push('-H "X-API-Key: $IMAGEMESH_KEY"');
+  lines.push('-H "X-API-Key: $IMAGEMESH_API_KEY"');
   if (request.file) {
     lines.push(`-F ${quote(`image=@${request.file.name || "picture.png"}`)}`);
     for (const [name, value] of Object.entries(request.fields)) {

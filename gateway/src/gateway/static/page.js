@@ -33,7 +33,7 @@ at("copy").addEventListener("click", async () => {
   at("copy").textContent = "Copied";
 });
 addEventListener("paste", (event) => {
-  const pasted = [...(event.clipboardData?.files ?? [])].find(isPicture);
+  const pasted = [...(event.clipboardData?.files ?? [])].find(isReadable);
   if (pasted) choose(pasted);
 });
 
@@ -48,9 +48,9 @@ drop.addEventListener("dragleave", () => drop.classList.remove("over"));
 drop.addEventListener("drop", (event) => {
   event.preventDefault();
   drop.classList.remove("over");
-  const dropped = [...event.dataTransfer.files].find(isPicture);
+  const dropped = [...event.dataTransfer.files].find(isReadable);
   if (dropped) choose(dropped);
-  else complain("that is no picture; drop a JPEG, PNG, WebP, GIF, TIFF or BMP file");
+  else complain("that is neither an image nor a PDF");
 });
 
 showEndpoints().catch(() => complain("the gateway cannot be reached; is it running?"));
@@ -70,14 +70,14 @@ async function showEndpoints() {
   showOptions();
 }
 
-function isPicture(candidate) {
-  return candidate.type.startsWith("image/");
+function isReadable(candidate) {
+  return candidate.type.startsWith("image/") || candidate.type === "application/pdf";
 }
 
 function choose(picture) {
   file = picture;
   if (picture) at("url").value = "";
-  at("chosen").textContent = picture ? `${picture.name || "pasted picture"} is chosen.` : "";
+  at("chosen").textContent = picture ? `${picture.name || "pasted image"} is chosen.` : "";
 }
 
 function showOptions() {
@@ -100,8 +100,8 @@ function fields() {
 }
 
 function whatIsMissing() {
-  if (!file && !at("url").value.trim()) return "choose a picture or give its URL";
-  if (file && file.size > MOST_BYTES) return "the picture is over 10 MiB; choose a smaller one";
+  if (!file && !at("url").value.trim()) return "choose an image or give its URL";
+  if (file && file.size > MOST_BYTES) return "the image is over 10 MiB; choose a smaller one";
   if (!at("key").value.trim()) return "give an API key";
   return "";
 }
@@ -116,15 +116,11 @@ async function run() {
   const number = ++asked;
   wait(true);
   const began = performance.now();
-  try {
-    const { status, answer } = await post(request, key);
-    if (number !== asked) return;
-    showOutcome(request, status, answer, performance.now() - began);
-  } catch {
-    if (number === asked) fail("the gateway cannot be reached; is it running?");
-  } finally {
-    if (number === asked) wait(false);
-  }
+  const reply = await post(request, key).catch(() => null);
+  if (number !== asked) return;
+  wait(false);
+  if (!reply) fail("the gateway cannot be reached; is it running?");
+  else showOutcome(request, reply.status, reply.answer, performance.now() - began);
 }
 
 function wait(isWaiting) {
@@ -144,10 +140,19 @@ async function post(request, key) {
     body = JSON.stringify({ url: request.url, ...request.fields });
   }
   const response = await fetch(`/api/v1/${request.endpoint}`, { method: "POST", headers, body });
-  return { status: response.status, answer: await response.json() };
+  const text = await response.text();
+  try {
+    return { status: response.status, answer: JSON.parse(text) };
+  } catch {
+    return { status: response.status, answer: null };
+  }
 }
 
 function showOutcome(request, status, answer, milliseconds) {
+  if (!answer) {
+    fail(`${status}: the answer is not the gateway's; a proxy before it may be at fault`);
+    return;
+  }
   at("curl").textContent = curlCommand(request, location.origin);
   at("copy").textContent = "Copy";
   at("json").textContent = JSON.stringify(answer, null, 2);
@@ -159,7 +164,12 @@ function showOutcome(request, status, answer, milliseconds) {
   const model = answer.details.model;
   const seconds = (milliseconds / 1000).toFixed(2);
   at("state").textContent = `${model.name} ${model.version} on ${model.device}, ${seconds} s.`;
-  showAnswer(pages[request.endpoint].answer, request, answer, { drawing: at("drawing"), words: at("words") });
+  try {
+    showAnswer(pages[request.endpoint].answer, request, answer, { drawing: at("drawing"), words: at("words") });
+  } catch (error) {
+    fail("the answer cannot be drawn; it stands below as JSON");
+    throw error;
+  }
   at("answer").focus();
 }
 

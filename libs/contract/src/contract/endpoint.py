@@ -59,11 +59,31 @@ class Model(Struct, frozen=True):
     ] = ""
 
 
+class AnswerWarning(Struct, frozen=True, omit_defaults=True):
+    """Reason to doubt an answer."""
+
+    code: Annotated[
+        str,
+        Meta(
+            description="Stable code: `unread_ink` for letters that were seen but not read, "
+            "`small_letters` for lines too low to be read well, `truncated` for an image whose "
+            "end is missing, `frames_skipped` for an animation too long to be looked at whole, "
+            "`transparency_lost` for a colored image that is too large as a PNG."
+        ),
+    ]
+    message: Annotated[str, Meta(description="A sentence on what to send instead.")]
+    page: Annotated[int, Meta(ge=1, description="Number of the page in a document.")] | None = None
+
+
 class AnswerDetails(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Fields that `details: true` adds; endpoints add their own."""
 
     model: Model
     seconds: Annotated[float, Meta(ge=0, description="Time in the service, in seconds.")]
+    warnings: (
+        Annotated[list[AnswerWarning], Meta(description="Left out where nothing was noticed.")]
+        | None
+    ) = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

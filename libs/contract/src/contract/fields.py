@@ -30,8 +30,8 @@ Base64Image = Annotated[
     str,
     Meta(
         min_length=1,
-        description="The image itself instead of `url`, in base64 of the standard alphabet "
-        "without line breaks; a data: URI of it is taken too. 10 MiB at most, decoded.",
+        description="The image itself instead of `url`, in base64 of the standard alphabet; "
+        "a data: URI of it is taken too. 10 MiB at most, decoded.",
         examples=[EXAMPLE_IMAGE],
     ),
 ]

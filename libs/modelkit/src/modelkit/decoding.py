@@ -10,6 +10,7 @@ from typing import TypeVar, TypeVarTuple
 
 from modelkit import formats
 from modelkit.budget import ByteBudget
+from modelkit.frames import Frames, read_frames
 from modelkit.images import DecodedImage, ImageLimits, decode_image
 from servicekit.errors import UnreadableImage
 from servicekit.telemetry import SPAN_DECODE
@@ -29,8 +30,8 @@ class Decoder:
     so that a large image is alone in the process.
 
     Args:
-        limits: Of one image.
-        threads: Images that are decoded at once.
+        limits: of one image.
+        threads: images that are decoded at once.
     """
 
     def __init__(self, limits: ImageLimits, *, threads: int) -> None:
@@ -42,7 +43,7 @@ class Decoder:
         """Return the result of `prepare` on the decoded image; the image is freed.
 
         Raises:
-            UnreadableImage: See `decode_image`.
+            UnreadableImage: see `decode_image`.
         """
         async with self.opened(content, prepare) as result:
             return result
@@ -70,6 +71,18 @@ class Decoder:
             result = await self.run(decode, content, self._limits, prepare)
             add_step(SPAN_DECODE, began_s=began_s)
             yield result
+
+    async def read_frames(
+        self, content: bytes, prepare: Callable[[DecodedImage], Result]
+    ) -> Frames[Result]:
+        """Return what `prepare` makes of the frames of an animation; see `modelkit.frames`.
+
+        Raises:
+            UnreadableImage: see `decode_image`.
+        """
+        size_bytes = await self.run(_pixel_bytes, content, self._limits)
+        async with self._budget.hold(size_bytes):
+            return await self.run(read_frames, content, self._limits, prepare)
 
     async def run(self, function: Callable[[*Arguments], Result], *args: *Arguments) -> Result:
         """Run `function(*args)` in one of the threads.
@@ -102,11 +115,14 @@ def _tells_at_once(content: bytes) -> bool:
 def _pixel_bytes(content: bytes, limits: ImageLimits) -> int:
     """Return the size of the decoded pixels; 0 for an image that decoding will refuse."""
     try:
-        width, height = formats.recognize(content).read_size(content)
+        image_format = formats.recognize(content)
+        width, height = image_format.read_size(content)
     # As in `decode_image`, which will meet the same error and say what it means.
     except Exception:  # noqa: BLE001
         return 0
     pixels = width * height
+    if image_format.may_exceed:
+        return limits.max_pixels * _CHANNELS
     return pixels * _CHANNELS if pixels <= limits.max_pixels else 0
 
 

@@ -1,21 +1,25 @@
-"""Six image file formats: detection, size and opening, without decoding.
+"""File formats of images: detection, size and opening, without decoding.
 
 Pillow's own `Image.open` is not used: it tries all formats and has one global limit of pixels.
 """
 
+import importlib
 import io
 import math
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
+from types import ModuleType
 from typing import TypeAlias
 
 import simplejpeg  # type: ignore[import-untyped]  # it ships no types
 from PIL import (
+    AvifImagePlugin,
     BmpImagePlugin,
     GifImagePlugin,
     ImageFile,
+    Jpeg2KImagePlugin,
     JpegImagePlugin,
     PngImagePlugin,
     TiffImagePlugin,
@@ -23,6 +27,7 @@ from PIL import (
 )
 
 from servicekit.errors import UnreadableImage
+from servicekit.file_kinds import READ_IMAGES, describe, is_avif, is_heic
 
 MAX_JPEG_SCANS = 200  # encoders write about 10; each one costs a pass over all pixels
 MAX_TIFF_STRIPS = 100_000  # 25 MP in tiles of 16 x 16 px; Pillow holds 350 bytes for each
@@ -36,16 +41,18 @@ Plugin: TypeAlias = Callable[[io.BytesIO], ImageFile.ImageFile]
 
 
 @dataclass(frozen=True, slots=True)
-class FileFormat:
+class ImageFormat:
     """One file format.
 
     Attributes:
-        media_type: Its name on the web.
-        signatures: The (offset, bytes) pairs that all stand in such a file.
-        read_size: Returns the (width, height) in pixels that decoding makes room for, without
+        media_type: its name on the web.
+        signatures: the (offset, bytes) pairs that all stand in such a file.
+        read_size: returns the (width, height) in pixels that decoding makes room for, without
             making it, and refuses files that are costly whatever their size.
-        open: Returns Pillow's lazy image of a file.
-        tells_at_once: Reading the size of a small file takes microseconds.
+        open: returns Pillow's lazy image of a file.
+        tells_at_once: reading the size of a small file takes microseconds.
+        may_exceed: decoding may take more room than the header tells, so that no other image is
+            open meanwhile.
     """
 
     media_type: str
@@ -53,20 +60,47 @@ class FileFormat:
     read_size: Callable[[bytes], tuple[int, int]]
     open: Plugin
     tells_at_once: bool = False
+    may_exceed: bool = False
 
 
-def recognize(content: bytes) -> FileFormat:
+def recognize(content: bytes) -> ImageFormat:
     """Return the format that the first bytes of a file tell.
 
     Raises:
-        UnreadableImage: It is none of the six.
+        UnreadableImage: it is none that is read.
     """
-    for file_format in _FORMATS:
-        if all(content.startswith(mark, offset) for offset, mark in file_format.signatures):
-            return file_format
-    raise UnreadableImage(
-        "image is in no format that can be read; send JPEG, PNG, WebP, GIF, TIFF or BMP"
-    )
+    for image_format in _FORMATS:
+        if all(content.startswith(mark, offset) for offset, mark in image_format.signatures):
+            return image_format
+    if is_avif(content):
+        return _AVIF
+    if is_heic(content):
+        return _heic()
+    raise UnreadableImage(f"image holds {describe(content)}; send {READ_IMAGES}")
+
+
+def _heic() -> ImageFormat:
+    """Return the format that the optional reader of HEIC gives.
+
+    Raises:
+        UnreadableImage: it is not installed.
+    """
+    reader = _reader_of_heic()
+    if reader is None:
+        raise UnreadableImage(
+            "image holds HEIC, which is not read here; send JPEG, "
+            "or whoever runs the mesh installs imagemesh-modelkit[heic]"
+        )
+    plugin: Plugin = reader.HeifImageFile
+    return ImageFormat("image/heic", (), partial(_opened_size, plugin), plugin, may_exceed=True)
+
+
+@cache
+def _reader_of_heic() -> ModuleType | None:
+    try:
+        return importlib.import_module("pi_heif")
+    except ImportError:
+        return None
 
 
 def _opened_size(plugin: Plugin, content: bytes) -> tuple[int, int]:
@@ -121,36 +155,56 @@ def _tiff_size(content: bytes) -> tuple[int, int]:
 
 
 _FORMATS = (
-    FileFormat(
+    ImageFormat(
         "image/jpeg",
         ((0, b"\xff\xd8\xff"),),
         _jpeg_size,
         JpegImagePlugin.JpegImageFile,
         tells_at_once=True,
     ),
-    FileFormat(
+    ImageFormat(
         "image/png",
         ((0, b"\x89PNG\r\n\x1a\n"),),
         partial(_opened_size, PngImagePlugin.PngImageFile),
         PngImagePlugin.PngImageFile,
     ),
-    FileFormat(
+    ImageFormat(
         "image/webp", ((0, b"RIFF"), (8, b"WEBP")), _webp_size, WebPImagePlugin.WebPImageFile
     ),
-    FileFormat(
+    ImageFormat(
         "image/gif",
         ((0, b"GIF8"),),
         partial(_opened_size, GifImagePlugin.GifImageFile),
         GifImagePlugin.GifImageFile,
     ),
-    FileFormat("image/tiff", ((0, b"II*\0"),), _tiff_size, TiffImagePlugin.TiffImageFile),
-    FileFormat("image/tiff", ((0, b"MM\0*"),), _tiff_size, TiffImagePlugin.TiffImageFile),
-    FileFormat("image/tiff", ((0, b"II+\0"),), _tiff_size, TiffImagePlugin.TiffImageFile),
-    FileFormat("image/tiff", ((0, b"MM\0+"),), _tiff_size, TiffImagePlugin.TiffImageFile),
-    FileFormat(
+    ImageFormat("image/tiff", ((0, b"II*\0"),), _tiff_size, TiffImagePlugin.TiffImageFile),
+    ImageFormat("image/tiff", ((0, b"MM\0*"),), _tiff_size, TiffImagePlugin.TiffImageFile),
+    ImageFormat("image/tiff", ((0, b"II+\0"),), _tiff_size, TiffImagePlugin.TiffImageFile),
+    ImageFormat("image/tiff", ((0, b"MM\0+"),), _tiff_size, TiffImagePlugin.TiffImageFile),
+    ImageFormat(
         "image/bmp",
         ((0, b"BM"),),
         partial(_opened_size, BmpImagePlugin.BmpImageFile),
         BmpImagePlugin.BmpImageFile,
     ),
+    ImageFormat(
+        "image/jp2",
+        ((0, b"\x00\x00\x00\x0cjP  \r\n\x87\n"),),
+        partial(_opened_size, Jpeg2KImagePlugin.Jpeg2KImageFile),
+        Jpeg2KImagePlugin.Jpeg2KImageFile,
+    ),
+    ImageFormat(  # a bare codestream
+        "image/jp2",
+        ((0, b"\xff\x4f\xff\x51"),),
+        partial(_opened_size, Jpeg2KImagePlugin.Jpeg2KImageFile),
+        Jpeg2KImagePlugin.Jpeg2KImageFile,
+    ),
+)
+# The codestream may hold more pixels than the file says, 268 MP at most: 390 MiB for half a second.
+_AVIF = ImageFormat(
+    "image/avif",
+    (),
+    partial(_opened_size, AvifImagePlugin.AvifImageFile),
+    AvifImagePlugin.AvifImageFile,
+    may_exceed=True,
 )

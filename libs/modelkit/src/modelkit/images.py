@@ -5,7 +5,8 @@ before memory is spent on pixels where the header tells enough.
 """
 
 import io
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -15,15 +16,26 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from modelkit import formats, srgb
+from modelkit.doubts import ImageWarning, truncated
+from modelkit.truncation import has_no_end, lost_share, with_end
 from servicekit.errors import UnreadableImage
 from servicekit.limits import MAX_IMAGE_BYTES
 
 RgbImage: TypeAlias = NDArray[np.uint8]
 """Pixels as the mesh passes them on: (height, width, 3) uint8, sRGB, upright, origin top left."""
 
+RgbaImage: TypeAlias = NDArray[np.uint8]
+"""The same with an alpha channel: (height, width, 4) uint8."""
+
 PIXELS_PER_MP = 1_000_000
 MAX_SIDE_PX = 65_535  # what JPEG and GIF can say; a longer side is a trap, not an image
 JPEG_QUALITY = 95
+_MOST_LOST = 0.5  # of the rows of a JPEG that ends too early
+# Pillow's words for what it lacks, such as "cannot handle 12-bit layers".
+_LACKING = re.compile(
+    r"unsupported|cannot handle|not available|not supported|unknown (?:pixel )?mode", re.IGNORECASE
+)
+_OPAQUE = 255  # of alpha
 BAND_ROWS = 64  # a longer band of a large image is memory that is mapped anew each time
 
 
@@ -32,8 +44,8 @@ class ImageLimits:
     """Limits of an image.
 
     Attributes:
-        max_bytes: Size of the file, in bytes.
-        max_pixels: Width times height, judged from the header before anything is decoded.
+        max_bytes: size of the file, in bytes.
+        max_pixels: width times height, judged from the header before anything is decoded.
     """
 
     max_bytes: int = MAX_IMAGE_BYTES
@@ -46,43 +58,67 @@ class DecodedImage:
 
     Attributes:
         pixels: (height, width, 3) uint8, sRGB, upright; read-only.
-        media_type: What the file was, such as "image/jpeg".
+        media_type: that of the file, such as "image/jpeg".
+        warnings: what is missing of it.
+        is_oriented: its metadata say which side is up.
     """
 
     pixels: RgbImage
     media_type: str
+    warnings: tuple[ImageWarning, ...] = ()
+    is_oriented: bool = False
 
 
 def decode_image(content: bytes, limits: ImageLimits, *, in_contrast: bool = False) -> DecodedImage:
-    """Read a JPEG, PNG, WebP, GIF (first frame), TIFF (first page) or BMP file.
+    """Read a JPEG, PNG, WebP, GIF, TIFF, BMP, AVIF or JPEG 2000 file; the first frame or page.
 
-    EXIF orientation is applied, transparency lies over white, and every color mode ends as
-    sRGB: palettes, grey of 1 to 32 bits, CMYK, Lab, and whatever an embedded ICC profile says.
-    `in_contrast` lays transparency over a grey that what is opaque stands out from, for reading.
+    A JPEG without its end is read where at least half of its rows are there. EXIF orientation is
+    applied, transparency lies over white, and every color mode ends as sRGB: palettes, grey of 1 to
+    32 bits, CMYK, Lab, and whatever an embedded ICC profile says. `in_contrast` lays transparency
+    over a grey that the opaque part stands out from, for reading.
 
     Raises:
-        UnreadableImage: The file is none of the six formats, damaged, truncated or over a limit.
+        UnreadableImage: the file is of no such format, damaged, truncated or over a limit.
     """
     if len(content) > limits.max_bytes:
         raise UnreadableImage(f"image is {len(content)} bytes; the limit is {limits.max_bytes}")
-    file_format = formats.recognize(content)
+    image_format = formats.recognize(content)
+    is_cut = image_format.media_type == "image/jpeg" and has_no_end(content)
     try:
-        _check_size(file_format.read_size(content), limits)
-        pixels = _decode(content, file_format, limits, in_contrast=in_contrast)
+        check_size(image_format.read_size(content), limits)
+        if is_cut:
+            return _decode_cut(with_end(content), image_format, limits, in_contrast=in_contrast)
+        return _decode(content, image_format, limits, in_contrast=in_contrast)
     except UnreadableImage:
         raise
     # The edge of the codecs: on hostile bytes Pillow raises any class, from struct.error to
     # MemoryError, and to the caller each of them means the same.
     except Exception as error:
-        raise UnreadableImage("image is damaged or truncated; send a whole file") from error
-    return DecodedImage(pixels, file_format.media_type)
+        raise UnreadableImage(_reason_of(error)) from error
+
+
+def decode_transparent(content: bytes) -> RgbaImage | None:
+    """Return an image that `decode_image` takes with its alpha; None where all of it is opaque.
+
+    Returns:
+        (height, width, 4) uint8, sRGB, upright; what lies behind transparent pixels is arbitrary.
+    """
+    image_format = formats.recognize(content)
+    if image_format.media_type == "image/jpeg":
+        return None
+    with image_format.open(io.BytesIO(content)) as image:
+        if not image.has_transparency_data:
+            return None
+        image.load()
+        pixels = np.array(srgb.upright_rgba(image))
+    return pixels if pixels[..., 3].min() < _OPAQUE else None
 
 
 def encode_image(pixels: RgbImage, media_type: str, *, xmp: bytes = b"") -> bytes:
     """Write pixels as a file without any metadata but that which is given.
 
     Args:
-        pixels: (height, width, 3) uint8, sRGB.
+        pixels: (height, width, 3) uint8, sRGB; with an alpha channel as the fourth for a PNG.
         media_type: "image/jpeg" (quality 95, no chroma subsampling) or "image/png".
         xmp: XMP packet, UTF-8; empty writes none.
 
@@ -103,53 +139,87 @@ def encode_image(pixels: RgbImage, media_type: str, *, xmp: bytes = b"") -> byte
     return output.getvalue()
 
 
-def _decode(
+def _reason_of(error: Exception) -> str:
+    """Return the words for an error of a codec: the file is damaged, or of a kind it lacks."""
+    if isinstance(error, NotImplementedError) or _LACKING.search(str(error)):
+        return "image is of a kind that its format allows and that is not read; send it as PNG"
+    return "image is damaged or truncated; send a whole file"
+
+
+def _decode_cut(
     content: bytes,
-    file_format: formats.FileFormat,
+    image_format: formats.ImageFormat,
     limits: ImageLimits,
     *,
     in_contrast: bool,
-) -> RgbImage:
-    if file_format.media_type == "image/jpeg":
-        pixels = _decode_plain_jpeg(content, file_format)
-        if pixels is not None:
-            return pixels
-    image = _load(content, file_format, limits)
-    return _to_array(srgb.upright_srgb(image, in_contrast=in_contrast))
+) -> DecodedImage:
+    """Decode a JPEG that ends too early, of which at least half of the rows must be there."""
+    image = _load(content, image_format, limits)
+    lost = lost_share(image)
+    if lost > _MOST_LOST:
+        raise UnreadableImage(
+            f"image ends too early: {lost:.0%} of its rows are missing; send a whole file"
+        )
+    decoded = _upright(image, image_format, in_contrast=in_contrast)
+    return replace(decoded, warnings=(truncated(lost),))
 
 
-def _decode_plain_jpeg(content: bytes, file_format: formats.FileFormat) -> RgbImage | None:
-    """Return the pixels of a JPEG of the usual kind in half of Pillow's time, and the same ones.
+def _decode(
+    content: bytes,
+    image_format: formats.ImageFormat,
+    limits: ImageLimits,
+    *,
+    in_contrast: bool,
+) -> DecodedImage:
+    if image_format.media_type == "image/jpeg":
+        decoded = _decode_plain_jpeg(content, image_format)
+        if decoded is not None:
+            return decoded
+    image = _load(content, image_format, limits)
+    return _upright(image, image_format, in_contrast=in_contrast)
+
+
+def _upright(
+    image: Image.Image, image_format: formats.ImageFormat, *, in_contrast: bool
+) -> DecodedImage:
+    is_oriented = srgb.tells_orientation(image)
+    pixels = to_array(srgb.upright_srgb(image, in_contrast=in_contrast))
+    return DecodedImage(pixels, image_format.media_type, is_oriented=is_oriented)
+
+
+def _decode_plain_jpeg(content: bytes, image_format: formats.ImageFormat) -> DecodedImage | None:
+    """Decode a JPEG of the usual kind in half of Pillow's time, to the same pixels.
 
     None for the others, which are left to Pillow: CMYK, with a profile, turned, or damaged.
     """
-    with file_format.open(io.BytesIO(content)) as image:
+    with image_format.open(io.BytesIO(content)) as image:
         if (
             image.mode not in {"RGB", "L"}
             or "icc_profile" in image.info
             or not srgb.is_upright(image)
         ):
             return None
+        is_oriented = srgb.tells_orientation(image)
     try:
         pixels: RgbImage = simplejpeg.decode_jpeg(content, "RGB")
     except ValueError:
         return None
     pixels.flags.writeable = False
-    return pixels
+    return DecodedImage(pixels, image_format.media_type, is_oriented=is_oriented)
 
 
-def _load(content: bytes, file_format: formats.FileFormat, limits: ImageLimits) -> Image.Image:
-    with file_format.open(io.BytesIO(content)) as image:
+def _load(content: bytes, image_format: formats.ImageFormat, limits: ImageLimits) -> Image.Image:
+    with image_format.open(io.BytesIO(content)) as image:
         # Asked again: the frame of a GIF may be larger than the screen its header announces.
-        _check_size(image.size, limits)
+        check_size(image.size, limits)
         image.load()
-        if file_format.media_type == "image/jpeg":
+        if image_format.media_type == "image/jpeg":
             return image
         # The image itself holds on to its decoder: 200 MB for 25 MP of WebP, next to none of JPEG.
         return image.copy()
 
 
-def _to_array(image: Image.Image) -> RgbImage:
+def to_array(image: Image.Image) -> RgbImage:
     """Copy the pixels in bands: Pillow's own export holds an image three times while it runs."""
     width, height = image.size
     pixels = np.empty((height, width, 3), np.uint8)
@@ -160,7 +230,8 @@ def _to_array(image: Image.Image) -> RgbImage:
     return pixels
 
 
-def _check_size(size_px: tuple[int, int], limits: ImageLimits) -> None:
+def check_size(size_px: tuple[int, int], limits: ImageLimits) -> None:
+    """Raise UnreadableImage where a size in pixels, (width, height), is over a limit."""
     width, height = size_px
     if width * height > limits.max_pixels:
         raise UnreadableImage(

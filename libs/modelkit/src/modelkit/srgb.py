@@ -36,17 +36,41 @@ def upright_srgb(image: Image.Image, *, in_contrast: bool = False) -> Image.Imag
         in_contrast: what is transparent gets a grey that the opaque edges beside it stand out from.
     """
     transpose = _transpose(image)
+    colors, alpha = _split(image)
+    del image  # 100 MB for 25 MP
+    if alpha is not None:
+        colors = _over(_contrasting(colors, alpha) if in_contrast else _WHITE, colors, alpha)
+    return colors if transpose is None else colors.transpose(transpose)
+
+
+def upright_rgba(image: Image.Image) -> Image.Image:
+    """Return an upright image in the sRGB color space with its alpha channel, RGBA."""
+    transpose = _transpose(image)
+    colors, alpha = _split(image)
+    if alpha is not None:
+        colors.putalpha(alpha)
+    colors = colors.convert("RGBA")
+    return colors if transpose is None else colors.transpose(transpose)
+
+
+def _split(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
+    """Return the colors as RGB, and the alpha channel where there is one."""
     profile = image.info.get("icc_profile")
     if image.mode in DEEP_MODES:
         image = _eight_bit_grey(image)
     if image.has_transparency_data and image.mode != "RGBA":
         image = image.convert("RGBA")
     alpha = image.getchannel("A") if image.mode == "RGBA" else None
-    colors = _to_srgb(image, profile)
-    del image  # 100 MB for 25 MP
-    if alpha is not None:
-        colors = _over(_contrasting(colors, alpha) if in_contrast else _WHITE, colors, alpha)
-    return colors if transpose is None else colors.transpose(transpose)
+    return _to_srgb(image, profile), alpha
+
+
+def tells_orientation(image: Image.Image) -> bool:
+    """Tell whether the metadata say which side is up."""
+    try:
+        return ORIENTATION_TAG in image.getexif()
+    # An edge, as in `_transpose`.
+    except Exception:  # noqa: BLE001
+        return False
 
 
 def is_upright(image: Image.Image) -> bool:

@@ -6,13 +6,14 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from functools import partial
 from time import monotonic
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias, TypeVar, cast
 
 import grpc
 import structlog
+from google.protobuf.message import DecodeError
 
 from servicekit.callers import caller_of
-from servicekit.errors import DeadlineExceeded, MeshError, Overloaded
+from servicekit.errors import DeadlineExceeded, InvalidRequest, MeshError, Overloaded
 from servicekit.logs import get_logger
 from servicekit.statuses import abort
 from servicekit.telemetry import ServiceMetrics
@@ -29,6 +30,7 @@ _log = get_logger("rpc")
 Context = grpc.aio.ServicerContext[Any, Any]
 Handler = Callable[[Any, Context], Awaitable[Any]]
 StreamHandler = Callable[[Any, Context], AsyncGenerator[Any, None]]
+AnswerT = TypeVar("AnswerT")
 MethodHandler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 
 
@@ -78,14 +80,17 @@ class RpcEdge(HandlerWrapper):
         # The stubs know only synchronous handlers; a grpc.aio server has coroutines here.
         if handler.unary_unary is not None:
             return grpc.unary_unary_rpc_method_handler(
-                self._answering(cast("Handler", handler.unary_unary), method),
-                request_deserializer=handler.request_deserializer,
+                self._answering(_parsing(cast("Handler", handler.unary_unary), handler), method),
+                # gRPC's own refusal of a broken message would name a class of Python.
+                request_deserializer=None,
                 response_serializer=handler.response_serializer,
             )
         if handler.unary_stream is not None:
             return grpc.unary_stream_rpc_method_handler(
-                self._streaming(cast("StreamHandler", handler.unary_stream), method),
-                request_deserializer=handler.request_deserializer,
+                self._streaming(
+                    _parsing(cast("StreamHandler", handler.unary_stream), handler), method
+                ),
+                request_deserializer=None,
                 response_serializer=handler.response_serializer,
             )
         return handler
@@ -160,6 +165,24 @@ class RpcEdge(HandlerWrapper):
             raise DeadlineExceeded(f"no answer within the deadline of {timeout_s:.1f} s") from error
         finally:
             self._shares.give_back(caller, 1)
+
+
+# Any: as in `Handler`.
+def _parsing(
+    inner: Callable[[Any, Context], AnswerT], handler: "grpc.RpcMethodHandler[Any, Any]"
+) -> Callable[[bytes, Context], AnswerT]:
+    """Return a handler of the bytes of a request, which raises InvalidRequest for broken ones."""
+    parse = handler.request_deserializer
+
+    def outer(content: bytes, context: Context) -> AnswerT:
+        try:
+            request = parse(content) if parse else content
+        except DecodeError as error:
+            message = "the request is no protobuf message of this RPC; make it with its .proto"
+            raise InvalidRequest(message) from error
+        return inner(request, context)
+
+    return outer
 
 
 def _request_id(context: Context) -> str:

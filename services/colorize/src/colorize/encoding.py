@@ -3,6 +3,8 @@
 import io
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from modelkit.images import RgbImage, encode_image
@@ -22,7 +24,12 @@ class EncodedImage:
 
 
 def encode_within(
-    pixels: RgbImage, media_type: str, *, max_bytes: int, xmp: bytes = b""
+    pixels: RgbImage,
+    media_type: str,
+    *,
+    max_bytes: int,
+    xmp: bytes = b"",
+    alpha: NDArray[np.uint8] | None = None,
 ) -> EncodedImage:
     """Write pixels as a file of at most `max_bytes`, without metadata but that which is given.
 
@@ -34,10 +41,16 @@ def encode_within(
         media_type: "image/jpeg" or "image/png".
         max_bytes: Size of the largest file, in bytes.
         xmp: XMP packet, UTF-8; empty writes none.
+        alpha: (height, width) uint8, which makes a PNG; laid over white where that is too large.
 
     Raises:
         InvalidRequest: It does not fit even at the lowest quality.
     """
+    if alpha is not None:
+        content = encode_image(np.dstack([pixels, alpha]), "image/png", xmp=xmp)
+        if len(content) <= max_bytes:
+            return EncodedImage(content, "image/png")
+        pixels = _over_white(pixels, alpha)
     for wanted in dict.fromkeys((media_type, "image/jpeg")):
         content = encode_image(pixels, wanted, xmp=xmp)
         if len(content) <= max_bytes:
@@ -50,6 +63,12 @@ def encode_within(
         f"the colored image takes {len(content)} bytes; the limit is {max_bytes}; "
         "send a smaller image"
     )
+
+
+def _over_white(pixels: RgbImage, alpha: NDArray[np.uint8]) -> RgbImage:
+    ground = Image.new("RGB", pixels.shape[1::-1], "white")
+    ground.paste(Image.fromarray(pixels), mask=Image.fromarray(alpha))
+    return np.asarray(ground)
 
 
 def _encode_jpeg(pixels: RgbImage, *, quality: int, xmp: bytes) -> bytes:

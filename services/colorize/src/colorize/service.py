@@ -20,8 +20,9 @@ from colorize.settings import ColorizeSettings
 from imagemesh.colorize.v1 import colorize_service_pb2 as pb
 from imagemesh.colorize.v1 import colorize_service_pb2_grpc as rpc
 from imagemesh.image.v1 import image_pb2
+from modelkit.doubts import ImageWarning
 from modelkit.hosting import ModelHost
-from modelkit.images import DecodedImage, RgbImage
+from modelkit.images import DecodedImage, RgbaImage, RgbImage, decode_transparent
 from modelkit.loading import LoadedModel
 from modelkit.manifest import load_manifest
 from servicekit.callers import terms_of
@@ -32,6 +33,9 @@ from servicekit.server import Service
 
 NAME = "imagemesh.colorize.v1.ColorizeService"
 MOST_STRENGTH = 1.5  # more blotches
+_OPAQUE = ImageWarning(
+    "transparency_lost", "a PNG of it is too large, so that it lies over white; send it smaller"
+)
 
 
 def build_service(settings: ColorizeSettings) -> Service:
@@ -49,10 +53,11 @@ def build_service(settings: ColorizeSettings) -> Service:
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
-    """Decoded image; one that has colors already has no sketch."""
+    """Decoded image; one that has colors already has no sketch, an opaque one no `rgba`."""
 
     decoded: DecodedImage
     sketch: Sketch | None
+    rgba: RgbaImage | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,7 @@ class _Answer:
     width: int
     height: int
     already_coloured: bool
+    warnings: Sequence[ImageWarning]
 
 
 class _ColorizeServicer(rpc.ColorizeServiceServicer):
@@ -96,6 +102,9 @@ class _ColorizeServicer(rpc.ColorizeServiceServicer):
             already_coloured=answer.already_coloured,
             model=image_pb2.Model(**loaded.named()),
             seconds=monotonic() - began_s,
+            warnings=[
+                image_pb2.Warning(code=each.code, message=each.message) for each in answer.warnings
+            ],
         )
 
     async def ListModels(
@@ -107,12 +116,12 @@ class _ColorizeServicer(rpc.ColorizeServiceServicer):
     async def _colorize(self, content: bytes, strength: float) -> _Answer:
         entry = self._colorizer.loaded.entry
         decoder = self.host.decoder
-        async with decoder.opened(content, _look) as opened:
+        async with decoder.opened(content, partial(_look, content=content)) as opened:
             if opened.sketch is None:
-                return await decoder.run(_write, opened.decoded, opened.decoded.pixels, b"")
+                return await decoder.run(_write, opened, _colors_of(opened), b"")
             chroma = strength * await self._colorizer.answer(opened.sketch.lightness)
             mark = mark_colored(entry.name, entry.version)
-            return await decoder.run(_write_colored, opened.decoded, opened.sketch, chroma, mark)
+            return await decoder.run(_write_colored, opened, opened.sketch, chroma, mark)
 
 
 def _strength_of(request: pb.ColorizeRequest) -> float:
@@ -125,9 +134,15 @@ def _strength_of(request: pb.ColorizeRequest) -> float:
     return request.strength
 
 
-def _look(decoded: DecodedImage) -> _Opened:
+def _look(decoded: DecodedImage, *, content: bytes) -> _Opened:
     has_colors = is_colored(decoded.pixels)
-    return _Opened(decoded, None if has_colors else make_sketch(decoded.pixels))
+    sketch = None if has_colors else make_sketch(decoded.pixels)
+    return _Opened(decoded, sketch, decode_transparent(content))
+
+
+def _colors_of(opened: _Opened) -> RgbImage:
+    """Return the colors that came, not those over white where a pixel is half transparent."""
+    return opened.decoded.pixels if opened.rgba is None else opened.rgba[..., :3].copy()
 
 
 def _predict(
@@ -137,14 +152,18 @@ def _predict(
 
 
 def _write_colored(
-    decoded: DecodedImage, sketch: Sketch, chroma: NDArray[np.float32], mark: bytes
+    opened: _Opened, sketch: Sketch, chroma: NDArray[np.float32], mark: bytes
 ) -> _Answer:
-    return _write(decoded, merge_chroma(decoded.pixels, sketch.guide, chroma), mark)
+    return _write(opened, merge_chroma(_colors_of(opened), sketch.guide, chroma), mark)
 
 
-def _write(decoded: DecodedImage, pixels: RgbImage, mark: bytes) -> _Answer:
+def _write(opened: _Opened, pixels: RgbImage, mark: bytes) -> _Answer:
     """Return the answer; without a mark it is the original image."""
-    media_type = "image/png" if decoded.media_type == "image/png" else "image/jpeg"
+    media_type = "image/png" if opened.decoded.media_type == "image/png" else "image/jpeg"
     height, width = pixels.shape[:2]
-    file = encode_within(pixels, media_type, max_bytes=MAX_IMAGE_BYTES, xmp=mark)
-    return _Answer(file, width, height, already_coloured=not mark)
+    alpha = None if opened.rgba is None else opened.rgba[..., 3]
+    file = encode_within(pixels, media_type, max_bytes=MAX_IMAGE_BYTES, xmp=mark, alpha=alpha)
+    warnings = opened.decoded.warnings
+    if alpha is not None and file.media_type != "image/png":
+        warnings = (*warnings, _OPAQUE)
+    return _Answer(file, width, height, already_coloured=not mark, warnings=warnings)

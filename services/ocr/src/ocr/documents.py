@@ -5,22 +5,24 @@ pixels.
 """
 
 import io
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from PIL import Image
 
 from modelkit import formats
 from modelkit.decoding import Decoder
+from modelkit.doubts import ImageWarning
 from modelkit.images import DecodedImage, RgbImage
 from modelkit.srgb import ORIENTATION_TAG
 from ocr import tiff
 from ocr.drawing import DrawingLimits
 from ocr.pdf import PdfDrawer
 from ocr.preparation import MAX_SIDE_PX, FittedImage, fit
+from ocr.text_layer import LayerLine, LayerWord
 from servicekit.documents import is_pdf, is_tiff
 from servicekit.errors import UnreadableImage
 from servicekit.limits import MAX_IMAGE_BYTES
@@ -28,6 +30,8 @@ from servicekit.limits import MAX_IMAGE_BYTES
 # Drawn at 150, 200, 250 and 300, text of 6 pt has 2.5, 2.1, 0.8 and 0.8 % errors read by Tesseract,
 # and none read by PP-OCR. An A4 page of 250 fits within MAX_SIDE_PX.
 DOTS_PER_INCH = 250
+Result = TypeVar("Result")
+
 _JPEG_QUALITY = 80  # of the pages of a PDF that is written
 _TELL_DOTS_PER_INCH = frozenset({"image/jpeg", "image/png", "image/tiff", "image/bmp"})
 _QUARTER_TURNS = range(5, 9)  # EXIF orientations that turn an image by 90 degrees
@@ -43,6 +47,8 @@ class OpenedPage:
         fitted: its pixels, made fit for the engines.
         dots_per_inch: along a row of the page before it was fitted; 0 when it is not known.
         vertical_dots_per_inch: the same down the page; a fax has half as many.
+        warnings: what is missing of it.
+        layer: the lines of text that a page of a PDF brings along.
         jpeg: the page as large as the engines read it, empty where nobody asked for it.
     """
 
@@ -50,6 +56,8 @@ class OpenedPage:
     dots_per_inch: int
     vertical_dots_per_inch: int
     jpeg: bytes
+    warnings: tuple[ImageWarning, ...] = ()
+    layer: Sequence[LayerLine] = ()
 
 
 class Document(Protocol):
@@ -100,6 +108,10 @@ class Documents:
             return _Tiff(content, offsets, self._decoder)
         return self.image(content)
 
+    async def run(self, function: Callable[[], Result]) -> Result:
+        """Run a function beside the event loop, where images are decoded."""
+        return await self._decoder.run(function)
+
     def image(self, content: bytes) -> Document:
         """Return the one page of an image; of a TIFF file the first."""
         return _Image(content, self._decoder)
@@ -149,15 +161,28 @@ class _Pdf:
 
     @asynccontextmanager
     async def opened(self, number: int, *, with_jpeg: bool) -> AsyncIterator[OpenedPage]:
-        pixels, dots_per_inch = await self.drawer.draw(self.content, number)
-        prepare = partial(_prepare, resolution=(dots_per_inch,) * 2, with_jpeg=with_jpeg)
-        yield await self.decoder.run(prepare, pixels)
+        pixels, drawn = await self.drawer.draw(self.content, number)
+        prepare = partial(_prepare, resolution=(drawn.dots_per_inch,) * 2, with_jpeg=with_jpeg)
+        page = await self.decoder.run(prepare, pixels)
+        lines = [
+            tuple(
+                LayerWord(text, (left, top, right, bottom))
+                for text, left, top, right, bottom in line
+            )
+            for line in drawn.lines
+        ]
+        yield replace(page, layer=lines)
+
+
+def _layer_word(text: str, left: float, top: float, right: float, bottom: float) -> LayerWord:
+    return LayerWord(text, (left, top, right, bottom))
 
 
 def _prepare_decoded(decoded: DecodedImage, *, content: bytes, with_jpeg: bool) -> OpenedPage:
     tells = decoded.media_type in _TELL_DOTS_PER_INCH
     resolution = _find_resolution(content) if tells else (0, 0)
-    return _prepare(decoded.pixels, resolution=resolution, with_jpeg=with_jpeg)
+    page = _prepare(decoded.pixels, resolution=resolution, with_jpeg=with_jpeg)
+    return replace(page, warnings=decoded.warnings)
 
 
 def _prepare(pixels: RgbImage, *, resolution: tuple[int, int], with_jpeg: bool) -> OpenedPage:

@@ -1,10 +1,10 @@
 """Warnings about a page that was read: letters passed over, and letters too small to read."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from modelkit.doubts import ImageWarning
 from modelkit.images import RgbImage
 from ocr.ink import InkRow, find_ink, uncovered_rows
 from ocr.preparation import Corners, line_height
@@ -19,15 +19,7 @@ _LEGIBLE_PX = 14.0  # least height of a line with its accents and descenders
 _SMALL_SHARE = 0.1  # of the lines of a page
 
 
-@dataclass(frozen=True, slots=True)
-class PageWarning:
-    """A reason to doubt a text: a stable code, and a sentence for the caller."""
-
-    code: str
-    message: str
-
-
-def find_doubts(pixels: RgbImage, lines: Sequence[Corners], *, scale: float) -> list[PageWarning]:
+def find_doubts(pixels: RgbImage, lines: Sequence[Corners], *, scale: float) -> list[ImageWarning]:
     """Return the warnings about a page.
 
     Args:
@@ -36,10 +28,10 @@ def find_doubts(pixels: RgbImage, lines: Sequence[Corners], *, scale: float) -> 
         scale: pixels of `pixels` for one pixel of the original.
     """
     warnings = []
-    unread = [row for tile in _uncovered(pixels, lines) for row in tile]
+    unread = [row for tile in uncovered_rows_of(pixels, lines) for row in tile]
     if unread:
         warnings.append(
-            PageWarning(
+            ImageWarning(
                 UNREAD_INK,
                 f"{len(unread)} rows of marks that look like letters were not read; "
                 "send that part of the image alone or larger",
@@ -49,7 +41,7 @@ def find_doubts(pixels: RgbImage, lines: Sequence[Corners], *, scale: float) -> 
     if lines and small >= _SMALL_SHARE * len(lines):
         made = f" after the image was made {1 / scale:.1f} times smaller" if scale < 1 else ""
         warnings.append(
-            PageWarning(
+            ImageWarning(
                 SMALL_LETTERS,
                 f"{small} of {len(lines)} lines are under {_LEGIBLE_PX:.0f} px high{made}; "
                 "send the image larger or in parts",
@@ -58,7 +50,7 @@ def find_doubts(pixels: RgbImage, lines: Sequence[Corners], *, scale: float) -> 
     return warnings
 
 
-def _uncovered(pixels: RgbImage, lines: Sequence[Corners]) -> list[list[InkRow]]:
+def uncovered_rows_of(pixels: RgbImage, lines: Sequence[Corners]) -> list[list[InkRow]]:
     """Return the rows of each tile that look like text and that no line covers."""
     found = []
     for tile in cut_tiles(*pixels.shape[:2]):

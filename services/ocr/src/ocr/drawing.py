@@ -9,10 +9,12 @@ import json
 import math
 import resource
 import sys
-from dataclasses import asdict, dataclass
-from typing import IO
+from ctypes import c_int
+from dataclasses import asdict, dataclass, field
+from typing import IO, Any
 
 import pypdfium2  # type: ignore[import-untyped]  # no py.typed
+import pypdfium2.raw as pdfium  # type: ignore[import-untyped]  # as above
 
 # Python and pdfium need 60 MB beside the file and the largest page of 27 MB; the rest is for the
 # images within a page, which pdfium holds decoded.
@@ -20,6 +22,13 @@ _MEMORY_BYTES = 512 * 1024 * 1024
 _PROCESSOR_S = 60
 _POINTS_PER_INCH = 72
 _PASSWORD = 4  # FPDF_ERR_PASSWORD of pdfium's fpdfview.h
+
+_MOST_LETTERS = 50_000  # of a page; each takes 20 us
+_LINE_ENDS = frozenset("\r\n")
+_HYPHENS = frozenset({0x02, 0xFFFE})  # as pdfium marks one at the end of a line
+
+Box = tuple[float, float, float, float]
+Word = tuple[str, float, float, float, float]
 
 # What can be wrong with a PDF, as the parent is told.
 ASKS_FOR_PASSWORD = "password"  # noqa: S105 - not one
@@ -51,6 +60,8 @@ class Drawn:
         width: of the drawn page in pixels; 0 where none was asked for.
         height: the same.
         dots_per_inch: what the page was drawn at.
+        lines: words of each line of text that the page brings along, as (text, left, top, right,
+            bottom) in pixels; empty where it has too many letters.
     """
 
     fault: str = ""
@@ -58,6 +69,7 @@ class Drawn:
     width: int = 0
     height: int = 0
     dots_per_inch: int = 0
+    lines: list[list[Word]] = field(default_factory=list)
 
 
 def main() -> None:
@@ -87,10 +99,64 @@ def draw(content: bytes, number: int, limits: DrawingLimits, *, out: IO[bytes]) 
     scale = _scale(width, height, limits)
     bitmap = page.render(scale=scale, rev_byteorder=True)
     dots_per_inch = max(1, round(scale * _POINTS_PER_INCH))
-    _tell(Drawn("", page_count, bitmap.width, bitmap.height, dots_per_inch), out)
+    lines = _lines_of(page, (bitmap.width, bitmap.height))
+    _tell(Drawn("", page_count, bitmap.width, bitmap.height, dots_per_inch, lines), out)
     rows = memoryview(bitmap.buffer).cast("B")
     for start in range(0, bitmap.height * bitmap.stride, bitmap.stride):
         out.write(rows[start : start + 3 * bitmap.width])
+
+
+def _lines_of(page: pypdfium2.PdfPage, size_px: tuple[int, int]) -> list[list[Word]]:
+    """Return the words of the page's text, line by line."""
+    text = page.get_textpage()
+    if text.count_chars() > _MOST_LETTERS:
+        return []
+    lines: list[list[Word]] = [[]]
+    word = ""
+    boxes: list[Box] = []
+    for number in range(text.count_chars()):
+        letter = _letter(pdfium.FPDFText_GetUnicode(text, number))
+        if letter.isspace() or not letter:
+            if word:
+                lines[-1].append(_word(word, boxes))
+            word, boxes = "", []
+            if letter in _LINE_ENDS and lines[-1]:
+                lines.append([])
+            continue
+        word += letter
+        boxes.append(_box(page, text, number, size_px))
+    if word:
+        lines[-1].append(_word(word, boxes))
+    return [line for line in lines if line]
+
+
+def _letter(code: int) -> str:
+    if code in _HYPHENS:
+        return "-"
+    return chr(code) if 0 < code <= sys.maxunicode else ""
+
+
+def _word(text: str, boxes: list[Box]) -> Word:
+    lefts, tops, rights, bottoms = zip(*boxes, strict=True)
+    box = min(lefts), min(tops), max(rights), max(bottoms)
+    return (text, *(round(number, 1) for number in box))
+
+
+def _box(page: pypdfium2.PdfPage, text: Any, number: int, size_px: tuple[int, int]) -> Box:
+    """Return where a letter stands in pixels, with the room of its font above and below."""
+    place = pdfium.FS_RECTF()
+    pdfium.FPDFText_GetLooseCharBox(text, number, place)
+    corners = [(place.left, place.top), (place.right, place.bottom)]
+    (x0, y0), (x1, y1) = (_on_bitmap(page, corner, size_px) for corner in corners)
+    return min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)
+
+
+def _on_bitmap(
+    page: pypdfium2.PdfPage, corner: tuple[float, float], size_px: tuple[int, int]
+) -> tuple[int, int]:
+    x, y = c_int(), c_int()
+    pdfium.FPDF_PageToDevice(page, 0, 0, *size_px, 0, *corner, x, y)
+    return x.value, y.value
 
 
 def _tell(drawn: Drawn, out: IO[bytes]) -> None:

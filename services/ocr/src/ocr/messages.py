@@ -6,6 +6,7 @@ from types import MappingProxyType
 from imagemesh.image.v1 import image_pb2
 from imagemesh.ocr.v1 import analysis_pb2, page_pb2
 from imagemesh.ocr.v1 import ocr_service_pb2 as pb
+from modelkit.doubts import ImageWarning
 from ocr.analysis import Analysis
 from ocr.engines import PageLine, PageWord
 from ocr.formats import PrintedPage, WrittenDocument
@@ -48,11 +49,14 @@ def recognized(
         route=page.route,
         blocks=[page_pb2.Block(corners=_points(corners)) for corners in page.blocks],
         skew_degrees=page.skew_degrees,
-        warnings=[
-            page_pb2.Warning(code=warning.code, message=warning.message)
-            for warning in page.warnings
-        ],
+        warnings=[_warning(warning) for warning in page.warnings],
     )
+
+
+def page_warnings(printed: PrintedPage) -> Iterator[pb.PageWarning]:
+    """Yield the messages of the warnings about a page of a document."""
+    for warning in printed.page.warnings:
+        yield pb.PageWarning(number=printed.number, warning=_warning(warning))
 
 
 def pieces_of(document: WrittenDocument) -> Iterator[page_pb2.Document]:
@@ -104,6 +108,10 @@ def _line(line: PageLine) -> page_pb2.Line:
         script=line.script,
         language=line.language,
     )
+
+
+def _warning(warning: ImageWarning) -> page_pb2.Warning:
+    return page_pb2.Warning(code=warning.code, message=warning.message)
 
 
 def _word(word: PageWord) -> page_pb2.Word:

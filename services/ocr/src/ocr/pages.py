@@ -3,16 +3,18 @@
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from time import monotonic
 from typing import Any, TypeAlias, TypeVar
 
 from modelkit.loading import LoadedModel, ModelSlot
-from ocr.documents import Document, Documents
+from ocr.documents import Document, Documents, OpenedPage
 from ocr.formats import PrintedPage
 from ocr.languages import Language
 from ocr.preparation import FittedImage
 from ocr.reading import Page, Reader
+from ocr.text_layer import page_of_layer
 
 Result = TypeVar("Result")
 ReaderSlot: TypeAlias = ModelSlot[
@@ -30,6 +32,7 @@ class PageOrder:
         languages: of the text; empty to detect them.
         min_confidence: lines below it are left out.
         with_jpeg: keep the image of a page, for a PDF.
+        with_layer: take the text that a page brings along where it covers the page.
         caller: its name; callers take turns, page by page.
         remaining_s: returns the time until the request is due, in seconds; None without a deadline.
     """
@@ -37,6 +40,7 @@ class PageOrder:
     languages: tuple[Language, ...]
     min_confidence: float = 0.0
     with_jpeg: bool = False
+    with_layer: bool = True
     caller: str
     remaining_s: Callable[[], float | None]
 
@@ -79,7 +83,10 @@ class PageReader:
 
         async def work() -> PrintedPage:
             async with document.opened(number, with_jpeg=order.with_jpeg) as opened:
-                page = await self._slot.answer((opened.fitted, order.languages))
+                page = await self._layer(opened, order)
+                if page is None:
+                    page = await self._slot.answer((opened.fitted, order.languages))
+            page = replace(page, warnings=(*opened.warnings, *page.warnings))
             return PrintedPage(
                 page=page.above(order.min_confidence),
                 number=number,
@@ -112,6 +119,13 @@ class PageReader:
             for task in under_way:
                 task.cancel()
             await asyncio.gather(*under_way, return_exceptions=True)
+
+    async def _layer(self, opened: OpenedPage, order: PageOrder) -> Page | None:
+        """Return the page that its own text gives, None where it has to be read."""
+        if not (order.with_layer and opened.layer):
+            return None
+        make = partial(page_of_layer, opened.layer, opened.fitted, order.languages)
+        return await self._documents.run(make)
 
     async def _serve(
         self,

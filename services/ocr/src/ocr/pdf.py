@@ -46,14 +46,14 @@ class PdfDrawer:
         drawn, _ = await self._draw(content, 0)
         return drawn.page_count
 
-    async def draw(self, content: bytes, number: int) -> tuple[RgbImage, int]:
-        """Return a page, counted from 1, and its dots per inch.
+    async def draw(self, content: bytes, number: int) -> tuple[RgbImage, Drawn]:
+        """Return a page, counted from 1, and its dots per inch and text.
 
         Raises:
             UnreadableImage: it cannot be drawn.
         """
         drawn, pixels = await self._draw(content, number)
-        return pixels.reshape(drawn.height, drawn.width, 3), drawn.dots_per_inch
+        return pixels.reshape(drawn.height, drawn.width, 3), drawn
 
     async def _draw(self, content: bytes, number: int) -> tuple[Drawn, RgbImage]:
         process = _Process(number, self._limits)

@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from modelkit.doubts import ImageWarning
 from modelkit.images import RgbImage
 from ocr.blocks import find_blocks
-from ocr.doubts import PageWarning, find_doubts
+from ocr.doubts import find_doubts
 from ocr.engines import LineEngine, PageLine, evidence, mean_confidence
 from ocr.guessing import ImageLanguageGuesser
 from ocr.languages import PP_OCR, TESSERACT, Language
@@ -50,7 +51,7 @@ class Page:
     languages: tuple[Language, ...]
     blocks: tuple[Corners, ...] = ()
     skew_degrees: float = 0.0
-    warnings: tuple[PageWarning, ...] = ()
+    warnings: tuple[ImageWarning, ...] = ()
 
     @property
     def text(self) -> str:
@@ -202,7 +203,7 @@ def _page(read: ReadLines, way: _Way) -> Page:
             words=tuple(replace(word, corners=place(word.corners)) for word in line.words),
             block=block,
             script=script_of(line.text),
-            language=line.language or _language_of(line.text, read.languages),
+            language=line.language or language_of(line.text, read.languages),
         )
         for line, block in zip(read.lines, blocks.of_lines, strict=True)
     ]
@@ -216,7 +217,7 @@ def _page(read: ReadLines, way: _Way) -> Page:
     )
 
 
-def _language_of(text: str, languages: Sequence[Language]) -> str:
+def language_of(text: str, languages: Sequence[Language]) -> str:
     """Return the code of the first language in whose script a line is; else of the first."""
     script = script_of(text)
     found = (language.code for language in languages if script in language.letter_scripts)

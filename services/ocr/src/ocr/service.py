@@ -2,10 +2,12 @@
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from functools import partial
 from time import monotonic
 
 from google.protobuf.json_format import ParseDict
+from pypdfium2.version import PYPDFIUM_INFO  # type: ignore[import-untyped]  # no py.typed
 
 from imagemesh.image.v1 import image_pb2
 from imagemesh.ocr.v1 import ocr_service_pb2 as pb
@@ -19,13 +21,14 @@ from ocr.asking import DEFAULT_LANGUAGE, find_language, find_languages
 from ocr.documents import Documents
 from ocr.languages import TESSERACT, Language, all_languages
 from ocr.loaders import load_analyzer, load_reader
-from ocr.messages import FORMATS, analyzed, described, pieces_of, recognized
+from ocr.messages import FORMATS, analyzed, described, page_warnings, pieces_of, recognized
 from ocr.page_numbers import choose_pages
 from ocr.pages import PageOrder, PageReader, ReadPage
 from ocr.preparation import FittedImage
 from ocr.reading import Page, Reader
 from ocr.settings import OcrSettings
 from ocr.tesseract import tesseract_version
+from ocr.text_layer import TEXT_LAYER
 from ocr.writing import DocumentWriter
 from servicekit.callers import caller_of, terms_of
 from servicekit.errors import InvalidRequest
@@ -34,6 +37,7 @@ from servicekit.server import Service
 
 NAME = "imagemesh.ocr.v1.OcrService"
 MAX_TEXT_LETTERS = 50_000
+PAGE_BREAK = "\f"  # between the texts of two pages, as pdftotext has it
 
 
 def build_service(settings: OcrSettings, *, entries: Sequence[ModelEntry] | None = None) -> Service:
@@ -92,7 +96,10 @@ class _OcrServicer(rpc.OcrServiceServicer):
         if request.format not in FORMATS:
             raise InvalidRequest(f"format {request.format} is not known")
         is_pdf = request.format == page_pb2.FORMAT_PDF
-        order = _order(request, context, with_jpeg=is_pdf)
+        if request.text_layer not in pb.TextLayer.values():
+            raise InvalidRequest(f"text_layer {request.text_layer} is not known")
+        is_ignored = request.text_layer == pb.TEXT_LAYER_IGNORE
+        order = replace(_order(request, context, with_jpeg=is_pdf), with_layer=not is_ignored)
         document = await self._pages.open(request.document, order)
         count = document.page_count
         numbers = choose_pages(request.pages, page_count=count, most=self._max_pages)
@@ -119,13 +126,20 @@ class _OcrServicer(rpc.OcrServiceServicer):
         order = PageOrder(
             languages=(english,), caller=caller_of(context), remaining_s=context.time_remaining
         )
-        page = (await self._pages.read_image(request.image, order)).printed.page
-        analysis = await self._analyze(page.text[:MAX_TEXT_LETTERS], context)
+        document = await self._pages.open(request.image, order)
+        count = document.page_count
+        numbers = choose_pages(request.pages, page_count=count, most=self._max_pages)
+        async with aclosing(self._pages.read_all(document, numbers, order)) as pages:
+            read = [each.printed async for each in pages]
+        text = PAGE_BREAK.join(each.page.text for each in read)
+        analysis = await self._analyze(text[:MAX_TEXT_LETTERS], context)
         return pb.AnalyzeResponse(
-            text=page.text,
+            text=text,
             analysis=analyzed(analysis, model=self._analysis_model()),
-            model=self._reading_model(page),
+            model=self._reading_model(read[0].page),
             seconds=monotonic() - began_s,
+            page_count=count,
+            warnings=[warning for each in read for warning in page_warnings(each)],
         )
 
     async def AnalyzeText(
@@ -170,6 +184,10 @@ class _OcrServicer(rpc.OcrServiceServicer):
         return await self._analyzer.serve(work, **terms_of(context))
 
     def _reading_model(self, page: Page) -> image_pb2.Model:
+        if page.route == TEXT_LAYER:
+            return image_pb2.Model(
+                name=TEXT_LAYER, version=PYPDFIUM_INFO.version, device="cpu", provider="pdfium"
+            )
         if page.engine == TESSERACT:
             return image_pb2.Model(
                 name=TESSERACT, version=tesseract_version(), device="cpu", provider=TESSERACT

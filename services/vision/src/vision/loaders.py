@@ -14,7 +14,7 @@ from vision.centerface import CenterFace
 from vision.classifier import ImageNetClassifier
 from vision.emotions import Emotion, EmotionClassifier
 from vision.faces import FaceDetector
-from vision.geometry import Box
+from vision.geometry import Box, unturned
 from vision.nudity import NudityScorer
 from vision.settings import VisionSettings
 from vision.yunet import Yunet
@@ -30,14 +30,31 @@ class FaceReader:
     faces: LoadedModel[FaceDetector]
     emotions: EmotionClassifier
 
-    def read(self, image: RgbImage) -> list[tuple[Box, list[Emotion]]]:
+    def read(self, image: RgbImage, *, is_oriented: bool = True) -> list[tuple[Box, list[Emotion]]]:
         """Return each face, from left to right, with all seven emotions, the likeliest first.
 
         Args:
             image: (height, width, 3) uint8, sRGB, upright.
+            is_oriented: the file said which side is up; else faces are looked for all ways up where
+                there is none.
         """
-        boxes = self.faces.model.find(image)
+        detector = self.faces.model
+        boxes = detector.find(image)
+        if not boxes and not is_oriented:
+            quarters, boxes = detector.find_turned(image)
+            if boxes:
+                return self._read_turned(image, quarters, boxes)
+        boxes = boxes or detector.find_small(image)
         return list(zip(boxes, self.emotions.classify_faces(image, boxes), strict=True))
+
+    def _read_turned(
+        self, image: RgbImage, quarters: int, boxes: Sequence[Box]
+    ) -> list[tuple[Box, list[Emotion]]]:
+        turned = np.ascontiguousarray(np.rot90(image, quarters))
+        size_px = image.shape[1], image.shape[0]
+        found = zip(boxes, self.emotions.classify_faces(turned, boxes), strict=True)
+        faces = [(unturned(box, quarters, size_px), emotions) for box, emotions in found]
+        return sorted(faces, key=lambda face: (face[0].left, face[0].top))
 
 
 class Loaders:

@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from imagemesh.image.v1 import image_pb2
 from imagemesh.vision.v1 import vision_service_pb2 as pb
 from imagemesh.vision.v1 import vision_service_pb2_grpc as rpc
+from modelkit.doubts import ImageWarning
+from modelkit.frames import Frames
 from modelkit.hosting import ModelHost
-from modelkit.images import RgbImage
+from modelkit.images import DecodedImage, RgbImage
 from modelkit.loading import LoadedModel
 from modelkit.manifest import load_manifest
 from servicekit.callers import terms_of
@@ -66,7 +68,7 @@ class _VisionServicer(rpc.VisionServiceServicer):
 
     async def Classify(self, request: pb.ClassifyRequest, context: Context) -> pb.ClassifyResponse:
         began_s = monotonic()
-        labels = await self._classifier.serve(
+        labels, warnings = await self._classifier.serve(
             partial(self._classify, request.image), **terms_of(context)
         )
         _check_limit(request.limit, most=len(labels), usual=USUAL_LABELS)
@@ -77,6 +79,7 @@ class _VisionServicer(rpc.VisionServiceServicer):
             ],
             model=_model(self._classifier.loaded),
             seconds=monotonic() - began_s,
+            warnings=_warnings(warnings),
         )
 
     async def DetectEmotions(
@@ -84,7 +87,7 @@ class _VisionServicer(rpc.VisionServiceServicer):
     ) -> pb.DetectEmotionsResponse:
         began_s = monotonic()
         _check_limit(request.limit, most=len(EMOTIONS), usual=len(EMOTIONS))
-        faces = await self._face_reader.serve(
+        faces, warnings = await self._face_reader.serve(
             partial(self._read_faces, request.image), **terms_of(context)
         )
         loaded = self._face_reader.loaded
@@ -95,15 +98,21 @@ class _VisionServicer(rpc.VisionServiceServicer):
             model=_model(loaded),
             face_model=_model(loaded.model.faces),
             seconds=monotonic() - began_s,
+            warnings=_warnings(warnings),
         )
 
     async def DetectNudity(
         self, request: pb.DetectNudityRequest, context: Context
     ) -> pb.DetectNudityResponse:
         began_s = monotonic()
-        score = await self._nudity_scorer.serve(
-            partial(self._score, request.image), **terms_of(context)
+        if request.frames not in pb.Frames.values():
+            raise InvalidRequest(f"frames {request.frames} is not known")
+        is_whole = request.frames == pb.FRAMES_ALL
+        frames = await self._nudity_scorer.serve(
+            partial(self._score_frames if is_whole else self._score, request.image),
+            **terms_of(context),
         )
+        worst, score = max(frames.chosen, key=lambda frame: frame[1])
         threshold = self._settings.nudity_threshold
         return pb.DetectNudityResponse(
             is_nude=score >= threshold,
@@ -111,6 +120,9 @@ class _VisionServicer(rpc.VisionServiceServicer):
             threshold=threshold,
             model=_model(self._nudity_scorer.loaded),
             seconds=monotonic() - began_s,
+            frame_count=frames.count,
+            worst_frame=worst,
+            warnings=_warnings(frames.warnings),
         )
 
     async def ListModels(
@@ -119,17 +131,46 @@ class _VisionServicer(rpc.VisionServiceServicer):
         del request, context  # not used
         return ParseDict({"models": self.host.listed(self._entries)}, pb.ListModelsResponse())
 
-    async def _classify(self, content: bytes) -> list[Label]:
-        squares = await self.host.decoder.read(content, lambda decoded: cut_squares(decoded.pixels))
-        return await self._classifier.answer(squares, size_bytes=squares.nbytes)
+    async def _classify(self, content: bytes) -> tuple[list[Label], Sequence[ImageWarning]]:
+        squares, warnings = await self.host.decoder.read(content, _cut)
+        return await self._classifier.answer(squares, size_bytes=squares.nbytes), warnings
 
-    async def _read_faces(self, content: bytes) -> list[tuple[Box, list[Emotion]]]:
-        async with self.host.decoder.opened(content, lambda decoded: decoded.pixels) as image:
-            return await self._face_reader.answer(image, size_bytes=image.nbytes)
+    async def _read_faces(
+        self, content: bytes
+    ) -> tuple[list[tuple[Box, list[Emotion]]], Sequence[ImageWarning]]:
+        async with self.host.decoder.opened(content, lambda decoded: decoded) as image:
+            pixels = image.pixels
+            faces = await self._face_reader.answer(
+                (pixels, image.is_oriented), size_bytes=pixels.nbytes
+            )
+            return faces, image.warnings
 
-    async def _score(self, content: bytes) -> float:
-        image = await self.host.decoder.read(content, lambda decoded: prepare(decoded.pixels))
-        return await self._nudity_scorer.answer(image, size_bytes=image.nbytes)
+    async def _score(self, content: bytes) -> Frames[float]:
+        image, warnings = await self.host.decoder.read(content, _prepare_score)
+        score = await self._nudity_scorer.answer(image, size_bytes=image.nbytes)
+        return Frames([(1, score)], 1, warnings)
+
+    async def _score_frames(self, content: bytes) -> Frames[float]:
+        frames = await self.host.decoder.read_frames(content, lambda one: prepare(one.pixels))
+        scores = [
+            (number, await self._nudity_scorer.answer(image, size_bytes=image.nbytes))
+            for number, image in frames.chosen
+        ]
+        return Frames(scores, frames.count, frames.warnings)
+
+
+def _cut(decoded: DecodedImage) -> tuple[NDArray[np.uint8], tuple[ImageWarning, ...]]:
+    return cut_squares(decoded.pixels), decoded.warnings
+
+
+def _prepare_score(
+    decoded: DecodedImage,
+) -> tuple[NDArray[np.float32], tuple[ImageWarning, ...]]:
+    return prepare(decoded.pixels), decoded.warnings
+
+
+def _warnings(warnings: Sequence[ImageWarning]) -> list[image_pb2.Warning]:
+    return [image_pb2.Warning(code=each.code, message=each.message) for each in warnings]
 
 
 def _classify(
@@ -139,9 +180,9 @@ def _classify(
 
 
 def _read_faces(
-    loaded: LoadedModel[FaceReader], images: Sequence[RgbImage]
+    loaded: LoadedModel[FaceReader], images: Sequence[tuple[RgbImage, bool]]
 ) -> list[list[tuple[Box, list[Emotion]]]]:
-    return [loaded.model.read(image) for image in images]
+    return [loaded.model.read(image, is_oriented=oriented) for image, oriented in images]
 
 
 def _score(loaded: LoadedModel[NudityScorer], images: Sequence[NDArray[np.float32]]) -> list[float]:

@@ -1,11 +1,12 @@
-"""POST /api/v1/analyzed-ocr: read an image, and summarize, tag and judge its English text."""
+"""POST /api/v1/analyzed-ocr: read an image or a document, and analyze its English text."""
 
-from typing import Final
+from typing import Annotated, Final
 
-from msgspec import Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
-from contract.endpoint import AnswerDetails, Endpoint, ImageRequest, Model, PageView
+from contract.endpoint import AnswerDetails, DocumentRequest, Endpoint, Model, PageView
 from contract.endpoints.analyzed_text import Analysis
+from contract.endpoints.ocr import Pages
 
 
 class ReadAnalysisDetails(AnswerDetails, frozen=True, omit_defaults=True, kw_only=True):
@@ -13,6 +14,9 @@ class ReadAnalysisDetails(AnswerDetails, frozen=True, omit_defaults=True, kw_onl
 
     analysis_model: Model
     language: str
+    page_count: (
+        Annotated[int, Meta(ge=1, description="Pages of the document, read or not.")] | None
+    ) = None
 
 
 class AnalyzedOcrAnswer(Struct, frozen=True, omit_defaults=True):
@@ -23,15 +27,19 @@ class AnalyzedOcrAnswer(Struct, frozen=True, omit_defaults=True):
 
 
 class AnalyzedOcrRequest(
-    ImageRequest[AnalyzedOcrAnswer], frozen=True, forbid_unknown_fields=True, kw_only=True
+    DocumentRequest[AnalyzedOcrAnswer], frozen=True, forbid_unknown_fields=True, kw_only=True
 ):
-    """The image of English text to read and analyze."""
+    """The image or document of English text to read and analyze."""
+
+    pages: Pages | UnsetType = UNSET
 
 
 ENDPOINT: Final = Endpoint(
     name="analyzed-ocr",
     position=3,
-    summary="Read, summarize, tag and judge the English text of an image.",
+    summary="Read, summarize, tag and judge the English text of an image or a document.",
+    description="It takes PDF as well, and every page of a TIFF; what is analyzed is the text of "
+    "all pages that were read, the first 50,000 letters of it.",
     request=AnalyzedOcrRequest,
     answers=(AnalyzedOcrAnswer,),
     page=PageView(label="Read and analyze English", answer="analysis"),

@@ -11,6 +11,10 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from contract.endpoint import AnswerDetails, DocumentRequest, Endpoint, PageView
 from contract.fields import Confidence, Corners
 
+LineLanguage = Annotated[
+    str, Meta(description="Code of the language that the line was read in, one of `lang`.")
+]
+
 
 class TextLine(Struct, frozen=True):
     """A line of text."""
@@ -18,10 +22,11 @@ class TextLine(Struct, frozen=True):
     text: str
     confidence: Confidence
     corners: Corners
+    lang: LineLanguage
 
 
 class ReadDetails(AnswerDetails, frozen=True, omit_defaults=True, kw_only=True):
-    """Details of what was read; several pages have only `page_count`."""
+    """Details of what was read; several pages have only `page_count` and `warnings`."""
 
     width: int | None = None
     height: int | None = None
@@ -58,6 +63,7 @@ class ReadLine(Struct, frozen=True):
     corners: Corners
     script: str
     words: list[ReadWord]
+    lang: LineLanguage
 
 
 class ReadBlock(Struct, frozen=True):
@@ -155,6 +161,24 @@ class Format(StrEnum):
     PDF = "pdf", PdfAnswer, "a PDF of the images in which the text can be found and copied"
 
 
+Pages = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=200,
+        description="The pages of a PDF or TIFF to read, counted from 1; all when left out.",
+        examples=["1-3,7", "5-"],
+    ),
+]
+
+
+class TextLayer(StrEnum):
+    """Use of the text that a page of a PDF brings along."""
+
+    USE = "use"
+    IGNORE = "ignore"
+
+
 # Any: the answer is that of the format.
 class OcrRequest(DocumentRequest[Any], frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The image or document to read."""
@@ -184,27 +208,23 @@ class OcrRequest(DocumentRequest[Any], frozen=True, forbid_unknown_fields=True, 
             + "."
         ),
     ] = Format.TEXT
-    pages: (
-        Annotated[
-            str,
-            Meta(
-                min_length=1,
-                max_length=200,
-                description="The pages of a PDF or TIFF to read, counted from 1; all of them when "
-                "left out.",
-                examples=["1-3,7", "5-"],
-            ),
-        ]
-        | UnsetType
-    ) = UNSET
+    pages: Pages | UnsetType = UNSET
+    text_layer: Annotated[
+        TextLayer,
+        Meta(
+            description="Text that a page of a PDF brings along. use: taken instead of reading the "
+            "page where it covers all that looks like text; a page that it does not cover is read, "
+            "and so are all with `lang` auto. ignore: every page is drawn and read."
+        ),
+    ] = TextLayer.USE
 
 
 ENDPOINT: Final = Endpoint(
     name="ocr",
     position=2,
     summary="Read the text of an image or a document.",
-    description="It takes PDF as well, and every page of a TIFF; a PDF is drawn and read like a "
-    "scan, whether it has text in it or not. `format` json answers with the pages, their blocks, "
+    description="It takes PDF as well, and every page of a TIFF; a page of a PDF whose text covers "
+    "it is not read anew, see `text_layer`. `format` json answers with the pages, their blocks, "
     "lines and words; pdf with the URL of a PDF; every other one with the document as one string.",
     request=OcrRequest,
     answers=tuple(dict.fromkeys(each.answer for each in Format)),

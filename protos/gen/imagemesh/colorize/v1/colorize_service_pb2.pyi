@@ -28,7 +28,9 @@ class ColorizeRequest(_message.Message):
     IMAGE_FIELD_NUMBER: _builtins.int
     STRENGTH_FIELD_NUMBER: _builtins.int
     image: _builtins.bytes
-    """The encoded image: JPEG, PNG, WebP, GIF (first frame), TIFF or BMP, at most 10 MiB."""
+    """The encoded image: JPEG, PNG, WebP, GIF, TIFF, BMP, AVIF or JPEG 2000, at most 10 MiB; of several frames or pages the
+    first.
+    """
     strength: _builtins.float
     """Factor of the chroma, from 0 (grey) to 1.5 (vivid); 1 where it is not set."""
     def __init__(
@@ -59,8 +61,10 @@ class ColorizeResponse(_message.Message):
     ALREADY_COLOURED_FIELD_NUMBER: _builtins.int
     MODEL_FIELD_NUMBER: _builtins.int
     SECONDS_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
     image: _builtins.bytes
-    """The encoded colored image, at most 10 MiB: PNG when a PNG came in and the result fits, else JPEG.
+    """The encoded colored image, at most 10 MiB: PNG when a PNG or an image with transparency came
+    in and the result fits, else JPEG.
     It has no EXIF data and no GPS place.
     """
     media_type: _builtins.str
@@ -77,6 +81,10 @@ class ColorizeResponse(_message.Message):
     def model(self) -> _image_pb2.Model:
         """The model that chose the colors."""
 
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedCompositeFieldContainer[_image_pb2.Warning]:
+        """What may be wrong with the answer; empty where nothing was noticed."""
+
     def __init__(
         self,
         *,
@@ -86,10 +94,11 @@ class ColorizeResponse(_message.Message):
         already_coloured: _builtins.bool = ...,
         model: _image_pb2.Model | None = ...,
         seconds: _builtins.float = ...,
+        warnings: _abc.Iterable[_image_pb2.Warning] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "size", b"size"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["already_coloured", b"already_coloured", "image", b"image", "media_type", b"media_type", "model", b"model", "seconds", b"seconds", "size", b"size"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["already_coloured", b"already_coloured", "image", b"image", "media_type", b"media_type", "model", b"model", "seconds", b"seconds", "size", b"size", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

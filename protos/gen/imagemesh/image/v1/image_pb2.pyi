@@ -105,6 +105,34 @@ class Size(_message.Message):
 Global___Size: _TypeAlias = Size  # noqa: Y015
 
 @_typing.final
+class Warning(_message.Message):
+    """Warning is a reason to doubt an answer."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODE_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    code: _builtins.str
+    """A stable code: "truncated" for an image whose end is missing, "frames_skipped" for an animation too long to be
+    looked at whole, "transparency_lost" for a colored image that is too large as a PNG.
+    """
+    message: _builtins.str
+    """A sentence that tells the caller what is doubtful and what to send instead."""
+    def __init__(
+        self,
+        *,
+        code: _builtins.str = ...,
+        message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["code", b"code", "message", b"message"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Warning: _TypeAlias = Warning  # noqa: Y015
+
+@_typing.final
 class Model(_message.Message):
     """Model names what gave an answer."""
 

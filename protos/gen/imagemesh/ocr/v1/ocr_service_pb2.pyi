@@ -7,6 +7,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from imagemesh.image.v1 import image_pb2 as _image_pb2
 from imagemesh.ocr.v1 import analysis_pb2 as _analysis_pb2
 from imagemesh.ocr.v1 import page_pb2 as _page_pb2
@@ -21,6 +22,30 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _TextLayer:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _TextLayerEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TextLayer.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    TEXT_LAYER_UNSPECIFIED: _TextLayer.ValueType  # 0
+    """The same as TEXT_LAYER_USE."""
+    TEXT_LAYER_USE: _TextLayer.ValueType  # 1
+    """It is taken instead of reading the page where it covers all that looks like text, and a language was asked for."""
+    TEXT_LAYER_IGNORE: _TextLayer.ValueType  # 2
+    """Every page is drawn and read."""
+
+class TextLayer(_TextLayer, metaclass=_TextLayerEnumTypeWrapper):
+    """TextLayer says what is done with the text that a page of a PDF brings along."""
+
+TEXT_LAYER_UNSPECIFIED: TextLayer.ValueType  # 0
+"""The same as TEXT_LAYER_USE."""
+TEXT_LAYER_USE: TextLayer.ValueType  # 1
+"""It is taken instead of reading the page where it covers all that looks like text, and a language was asked for."""
+TEXT_LAYER_IGNORE: TextLayer.ValueType  # 2
+"""Every page is drawn and read."""
+Global___TextLayer: _TypeAlias = TextLayer  # noqa: Y015
+
 @_typing.final
 class RecognizeRequest(_message.Message):
     """RecognizeRequest holds the image to read."""
@@ -31,7 +56,9 @@ class RecognizeRequest(_message.Message):
     LANGUAGE_FIELD_NUMBER: _builtins.int
     MIN_CONFIDENCE_FIELD_NUMBER: _builtins.int
     image: _builtins.bytes
-    """The encoded image: JPEG, PNG, WebP, GIF (first frame), TIFF or BMP, at most 10 MiB."""
+    """The encoded image: JPEG, PNG, WebP, GIF, TIFF, BMP, AVIF or JPEG 2000, at most 10 MiB; of several frames or pages the
+    first.
+    """
     language: _builtins.str
     """Code or BCP 47 tag of the language, as listed by ListLanguages; up to four of them with "+" between two; or "auto",
     which finds the language and takes some seconds more where the script is not Latin; empty means "eng".
@@ -82,8 +109,8 @@ class RecognizeResponse(_message.Message):
     seconds: _builtins.float
     """Time spent on decoding, waiting for the engine and reading, in seconds, at least 0."""
     route: _builtins.str
-    """How it was read: "pp-ocr-lines", "tesseract-lines", "both-lines", or "tesseract-page" where Tesseract's own layout
-    found more than the detector.
+    """How it was read: "pp-ocr-lines", "tesseract-lines", "both-lines", "tesseract-page" where Tesseract's own layout
+    found more than the detector, or "text-layer" where a page of a PDF brought its text along.
     """
     skew_degrees: _builtins.float
     """How far the lines still lean after the turn, clockwise in degrees, in [-45, 45]; it is undone before reading."""
@@ -142,6 +169,7 @@ class RecognizeDocumentRequest(_message.Message):
     MIN_CONFIDENCE_FIELD_NUMBER: _builtins.int
     PAGES_FIELD_NUMBER: _builtins.int
     FORMAT_FIELD_NUMBER: _builtins.int
+    TEXT_LAYER_FIELD_NUMBER: _builtins.int
     document: _builtins.bytes
     """The encoded document: PDF, TIFF of one or more pages, or an image as Recognize takes it, at most 10 MiB."""
     language: _builtins.str
@@ -154,6 +182,8 @@ class RecognizeDocumentRequest(_message.Message):
     """
     format: _page_pb2.Format.ValueType
     """What the last messages hold beside the pages."""
+    text_layer: Global___TextLayer.ValueType
+    """What is done with the text that a page of a PDF brings along."""
     def __init__(
         self,
         *,
@@ -162,10 +192,11 @@ class RecognizeDocumentRequest(_message.Message):
         min_confidence: _builtins.float = ...,
         pages: _builtins.str = ...,
         format: _page_pb2.Format.ValueType = ...,
+        text_layer: Global___TextLayer.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["document", b"document", "format", b"format", "language", b"language", "min_confidence", b"min_confidence", "pages", b"pages"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["document", b"document", "format", b"format", "language", b"language", "min_confidence", b"min_confidence", "pages", b"pages", "text_layer", b"text_layer"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -245,21 +276,25 @@ Global___DocumentPage: _TypeAlias = DocumentPage  # noqa: Y015
 
 @_typing.final
 class AnalyzeRequest(_message.Message):
-    """AnalyzeRequest holds the image to read and analyze."""
+    """AnalyzeRequest holds the image or document to read and analyze."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     IMAGE_FIELD_NUMBER: _builtins.int
+    PAGES_FIELD_NUMBER: _builtins.int
     image: _builtins.bytes
-    """The encoded image: JPEG, PNG, WebP, GIF (first frame), TIFF or BMP, at most 10 MiB."""
+    """The encoded image or document, as RecognizeDocument takes it, at most 10 MiB."""
+    pages: _builtins.str
+    """The pages to read, as in RecognizeDocumentRequest."""
     def __init__(
         self,
         *,
         image: _builtins.bytes = ...,
+        pages: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["image", b"image"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["image", b"image", "pages", b"pages"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -275,10 +310,14 @@ class AnalyzeResponse(_message.Message):
     ANALYSIS_FIELD_NUMBER: _builtins.int
     MODEL_FIELD_NUMBER: _builtins.int
     SECONDS_FIELD_NUMBER: _builtins.int
+    PAGE_COUNT_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
     text: _builtins.str
-    """The whole text, as Recognize gives it for "eng"."""
+    """The whole text, as Recognize gives it for "eng", with a form feed between two pages."""
     seconds: _builtins.float
     """Time spent on decoding, waiting for the models and running them, in seconds, at least 0."""
+    page_count: _builtins.int
+    """How many pages the document has, read or not; 1 for an image."""
     @_builtins.property
     def analysis(self) -> _analysis_pb2.Analysis:
         """What was found out about the text."""
@@ -287,6 +326,10 @@ class AnalyzeResponse(_message.Message):
     def model(self) -> _image_pb2.Model:
         """The engine that read the image."""
 
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedCompositeFieldContainer[Global___PageWarning]:
+        """What may be missing or wrong in the text of each page that was read, in the order of the pages."""
+
     def __init__(
         self,
         *,
@@ -294,14 +337,44 @@ class AnalyzeResponse(_message.Message):
         analysis: _analysis_pb2.Analysis | None = ...,
         model: _image_pb2.Model | None = ...,
         seconds: _builtins.float = ...,
+        page_count: _builtins.int = ...,
+        warnings: _abc.Iterable[Global___PageWarning] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["analysis", b"analysis", "model", b"model"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["analysis", b"analysis", "model", b"model", "seconds", b"seconds", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["analysis", b"analysis", "model", b"model", "page_count", b"page_count", "seconds", b"seconds", "text", b"text", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___AnalyzeResponse: _TypeAlias = AnalyzeResponse  # noqa: Y015
+
+@_typing.final
+class PageWarning(_message.Message):
+    """PageWarning is a warning about one page of a document."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    WARNING_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    """The number of the page, counted from 1."""
+    @_builtins.property
+    def warning(self) -> _page_pb2.Warning:
+        """The warning."""
+
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        warning: _page_pb2.Warning | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["warning", b"warning"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["number", b"number", "warning", b"warning"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PageWarning: _TypeAlias = PageWarning  # noqa: Y015
 
 @_typing.final
 class AnalyzeTextRequest(_message.Message):

@@ -95,7 +95,7 @@ class OcrServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def Analyze(self, request, context):
-        """Analyze reads the English text of an image, then summarizes, tags and judges it.
+        """Analyze reads the English text of an image or a document, then summarizes, tags and judges it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -45,7 +45,7 @@ class OcrServiceStub:
     `format` where one is asked for, in pieces of at most 4 MiB.
     """
     Analyze: _grpc.UnaryUnaryMultiCallable[_ocr_service_pb2.AnalyzeRequest, _ocr_service_pb2.AnalyzeResponse]
-    """Analyze reads the English text of an image, then summarizes, tags and judges it."""
+    """Analyze reads the English text of an image or a document, then summarizes, tags and judges it."""
     AnalyzeText: _grpc.UnaryUnaryMultiCallable[_ocr_service_pb2.AnalyzeTextRequest, _ocr_service_pb2.AnalyzeTextResponse]
     """AnalyzeText summarizes, tags and judges an English text."""
     ListLanguages: _grpc.UnaryUnaryMultiCallable[_ocr_service_pb2.ListLanguagesRequest, _ocr_service_pb2.ListLanguagesResponse]
@@ -70,7 +70,7 @@ class OcrServiceAsyncStub(OcrServiceStub):
     `format` where one is asked for, in pieces of at most 4 MiB.
     """
     Analyze: _aio.UnaryUnaryMultiCallable[_ocr_service_pb2.AnalyzeRequest, _ocr_service_pb2.AnalyzeResponse]  # type: ignore[assignment]
-    """Analyze reads the English text of an image, then summarizes, tags and judges it."""
+    """Analyze reads the English text of an image or a document, then summarizes, tags and judges it."""
     AnalyzeText: _aio.UnaryUnaryMultiCallable[_ocr_service_pb2.AnalyzeTextRequest, _ocr_service_pb2.AnalyzeTextResponse]  # type: ignore[assignment]
     """AnalyzeText summarizes, tags and judges an English text."""
     ListLanguages: _aio.UnaryUnaryMultiCallable[_ocr_service_pb2.ListLanguagesRequest, _ocr_service_pb2.ListLanguagesResponse]  # type: ignore[assignment]
@@ -110,7 +110,7 @@ class OcrServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _ocr_service_pb2.AnalyzeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_ocr_service_pb2.AnalyzeResponse, _abc.Awaitable[_ocr_service_pb2.AnalyzeResponse]]:
-        """Analyze reads the English text of an image, then summarizes, tags and judges it."""
+        """Analyze reads the English text of an image or a document, then summarizes, tags and judges it."""
 
     @_abc_1.abstractmethod
     def AnalyzeText(

@@ -143,8 +143,8 @@ class Warning(_message.Message):
     CODE_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
     code: _builtins.str
-    """A stable code: "unread_ink" for letters that were seen but not read, or "small_letters" for lines too low to be read
-    well.
+    """A stable code: "unread_ink" for letters that were seen but not read, "small_letters" for lines too low to be read
+    well, or "truncated" for an image whose end is missing.
     """
     message: _builtins.str
     """A sentence that tells the caller what is doubtful and what to send instead."""

@@ -7,6 +7,7 @@ from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from imagemesh.image.v1 import image_pb2 as _image_pb2
 import builtins as _builtins
 import sys
@@ -19,6 +20,30 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _Frames:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _FramesEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Frames.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    FRAMES_UNSPECIFIED: _Frames.ValueType  # 0
+    """The same as FRAMES_FIRST."""
+    FRAMES_FIRST: _Frames.ValueType  # 1
+    """The first one."""
+    FRAMES_ALL: _Frames.ValueType  # 2
+    """All of them, or 64 spread evenly over a longer animation; the worst decides."""
+
+class Frames(_Frames, metaclass=_FramesEnumTypeWrapper):
+    """Frames says which frames of an animation, or pages of a TIFF, are judged."""
+
+FRAMES_UNSPECIFIED: Frames.ValueType  # 0
+"""The same as FRAMES_FIRST."""
+FRAMES_FIRST: Frames.ValueType  # 1
+"""The first one."""
+FRAMES_ALL: Frames.ValueType  # 2
+"""All of them, or 64 spread evenly over a longer animation; the worst decides."""
+Global___Frames: _TypeAlias = Frames  # noqa: Y015
+
 @_typing.final
 class ClassifyRequest(_message.Message):
     """ClassifyRequest holds the photo to classify."""
@@ -28,7 +53,9 @@ class ClassifyRequest(_message.Message):
     IMAGE_FIELD_NUMBER: _builtins.int
     LIMIT_FIELD_NUMBER: _builtins.int
     image: _builtins.bytes
-    """The encoded image: JPEG, PNG, WebP, GIF (first frame), TIFF or BMP, at most 10 MiB."""
+    """The encoded image: JPEG, PNG, WebP, GIF, TIFF, BMP, AVIF or JPEG 2000, at most 10 MiB; of several frames or pages the
+    first.
+    """
     limit: _builtins.int
     """How many labels to return, at least 0; 0 means 5. The model's number of classes is the most there are."""
     def __init__(
@@ -54,6 +81,7 @@ class ClassifyResponse(_message.Message):
     LABELS_FIELD_NUMBER: _builtins.int
     MODEL_FIELD_NUMBER: _builtins.int
     SECONDS_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
     seconds: _builtins.float
     """Time spent on decoding, waiting for the model and running it, in seconds, at least 0."""
     @_builtins.property
@@ -64,16 +92,21 @@ class ClassifyResponse(_message.Message):
     def model(self) -> _image_pb2.Model:
         """The classifier."""
 
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedCompositeFieldContainer[_image_pb2.Warning]:
+        """What may be wrong with the answer; empty where nothing was noticed."""
+
     def __init__(
         self,
         *,
         labels: _abc.Iterable[Global___Label] | None = ...,
         model: _image_pb2.Model | None = ...,
         seconds: _builtins.float = ...,
+        warnings: _abc.Iterable[_image_pb2.Warning] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["model", b"model"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["labels", b"labels", "model", b"model", "seconds", b"seconds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["labels", b"labels", "model", b"model", "seconds", b"seconds", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -114,7 +147,9 @@ class DetectEmotionsRequest(_message.Message):
     IMAGE_FIELD_NUMBER: _builtins.int
     LIMIT_FIELD_NUMBER: _builtins.int
     image: _builtins.bytes
-    """The encoded image: JPEG, PNG, WebP, GIF (first frame), TIFF or BMP, at most 10 MiB."""
+    """The encoded image: JPEG, PNG, WebP, GIF, TIFF, BMP, AVIF or JPEG 2000, at most 10 MiB; of several frames or pages the
+    first.
+    """
     limit: _builtins.int
     """How many emotions to return for each face, in [0, 7]; 0 means 7."""
     def __init__(
@@ -141,6 +176,7 @@ class DetectEmotionsResponse(_message.Message):
     MODEL_FIELD_NUMBER: _builtins.int
     FACE_MODEL_FIELD_NUMBER: _builtins.int
     SECONDS_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
     seconds: _builtins.float
     """Time spent on decoding, waiting for the models and running them, in seconds, at least 0."""
     @_builtins.property
@@ -155,6 +191,10 @@ class DetectEmotionsResponse(_message.Message):
     def face_model(self) -> _image_pb2.Model:
         """The model that found the faces."""
 
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedCompositeFieldContainer[_image_pb2.Warning]:
+        """What may be wrong with the answer; empty where nothing was noticed."""
+
     def __init__(
         self,
         *,
@@ -162,10 +202,11 @@ class DetectEmotionsResponse(_message.Message):
         model: _image_pb2.Model | None = ...,
         face_model: _image_pb2.Model | None = ...,
         seconds: _builtins.float = ...,
+        warnings: _abc.Iterable[_image_pb2.Warning] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["face_model", b"face_model", "model", b"model"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["face_model", b"face_model", "faces", b"faces", "model", b"model", "seconds", b"seconds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["face_model", b"face_model", "faces", b"faces", "model", b"model", "seconds", b"seconds", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -234,16 +275,20 @@ class DetectNudityRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     IMAGE_FIELD_NUMBER: _builtins.int
+    FRAMES_FIELD_NUMBER: _builtins.int
     image: _builtins.bytes
-    """The encoded image: JPEG, PNG, WebP, GIF (first frame), TIFF or BMP, at most 10 MiB."""
+    """The encoded image: JPEG, PNG, WebP, GIF, TIFF, BMP, AVIF or JPEG 2000, at most 10 MiB."""
+    frames: Global___Frames.ValueType
+    """The frames to judge."""
     def __init__(
         self,
         *,
         image: _builtins.bytes = ...,
+        frames: Global___Frames.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["image", b"image"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["frames", b"frames", "image", b"image"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -260,6 +305,9 @@ class DetectNudityResponse(_message.Message):
     THRESHOLD_FIELD_NUMBER: _builtins.int
     MODEL_FIELD_NUMBER: _builtins.int
     SECONDS_FIELD_NUMBER: _builtins.int
+    FRAME_COUNT_FIELD_NUMBER: _builtins.int
+    WORST_FRAME_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
     is_nude: _builtins.bool
     """True when `confidence` is at least `threshold`."""
     confidence: _builtins.float
@@ -268,9 +316,17 @@ class DetectNudityResponse(_message.Message):
     """The threshold of this service, in [0, 1]."""
     seconds: _builtins.float
     """Time spent on decoding, waiting for the model and running it, in seconds, at least 0."""
+    frame_count: _builtins.int
+    """How many frames or pages the file has; 1 for a still image."""
+    worst_frame: _builtins.int
+    """The frame of the highest score, counted from 1."""
     @_builtins.property
     def model(self) -> _image_pb2.Model:
         """The nudity model."""
+
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedCompositeFieldContainer[_image_pb2.Warning]:
+        """What may be wrong with the answer; empty where nothing was noticed."""
 
     def __init__(
         self,
@@ -280,10 +336,13 @@ class DetectNudityResponse(_message.Message):
         threshold: _builtins.float = ...,
         model: _image_pb2.Model | None = ...,
         seconds: _builtins.float = ...,
+        frame_count: _builtins.int = ...,
+        worst_frame: _builtins.int = ...,
+        warnings: _abc.Iterable[_image_pb2.Warning] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["model", b"model"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["confidence", b"confidence", "is_nude", b"is_nude", "model", b"model", "seconds", b"seconds", "threshold", b"threshold"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["confidence", b"confidence", "frame_count", b"frame_count", "is_nude", b"is_nude", "model", b"model", "seconds", b"seconds", "threshold", b"threshold", "warnings", b"warnings", "worst_frame", b"worst_frame"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
