@@ -21,6 +21,8 @@ from gateway.problems import Problem
 ROOT = Path(__file__).parents[1]
 SERVICES = {"colorize": (50051, 9101), "ocr": (50052, 9102), "vision": (50053, 9103)}
 
+NATS_PORT = 4222
+
 READY_WITHIN_S = 300  # a cold disk and two busy cores
 _CONFIG = """\
 [supervisord]
@@ -28,6 +30,8 @@ logfile=%(here)s/supervisord.log
 pidfile=%(here)s/supervisord.pid
 loglevel=error
 """
+_NATS = "nats"  # a group of its own, stopped last: the gateway gives its jobs back to it
+
 # A process that ends within 10 s is restarted after 1 s, 2 s, 3 s and so on; each drains for 20 s.
 _PROGRAM = """
 [program:{name}]
@@ -38,6 +42,7 @@ autorestart=true
 startsecs=10
 startretries=1000
 stopwaitsecs=30
+priority={priority}
 """
 
 
@@ -61,6 +66,8 @@ def make_plan(environment: Mapping[str, str]) -> Plan:
         "GATEWAY_DATABASE_URL": f"sqlite+aiosqlite:///{run_dir / 'imagemesh.db'}",
         "GATEWAY_RESULTS_DIR": str(run_dir / "results"),
     }
+    nats_port = environment.get("NATS_PORT", str(NATS_PORT))
+    defaults["GATEWAY_NATS_URL"] = environment.get("NATS_URL", f"nats://127.0.0.1:{nats_port}")
     for name, (service_port, _) in SERVICES.items():
         own_port = environment.get(f"{name.upper()}_PORT", str(service_port))
         defaults[f"GATEWAY_{name.upper()}_ADDRESS"] = f"127.0.0.1:{own_port}"
@@ -70,7 +77,7 @@ def make_plan(environment: Mapping[str, str]) -> Plan:
 async def main() -> int:
     """Run until SIGINT or SIGTERM; return 0 after a clean stop, 1 when the mesh cannot start."""
     environment = dict(os.environ)  # noqa: TID251 - it is handed on to the processes
-    ports = {"PORT": 8080}
+    ports = {"PORT": 8080, **nats_ports(environment)}
     for name, (port, metrics_port) in SERVICES.items():
         ports |= {f"{name.upper()}_PORT": port, f"{name.upper()}_METRICS_PORT": metrics_port}
     if not are_free({name: int(environment.get(name, port)) for name, port in ports.items()}):
@@ -78,9 +85,25 @@ async def main() -> int:
     plan = make_plan(environment)
     key = await demo_key(plan)
     programs = {name: [sys.executable, "-m", name] for name in (*SERVICES, "gateway")}
+    programs |= nats_program(plan)
     return await supervise(
         programs, plan, serves=lambda: is_ready(plan.url), welcome=_welcome(plan, key)
     )
+
+
+def nats_ports(environment: Mapping[str, str]) -> dict[str, int]:
+    """Return the port of the NATS server that is started, none where NATS_URL names another."""
+    return {} if "NATS_URL" in environment else {"NATS_PORT": NATS_PORT}
+
+
+def nats_program(plan: Plan) -> dict[str, list[str]]:
+    """Return the command of the NATS server that is started."""
+    if not nats_ports(plan.environment):
+        return {}
+    server = str(Path(sys.executable).with_name("nats-server"))
+    port = plan.environment["GATEWAY_NATS_URL"].rpartition(":")[2]
+    where = ["--addr", "127.0.0.1", "--port", port]
+    return {_NATS: [server, *where, "--jetstream", "--store_dir", str(plan.run_dir / "nats")]}
 
 
 def are_free(ports: Mapping[str, int]) -> bool:
@@ -181,9 +204,14 @@ async def _until(holds: Callable[[], Awaitable[bool]]) -> None:
 
 def _config(programs: Mapping[str, Sequence[str]]) -> str:
     user = "user=root\n" if os.geteuid() == 0 else ""  # else it warns that it is root
-    group = f"\n[group:mesh]\nprograms={','.join(programs)}\n"  # which is stopped all at once
+    ours = [name for name in programs if name != _NATS]
+    group = f"\n[group:mesh]\nprograms={','.join(ours)}\n"  # which is stopped all at once
     parts = (
-        _PROGRAM.format(name=name, command=shlex.join(command).replace("%", "%%"))
+        _PROGRAM.format(
+            name=name,
+            command=shlex.join(command).replace("%", "%%"),
+            priority=1 if name == _NATS else 999,
+        )
         for name, command in programs.items()
     )
     return "".join([_CONFIG, user, group, *parts])

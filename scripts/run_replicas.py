@@ -10,7 +10,15 @@ import sys
 
 from scripts.envoy_on_loopback import SERVICES, Places, healthy_members, new_places, write_config
 from scripts.ports import free_ports
-from scripts.run_mesh import are_free, demo_key, is_ready, make_plan, supervise
+from scripts.run_mesh import (
+    are_free,
+    demo_key,
+    is_ready,
+    make_plan,
+    nats_ports,
+    nats_program,
+    supervise,
+)
 
 REPLICAS = 2
 PUBLIC_PORT, NATIVE_PORT = 8443, 9443
@@ -21,7 +29,10 @@ async def main() -> int:
     environment = dict(os.environ)  # noqa: TID251 - it is handed on to the processes
     public = int(environment.get("PORT", PUBLIC_PORT))
     native = int(environment.get("NATIVE_PORT", NATIVE_PORT))
-    if not are_free({"PORT": public, "NATIVE_PORT": native}):
+    nats = {
+        name: int(environment.get(name, port)) for name, port in nats_ports(environment).items()
+    }
+    if not are_free({"PORT": public, "NATIVE_PORT": native, **nats}):
         return 1
     gateway, authz, *ports = free_ports(2 + REPLICAS * len(SERVICES))
     upstreams = {name: ports[at :: len(SERVICES)] for at, name in enumerate(SERVICES)}
@@ -38,6 +49,7 @@ async def main() -> int:
     programs = {
         "envoy": write_config(places, plan.run_dir / "envoy.yaml"),
         "gateway": [sys.executable, "-m", "gateway"],
+        **nats_program(plan),
         **_replicas(places),
     }
 

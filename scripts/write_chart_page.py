@@ -19,6 +19,7 @@ What is not in this table, or contradicts itself, is refused before anything is 
 Maps are merged with their defaults; `null` takes an entry of a default away.
 The three services have the same values; their defaults are those of `ocr` but for the image.
 `gateway` and `envoy` have `image`, `hpa`, `nodeSelector`, `tolerations`, `podAnnotations` as well.
+`worker` and `nats` have the last three of these.
 This page is written by `make docs` from `values.schema.json` and `values.yaml`; do not edit it.
 """
 
@@ -28,7 +29,10 @@ TABLE = """
 """
 
 _ONE_OF_THREE = "ocr"
-_SHARED = re.compile(r"(gateway|envoy)\.(image|hpa|nodeSelector|tolerations|podAnnotations)")
+_SHARED = re.compile(
+    r"(gateway|envoy)\.(image|hpa|nodeSelector|tolerations|podAnnotations)"
+    r"|(worker|nats)\.(nodeSelector|tolerations|podAnnotations)"
+)
 
 Json = dict[str, Any]  # Any: a JSON schema
 

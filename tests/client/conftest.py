@@ -12,6 +12,7 @@ from imagemesh.client import commands
 from servicekit.logs import configure_logs
 from tests.client.scripted import PNG, Certificate
 from tests.gateway.ended import Ended, ended
+from tests.gateway.nats_server import nats_server
 from tests.gateway.running import Gateway, gateway_settings, running
 from tests.gateway.services import serving_all
 from tests.gateway.stage import Stage
@@ -37,9 +38,11 @@ async def gateway(
     addresses: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Gateway]:
     """Return a gateway that all tests share."""
-    settings = gateway_settings(tmp_path_factory.mktemp("gateway"), **addresses)
-    async with running(settings) as found:
-        yield found
+    with nats_server() as nats:
+        folder = tmp_path_factory.mktemp("gateway")
+        settings = gateway_settings(folder, nats_url=nats.url, **addresses)
+        async with running(settings) as found:
+            yield found
 
 
 @pytest.fixture

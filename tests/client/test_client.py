@@ -17,7 +17,7 @@ from servicekit.limits import MAX_IMAGE_BYTES
 from tests.gateway.origin import IMAGE, image_answer, listening
 from tests.gateway.running import Gateway
 from tests.gateway.services import COLORED, WRITTEN
-from tests.gateway.uploads import form_of, upload
+from tests.gateway.uploads import base64, defer, ended, form_of, upload
 
 PDF = b"%PDF-1.7 three pages"
 
@@ -113,6 +113,19 @@ async def test_usage_counts_what_was_asked(client: Client) -> None:
 
     assert (usage.account, usage.balance) == ("tests", None)
     assert {day.endpoint for day in usage.days} >= {"nudity"}
+
+
+async def test_jobs_are_listed(client: Client, gateway: Gateway) -> None:
+    made = [await defer(gateway, "nudity", {"image": base64()}) for _ in range(2)]
+    for job in made:
+        await ended(gateway, job)
+
+    first = await client.jobs(status="succeeded", limit=1)
+    second = await client.jobs(limit=1, after=first.next)
+
+    assert [page.jobs[0].url for page in (first, second)] == [
+        job.headers["Location"] for job in made[::-1]
+    ]
 
 
 @pytest.mark.parametrize("kind", [str, Path])

@@ -33,5 +33,10 @@ RENDERS = {
     **{name: profile(name) for name in ("default", *PROFILES)},
     "everything": EVERYTHING,
     "without-envoy": {"envoy": {"enabled": False}},
+    "workers": {
+        "gateway": {"database": {"secret": "imagemesh-database"}, "results": {"url": "s3://b/r"}},
+        "worker": {"enabled": True, "keda": {"enabled": True}},
+        "monitoring": {"serviceMonitors": True, "prometheusUrl": "http://prometheus:9090"},
+    },
     "claim": {"models": {"source": "claim", "claim": "weights"}},
 }

@@ -23,7 +23,7 @@ GPU = tuple(f"{name}-gpu" for name in SERVICES)
 MEMBERS = ("gateway", *SERVICES, *GPU)
 NETWORKS = {
     **{name: {"mesh"} for name in (*SERVICES, *GPU)},
-    **{name: {"stores"} for name in ("postgres", "redis", "minio")},
+    **{name: {"stores"} for name in ("nats", "postgres", "redis", "minio")},
     "envoy": {"public", "edge", "mesh"},
     "gateway": {"edge", "stores", "internet"},
     "prometheus": {"edge", "mesh", "monitoring"},

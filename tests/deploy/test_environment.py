@@ -26,6 +26,7 @@ SECRETS = {
     "GATEWAY_RATE_URL": "redis://redis:6379/0",
     "GATEWAY_WEBHOOK_SECRET": "s" * 32,
     "GATEWAY_ADMIN_TOKEN": "t" * 32,
+    "GATEWAY_NATS_URL": "nats://nats:4222",
 }
 # Values of the chart that have a place of their own, and so are no entry of `settings`.
 OWN = {
@@ -33,7 +34,7 @@ OWN = {
     *("threads", "models_dir", "request_timeout_s", "colorize_address", "ocr_address"),
     *("vision_address", "public_url", "database_url", "results_url", "results_dir", "rate_url"),
     *("webhook_secret", "admin_host", "admin_port", "admin_token", "authz_host", "authz_port"),
-    "otlp_endpoint",
+    *("otlp_endpoint", "nats_url", "job_worker"),
 }
 # What the library for traces reads by itself.
 OPENTELEMETRY = {"OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG"}
@@ -54,7 +55,7 @@ def own_containers(name: str) -> list[Object]:
         container
         for part in of_kind(rendered(RENDERS[name]), "Deployment")
         for container in containers(part)
-        if container["name"] != "envoy"
+        if container["name"] not in {"envoy", "nats"}
     ]
 
 

@@ -37,6 +37,7 @@ TO_THE_INTERNET: set[Edge] = {
     ("gateway", "internet-ipv6", "443/TCP"),
     ("gateway", "dns", "53/UDP"),
     ("gateway", "dns", "53/TCP"),
+    ("gateway", "nats", "4222/TCP"),
 }
 SCRAPED: set[Edge] = {
     ("prometheus", "gateway", "8080/TCP"),
@@ -109,6 +110,16 @@ def test_without_envoy_the_gateway_is_called_and_calls_the_services() -> None:
     found = edges(rendered({"envoy": {"enabled": False}}))
 
     assert found == TO_THE_INTERNET | SCRAPED | called | calls
+
+
+def test_a_worker_reaches_what_a_gateway_does_and_is_called_by_nobody() -> None:
+    shared = {"database": {"secret": "pg"}, "results": {"url": "s3://b/r"}}
+    values = {"gateway": shared, "worker": {"enabled": True}}
+
+    found = edges(rendered(values))
+
+    alike = {("worker", *edge[1:]) for edge in NEEDED if edge[0] == "gateway"}
+    assert found - NEEDED == alike | {("prometheus", "worker", "8080/TCP")}
 
 
 def test_named_callers_are_the_only_ones() -> None:

@@ -27,6 +27,7 @@ SHARED: dict[str, object] = {"database": {"secret": "pg"}, "results": {"url": "s
             "and gateway.results.url, which all of them share",
         ),
         ({"gateway": {"results": {"secret": "aws"}}}, "gateway.results.url names none"),
+        ({"worker": {"enabled": True}}, "worker.enabled needs gateway.database.secret"),
         ({"models": {"source": "image"}}, "needs models.image"),
         ({"models": {"source": "claim"}}, "needs models.claim"),
         ({"models": {"source": "pull"}}, "needs models.pull.mirror and models.pull.cidr"),

@@ -14,10 +14,10 @@ from scripts.render_base import ROOT
 SERVICES = ("COLORIZE", "OCR", "VISION")
 
 
-@pytest.mark.parametrize("variable", ["PORT", "OCR_PORT", "OCR_METRICS_PORT"])
+@pytest.mark.parametrize("variable", ["PORT", "NATS_PORT", "OCR_PORT", "OCR_METRICS_PORT"])
 def test_a_taken_port_is_named_and_nothing_starts(variable: str, tmp_path: Path) -> None:
     services = [f"{name}_{kind}" for name in SERVICES for kind in ("PORT", "METRICS_PORT")]
-    names = ["PORT", *services]
+    names = ["PORT", "NATS_PORT", *services]
     ports = dict(zip(names, free_ports(len(names)), strict=True))
     environment = {
         **os.environ,  # noqa: TID251 - the process needs the machine's

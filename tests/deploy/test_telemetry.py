@@ -11,7 +11,7 @@ import yaml
 from prometheus_client import CollectorRegistry
 
 from scripts.render_base import ROOT
-from servicekit.telemetry import HttpMetrics, ModelMetrics, ServiceMetrics
+from servicekit.telemetry import HttpMetrics, JobMetrics, ModelMetrics, ServiceMetrics
 from tests.deploy.objects import of_kind, rendered
 
 TELEMETRY = ROOT / "deploy" / "telemetry"
@@ -33,6 +33,11 @@ def registries() -> Iterator[CollectorRegistry]:
     http = HttpMetrics()
     http.http_seconds.labels("/api/v1/ocr", "200")
     http.connections_refused.labels("all")
+    jobs = JobMetrics(http.registry)
+    for metric in (jobs.waiting, jobs.oldest_seconds, jobs.redeliveries):
+        metric.labels("jobs")
+    jobs.ended.labels("succeeded")
+    jobs.webhooks.labels("delivered")
     yield from (service.registry, http.registry)
 
 

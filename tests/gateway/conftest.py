@@ -8,10 +8,19 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.database.engine import open_database
 from tests.gateway.clocks import Hands
+from tests.gateway.nats_server import NatsServer, nats_server
 from tests.gateway.running import Gateway, database_url, gateway_settings, running
 from tests.gateway.servers import Server, empty_database, postgres
 from tests.gateway.services import serving_all
 from tests.gateway.stage import Stage
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nats() -> Iterator[NatsServer]:
+    """Return the NATS server of all gateways of this process; each has a stream of its own."""
+    with nats_server() as server, pytest.MonkeyPatch.context() as environment:
+        environment.setenv("GATEWAY_NATS_URL", server.url)
+        yield server
 
 
 @pytest.fixture(scope="session")

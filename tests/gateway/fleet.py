@@ -38,7 +38,7 @@ async def fleet(
     async with AsyncExitStack() as stack:
         members = [await stack.enter_async_context(_member(environment)) for _ in range(count)]
         async with asyncio.timeout(_ENOUGH_S):
-            await asyncio.gather(*(_answers(member) for member in members))
+            await asyncio.gather(*(answers(member.url, member.process) for member in members))
         yield members
 
 
@@ -59,13 +59,13 @@ async def _member(environment: dict[str, str]) -> AsyncIterator[Member]:
         await process.wait()
 
 
-async def _answers(member: Member) -> None:
+async def answers(url: str, process: asyncio.subprocess.Process) -> None:
     """Wait until a gateway answers, or has ended and never will."""
     async with aiohttp.ClientSession() as http:
         while True:
             with suppress(aiohttp.ClientConnectionError):
-                async with http.get(f"{member.url}/healthz"):
+                async with http.get(f"{url}/healthz"):
                     return
             with suppress(TimeoutError):
-                code = await asyncio.wait_for(member.process.wait(), _ASK_EVERY_S)
+                code = await asyncio.wait_for(process.wait(), _ASK_EVERY_S)
                 raise RuntimeError(f"the gateway ended with {code}")

@@ -24,6 +24,7 @@ from gateway.database.clock import Clock
 from gateway.database.engine import open_database
 from gateway.settings import GatewaySettings
 from servicekit.telemetry import HttpMetrics
+from tests.gateway.nats_server import prefix_of
 from tests.gateway.origin import IMAGE, Answer, image_answer, listening
 
 _CONNECTIONS = ConnectionLimits(total=1024, per_address=512)
@@ -108,6 +109,9 @@ def gateway_settings(folder: Path, **changes: Any) -> GatewaySettings:  # Any: v
         "database_url": database_url(folder),
         "results_dir": folder / "results",
         "fetch_allow": "127.0.0.0/8",
+        "nats_prefix": prefix_of(folder),
+        "drain_s": 0,  # jobs in hand are given back at once
+        "job_retry_s": 0.01,
     }
     return GatewaySettings(**{**defaults, **changes})
 

@@ -45,6 +45,7 @@ class Stage:
     """Calls of the three servicers, and events of those told to wait."""
 
     calls: list[Call] = field(default_factory=list)
+    called: asyncio.Event = field(default_factory=asyncio.Event)
     waiting: asyncio.Event = field(default_factory=asyncio.Event)
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
     release: asyncio.Event = field(default_factory=asyncio.Event)
@@ -55,6 +56,7 @@ class Stage:
         request_id = str(metadata["x-request-id"])
         remaining_s = float(context.time_remaining() or 0)
         self.calls.append(Call(request, request_id, remaining_s, caller_of(context)))
+        self.called.set()
         if word in FAULTS:
             raise FAULTS[word](f"{word.decode()}, said the service")
         if word == BUG:

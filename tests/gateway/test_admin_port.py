@@ -177,17 +177,23 @@ async def test_process_serves_both_ports_until_it_is_told_to_end(tmp_path: Path)
     assert made.key not in out.decode()
 
 
+def _connect(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(path, check_same_thread=False)
+
+
 async def test_rpc_in_flight_is_answered_when_the_gateway_ends(
     addresses: dict[str, str], tmp_path: Path
 ) -> None:
     """A lock on the database keeps the RPC in flight until the port refuses new ones."""
     async with asyncio.timeout(ENOUGH_S), AsyncExitStack() as stack:
-        admin = await stack.enter_async_context(administering(tmp_path, **addresses))
+        gateway = administering(tmp_path, drain_s=ENOUGH_S, **addresses)
+        admin = await stack.enter_async_context(gateway)
         port = admin.gateway.settings.admin_port
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
             caller = replace(admin, channel=channel, stub=rpc.AdminServiceStub(channel))
-            with closing(sqlite3.connect(tmp_path / "gateway.db")) as database:
-                database.execute("BEGIN IMMEDIATE")
+            with closing(_connect(tmp_path / "gateway.db")) as database:
+                # In a thread: the gateway may have to end a transaction first.
+                await asyncio.to_thread(database.execute, "BEGIN IMMEDIATE")
                 request = pb.CreateKeyRequest(account="ada")
                 made = asyncio.create_task(caller.ask("CreateKey", request))
                 await health_is(channel, health_pb2.HealthCheckResponse.SERVING)  # asked after it

@@ -1,4 +1,4 @@
-"""Time: gateways whose hosts disagree agree on leases, and nobody waits long for a connection."""
+"""Time: gateways whose hosts disagree agree on it, and nobody waits long for a connection."""
 
 from datetime import datetime, timedelta
 
@@ -6,7 +6,9 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.database.clock import DatabaseClock, utc_now
-from gateway.jobs.store import LOST_AFTER, JobStore
+from gateway.jobs.backlog import Backlog, Leftovers
+from gateway.jobs.engine import JOBS
+from tests.gateway.job_stores import add_job, job_store
 
 HOUR = timedelta(hours=1)
 EXACTLY = timedelta(seconds=30)  # a busy machine may take its time between two statements
@@ -30,17 +32,17 @@ async def test_clock_of_a_host_that_is_behind_tells_the_time_of_the_database(
     assert abs(clock() - utc_now()) < EXACTLY
 
 
-async def test_heartbeat_of_a_host_that_is_behind_counts_elsewhere(
+async def test_job_of_a_host_that_is_behind_is_neither_lost_nor_expired_elsewhere(
     engine: AsyncEngine, clock: DatabaseClock
 ) -> None:
-    """By its own clock its job would have been silent for an hour."""
-    assert HOUR > LOST_AFTER
-    here = JobStore(engine, lifetime=HOUR * 24, clock=clock)
-    there = JobStore(engine, lifetime=HOUR * 24)
-    job = await here.add(account="ada", request_id="r", total=1, webhook=None)
-    await here.beat([job.id])
+    """By its own clock it would be an hour old, and published again at once."""
+    here, there = job_store(engine, clock=clock), job_store(engine)
+    job = await add_job(here)
+    backlog = Backlog(engine)
 
-    assert await there.sweep() == 0
+    assert await backlog.unpublished(JOBS) == []
+    assert await backlog.leftovers() == Leftovers([], [], [])
+    assert await there.start(job.id) is not None
 
 
 @pytest.mark.parametrize("url", ["postgresql"], indirect=True)

@@ -16,7 +16,7 @@ from gateway.accounts.ledger import Ledger
 from gateway.accounts.usage import UsageBook
 from gateway.database.engine import open_database
 from gateway.database.migrations import HEAD
-from gateway.jobs.store import JobStore
+from tests.gateway.job_stores import add_job, end_job, job_store
 
 # A step as a newer release may have it.
 NEWER = (
@@ -89,9 +89,8 @@ async def test_release_works_on_the_schema_of_a_newer_one(engine: AsyncEngine, u
     ledger = Ledger(opened, UsageBook(opened), prices={}, hold_for=timedelta(minutes=1))
     async with ledger.charge("ada", endpoint="ocr"):
         pass
-    jobs = JobStore(opened, lifetime=timedelta(hours=1))
-    job = await jobs.add(account="ada", request_id="r", total=1, webhook=None)
-    await jobs.beat([job.id])
+    jobs = job_store(opened)
+    await end_job(jobs, await add_job(jobs, account="bob"))
     (account,) = await AccountStore(opened).list_accounts()
     async with opened.connect() as connection:
         revision = await connection.scalar(text("SELECT version_num FROM alembic_version"))

@@ -20,10 +20,11 @@ from gateway.commands.accounts import main
 from gateway.database.engine import DatabaseUnavailable, check_writable, open_database, transaction
 from gateway.database.tables import METADATA
 from gateway.hosting.results import ResultStore, open_store
-from gateway.jobs.store import SUCCEEDED, JobStore
+from gateway.jobs.outcomes import Outcome
 from gateway.problems import Problem
 from gateway.settings import GatewaySettings
 from tests.gateway.ended import ended
+from tests.gateway.job_stores import add_job, job_store
 from tests.gateway.origin import IMAGE, image_answer, listening
 from tests.gateway.running import database_url, gateway_settings, running
 from tests.gateway.uploads import base64, defer
@@ -60,16 +61,15 @@ async def test_account_keeps_no_more_than_it_may(engine: AsyncEngine, tmp_path: 
 
 
 def names_in(folder: Path) -> list[str]:
-    return [file.name for file in folder.iterdir()]
+    return [file.name for file in folder.rglob("*") if file.is_file()]
 
 
 async def test_answers_of_jobs_count(engine: AsyncEngine) -> None:
-    jobs = JobStore(engine, lifetime=DAY, storage=Storage(StorageLimits(account_bytes=10)))
-    job = await jobs.add(account="ada", request_id="r", total=1, webhook=None)
-    await jobs.end(job.id, status=SUCCEEDED, answer=json.dumps("x" * 20))
+    jobs = job_store(engine, storage=Storage(StorageLimits(account_bytes=10)))
+    await jobs.keep(await add_job(jobs), 0, Outcome(200, b"x" * 20), None)
 
     with pytest.raises(Problem, match="the limit is"):
-        await jobs.add(account="ada", request_id="r", total=1, webhook=None)
+        await jobs.check_room("ada", input_bytes=1)
 
 
 async def test_kept_answers_count_and_nothing_is_charged(

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.responses import Response
 
 from gateway.accounts.accounts import AccountStore
-from gateway.accounts.idempotency import KEPT_FOR, IdempotentAnswers, Keep, fingerprint_of
+from gateway.accounts.idempotency import KEPT_FOR, Claim, IdempotentAnswers, fingerprint_of
 from gateway.database.engine import open_database
 from gateway.database.tables import IDEMPOTENT
 from gateway.problems import Problem
@@ -19,6 +19,7 @@ from tests.gateway.origin import IMAGE, image_answer, listening
 from tests.gateway.running import Gateway, Reply, gateway_settings, running
 from tests.gateway.services import serving_all
 from tests.gateway.stage import WAIT, Stage
+from tests.gateway.uploads import base64
 
 CLAIM_FOR = timedelta(minutes=2)
 ASKED = fingerprint_of("/api/v1/ocr", b"{}")
@@ -36,11 +37,11 @@ class Work:
     def __init__(self) -> None:
         self.times = 0
 
-    async def __call__(self, keep: Keep) -> Response:
+    async def __call__(self, claim: Claim) -> Response:
         """Answer as the class says."""
         self.times += 1
         response = Response(str(self.times), 202, {"Location": "/there"}, "application/json")
-        await keep(response)
+        await claim.keep(response)
         return response
 
 
@@ -95,9 +96,9 @@ async def test_of_many_at_once_one_is_done_and_the_others_are_409(
 ) -> None:
     done, all_asked = Work(), asyncio.Event()
 
-    async def slow(keep: Keep) -> Response:
+    async def slow(claim: Claim) -> Response:
         await all_asked.wait()
-        return await done(keep)
+        return await done(claim)
 
     async def one() -> str:
         try:
@@ -123,11 +124,21 @@ async def test_of_many_at_once_one_is_done_and_the_others_are_409(
 async def test_failed_request_may_be_repeated(
     answers: IdempotentAnswers, fault: BaseException
 ) -> None:
-    async def fail(_: Keep) -> Response:
+    async def fail(_: Claim) -> Response:
         raise fault
 
     with pytest.raises(type(fault)):
         await answers.once("ada", key="k", fingerprint=ASKED, work=fail)
+    again = await ask(answers, Work())
+
+    assert again.body == b"1"
+
+
+async def test_request_that_keeps_no_answer_may_be_repeated(answers: IdempotentAnswers) -> None:
+    async def keep_nothing(_: Claim) -> Response:
+        return Response("nothing")
+
+    await answers.once("ada", key="k", fingerprint=ASKED, work=keep_nothing)
     again = await ask(answers, Work())
 
     assert again.body == b"1"
@@ -155,12 +166,12 @@ async def test_claim_of_a_dead_process_ends(answers: IdempotentAnswers, clock: H
     """Work that has not ended stands for the process that was killed in the middle of it."""
     work = Work()
 
-    async def killed(keep: Keep) -> Response:
+    async def killed(claim: Claim) -> Response:
         with pytest.raises(Problem, match="still running"):
             await ask(answers, work)
         clock.now += CLAIM_FOR
         again = await ask(answers, work)
-        await keep(Response("too late"))
+        await claim.keep(Response("too late"))
         return again
 
     await answers.once("ada", key="k", fingerprint=ASKED, work=killed)
@@ -230,3 +241,21 @@ async def give(gateway: Gateway, amount: int) -> None:
     engine = await open_database(gateway.settings.database_url)
     await AccountStore(engine).credit("tests", amount)
     await engine.dispose()
+
+
+async def test_batch_with_errors_that_pass_is_not_replayed_and_charges_once(
+    addresses: dict[str, str], tmp_path: Path
+) -> None:
+    async with running(gateway_settings(tmp_path, **addresses)) as gateway:
+        await give(gateway, 10)
+        contents = [IMAGE, IMAGE + b"full"]
+        items = [{"endpoint": "nudity", "image": base64(content)} for content in contents]
+        replies = [
+            await gateway.post("batch", {"requests": items}, Idempotency_Key="a-1")
+            for _ in range(3)
+        ]
+        usage = await gateway.get("/api/v1/usage")
+
+    assert not any("Idempotency-Replayed" in reply.headers for reply in replies)
+    assert [item["status"] for item in replies[-1].json["result"]] == [200, 429]
+    assert (usage.json["result"]["balance"], usage.json["result"]["spent"]) == (9, 1)

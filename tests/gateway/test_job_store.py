@@ -1,26 +1,35 @@
-"""Jobs in the database, as several gateways see them, on both databases."""
+"""Jobs in the database, as several workers see them, on both databases."""
 
+import asyncio
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gateway.jobs.store import FAILED, LOST_AFTER, RUNNING, SUCCEEDED, JobRecord, JobStore
+from gateway.accounts.accounts import AccountStore
+from gateway.accounts.credits import Credits
+from gateway.accounts.usage import UsageBook
+from gateway.jobs.outcomes import Outcome
+from gateway.jobs.records import FAILED, RUNNING, SUCCEEDED, JobLimits, JobRecord
+from gateway.jobs.rows import hold_of
+from gateway.jobs.store import JobGone, JobStore
+from gateway.problems import Problem
 from tests.gateway.clocks import Hands
+from tests.gateway.job_stores import GOOD, add_job, end_job, job_store, ledger_of
 
-ANSWER = '{"status": 200, "body": {}}'
-SECOND = timedelta(seconds=1)
-DAY = timedelta(days=1)
-LEASE = timedelta(minutes=1)
+PASSING = Outcome(503, b"{}", is_passing=True)
+BATCH = ("ocr", "nudity", "classify")
 
 
 @pytest.fixture
 def store(engine: AsyncEngine, clock: Hands) -> JobStore:
-    return JobStore(engine, lifetime=DAY, clock=clock)
+    return job_store(engine, clock=clock)
 
 
-async def add(store: JobStore, webhook: str | None = None) -> JobRecord:
-    return await store.add(account="ada", request_id="r", total=3, webhook=webhook)
+@pytest.fixture
+def credit(engine: AsyncEngine, clock: Hands) -> Credits:
+    return ledger_of(engine, clock)
 
 
 async def find(store: JobStore, job: JobRecord) -> JobRecord:
@@ -29,159 +38,202 @@ async def find(store: JobStore, job: JobRecord) -> JobRecord:
     return found
 
 
+async def spent(engine: AsyncEngine) -> tuple[int | None, int, int]:
+    """Return balance, held and spent credits of the account."""
+    usage = await UsageBook(engine).report("ada")
+    return usage.balance, usage.held, usage.spent
+
+
 async def test_job_goes_from_queued_to_its_end(store: JobStore) -> None:
-    job = await add(store)
-    await store.advance(job.id, done=1)
+    job = await add_job(store, endpoints=BATCH)
+    started = await store.start(job.id)
     running = await find(store, job)
-    kept = await store.end(job.id, status=SUCCEEDED, answer=ANSWER)
-    ended = await find(store, job)
+    ended = await end_job(store, job)
+    found = await find(store, job)
 
     assert (job.status, job.is_over) == ("queued", False)
-    assert (running.status, running.done) == ("running", 1)
-    assert kept
-    assert (ended.status, ended.done, ended.answer) == ("succeeded", 3, ANSWER)
+    assert started is not None
+    assert (started[0].attempts, started[1]) == (1, set())
+    assert running.status == RUNNING
+    assert (ended.status, ended.done) == (found.status, found.done) == (SUCCEEDED, 3)
+    assert found.items is not None
+    assert {number: item.status for number, item in found.items.items()} == {0: 200, 1: 200, 2: 200}
 
 
-async def test_items_are_kept_while_the_batch_runs(store: JobStore, clock: Hands) -> None:
-    running, ended = await add(store), await add(store)
-    await store.keep_items(running.id, "[1]")
-    await store.keep_items(ended.id, "[2]")
-    await store.end(ended.id, status=SUCCEEDED, answer=ANSWER)
-    clock.now += LOST_AFTER + SECOND
+async def test_failure_is_the_end_of_a_job_and_not_of_a_batch(store: JobStore) -> None:
+    single, batch = await add_job(store), await add_job(store, endpoints=BATCH)
+    failed = await store.keep(single, 0, Outcome(422, b"{}"), None)
+    for number in range(3):
+        batch = await store.keep(batch, number, Outcome(422, b"{}"), None)
 
-    assert not await store.keep_items(ended.id, "[3]")
-    assert (await find(store, ended)).items is None
-    assert (await find(store, running)).items == "[1]"
-    assert not await store.keep_items(running.id, "[4]")
+    assert (failed.status, batch.status) == (FAILED, SUCCEEDED)
 
 
 async def test_names_cannot_be_guessed_from_one_another(store: JobStore) -> None:
-    assert len({(await add(store)).id for _ in range(20)}) == 20
+    assert len({(await add_job(store)).id for _ in range(20)}) == 20
+
+
+async def test_started_again_it_knows_what_it_has_answered(store: JobStore) -> None:
+    job = await add_job(store, endpoints=BATCH)
+    await store.start(job.id)
+    await store.keep(job, 1, GOOD, None)
+    started = await store.start(job.id)
+
+    assert started is not None
+    assert (started[0].attempts, started[0].done, started[1]) == (2, 1, {1})
+
+
+async def test_attempt_that_is_given_back_does_not_count(store: JobStore) -> None:
+    job = await add_job(store)
+    await store.start(job.id)
+    await store.give_back(job.id)
+    started = await store.start(job.id)
+
+    assert started is not None
+    assert started[0].attempts == 1
+
+
+async def test_item_is_answered_and_charged_once(
+    store: JobStore, engine: AsyncEngine, credit: Credits
+) -> None:
+    """Two workers may have the same message in hand."""
+    await AccountStore(engine).create("ada")
+    await AccountStore(engine).credit("ada", 5)
+    job = await add_job(store, endpoints=BATCH)
+
+    async def work() -> bool:
+        hold = hold_of(job.id, 0)
+        try:
+            async with credit.charge("ada", endpoint="ocr", hold=hold) as charge:
+                await store.keep(job, 0, GOOD, charge)
+        except JobGone:
+            return False
+        return True
+
+    kept = await asyncio.gather(*(work() for _ in range(4)))
+
+    assert sorted(kept) == [False, False, False, True]
+    assert (await find(store, job)).done == 1
+    assert await spent(engine) == (2, 2, 1)
+
+
+async def test_price_is_reserved_with_the_job_and_given_back_when_it_is_cancelled(
+    store: JobStore, engine: AsyncEngine
+) -> None:
+    await AccountStore(engine).create("ada")
+    await AccountStore(engine).credit("ada", 5)
+    job = await add_job(store, endpoints=BATCH)
+    reserved = await spent(engine)
+    await store.remove(job.id, account="ada")
+
+    assert reserved == (2, 3, 0)
+    assert await spent(engine) == (5, 0, 0)
+
+
+@pytest.mark.parametrize("how", ["refused", "given up"])
+async def test_item_without_a_good_answer_costs_nothing(
+    store: JobStore, engine: AsyncEngine, how: str
+) -> None:
+    await AccountStore(engine).create("ada")
+    await AccountStore(engine).credit("ada", 5)
+    job = await add_job(store)
+    if how == "refused":
+        await store.keep(job, 0, Outcome(422, b"{}"), None)
+    else:
+        await store.bury(job.id)
+
+    assert await spent(engine) == (5, 0, 0)
+
+
+async def test_items_of_an_account_that_nobody_meters_are_counted(
+    store: JobStore, engine: AsyncEngine, credit: Credits, clock: Hands
+) -> None:
+    await AccountStore(engine).create("ada")
+    job = await add_job(store)
+    async with credit.charge("ada", endpoint="ocr", hold=hold_of(job.id, 0)) as charge:
+        await store.keep(job, 0, GOOD, charge)
+    usage = await UsageBook(engine, clock=clock).report("ada")
+
+    assert [(day.endpoint, day.requests, day.credits) for day in usage.days] == [("ocr", 1, 0)]
 
 
 async def test_end_is_final(store: JobStore) -> None:
-    job = await add(store)
-    await store.end(job.id, status=SUCCEEDED, answer=ANSWER)
+    job = await add_job(store)
+    await store.keep(job, 0, GOOD, None)
 
-    assert not await store.end(job.id, status=FAILED, answer="{}")
-    await store.advance(job.id, done=0)
+    with pytest.raises(JobGone):
+        await store.keep(job, 0, Outcome(422, b"{}"), None)
+    assert await store.start(job.id) is None
+    assert not await store.bury(job.id)
     assert (await find(store, job)).status == SUCCEEDED
 
 
-async def test_silent_job_is_lost_and_its_late_answer_is_not_kept(
-    store: JobStore, clock: Hands
-) -> None:
-    """Nobody is charged for it: who keeps an answer learns that nobody can get it."""
-    job = await add(store)
-    clock.now += LOST_AFTER + SECOND
-    count = await store.sweep()
+async def test_removed_job_keeps_no_answer(store: JobStore) -> None:
+    job = await add_job(store)
+    await store.remove(job.id, account="ada")
 
-    assert count == 1
-    assert (await find(store, job)).status == FAILED
-    assert not await store.end(job.id, status=SUCCEEDED, answer=ANSWER)
-
-
-async def test_job_that_beats_is_not_lost(store: JobStore, clock: Hands) -> None:
-    job = await add(store)
-    await store.advance(job.id, done=0)
-    for _ in range(3):
-        clock.now += LOST_AFTER
-        assert await store.beat({job.id}) == {job.id}
-
-    assert await store.sweep() == 0
-    assert (await find(store, job)).status == RUNNING
-
-
-async def test_beat_tells_which_jobs_were_removed(store: JobStore) -> None:
-    first, second = await add(store), await add(store)
-    await store.remove(first.id, account="ada")
-
-    assert await store.beat({first.id, second.id}) == {second.id}
-
-
-async def test_beat_tells_of_an_ended_job_that_it_is_there(store: JobStore) -> None:
-    """It may still be paid for: it must not be stopped."""
-    job = await add(store)
-    await store.end(job.id, status=SUCCEEDED, answer=ANSWER)
-
-    assert await store.beat({job.id}) == {job.id}
+    with pytest.raises(JobGone):
+        await store.keep(job, 0, GOOD, None)
+    assert await store.alive([job.id]) == set()
+    assert await store.start(job.id) is None
 
 
 async def test_only_the_owner_removes(store: JobStore) -> None:
-    job = await add(store)
+    job = await add_job(store)
 
     assert not await store.remove(job.id, account="bob")
     assert await store.remove(job.id, account="ada")
     assert await store.find(job.id, account="ada") is None
 
 
-async def test_given_up_jobs_fail_and_ended_ones_stay(store: JobStore) -> None:
-    running, ended = await add(store), await add(store)
-    await store.end(ended.id, status=SUCCEEDED, answer=ANSWER)
-    await store.give_up([running.id, ended.id])
+async def test_expired_job_is_not_started(store: JobStore, clock: Hands) -> None:
+    job = await add_job(store)
+    clock.now += timedelta(days=1)
 
-    assert (await find(store, running)).status == FAILED
-    assert (await find(store, ended)).status == SUCCEEDED
+    assert await store.start(job.id) is None
 
 
-async def test_sweep_forgets_what_has_expired(store: JobStore, clock: Hands) -> None:
-    old = await add(store)
-    clock.now += SECOND
-    young = await add(store)
-    clock.now += DAY - SECOND
-    await store.sweep()
-
-    assert await store.beat({old.id, young.id}) == {young.id}
-
-
-@pytest.mark.parametrize("how", ["end", "lose", "give up"])
-async def test_webhook_is_due_when_its_job_has_ended_however(
-    store: JobStore, clock: Hands, how: str
+@pytest.mark.parametrize(
+    ("limits", "words"),
+    [(JobLimits(2, 9), "2 jobs wait"), (JobLimits(9, 2), "2 jobs of this account")],
+)
+async def test_jobs_are_counted_until_they_end(
+    engine: AsyncEngine, limits: JobLimits, words: str
 ) -> None:
-    job = await add(store, "http://a.example/")
-    before = await store.claim_webhooks(limit=9, lease=LEASE)
-    if how == "end":
-        await store.end(job.id, status=SUCCEEDED, answer=ANSWER)
-    elif how == "lose":
-        clock.now += LOST_AFTER + SECOND
-        await store.sweep()
-    else:
-        await store.give_up([job.id])
+    store = job_store(engine, limits=limits)
+    first, _ = await add_job(store), await add_job(store)
+    with pytest.raises(Problem, match=words):
+        await store.check_room("ada", input_bytes=1)
+    await end_job(store, first)
 
-    assert before == []
-    assert [due.id for due in await store.claim_webhooks(limit=9, lease=LEASE)] == [job.id]
+    await store.check_room("ada", input_bytes=1)
 
 
-async def test_claimed_webhook_is_nobody_else_s_until_its_lease_is_over(
-    store: JobStore, engine: AsyncEngine, clock: Hands
-) -> None:
-    other = JobStore(engine, lifetime=DAY, clock=clock)
-    job = await add(store, "http://a.example/")
-    await store.end(job.id, status=SUCCEEDED, answer=ANSWER)
+async def test_page_goes_on_after_its_last_job(store: JobStore, clock: Hands) -> None:
+    made: list[str] = []
+    for _ in range(5):
+        made.append((await add_job(store)).id)
+        clock.now += timedelta(seconds=1)
+    await add_job(store, account="bob")
+    pages: list[Sequence[JobRecord]] = []
+    after = None
+    while page := await store.page("ada", statuses=["queued"], limit=2, after=after):
+        pages.append(page)
+        after = page[-1].id
 
-    assert len(await store.claim_webhooks(limit=9, lease=LEASE)) == 1
-    assert await other.claim_webhooks(limit=9, lease=LEASE) == []
-    clock.now += LEASE
-    assert len(await other.claim_webhooks(limit=9, lease=LEASE)) == 1
-
-
-async def test_webhook_is_due_again_when_its_delivery_failed(store: JobStore, clock: Hands) -> None:
-    job = await add(store, "http://a.example/")
-    await store.end(job.id, status=SUCCEEDED, answer=ANSWER)
-    await store.claim_webhooks(limit=9, lease=LEASE)
-    await store.note_webhook(job.id, status="pending", retry_in=5 * SECOND)
-
-    assert await store.seconds_to_webhook() == 5
-    clock.now += 5 * SECOND
-    (again,) = await store.claim_webhooks(limit=9, lease=LEASE)
-    assert again.webhook_attempts == 1
-    await store.note_webhook(job.id, status="delivered", retry_in=None)
-    assert await store.seconds_to_webhook() is None
-    assert (await find(store, job)).webhook_status == "delivered"
+    assert [record.id for page in pages for record in page] == made[::-1]
+    assert [len(page) for page in pages] == [2, 2, 1]
 
 
-async def test_job_without_a_webhook_owes_nothing(store: JobStore) -> None:
-    job = await add(store)
-    await store.end(job.id, status=SUCCEEDED, answer=ANSWER)
+async def test_publication_is_noted_once(store: JobStore) -> None:
+    job = await add_job(store)
+    await store.published(job.id, kind="jobs", number=2, place=7)
+    await store.published(job.id, kind="jobs", number=1, place=6)
 
-    assert await store.seconds_to_webhook() is None
+    assert (await find(store, job)).publications == 2
+
+
+async def test_error_that_passes_marks_the_job_as_given_up(store: JobStore) -> None:
+    job = await add_job(store)
+
+    assert (await store.keep(job, 0, PASSING, None)).is_dead

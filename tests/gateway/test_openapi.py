@@ -75,6 +75,7 @@ def test_every_endpoint_is_there() -> None:
         *(f"/api/v1/{endpoint}" for endpoint in POSTS),
         "/api/v1/batch",
         "/api/v1/capabilities",
+        "/api/v1/jobs",
         "/api/v1/jobs/{id}",
         "/api/v1/languages",
         "/api/v1/results/{name}",

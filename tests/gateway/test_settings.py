@@ -64,6 +64,19 @@ def test_all_faults_are_told_at_once_and_the_exit_code_is_2(
     ]
 
 
+@pytest.mark.parametrize("url", ["", "nats://a:4222", "tls://user:password@a:4222,nats://b:4222"])
+def test_servers_of_nats_are_urls_with_commas_between_them(url: str) -> None:
+    assert GatewaySettings(nats_url=url).nats_url == url
+
+
+@pytest.mark.parametrize(
+    "url", ["a:4222", "http://a:4222", "nats://", "nats://a:4222, b", "nats://a,"]
+)
+def test_what_is_no_server_of_nats_is_refused(url: str) -> None:
+    with pytest.raises(ValidationError, match="nats_url"):
+        GatewaySettings(nats_url=url)
+
+
 @pytest.mark.parametrize("url", ["", "https://images.example.org", "http://10.0.0.1:8080/mesh/"])
 def test_public_url_is_an_http_url_or_empty(url: str) -> None:
     assert GatewaySettings(public_url=url).public_url == url

@@ -48,6 +48,8 @@ async def ended(gateway: Gateway, accepted: Reply) -> Reply:
     assert accepted.status == 202, accepted.body
     while True:
         reply = await gateway.get(accepted.headers["Location"])
+        if reply.status == 429:  # asked more often than a key may
+            continue
         if reply.json["result"]["status"] in {"succeeded", "failed"}:
             return reply
 

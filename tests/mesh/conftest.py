@@ -93,7 +93,7 @@ def _children(folder: Path) -> str:
 def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningMesh]:
     """Start the mesh as `make run` does, and stop it with SIGTERM."""
     folder = tmp_path_factory.mktemp("mesh")
-    names = ("PORT", *(f"{name.upper()}_PORT" for name in SERVICES))
+    names = ("PORT", "NATS_PORT", *(f"{name.upper()}_PORT" for name in SERVICES))
     metrics = tuple(f"{name.upper()}_METRICS_PORT" for name in SERVICES)
     ports = dict(zip(names + metrics, free_ports(len(names + metrics)), strict=True))
     settings = {name: str(port) for name, port in ports.items()}

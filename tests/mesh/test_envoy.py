@@ -42,8 +42,8 @@ class Told:
 def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
     """Start the mesh as `make mesh` does, and stop it with SIGTERM."""
     folder = tmp_path_factory.mktemp("replicas")
-    public, native = free_ports(2)
-    settings = {"PORT": str(public), "NATIVE_PORT": str(native)}
+    public, native, nats = free_ports(3)
+    settings = {"PORT": str(public), "NATIVE_PORT": str(native), "NATS_PORT": str(nats)}
     places = Places({"public": public, "native": native}, {}, folder / "tls")
     with started("-m", "scripts.run_replicas", folder=folder, settings=settings) as (_, curl):
         yield Told(places, (folder / "api-key").read_text().strip(), curl)

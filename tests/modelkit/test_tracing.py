@@ -35,6 +35,11 @@ class Noted:
         """Not asked for here."""
         raise NotImplementedError
 
+    @property
+    def traceparent(self) -> str:
+        """Nothing goes on elsewhere."""
+        return ""
+
     def add_step(self, name: str, *, began_s: float, attributes: Attributes) -> None:
         """Keep it."""
         self.steps.append((name, attributes))

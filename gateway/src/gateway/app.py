@@ -16,14 +16,15 @@ from gateway.accounts.credits import Credits
 from gateway.cors import cors_middleware
 from gateway.database.clock import Clock
 from gateway.edge import HttpEdge, render_http_exception, render_problem
+from gateway.leaving import Leaving
 from gateway.openapi.document import openapi_document
 from gateway.pages import page_routes
 from gateway.periodic import PeriodicTasks
 from gateway.problems import Problem
 from gateway.settings import GatewaySettings
 from gateway.tracing import HttpSpans
-from gateway.wiring import open_routes
-from servicekit.telemetry import HttpMetrics, PeriodicMetrics
+from gateway.wiring import Process, open_routes
+from servicekit.telemetry import HttpMetrics, JobMetrics, PeriodicMetrics
 from servicekit.tracing.opening import Traces, open_traces
 
 
@@ -33,11 +34,29 @@ def build_app(
     credit: Credits | None = None,
     clock: Clock | None = None,
     metrics: HttpMetrics | None = None,
+    leaving: Leaving | None = None,
+    is_worker: bool = False,
 ) -> Starlette:
-    """Return the application; it opens and closes its resources with its lifespan."""
+    """Return the application; it opens and closes its resources with its lifespan.
+
+    Args:
+        settings: of the process.
+        credit: charges requests; the ledger when left out.
+        clock: gives the time now; the database's when left out.
+        metrics: of the process.
+        leaving: tells when the process is to end.
+        is_worker: it works on jobs, and answers probes alone.
+    """
     metrics = metrics or HttpMetrics()
     tasks = PeriodicTasks(PeriodicMetrics(metrics.registry))
     traces = open_traces("gateway", settings)
+    process = Process(
+        traces=traces,
+        tasks=tasks,
+        metrics=JobMetrics(metrics.registry),
+        leaving=leaving or Leaving(),
+        is_worker=is_worker,
+    )
     document = msgspec.json.encode(openapi_document(off=settings.endpoints_off))
 
     async def metrics_page(_: Request) -> Response:
@@ -49,9 +68,7 @@ def build_app(
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         try:
-            async with open_routes(
-                settings, credit=credit, clock=clock, traces=traces, tasks=tasks
-            ) as routes:
+            async with open_routes(settings, process, credit=credit, clock=clock) as routes:
                 app.router.routes.extend(routes)
                 yield
         finally:
@@ -60,8 +77,7 @@ def build_app(
     app = Starlette(
         routes=[
             Route("/metrics", metrics_page, methods=["GET"]),
-            Route("/openapi.json", openapi, methods=["GET"]),
-            *page_routes(),
+            *([] if is_worker else [Route("/openapi.json", openapi), *page_routes()]),
         ],
         middleware=_middleware(settings, traces, metrics),
         exception_handlers={Problem: render_problem, HTTPException: render_http_exception},

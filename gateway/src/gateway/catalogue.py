@@ -253,10 +253,16 @@ CATALOGUE: Final = (
         "Whoever runs the mesh installs the package that the message names.",
     ),
     Fault(
-        "job_lost",
+        "job_abandoned",
         (503,),
-        "The gateway that ran the job stopped before its end; nothing was charged.",
-        "Send the request again.",
+        "Every worker that tried the job stopped before its end; nothing was charged.",
+        "Send the request again; whoever runs the mesh can queue the job again.",
+    ),
+    Fault(
+        "jobs_unavailable",
+        (503,),
+        "The queue of asynchronous jobs is away; nothing was taken.",
+        "Try again later, or without Prefer: respond-async.",
     ),
     Fault(
         "fetch_timeout",

@@ -17,7 +17,7 @@ from contract.errors import ErrorAnswer, ErrorBody
 from gateway.database.engine import DatabaseUnavailable
 from gateway.input.bodies import CLOSE, drain
 from gateway.input.credentials import CHALLENGE
-from gateway.problems import Problem
+from gateway.problems import PASSING, Problem
 from gateway.responses import json_response
 from servicekit.logs import get_logger
 from servicekit.telemetry import HttpMetrics
@@ -26,9 +26,6 @@ CLIENT_GONE = 499  # nginx's word for a caller that hung up; only logs and metri
 
 # A request id that a caller may choose: what a log line and a header can hold safely.
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-
-# Codes of faults that pass by themselves; a model that is not installed stays so.
-_PASSING = frozenset({"overloaded", "unavailable"})
 
 # What checks leave in the state of a request for its log line.
 _TOLD = ("account", "key_id", "code")
@@ -157,7 +154,7 @@ def _error(
     status: int, code: str, message: str, *, request_id: str, headers: dict[str, str]
 ) -> Response:
     body = ErrorAnswer(ErrorBody(code, message, request_id))
-    retry = {"Retry-After": "1"} if code in _PASSING else {}
+    retry = {"Retry-After": "1"} if code in PASSING else {}
     challenge = CHALLENGE if status == HTTPStatus.UNAUTHORIZED else {}
     return json_response(body, status=status, headers={**retry, **challenge, **headers})
 

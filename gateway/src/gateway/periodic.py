@@ -4,9 +4,9 @@ A task never ends by itself: whatever it raises is logged, and it runs again.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from gateway.database.engine import DatabaseUnavailable
 from servicekit.logs import get_logger
@@ -18,7 +18,22 @@ Task = Callable[[], Awaitable[object]]
 _FIRST_RETRY_S: Final = 1.0
 _LAST_RETRY_S: Final = 60.0
 
+T = TypeVar("T")
+
 _log = get_logger("periodic")
+
+
+async def uncut(work: Coroutine[Any, Any, T]) -> T:
+    """Return the result of `work`, which runs to its end although its caller is cancelled.
+
+    A transaction that is cut leaves a connection that nobody closes.
+    """
+    running = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.gather(running, return_exceptions=True)
+        raise
 
 
 class PeriodicTasks:

@@ -163,23 +163,56 @@ class GatewaySettings(ProcessSettings):
         default=256,
         ge=24,
         le=65_536,
-        description="Memory for uploads that arrive, and as much again for images of jobs that "
-        "wait, in MiB; more get 429. An account alone gets two thirds.",
+        description="Memory for uploads that arrive, in MiB; more get 429. An account "
+        "alone gets two thirds.",
+    )
+    nats_url: str = Field(
+        default="nats://127.0.0.1:4222",
+        pattern=r"^((nats|tls)://[^\s,]+(,(nats|tls)://[^\s,]+)*)?$",  # empty, or URLs
+        description="NATS servers of the queue of jobs, such as nats://user:password@host:4222, "
+        "with commas between several; empty switches asynchronous jobs off.",
+    )
+    nats_prefix: str = Field(
+        default="imagemesh",
+        pattern=r"^[A-Za-z0-9_]{1,32}$",
+        description="Name of the stream of jobs; meshes that share NATS need one each.",
+    )
+    nats_replicas: int = Field(
+        default=1, ge=1, le=5, description="NATS servers that hold each message of the queue."
+    )
+    job_ack_wait_s: float = Field(
+        default=30.0,
+        ge=0.5,
+        le=3600,
+        description="A job whose worker is silent for so long goes to another one, in seconds.",
+    )
+    job_retry_s: float = Field(
+        default=5.0,
+        gt=0,
+        le=3600,
+        description="Wait after the first attempt at a job that failed, in seconds; each of the "
+        "three further waits is four times as long.",
+    )
+    job_worker: bool = Field(
+        default=True,
+        description="Work on jobs in this process; false leaves them to processes of "
+        "`python -m gateway worker`.",
     )
     max_jobs: int = Field(
-        default=1000,
+        default=10_000,
         ge=1,
-        le=100_000,
-        description="Asynchronous jobs queued or running in this gateway; more get 429.",
+        le=1_000_000,
+        description="Asynchronous jobs queued or running, of all accounts; more get 429.",
     )
     max_jobs_per_account: int = Field(
-        default=100, ge=1, le=100_000, description="Of these, those of one account."
+        default=1000, ge=1, le=1_000_000, description="Of these, those of one account."
     )
     max_running_jobs: int = Field(
         default=8,
         ge=1,
         le=10_000,
-        description="Asynchronous jobs that run at once; each takes places as a request does.",
+        description="Asynchronous jobs that one worker works on at once; each takes places as a "
+        "request does.",
     )
     job_hours: float = Field(
         default=24,

@@ -7,6 +7,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Final
 
+from obstore.store import ObjectStore
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.requests import Request
 from starlette.responses import Response
@@ -38,16 +39,16 @@ from gateway.endpoint_table import HANDLERS
 from gateway.fetching.fetcher import FetchLimits, ImageFetcher
 from gateway.hosting.hosted import DOCUMENTS_PATH, EXAMPLES_PATH, RESULTS_PATH, HostedImages
 from gateway.hosting.results import ResultStore, open_store
-from gateway.jobs.runner import JobLimits, JobRunner, running_jobs
-from gateway.jobs.store import JobStore
-from gateway.jobs.webhooks import Webhooks, sending
+from gateway.job_wiring import JobNeeds, JobParts, open_jobs, running_worker
+from gateway.leaving import Leaving
 from gateway.periodic import PeriodicTasks
 from gateway.requests.content import Content, Health
 from gateway.requests.lookups import Lookups
 from gateway.requests.orders import OrderReader
 from gateway.requests.pipeline import Pipeline
 from gateway.settings import GatewaySettings
-from servicekit.tracing.opening import Traces
+from servicekit.telemetry import JobMetrics
+from servicekit.tracing.opening import Serving, Traces
 
 _SWEEP_EVERY_S: Final = 3600.0  # an expired file is refused at once; its bytes go within the hour
 _UPKEEP_EVERY_S: Final = 60.0  # expired holds come back, and counts are written, within a minute
@@ -81,31 +82,38 @@ class _Upkeep:
 class _Files:
     """Stores of files, and the way to those of others."""
 
+    store: ObjectStore
     results: ResultStore
     hosted: HostedImages
     fetcher: ImageFetcher
 
 
-@dataclass(frozen=True, slots=True)
-class _Jobs:
-    """Runner of jobs, and their webhooks."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Process:
+    """Process that the gateway runs in.
 
-    runner: JobRunner
-    webhooks: Webhooks
+    Attributes:
+        traces: of its requests.
+        tasks: its periodic tasks.
+        metrics: of its jobs.
+        leaving: tells when it is to end.
+        is_worker: it works on jobs and takes no requests.
+    """
+
+    traces: Traces
+    tasks: PeriodicTasks
+    metrics: JobMetrics
+    leaving: Leaving
+    is_worker: bool = False
 
 
 @asynccontextmanager
 async def open_routes(
-    settings: GatewaySettings,
-    *,
-    credit: Credits | None,
-    clock: Clock | None,
-    traces: Traces,
-    tasks: PeriodicTasks,
+    settings: GatewaySettings, process: Process, *, credit: Credits | None, clock: Clock | None
 ) -> AsyncIterator[list[BaseRoute]]:
     """Open all that the gateway needs, yield the routes that use it, and close it again.
 
-    The services need not be up.
+    Neither the services nor NATS need be up.
     """
     async with AsyncExitStack() as stack:
         engine = await open_database(settings.database_url)
@@ -114,28 +122,62 @@ async def open_routes(
             clock = DatabaseClock(engine)
             await clock.synchronize()
             sync = {"clock": clock.synchronize}
-            await stack.enter_async_context(tasks.repeating(sync, every_s=_UPKEEP_EVERY_S))
-        kept = _Upkeep(clock, tasks, _storage(settings))
+            await stack.enter_async_context(process.tasks.repeating(sync, every_s=_UPKEEP_EVERY_S))
+        kept = _Upkeep(clock, process.tasks, _storage(settings))
         files = await stack.enter_async_context(_files(engine, settings, kept))
-        opening = open_backends(settings, interceptors=traces.channel)
+        opening = open_backends(settings, interceptors=process.traces.channel)
         backends = await stack.enter_async_context(opening)
         books = await stack.enter_async_context(_accounts(engine, settings, kept))
-        # Opened last of all that jobs use, so that it is closed first.
-        jobs = await stack.enter_async_context(_jobs(engine, settings, kept))
-        admin = serving_admin(settings, keys=books.keys, accounts=books.accounts, usage=books.usage)
-        await stack.enter_async_context(admin)
-        authorizer = Authorizer(
-            settings, keys=books.keys, rates=books.rates, accounts=books.accounts
+        credit = credit or books.ledger
+        needs = _job_needs(engine, files, credit, kept, process.metrics)
+        jobs = await stack.enter_async_context(open_jobs(settings, needs))
+        pipeline = _pipeline(
+            settings, files, backends, books, jobs, credit, serving=process.traces.serving
         )
-        await stack.enter_async_context(serving_authz(settings, authorizer))
-        yield [
-            *_post_routes(_pipeline(settings, files, backends, books, jobs, credit)),
-            *_lookup_routes(_lookups(settings, files, backends, books, jobs)),
-            *_content_routes(
-                Content(files.results, files.hosted),
-                Health(backends, books.keys, tasks, kept.storage),
-            ),
-        ]
+        health = Health(backends, books.keys, process.tasks, kept.storage, jobs.engine)
+        routes = _health_routes(health)
+        if not process.is_worker:
+            await _serve_operators(stack, settings, books)
+            routes += [
+                *_post_routes(pipeline),
+                *_lookup_routes(_lookups(settings, files, backends, books, jobs)),
+                *_content_routes(Content(files.results, files.hosted)),
+            ]
+        if (settings.job_worker or process.is_worker) and jobs.engine.is_on:
+            # Opened last, so that it is closed before all that jobs use.
+            worker = running_worker(
+                settings,
+                jobs,
+                work=pipeline.run_job,
+                leaving=process.leaving,
+                tasks=process.tasks,
+            )
+            await stack.enter_async_context(worker)
+        yield routes
+
+
+def _job_needs(
+    engine: AsyncEngine, files: _Files, credit: Credits, kept: _Upkeep, metrics: JobMetrics
+) -> JobNeeds:
+    return JobNeeds(
+        database=engine,
+        objects=files.store,
+        credit=credit,
+        clock=kept.clock,
+        storage=kept.storage,
+        tasks=kept.tasks,
+        metrics=metrics,
+    )
+
+
+async def _serve_operators(
+    stack: AsyncExitStack, settings: GatewaySettings, books: _Accounts
+) -> None:
+    """Serve the admin port, and the one that Envoy asks, until the stack is closed."""
+    admin = serving_admin(settings, keys=books.keys, accounts=books.accounts, usage=books.usage)
+    await stack.enter_async_context(admin)
+    authorizer = Authorizer(settings, keys=books.keys, rates=books.rates, accounts=books.accounts)
+    await stack.enter_async_context(serving_authz(settings, authorizer))
 
 
 def _pipeline(  # noqa: PLR0917 - each has a type of its own
@@ -143,8 +185,10 @@ def _pipeline(  # noqa: PLR0917 - each has a type of its own
     files: _Files,
     backends: Backends,
     books: _Accounts,
-    jobs: _Jobs,
-    credit: Credits | None,
+    jobs: JobParts,
+    credit: Credits,
+    *,
+    serving: Serving | None,
 ) -> Pipeline:
     orders = OrderReader(
         jobs.webhooks,
@@ -158,17 +202,18 @@ def _pipeline(  # noqa: PLR0917 - each has a type of its own
         rates=books.rates,
         orders=orders,
         idempotent=books.idempotent,
-        jobs=jobs.runner,
+        jobs=jobs.jobs,
         fetcher=files.fetcher,
         hosted=files.hosted,
-        credit=credit or books.ledger,
+        credit=credit,
         backends=backends,
         results=files.results,
+        serving=serving,
     )
 
 
 def _lookups(
-    settings: GatewaySettings, files: _Files, backends: Backends, books: _Accounts, jobs: _Jobs
+    settings: GatewaySettings, files: _Files, backends: Backends, books: _Accounts, jobs: JobParts
 ) -> Lookups:
     return Lookups(
         settings,
@@ -176,7 +221,7 @@ def _lookups(
         rates=books.rates,
         usage=books.usage,
         backends=backends,
-        jobs=jobs.runner,
+        jobs=jobs.jobs,
         results=files.results,
         webhooks=jobs.webhooks,
     )
@@ -211,6 +256,7 @@ def _lookup_routes(lookups: Lookups) -> list[BaseRoute]:
         Route(CAPABILITIES_PATH, lookups.capabilities, methods=["GET"]),
         Route(LANGUAGES_PATH, lookups.languages, methods=["GET"]),
         Route(USAGE_PATH, lookups.usage, methods=["GET"]),
+        Route(JOBS_PATH, lookups.list_jobs, methods=["GET"]),
         Route(
             JOBS_PATH + "/{id}",
             _by_method({"GET": lookups.job, "DELETE": lookups.cancel_job}),
@@ -221,11 +267,16 @@ def _lookup_routes(lookups: Lookups) -> list[BaseRoute]:
     ]
 
 
-def _content_routes(content: Content, health: Health) -> list[BaseRoute]:
+def _content_routes(content: Content) -> list[BaseRoute]:
     return [
         Route(RESULTS_PATH + "/{name}", content.result, methods=["GET"]),
         Route(DOCUMENTS_PATH + "/{name}", content.result, methods=["GET"]),
         Route(EXAMPLES_PATH + "/{name}", content.example, methods=["GET"]),
+    ]
+
+
+def _health_routes(health: Health) -> list[BaseRoute]:
+    return [
         Route("/healthz", health.live, methods=["GET"]),
         Route("/readyz", health.ready, methods=["GET"]),
     ]
@@ -251,7 +302,7 @@ async def _files(
 
     try:
         async with kept.tasks.repeating({"results": results.sweep}, every_s=_SWEEP_EVERY_S):
-            yield _Files(results, HostedImages(results), fetcher)
+            yield _Files(store, results, HostedImages(results), fetcher)
     finally:
         await fetcher.close()
 
@@ -285,29 +336,3 @@ async def _accounts(
             yield _Accounts(keys, rates, idempotent, usage, ledger, accounts)
     finally:
         await rates.close()
-
-
-@asynccontextmanager
-async def _jobs(
-    engine: AsyncEngine, settings: GatewaySettings, kept: _Upkeep
-) -> AsyncIterator[_Jobs]:
-    store = JobStore(
-        engine, lifetime=timedelta(hours=settings.job_hours), clock=kept.clock, storage=kept.storage
-    )
-    limits = JobLimits(
-        running=settings.max_running_jobs,
-        waiting=settings.max_jobs,
-        waiting_per_account=settings.max_jobs_per_account,
-        held_bytes=settings.upload_memory_mib * 2**20,
-    )
-    webhooks = Webhooks(
-        store,
-        secret=settings.webhook_secret.get_secret_value(),
-        allow=settings.webhook_allow,
-        retry_s=settings.webhook_retry_s,
-    )
-    async with (
-        sending(webhooks, kept.tasks),
-        running_jobs(store, webhooks, limits, kept.tasks) as jobs,
-    ):
-        yield _Jobs(jobs, webhooks)

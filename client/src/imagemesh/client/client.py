@@ -14,6 +14,7 @@ import msgspec
 from contract.endpoint import Endpoint, EndpointRequest
 from contract.endpoints.colorize import ColorizeAnswer
 from contract.endpoints.ocr import PdfAnswer
+from contract.jobs import JobPage
 from contract.lookups import Language, Usage
 from contract.table import ENDPOINTS
 from imagemesh.client.errors import InvalidInput
@@ -114,6 +115,21 @@ class Client:
         """Return the balance of the key's account, and its usage of the last 31 days."""
         transport = self._open()
         return await self._retries.call(lambda left_s: transport.usage(timeout_s=left_s))
+
+    async def jobs(
+        self, *, status: str | None = None, limit: int = 20, after: str | None = None
+    ) -> JobPage:
+        """Return jobs of the key's account without their answers, newest first.
+
+        Args:
+            status: "queued", "running", "succeeded" or "failed"; None for all.
+            limit: most jobs of the page, 100 at most.
+            after: the `next` of the page before.
+        """
+        transport = self._open()
+        return await self._retries.call(
+            lambda left_s: transport.jobs(status=status, limit=limit, after=after, timeout_s=left_s)
+        )
 
     async def download(self, answer: ColorizeAnswer | PdfAnswer) -> DownloadedFile:
         """Return the coloured image or the PDF of an answer."""

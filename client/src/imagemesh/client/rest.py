@@ -9,12 +9,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import aiohttp
 import msgspec
 
 from contract.endpoint import Endpoint, EndpointRequest
+from contract.jobs import JOBS_PATH, JobPage, JobPageAnswer
 from contract.lookups import (
     LANGUAGES_PATH,
     USAGE_PATH,
@@ -89,6 +90,14 @@ class RestTransport:
     async def usage(self, *, timeout_s: float) -> Usage:
         """Return the balance and the usage of the key's account."""
         return (await self._get(USAGE_PATH, UsageAnswer, timeout_s=timeout_s)).result
+
+    async def jobs(
+        self, *, status: str | None, limit: int, after: str | None, timeout_s: float
+    ) -> JobPage:
+        """Return a page of the account's jobs."""
+        given = {"status": status, "limit": str(limit), "after": after}
+        query = urlencode({name: value for name, value in given.items() if value is not None})
+        return (await self._get(f"{JOBS_PATH}?{query}", JobPageAnswer, timeout_s=timeout_s)).result
 
     async def download(self, url: str, *, timeout_s: float) -> DownloadedFile:
         """Return the image or PDF at `url`, which may be on another host: the key is not sent."""

@@ -5,6 +5,9 @@
 {{- fail "services: all three are disabled; enable one" -}}
 {{- end -}}
 {{- include "imagemesh.checks.gateway" .Values.gateway -}}
+{{- if and .Values.worker.enabled (not (and .Values.gateway.database.secret .Values.gateway.results.url)) -}}
+{{- fail "worker.enabled needs gateway.database.secret and gateway.results.url, which all processes share" -}}
+{{- end -}}
 {{- include "imagemesh.checks.models" .Values.models -}}
 {{- range $name, $values := include "imagemesh.components" . | fromYaml -}}
 {{- include "imagemesh.checks.scaling" (dict "name" $name "values" $values "root" $) -}}

@@ -39,6 +39,16 @@
 {{- end }}
 {{- include "imagemesh.secretEnv" (merge (dict "name" "GATEWAY_RATE_URL") $values.rates) }}
 {{- include "imagemesh.secretEnv" (merge (dict "name" "GATEWAY_WEBHOOK_SECRET") $values.webhooks) }}
+{{- if .Values.nats.secret }}
+{{- include "imagemesh.secretEnv" (merge (dict "name" "GATEWAY_NATS_URL") .Values.nats) }}
+{{- else }}
+- name: GATEWAY_NATS_URL
+  value: nats://{{ include "imagemesh.fullname" . }}-nats:4222
+{{- end }}
+{{- if .Values.worker.enabled }}
+- name: GATEWAY_JOB_WORKER
+  value: "false"
+{{- end }}
 {{- if $values.admin.secret }}
 - name: GATEWAY_ADMIN_PORT
   value: "50060"
@@ -101,4 +111,56 @@
 {{- define "imagemesh.address" -}}
 {{- $full := include "imagemesh.fullname" .root -}}
 {{- $full }}-{{ .root.Values.envoy.enabled | ternary "mesh" .name }}:{{ .facts.port -}}
+{{- end }}
+
+{{/* Of (dict "root" $ "values" of the component "isWorker" bool): the container of a gateway or a worker. */}}
+{{- define "imagemesh.gateway.container" -}}
+{{- $gateway := .root.Values.gateway -}}
+- name: gateway
+  image: {{ include "imagemesh.image" (dict "root" .root "image" $gateway.image) }}
+  imagePullPolicy: {{ .root.Values.image.pullPolicy }}
+  {{- if .isWorker }}
+  args: [worker]
+  {{- end }}
+  env:
+    {{- include "imagemesh.gateway.env" .root | trim | nindent 4 }}
+  {{- with $gateway.results.secret }}
+  envFrom:
+    - secretRef:
+        name: {{ . }}
+  {{- end }}
+  ports:
+    - {name: http, containerPort: 8080}
+    {{- if and .root.Values.envoy.enabled (not .isWorker) }}
+    - {name: authz, containerPort: 8081}
+    {{- end }}
+  startupProbe:
+    httpGet: {path: /healthz, port: http}
+    periodSeconds: 2
+    failureThreshold: 60 # 2 minutes, for the migrations of the database
+  readinessProbe:
+    httpGet: {path: /readyz, port: http}
+    periodSeconds: 5
+    timeoutSeconds: 3 # it asks the services, 2 s at most
+    failureThreshold: 2
+  livenessProbe:
+    httpGet: {path: /healthz, port: http}
+    periodSeconds: 20
+    timeoutSeconds: 5
+    failureThreshold: 3
+  {{- include "imagemesh.preStop" .root | nindent 2 }}
+  resources:
+    {{- toYaml .values.resources | nindent 4 }}
+  securityContext:
+    {{- include "imagemesh.container.security" .values | nindent 4 }}
+  volumeMounts:
+    - {name: tmp, mountPath: /tmp}
+    {{- if include "imagemesh.gateway.keepsFiles" .root }}
+    - {name: data, mountPath: /data}
+    {{- end }}
+{{- end }}
+
+{{/* Whether the database or the results are on a volume of the gateway ("true" or nothing). */}}
+{{- define "imagemesh.gateway.keepsFiles" -}}
+{{- if not (and .Values.gateway.database.secret .Values.gateway.results.url) -}}true{{- end -}}
 {{- end }}

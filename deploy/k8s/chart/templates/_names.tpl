@@ -61,6 +61,10 @@ vision: {port: 50053, metricsPort: 9103, rpc: imagemesh.vision.v1.VisionService,
 {{- $_ := set $components $name (get $.Values.services $name) -}}
 {{- end -}}
 {{- if .Values.envoy.enabled -}}{{- $_ := set $components "envoy" .Values.envoy -}}{{- end -}}
+{{- if .Values.worker.enabled -}}{{- $_ := set $components "worker" .Values.worker -}}{{- end -}}
+{{- if not .Values.nats.secret -}}
+{{- $_ := set $components "nats" (merge (dict "replicas" 1 "hpa" (dict "enabled" false)) .Values.nats) -}}
+{{- end -}}
 {{- toYaml $components -}}
 {{- end }}
 

@@ -72,13 +72,74 @@ spec:
       ports:
         - {protocol: TCP, port: http}
   egress:
-    {{- include "imagemesh.policy.dns" .Values.networkPolicy.dns | nindent 4 }}
-    {{- include "imagemesh.policy.backends" . | nindent 4 }}
-    {{- include "imagemesh.policy.traces" . | nindent 4 }}
-    {{- include "imagemesh.policy.internet" .Values.gateway.egress | nindent 4 }}
-    {{- with .Values.gateway.egress.stores }}
-    {{- toYaml . | nindent 4 }}
-    {{- end }}
+    {{- include "imagemesh.policy.gatewayEgress" . | nindent 4 }}
+{{- end }}
+
+{{/* What a gateway and a worker may reach. */}}
+{{- define "imagemesh.policy.gatewayEgress" -}}
+{{- include "imagemesh.policy.dns" .Values.networkPolicy.dns }}
+{{ include "imagemesh.policy.backends" . | trim }}
+{{- with include "imagemesh.policy.traces" . }}
+{{ . }}
+{{- end }}
+{{ include "imagemesh.policy.internet" .Values.gateway.egress }}
+{{- if not .Values.nats.secret }}
+- to:
+    {{- include "imagemesh.policy.pods" (dict "root" . "name" "nats") | nindent 4 }}
+  ports:
+    - {protocol: TCP, port: 4222}
+{{- end }}
+{{- with .Values.gateway.egress.stores }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* The pods that call the services and NATS: those of the gateway and of the worker. */}}
+{{- define "imagemesh.policy.askers" -}}
+{{- include "imagemesh.policy.pods" (dict "root" . "name" "gateway") }}
+{{- if .Values.worker.enabled }}
+{{ include "imagemesh.policy.pods" (dict "root" . "name" "worker") }}
+{{- end }}
+{{- end }}
+
+{{- define "imagemesh.policy.worker" -}}
+{{- $component := dict "root" . "name" "worker" -}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata:
+  {{- include "imagemesh.metadata" $component | nindent 2 }}
+spec:
+  podSelector:
+    matchLabels:
+      {{- include "imagemesh.selector" $component | nindent 6 }}
+  policyTypes: [Ingress, Egress]
+  ingress:
+    - from:
+        {{- include "imagemesh.policy.namespace" .Values.networkPolicy.monitoring | nindent 8 }}
+      ports:
+        - {protocol: TCP, port: http}
+  egress:
+    {{- include "imagemesh.policy.gatewayEgress" . | nindent 4 }}
+{{- end }}
+
+{{- define "imagemesh.policy.nats" -}}
+{{- $component := dict "root" . "name" "nats" -}}
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata:
+  {{- include "imagemesh.metadata" $component | nindent 2 }}
+spec:
+  podSelector:
+    matchLabels:
+      {{- include "imagemesh.selector" $component | nindent 6 }}
+  policyTypes: [Ingress, Egress]
+  ingress:
+    - from:
+        {{- include "imagemesh.policy.askers" . | nindent 8 }}
+      ports:
+        - {protocol: TCP, port: nats}
 {{- end }}
 
 {{/* From the gateway to the services, through Envoy or without it. */}}
@@ -130,7 +191,7 @@ spec:
         - {protocol: TCP, port: native}
       {{- include "imagemesh.policy.callers" . | nindent 6 }}
     - from:
-        {{- include "imagemesh.policy.pods" (dict "root" . "name" "gateway") | nindent 8 }}
+        {{- include "imagemesh.policy.askers" . | nindent 8 }}
       ports:
         {{- range $name, $_ := include "imagemesh.facts" . | fromYaml }}
         - {protocol: TCP, port: mesh-{{ $name }}}

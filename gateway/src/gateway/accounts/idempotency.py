@@ -1,19 +1,20 @@
 """Answers kept by `Idempotency-Key`, so that a repeated request is neither worked nor paid twice.
 
 The first request with a key claims it with one conditional statement. A claim ends when the answer
-is kept, when the request fails, or when the process died and the claim's time is over.
+is kept, when the request fails or keeps no answer, or when the process died and the claim's time is
+over. The answer of a job is kept with the job, and deleted when the job is cancelled or given up.
 """
 
 import hashlib
 import re
 import secrets
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass
 from datetime import timedelta
+from typing import Protocol
 
 import msgspec
 from sqlalchemy import ColumnElement, and_, delete, select, update
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from starlette.responses import Response
 
 from gateway.accounts.kept_urls import without_queries
@@ -30,20 +31,57 @@ _KEPT_HEADERS = ("Location", "Preference-Applied")  # those that an answer itsel
 
 _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]+")
 
-Keep = Callable[[Response], Awaitable[None]]
-
 _log = get_logger("idempotency")
 
 
-async def keep_nothing(_: Response) -> None:
-    """Keep no answer: the request came without a key."""
+class Claim(Protocol):
+    """Right of a request to keep the answer by its Idempotency-Key."""
+
+    @property
+    def token(self) -> str | None:
+        """Name of the claim; None where the request came without a key."""
+        ...
+
+    async def keep(self, answer: Response) -> None:
+        """Keep the answer."""
+        ...
+
+    async def keep_in(self, connection: AsyncConnection, answer: Response) -> None:
+        """Keep the answer as a part of a transaction of the caller's."""
+        ...
 
 
-@dataclass(frozen=True, slots=True)
+class NoClaim:
+    """Claim of a request without an Idempotency-Key; it keeps nothing."""
+
+    token: None = None
+
+    async def keep(self, answer: Response) -> None:
+        """Keep nothing."""
+
+    async def keep_in(self, connection: AsyncConnection, answer: Response) -> None:
+        """Keep nothing."""
+
+
 class _Claim:
-    account: str
-    key: str
-    token: str
+    """Claim in the database."""
+
+    def __init__(self, answers: "IdempotentAnswers", account: str, key: str) -> None:
+        self.account = account
+        self.key = key
+        self.token = secrets.token_hex(16)
+        self.is_kept = False
+        self._answers = answers
+
+    async def keep(self, answer: Response) -> None:
+        """Keep the answer."""
+        await self._answers.keep(self, answer)
+        self.is_kept = True
+
+    async def keep_in(self, connection: AsyncConnection, answer: Response) -> None:
+        """Keep the answer as a part of the connection's transaction."""
+        await self._answers.keep_in(connection, self, answer)
+        self.is_kept = True
 
 
 class IdempotentAnswers:
@@ -75,7 +113,7 @@ class IdempotentAnswers:
         *,
         key: str | None,
         fingerprint: str,
-        work: Callable[[Keep], Awaitable[Response]],
+        work: Callable[[Claim], Awaitable[Response]],
     ) -> Response:
         """Return the answer of `work`, or the one that it gave to an earlier request.
 
@@ -83,24 +121,26 @@ class IdempotentAnswers:
             account: whose keys these are.
             key: the header `Idempotency-Key`; None does the work without looking.
             fingerprint: what the request asks for, as `fingerprint_of` makes it.
-            work: does it, and hands a successful answer to its argument before it is paid.
+            work: does it, and keeps a successful answer by its argument before it is paid.
 
         Raises:
             Problem: 400 invalid_idempotency_key, 409 request_in_progress,
                 422 idempotency_key_reused, 503, or what `work` raises.
         """
         if key is None:
-            return await work(keep_nothing)
+            return await work(NoClaim())
         _check(key)
-        claim = _Claim(account, key, secrets.token_hex(16))
+        claim = _Claim(self, account, key)
         kept = await self._claim(claim, fingerprint)
         if kept is not None:
             return kept
         try:
-            response = await work(lambda answer: self._keep(claim, answer))
+            response = await work(claim)
         except BaseException:
             await self._release(claim)
             raise
+        if not claim.is_kept:
+            await self._release(claim)
         return response
 
     async def sweep(self) -> None:
@@ -144,7 +184,13 @@ class IdempotentAnswers:
         headers = {**msgspec.json.decode(kept.headers), "Idempotency-Replayed": "true"}
         return Response(kept.body, kept.status, headers, media_type="application/json")
 
-    async def _keep(self, claim: _Claim, answer: Response) -> None:
+    async def keep(self, claim: _Claim, answer: Response) -> None:
+        """Keep the answer of the request with this claim."""
+        async with transaction(self._engine) as connection:
+            await self.keep_in(connection, claim, answer)
+
+    async def keep_in(self, connection: AsyncConnection, claim: _Claim, answer: Response) -> None:
+        """Keep the answer of the request with this claim in the connection's transaction."""
         headers = {name: answer.headers[name] for name in _KEPT_HEADERS if name in answer.headers}
         body = without_queries(bytes(answer.body))
         kept = (
@@ -157,9 +203,8 @@ class IdempotentAnswers:
                 expires_at=self._clock() + KEPT_FOR,
             )
         )
-        async with transaction(self._engine) as connection:
-            await self._storage.check(connection, claim.account, size_bytes=len(body))
-            await connection.execute(kept)
+        await self._storage.check(connection, claim.account, size_bytes=len(body))
+        await connection.execute(kept)
 
     async def _release(self, claim: _Claim) -> None:
         mine = delete(IDEMPOTENT).where(_row_of(claim), IDEMPOTENT.c.token == claim.token)

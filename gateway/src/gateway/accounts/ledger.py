@@ -8,12 +8,12 @@ process that dies between the two leaves a hold that expires.
 
 import hashlib
 import secrets
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, case, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from gateway.accounts.scopes import endpoint_name
@@ -61,6 +61,29 @@ class _Hold:
     units: int
     amount: int
     item: str | None = None
+    is_named: bool = False  # by the caller, so that it can be taken again where it expired
+
+
+class _Charge:
+    """Open charge of a request; of nothing where `hold` is None."""
+
+    def __init__(self, ledger: "Ledger", account: str, endpoint: str, hold: _Hold | None) -> None:
+        self.is_closed = False
+        self._ledger = ledger
+        self._account = account
+        self._endpoint = endpoint
+        self._hold = hold
+
+    async def settle(self, connection: AsyncConnection) -> None:
+        """Settle as a part of the connection's transaction."""
+        if self._hold is None:
+            await self._ledger.count(connection, self._account, self._endpoint)
+        else:
+            await self._ledger.settle(connection, self._hold)
+
+    def close(self) -> None:
+        """Note that the transaction of `settle` is committed."""
+        self.is_closed = True
 
 
 class Ledger:
@@ -93,8 +116,14 @@ class Ledger:
 
     @asynccontextmanager
     async def charge(
-        self, account: str, *, endpoint: str, units: int = 1, item: str | None = None
-    ) -> AsyncIterator[None]:
+        self,
+        account: str,
+        *,
+        endpoint: str,
+        units: int = 1,
+        item: str | None = None,
+        hold: str | None = None,
+    ) -> AsyncIterator[_Charge]:
         """Reserve the price of `units`; settle when the context ends well, else give it back.
 
         Args:
@@ -103,22 +132,62 @@ class Ledger:
             units: how many times its price is paid at once.
             item: names what is paid, where it may come again; within `SETTLED_FOR` it is charged
                 once.
+            hold: id of the hold, which may be there already.
 
         Raises:
             Problem: 406 insufficient_balance, 503; before the context is entered.
         """
         name = endpoint_name(endpoint)
-        hold = await self._reserve(account, name, units, item)
+        amount = self._prices.get(name, DEFAULT_PRICE) * units
+        is_named = hold is not None
+        wanted = _Hold(hold or secrets.token_hex(16), account, name, units, amount, item, is_named)
+        taken = wanted if await self._reserve(wanted) else None
+        charge = _Charge(self, account, name, taken)
         try:
-            yield
+            yield charge
         except BaseException:
-            if hold is not None:
-                await self._try_to_refund(hold.id)
+            if taken is not None:
+                await self._try_to_refund(taken.id)
             raise
-        if hold is None:
+        if charge.is_closed:
+            return
+        if taken is None:
             self._usage.count(account, endpoint=name, units=units)
         else:
-            await self._settle_or_owe(hold)
+            await self._settle_or_owe(taken)
+
+    async def reserve(
+        self,
+        connection: AsyncConnection,
+        account: str,
+        *,
+        endpoint: str,
+        hold: str,
+        until: datetime,
+    ) -> None:
+        """Reserve the price of a request that comes later, where the account can pay it."""
+        name = endpoint_name(endpoint)
+        amount = self._prices.get(name, DEFAULT_PRICE)
+        if amount > 0 and not self._is_unmetered(account, self._clock()):
+            await self._take(connection, _Hold(hold, account, name, 1, amount), until)
+
+    async def release(self, connection: AsyncConnection, holds: Iterable[str]) -> None:
+        """Give back what these holds have reserved, and was not settled."""
+        end = delete(HOLDS).where(HOLDS.c.id.in_(list(holds)))
+        ended = await connection.execute(end.returning(HOLDS.c.account, HOLDS.c.amount))
+        for row in ended.all():
+            await connection.execute(_GIVE_BACK, {"payee": row.account, "back": row.amount})
+
+    async def count(self, connection: AsyncConnection, account: str, endpoint: str) -> None:
+        """Count a request that costs nothing."""
+        await add_usage(
+            connection,
+            account=account,
+            day=self._clock().date(),
+            endpoint=endpoint,
+            requests=1,
+            credits_spent=0,
+        )
 
     async def sweep(self) -> int:
         """Charge what could not be charged, give back what expired; return how many expired."""
@@ -134,36 +203,50 @@ class Ledger:
                 count += await self._refund(name)
         return count
 
-    async def _reserve(self, account: str, name: str, units: int, item: str | None) -> _Hold | None:
-        """Take the price and return the hold, None where nothing is to be paid."""
-        amount = self._prices.get(name, DEFAULT_PRICE) * units
+    async def _reserve(self, hold: _Hold) -> bool:
+        """Take the price, unless it is taken; return False where nothing is to be paid."""
         now = self._clock()
-        if amount == 0 or now < self._unmetered.get(account, now):
-            return None
-        hold = _Hold(secrets.token_hex(16), account, name, units, amount, item)
+        if hold.amount == 0 or self._is_unmetered(hold.account, now):
+            return False
+        until = now + self._hold_for
         async with transaction(self._engine) as connection:
-            taken = await connection.execute(_TAKE, {"payer": account, "price": amount})
-            if taken.rowcount == 1:
-                await connection.execute(_HOLD, self._row(hold, now))
-                return hold
+            if hold.is_named and await self._extend(connection, hold, until):
+                return True
+            if await self._take(connection, hold, until):
+                return True
             balance = await connection.scalar(
-                select(ACCOUNTS.c.balance).where(ACCOUNTS.c.name == account)
+                select(ACCOUNTS.c.balance).where(ACCOUNTS.c.name == hold.account)
             )
         if balance is not None:
-            message = f"the balance is {balance}; the price is {amount}; ask for more credits"
+            message = f"the balance is {balance}; the price is {hold.amount}; ask for more credits"
             raise Problem(406, "insufficient_balance", message)
-        self._remember_unmetered(account, now)
-        return None
+        self._remember_unmetered(hold.account, now)
+        return False
 
-    def _row(self, hold: _Hold, now: datetime) -> dict[str, object]:
-        return {
+    async def _take(self, connection: AsyncConnection, hold: _Hold, until: datetime) -> bool:
+        """Take the price from the balance; return False where it is not there."""
+        price = {"payer": hold.account, "price": hold.amount}
+        if (await connection.execute(_TAKE, price)).rowcount == 0:
+            return False
+        row = {
             "id": hold.id,
             "account": hold.account,
             "endpoint": hold.endpoint,
             "units": hold.units,
             "amount": hold.amount,
-            "expires_at": now + self._hold_for,
+            "expires_at": until,
         }
+        await connection.execute(_HOLD, row)
+        return True
+
+    async def _extend(self, connection: AsyncConnection, hold: _Hold, until: datetime) -> bool:
+        """Let a hold that is there last until then at least; return False where there is none."""
+        longer = case((HOLDS.c.expires_at < until, until), else_=HOLDS.c.expires_at)
+        mine = update(HOLDS).where(HOLDS.c.id == hold.id).values(expires_at=longer)
+        return (await connection.execute(mine)).rowcount == 1
+
+    def _is_unmetered(self, account: str, now: datetime) -> bool:
+        return now < self._unmetered.get(account, now)
 
     def _remember_unmetered(self, account: str, now: datetime) -> None:
         if len(self._unmetered) >= _MOST_REMEMBERED:
@@ -179,7 +262,23 @@ class Ledger:
             _log.warning("charge put off", account=hold.account, endpoint=hold.endpoint)
 
     async def _settle(self, hold: _Hold) -> None:
+        async with transaction(self._engine) as connection:
+            await self.settle(connection, hold)
+
+    async def settle(self, connection: AsyncConnection, hold: _Hold) -> None:
+        """Make a row of the ledger of a hold."""
         now = self._clock()
+        ended = await connection.execute(_END, {"ended": hold.id})
+        if ended.rowcount == 0:
+            # It expired, or a transaction that seemed to fail has charged it after all.
+            if not hold.is_named:
+                return
+            price = {"payer": hold.account, "price": hold.amount}
+            if (await connection.execute(_TAKE, price)).rowcount == 0:
+                return
+        if hold.item is not None and not await self._settle_item(connection, hold, now):
+            await connection.execute(_GIVE_BACK, {"payee": hold.account, "back": hold.amount})
+            return
         row = {
             "account": hold.account,
             "kind": "charge",
@@ -188,23 +287,15 @@ class Ledger:
             "hold": hold.id,
             "at": now,
         }
-        async with transaction(self._engine) as connection:
-            ended = await connection.execute(_END, {"ended": hold.id})
-            if ended.rowcount == 0:
-                # It expired, or a transaction that seemed to fail has charged it after all.
-                return
-            if hold.item is not None and not await self._settle_item(connection, hold, now):
-                await connection.execute(_GIVE_BACK, {"payee": hold.account, "back": hold.amount})
-                return
-            await connection.execute(_NOTE, row)
-            await add_usage(
-                connection,
-                account=hold.account,
-                day=now.date(),
-                endpoint=hold.endpoint,
-                requests=hold.units,
-                credits_spent=hold.amount,
-            )
+        await connection.execute(_NOTE, row)
+        await add_usage(
+            connection,
+            account=hold.account,
+            day=now.date(),
+            endpoint=hold.endpoint,
+            requests=hold.units,
+            credits_spent=hold.amount,
+        )
 
     async def _settle_item(self, connection: AsyncConnection, hold: _Hold, now: datetime) -> bool:
         """Note that an item is settled; return False where it was settled before."""

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.database.tables import IDEMPOTENT, JOBS, RESULTS
+from gateway.database.tables import IDEMPOTENT, JOB_ITEMS, JOBS, RESULTS
 from gateway.problems import Problem
 
 _MIB: Final = 2**20
@@ -21,7 +21,8 @@ class StorageLimits:
     """Bounds of what is kept.
 
     Attributes:
-        account_bytes: of one account: its results, its answers by Idempotency-Key, those of jobs.
+        account_bytes: of one account: results, answers by Idempotency-Key, and inputs and
+            answers of jobs.
         free_bytes: of each disk, for what must be written whatever happens, such as charges.
         folders: on these disks, by what is kept in them.
     """
@@ -77,7 +78,8 @@ async def stored_bytes(connection: AsyncConnection, account: str) -> int:
     sizes = (
         select(func.sum(RESULTS.c.size_bytes)).where(RESULTS.c.account == account),
         select(func.sum(func.length(IDEMPOTENT.c.body))).where(IDEMPOTENT.c.account == account),
-        select(func.sum(func.length(JOBS.c.answer))).where(JOBS.c.account == account),
+        select(func.sum(JOBS.c.input_bytes)).where(JOBS.c.account == account),
+        select(func.sum(func.length(JOB_ITEMS.c.body))).where(JOB_ITEMS.c.account == account),
     )
     parts = [func.coalesce(size.scalar_subquery(), 0) for size in sizes]
     found = await connection.execute(select(*parts))

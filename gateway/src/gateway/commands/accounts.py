@@ -21,6 +21,8 @@ from gateway.commands.terminal import (
     telling,
 )
 from gateway.hosting.results import ResultStore, open_store
+from gateway.jobs.backlog import Backlog
+from gateway.jobs.inputs import JobInputs
 from gateway.settings import GatewaySettings
 from servicekit.settings import load_settings
 
@@ -100,6 +102,10 @@ async def _erase(engine: AsyncEngine, arguments: argparse.Namespace) -> int:
     settings = load_settings(GatewaySettings)
     store = open_store(settings.results_url, folder=settings.results_dir)
     files = await ResultStore(engine, store, lifetime=timedelta()).erase(arguments.name)
+    inputs, backlog = JobInputs(engine, store), Backlog(engine)
+    while jobs := await backlog.with_input(arguments.name):
+        for job in jobs:
+            await inputs.delete(job)
     deleted = await erase_rows(engine, arguments.name)
     await forget_deleted(engine)
     _print_rows(arguments, {**deleted, "results": files}, words="deleted")

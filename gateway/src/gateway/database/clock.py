@@ -25,7 +25,7 @@ def utc_now() -> datetime:
 class DatabaseClock:
     """Time of the database, by the host's clock and its distance from the database's.
 
-    Leases, heartbeats and expiries are compared across gateways, and clocks of hosts differ.
+    Claims and expiries are compared across gateways, and clocks of hosts differ.
     Asking the database for each of them would cost a round trip, so the distance is measured from
     time to time. Its error is at most half a round trip.
 

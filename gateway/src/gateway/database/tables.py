@@ -5,6 +5,7 @@ Times are UTC without a zone, because SQLite keeps none. Credits are whole numbe
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Date,
     DateTime,
@@ -111,17 +112,22 @@ IDEMPOTENT = Table(
     Column("expires_at", DateTime, nullable=False, index=True),
 )
 
-# Requests that are answered later. `beat_at` says when the gateway that runs the job was last
-# alive; `answer` is JSON, NULL until there is one, and `items` holds what a batch that runs has
-# answered so far; `webhook_due_at` is NULL when nothing is left to send, and `webhook` with it.
-# `endpoints` are names with commas between them; NULL in rows before revision 0004.
+# Requests that are answered later; the engine of jobs holds a message for each that has not ended.
+# `endpoints` are names with commas between them. `input_bytes` is NULL when the input is not in the
+# object store any more. `attempts` counts deliveries to workers since the job was queued.
+# `publications` counts messages of the job, and `message` is the place of the newest in the stream,
+# NULL before it is known; `webhook_publications` and `webhook_message` are the same of its webhook.
+# `webhook_log` is JSON of the deliveries tried. `claim` is the token of the Idempotency-Key that
+# the job answers. `dead_at` is set for a job that was given up and can be queued again.
+# Of releases before revision 0005: `items` and `answer` hold what is now in `job_items`, `beat_at`
+# says when the gateway of the job was last alive, and `webhook_due_at` when the webhook is tried.
 JOBS = Table(
     "jobs",
     METADATA,
     Column("id", _Token, primary_key=True),
     Column("account", _Account, nullable=False, index=True),
     Column("request_id", String(80), nullable=False),
-    Column("status", String(10), nullable=False),
+    Column("status", String(10), nullable=False, index=True),
     Column("done", Integer, nullable=False),
     Column("total", Integer, nullable=False),
     Column("created_at", DateTime, nullable=False),
@@ -130,10 +136,34 @@ JOBS = Table(
     Column("items", Text),
     Column("answer", Text),
     Column("webhook", Text),
-    Column("webhook_status", String(10)),
+    Column("webhook_status", String(10), index=True),
     Column("webhook_attempts", Integer, nullable=False),
     Column("webhook_due_at", DateTime, index=True),
     Column("endpoints", String(200)),
+    Column("is_batch", Boolean),
+    Column("input_bytes", BigInteger),
+    Column("attempts", Integer),
+    Column("publications", Integer),
+    Column("message", BigInteger),
+    Column("ended_at", DateTime),
+    Column("dead_at", DateTime, index=True),
+    Column("claim", _Token),
+    Column("webhook_publications", Integer),
+    Column("webhook_message", BigInteger),
+    Column("webhook_log", Text),
+)
+
+# Answers to the items of jobs; a job that is no batch has one item. `is_passing` marks an error
+# that passes by itself: such an item is answered anew when its job is queued again.
+JOB_ITEMS = Table(
+    "job_items",
+    METADATA,
+    Column("job", _Token, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("account", _Account, nullable=False, index=True),
+    Column("status", Integer, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("is_passing", Boolean, nullable=False),
 )
 
 # Items of batches with an Idempotency-Key that were charged; `item` is a digest of both.

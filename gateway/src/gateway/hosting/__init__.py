@@ -1,1 +1,1 @@
-"""Pictures that the gateway hosts itself."""
+"""Images and documents that the gateway hosts itself."""

@@ -125,7 +125,7 @@ class ResultStore:
         async with transaction(self._engine) as connection:
             await self._storage.check(connection, account, size_bytes=len(content))
             await connection.execute(insert(RESULTS).values(row))
-        with _store_at_work():
+        with store_at_work():
             await self._store.put_async(name, content, mode="create")
         return name
 
@@ -140,7 +140,7 @@ class ResultStore:
         if row is None or seconds_left <= 0:
             return None
         try:
-            with _store_at_work():
+            with store_at_work():
                 answer = await self._store.get_async(name)
         except FileNotFoundError:
             return None
@@ -166,7 +166,7 @@ class ResultStore:
             if (await connection.execute(living)).one_or_none() is None:
                 return False
         # The bytes first: what is left of a delete that fails half-way is found by the sweep.
-        with _store_at_work():
+        with store_at_work():
             await self._delete_file(name)
         async with transaction(self._engine) as connection:
             await connection.execute(delete(RESULTS).where(*mine))
@@ -208,14 +208,14 @@ class ResultStore:
 
 
 @contextmanager
-def _store_at_work() -> Iterator[None]:
+def store_at_work() -> Iterator[None]:
     """Make a Problem of what the store says, but for FileNotFoundError."""
     try:
         yield
     except FileNotFoundError:
         raise
     except (ObstoreError, OSError) as error:
-        message = "the store of the results is away; try again later"
+        message = "the store of results and jobs is away; try again later"
         raise Problem(503, "unavailable", message) from error
 
 

@@ -1,6 +1,7 @@
 """Jobs as their callers and webhooks see them."""
 
 from datetime import UTC
+from typing import Final
 
 import msgspec
 
@@ -11,22 +12,28 @@ from contract.jobs import (
     Job,
     JobAnswer,
     Progress,
+    WebhookAttempt,
     WebhookState,
 )
-from gateway.jobs.outcomes import KeptItem, refused
-from gateway.jobs.store import FAILED, JobRecord
+from gateway.jobs.outcomes import refused
+from gateway.jobs.records import JobRecord
 from gateway.problems import Problem
 
-
-def lost() -> Problem:
-    """Return what a job ends with whose gateway stopped before it was done."""
-    message = "the gateway stopped before this was done; it was not charged; send it again"
-    return Problem(503, "job_lost", message)
+_ABANDONED: Final = Problem(
+    503,
+    "job_abandoned",
+    "the job was tried several times and never came to its end; it was not charged; send it again",
+)
 
 
 def job_answer(record: JobRecord) -> JobAnswer:
     """Return the answer that describes a job."""
-    job = Job(
+    return JobAnswer(job_of(record))
+
+
+def job_of(record: JobRecord) -> Job:
+    """Return the description of a job; its answer is there where the record has its items."""
+    return Job(
         id=record.id,
         url=f"{JOBS_PATH}/{record.id}",
         status=record.status,
@@ -36,28 +43,22 @@ def job_answer(record: JobRecord) -> JobAnswer:
         answer=_answer(record),
         webhook=_webhook(record),
     )
-    return JobAnswer(job)
 
 
 def _answer(record: JobRecord) -> ItemAnswer | None:
-    if record.answer is not None:
-        return msgspec.json.decode(record.answer, type=ItemAnswer)
-    if record.status != FAILED:
+    if record.old_answer is not None:
+        return msgspec.json.decode(record.old_answer, type=ItemAnswer)
+    if not record.is_over or record.items is None:
         return None
-    missing = refused(lost(), request_id=record.request_id).as_item()
-    return missing if record.items is None else _rest_of_batch(record, record.items, missing)
-
-
-def _rest_of_batch(record: JobRecord, items: str, missing: ItemAnswer) -> ItemAnswer:
-    """Return what a lost batch had answered, because that was charged."""
-    kept = msgspec.json.decode(items, type=list[KeptItem])
-    by_number = {item.number: item.answer for item in kept}
-    result = [by_number.get(number, missing) for number in range(record.total)]
-    body = msgspec.json.encode(BatchAnswer(result))
-    return ItemAnswer(200, msgspec.Raw(body))
+    missing = refused(_ABANDONED, request_id=record.request_id).as_item()
+    result = [record.items.get(number, missing) for number in range(record.total)]
+    if not record.is_batch:
+        return result[0]
+    return ItemAnswer(200, msgspec.Raw(msgspec.json.encode(BatchAnswer(result))))
 
 
 def _webhook(record: JobRecord) -> WebhookState | None:
     if record.webhook_status is None:
         return None
-    return WebhookState(record.webhook_status, record.webhook_attempts)
+    log = msgspec.json.decode(record.webhook_log or "[]", type=list[WebhookAttempt])
+    return WebhookState(record.webhook_status, record.webhook_attempts, log)

@@ -7,24 +7,24 @@ from starlette.responses import Response
 
 from contract.errors import ErrorAnswer, ErrorBody
 from contract.jobs import ItemAnswer
-from gateway.problems import Problem
+from gateway.problems import PASSING, Problem
 
 _OK = 200
 
 
-class KeptItem(msgspec.Struct, frozen=True):
-    """Answer to one item of a batch that still runs, as the database keeps it."""
-
-    number: int
-    answer: ItemAnswer
-
-
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """An HTTP status, and the JSON of the body that goes with it."""
+    """An HTTP status, and the JSON of the body that goes with it.
+
+    Attributes:
+        status: of HTTP.
+        body: JSON.
+        is_passing: true for an error that passes by itself.
+    """
 
     status: int
     body: bytes
+    is_passing: bool = False
 
     @property
     def is_good(self) -> bool:
@@ -44,7 +44,8 @@ def answered(response: Response) -> Outcome:
 def refused(problem: Problem, *, request_id: str) -> Outcome:
     """Return the outcome of a request that ended with `problem`."""
     body = ErrorAnswer(ErrorBody(problem.code, str(problem), request_id))
-    return Outcome(problem.status, msgspec.json.encode(body))
+    is_passing = problem.code in PASSING
+    return Outcome(problem.status, msgspec.json.encode(body), is_passing)
 
 
 def broken(*, request_id: str) -> Outcome:

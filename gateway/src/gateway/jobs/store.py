@@ -1,87 +1,54 @@
-"""Jobs in the database: their state, their answers and what their webhooks are owed.
+"""Jobs in the database, from their submission to their end.
 
-A job lives in the gateway that took it. That gateway says every few seconds that it is alive; a
-job whose gateway has been silent for `LOST_AFTER` is lost, and says so to whoever asks.
+The outcome of an item, its charge and the state of its job are written in one transaction, keyed by
+job and item: an item that is worked on twice is answered and charged once.
 """
 
 import re
-import secrets
-from collections.abc import Collection
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Callable, Collection
+from datetime import timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Update, case, delete, func, insert, select, update
-from sqlalchemy.engine import Row
-from sqlalchemy.ext.asyncio import AsyncEngine
+import msgspec
+from sqlalchemy import ColumnElement, and_, case, delete, func, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from starlette.responses import Response
 
-from gateway.accounts.kept_urls import without_queries
+from contract.jobs import WebhookAttempt
+from gateway.accounts.credits import Charge, Credits
+from gateway.accounts.idempotency import Claim
 from gateway.accounts.storage import UNLIMITED, Storage
 from gateway.database.clock import Clock, utc_now
-from gateway.database.engine import transaction
-from gateway.database.tables import JOBS
+from gateway.database.engine import transaction, upsert
+from gateway.database.tables import JOB_ITEMS, JOBS
+from gateway.jobs.outcomes import Outcome
+from gateway.jobs.records import (
+    FAILED,
+    PENDING,
+    QUEUED,
+    RUNNING,
+    SUCCEEDED,
+    UNDER_WAY,
+    JobLimits,
+    JobRecord,
+    NewJob,
+    record_of,
+)
+from gateway.jobs.rows import (
+    MESSAGE_COLUMNS,
+    free_claim,
+    hold_of,
+    holds_of,
+    item_row,
+    items_of,
+)
+from gateway.problems import Problem
 
-QUEUED: Final = "queued"
-RUNNING: Final = "running"
-SUCCEEDED: Final = "succeeded"
-FAILED: Final = "failed"
-_UNDER_WAY: Final = (QUEUED, RUNNING)
-
-PENDING: Final = "pending"
-DELIVERED: Final = "delivered"
-
-LOST_AFTER: Final = timedelta(minutes=1)  # six times what a gateway lets pass between two beats
-
-_ID_BYTES = 16  # 128 bits: nobody guesses a job
-_ID = re.compile(r"[0-9a-f]{32}")  # other texts need not be looked up, and some cannot be
+_ID: Final = re.compile(r"[0-9a-f]{32}")  # other texts need not be looked up, and some cannot be
 
 
-@dataclass(frozen=True, slots=True)
-class JobRecord:
-    """A job as it stands.
-
-    Attributes:
-        id: its secret name.
-        account: whose it is.
-        request_id: of the request that made it.
-        status: one of "queued", "running", "succeeded" and "failed".
-        done: items that are answered.
-        total: items that it has, 1 where it is no batch.
-        created_at: UTC.
-        beat_at: when its gateway was last alive, UTC.
-        expires_at: when it is forgotten, UTC.
-        items: JSON of what a batch that was lost had answered; None where there is nothing.
-        answer: JSON; None while it is under way, and for ever where it was lost.
-        webhook: where it is sent when it has ended, None for nowhere.
-        webhook_status: "pending", "delivered" or "failed"; None without a webhook.
-        webhook_attempts: deliveries tried.
-        endpoints: names of those that it asks.
-    """
-
-    id: str
-    account: str
-    request_id: str
-    status: str
-    done: int
-    total: int
-    created_at: datetime
-    beat_at: datetime
-    expires_at: datetime
-    items: str | None
-    answer: str | None
-    webhook: str | None
-    webhook_status: str | None
-    webhook_attempts: int
-    endpoints: tuple[str, ...]
-
-    def may_be_seen_with(self, scopes: Collection[str] | None) -> bool:
-        """Tell whether a key with these scopes, None for all, may ask all that the job asks."""
-        return scopes is None or (bool(self.endpoints) and set(self.endpoints) <= set(scopes))
-
-    @property
-    def is_over(self) -> bool:
-        """True when it has ended."""
-        return self.status not in _UNDER_WAY
+class JobGone(Exception):
+    """The job was cancelled, given up or answered meanwhile: nobody can get this answer."""
 
 
 class JobStore:
@@ -89,7 +56,9 @@ class JobStore:
 
     Args:
         engine: the gateway's database.
+        credit: reserves and charges the price of items.
         lifetime: how long a job and its answer are kept, from its beginning.
+        limits: how many there may be.
         clock: gives the time now, UTC without a zone.
         storage: limits what is kept.
     """
@@ -98,50 +67,79 @@ class JobStore:
         self,
         engine: AsyncEngine,
         *,
+        credit: Credits,
         lifetime: timedelta,
+        limits: JobLimits,
         clock: Clock = utc_now,
         storage: Storage = UNLIMITED,
     ) -> None:
         self._engine = engine
-        self._storage = storage
+        self._credit = credit
         self._lifetime = lifetime
+        self._limits = limits
         self._clock = clock
+        self._storage = storage
 
-    async def add(
-        self,
-        *,
-        account: str,
-        request_id: str,
-        total: int,
-        webhook: str | None,
-        endpoints: Collection[str] = (),
-    ) -> JobRecord:
-        """Add a queued job and return it.
+    async def check_room(self, account: str, *, input_bytes: int) -> None:
+        """Let pass where the account may have one more job with so much input.
 
         Raises:
-            Problem: 507, the account or the disk is full; 503.
+            Problem: 429, there are too many; 507, the account or the disk is full; 503.
         """
+        waiting = JOBS.c.status.in_(UNDER_WAY)
+        mine = func.coalesce(func.sum(case((JOBS.c.account == account, 1), else_=0)), 0)
+        limits = self._limits
+        async with transaction(self._engine) as connection:
+            found = await connection.execute(select(func.count(), mine).where(waiting))
+            of_all, of_account = found.one()
+            if of_all >= limits.waiting:
+                raise _too_many(f"{limits.waiting} jobs wait already")
+            if of_account >= limits.waiting_per_account:
+                raise _too_many(f"{limits.waiting_per_account} jobs of this account wait already")
+            await self._storage.check(connection, account, size_bytes=input_bytes)
+
+    async def add(
+        self, job: NewJob, claim: Claim, respond: Callable[[JobRecord], Response]
+    ) -> Response:
+        """Add a queued job, reserve its price, and keep the response by its claim."""
         now = self._clock()
         row = {
-            "id": secrets.token_hex(_ID_BYTES),
-            "account": account,
-            "request_id": request_id,
+            "id": job.id or NewJob.new_id(),
+            "account": job.account,
+            "request_id": job.request_id,
             "status": QUEUED,
             "done": 0,
-            "total": total,
+            "total": len(job.endpoints),
+            "is_batch": job.is_batch,
             "created_at": now,
-            "beat_at": now,
             "expires_at": now + self._lifetime,
-            "webhook": webhook,
-            "webhook_status": PENDING if webhook else None,
+            # A gateway of the release before must never find it silent.
+            "beat_at": now + self._lifetime,
+            "input_bytes": job.input_bytes,
+            "attempts": 0,
+            "publications": 0,
+            "claim": claim.token,
+            "webhook": job.webhook,
+            "webhook_status": PENDING if job.webhook else None,
             "webhook_attempts": 0,
-            "endpoints": ",".join(sorted(set(endpoints))) or None,
+            "webhook_publications": 0,
+            "endpoints": ",".join(sorted({name for name in job.endpoints if name})) or None,
         }
         async with transaction(self._engine) as connection:
-            await self._storage.check(connection, account, size_bytes=1)
-            await connection.execute(insert(JOBS).values(row))
-            added = await connection.execute(select(JOBS).where(JOBS.c.id == row["id"]))
-            return _record(added.one())
+            added = await connection.execute(insert(JOBS).values(row).returning(*JOBS.c))
+            record = record_of(added.one())
+            for number, endpoint in enumerate(job.endpoints):
+                if endpoint is not None:
+                    await self._credit.reserve(
+                        connection,
+                        job.account,
+                        endpoint=endpoint,
+                        hold=hold_of(record.id, number),
+                        until=now + self._lifetime,
+                    )
+            response = respond(record)
+            await claim.keep_in(connection, response)
+        return response
 
     async def find(
         self, job: str, *, account: str, scopes: Collection[str] | None = None
@@ -149,137 +147,184 @@ class JobStore:
         """Return that job of the account, None where a key with these scopes may not see it."""
         if not _ID.fullmatch(job):
             return None
-        mine = (JOBS.c.id == job, JOBS.c.account == account)
-        found = await self._select(*mine)
-        if found is None or not found.may_be_seen_with(scopes):
-            return None
-        if found.is_over or not self._is_silent(found.beat_at):
-            return found
-        await self._lose(*mine, self._is_silent(JOBS.c.beat_at))
-        return await self._select(*mine)
+        found = await self._select(JOBS.c.id == job, JOBS.c.account == account)
+        return found if found is not None and found.may_be_seen_with(scopes) else None
 
-    async def _select(self, *which: ColumnElement[bool]) -> JobRecord | None:
-        living = select(JOBS).where(*which, JOBS.c.expires_at > self._clock())
+    async def page(
+        self, account: str, *, statuses: Collection[str], limit: int, after: str | None
+    ) -> list[JobRecord]:
+        """Return jobs of an account without their answers, newest first.
+
+        Args:
+            account: whose.
+            statuses: that they may have.
+            limit: most jobs.
+            after: id of a job of the account; those that are older than it.
+        """
+        if after is not None and not _ID.fullmatch(after):
+            return []
+        which = [
+            JOBS.c.account == account,
+            JOBS.c.status.in_(statuses),
+            JOBS.c.expires_at > self._clock(),
+        ]
         async with transaction(self._engine) as connection:
-            row = (await connection.execute(living)).one_or_none()
-        return _record(row) if row is not None else None
+            if after is not None:
+                mine = (JOBS.c.id == after, JOBS.c.account == account)
+                last = (await connection.execute(select(JOBS.c.created_at).where(*mine))).scalar()
+                if last is None:
+                    return []
+                same = and_(JOBS.c.created_at == last, JOBS.c.id > after)
+                which.append(or_(JOBS.c.created_at < last, same))
+            newest = select(JOBS).where(*which).order_by(JOBS.c.created_at.desc(), JOBS.c.id)
+            rows = await connection.execute(newest.limit(limit))
+            return [record_of(row) for row in rows]
 
-    async def advance(self, job: str, *, done: int) -> None:
-        """Note that the job runs and that so many of its items are answered."""
-        await self._update_live(job, status=RUNNING, done=done)
-
-    async def keep_items(self, job: str, items: str) -> bool:
-        """Keep what a batch has answered so far; return False where the job is gone or lost."""
-        kept = without_queries(items.encode()).decode()
-        return await self._update_live(job, items=kept)
-
-    async def end(self, job: str, *, status: str, answer: str) -> bool:
-        """Note how the job ended; return False where it is gone or was given up as lost."""
-        now = self._clock()
-        due = case((JOBS.c.webhook.is_not(None), now), else_=None)
-        done = JOBS.c.total if status == SUCCEEDED else JOBS.c.done
-        answer = without_queries(answer.encode()).decode()
-        return await self._update_live(
-            job, status=status, answer=answer, items=None, done=done, webhook_due_at=due
+    async def start(self, job: str) -> tuple[JobRecord, set[int]] | None:
+        """Note an attempt; return the job and its answered items, None where it has ended."""
+        started = (
+            update(JOBS)
+            .where(JOBS.c.id == job, JOBS.c.status.in_(UNDER_WAY))
+            .where(JOBS.c.expires_at > self._clock())
+            .values(status=RUNNING, attempts=func.coalesce(JOBS.c.attempts, 0) + 1)
         )
+        answered = select(JOB_ITEMS.c.number).where(JOB_ITEMS.c.job == job)
+        async with transaction(self._engine) as connection:
+            row = (await connection.execute(started.returning(*JOBS.c))).one_or_none()
+            if row is None:
+                return None
+            record = record_of(row)
+            if record.done == 0:
+                return record, set()
+            return record, {item.number for item in await connection.execute(answered)}
+
+    async def give_back(self, job: str) -> None:
+        """Forget an attempt that a worker did not finish because it was told to stop."""
+        await self._update(job, attempts=JOBS.c.attempts - 1)
+
+    async def alive(self, jobs: Collection[str]) -> set[str]:
+        """Return which of these jobs nobody has removed."""
+        left = select(JOBS.c.id).where(JOBS.c.id.in_(jobs))
+        async with transaction(self._engine) as connection:
+            return {row.id for row in await connection.execute(left)}
+
+    async def keep(
+        self, job: JobRecord, number: int, outcome: Outcome, charge: Charge | None
+    ) -> JobRecord:
+        """Keep the outcome of an item, settle its charge, and return the job as it stands then.
+
+        Raises:
+            JobGone: nobody can get the outcome, so nothing was charged.
+        """
+        async with transaction(self._engine) as connection:
+            row = await self._count(connection, job, outcome)
+            item = upsert(connection, JOB_ITEMS).values(item_row(job, number, outcome))
+            kept = await connection.execute(item.on_conflict_do_nothing())
+            if kept.rowcount != 1:
+                raise JobGone
+            if charge is not None:
+                await charge.settle(connection)
+            else:
+                await self._credit.release(connection, [hold_of(job.id, number)])
+            if outcome.is_passing:
+                await free_claim(connection, job.id)
+        if charge is not None:
+            charge.close()
+        return row
+
+    async def bury(self, job: str) -> bool:
+        """Give a job up; return False where it has ended."""
+        now = self._clock()
+        dead = (
+            update(JOBS)
+            .where(JOBS.c.id == job, JOBS.c.status.in_(UNDER_WAY))
+            .values(status=FAILED, ended_at=now, dead_at=now)
+        )
+        async with transaction(self._engine) as connection:
+            row = (await connection.execute(dead.returning(JOBS.c.total))).one_or_none()
+            if row is None:
+                return False
+            await self._credit.release(connection, holds_of(job, row.total))
+            await free_claim(connection, job)
+        return True
 
     async def remove(self, job: str, *, account: str) -> bool:
-        """Forget that job of the account; return False where it has none of that id."""
+        """Delete that job of the account; return False where it has none of that id."""
         if not _ID.fullmatch(job):
             return False
         one = delete(JOBS).where(JOBS.c.id == job, JOBS.c.account == account)
         async with transaction(self._engine) as connection:
-            return (await connection.execute(one)).rowcount == 1
+            await free_claim(connection, job, JOBS.c.account == account, JOBS.c.status != SUCCEEDED)
+            row = (await connection.execute(one.returning(JOBS.c.total))).one_or_none()
+            if row is None:
+                return False
+            await connection.execute(delete(JOB_ITEMS).where(JOB_ITEMS.c.job == job))
+            await self._credit.release(connection, holds_of(job, row.total))
+        return True
 
-    async def beat(self, jobs: Collection[str]) -> set[str]:
-        """Say that these jobs are alive, and return those of them that nobody removed."""
-        alive = update(JOBS).where(JOBS.c.id.in_(jobs)).values(beat_at=self._clock())
+    async def published(self, job: str, *, kind: str, number: int, place: int) -> None:
+        """Note that a message of a job, or of its webhook, is in the stream."""
+        counted, placed = MESSAGE_COLUMNS[kind]
+        noted = update(JOBS).where(JOBS.c.id == job, func.coalesce(JOBS.c[counted], 0) < number)
         async with transaction(self._engine) as connection:
-            return {row.id for row in await connection.execute(alive.returning(JOBS.c.id))}
+            await connection.execute(noted.values({counted: number, placed: place}))
 
-    async def give_up(self, jobs: Collection[str]) -> None:
-        """Note that these jobs, where they have not ended, never will."""
-        await self._lose(JOBS.c.id.in_(jobs))
+    async def webhook_of(self, job: str) -> JobRecord | None:
+        """Return an ended job whose webhook is to be sent, None where it is not."""
+        return await self._select(
+            JOBS.c.id == job,
+            JOBS.c.status.not_in(UNDER_WAY),
+            JOBS.c.webhook_status == PENDING,
+        )
 
-    async def sweep(self) -> int:
-        """Give up what is lost, forget what has expired, and return how many were lost."""
-        lost = await self._lose(self._is_silent(JOBS.c.beat_at))
-        async with transaction(self._engine) as connection:
-            await connection.execute(delete(JOBS).where(JOBS.c.expires_at <= self._clock()))
-        return lost
+    async def note_webhook(self, job: JobRecord, *, status: str, attempt: WebhookAttempt) -> None:
+        """Note a delivery that was tried."""
+        log = msgspec.json.decode(job.webhook_log or "[]", type=list[WebhookAttempt])
+        await self._update(
+            job.id,
+            webhook_status=status,
+            webhook_attempts=job.webhook_attempts + 1,
+            webhook_log=msgspec.json.encode([*log, attempt]).decode(),
+            webhook=JOBS.c.webhook if status == PENDING else None,
+        )
 
-    async def claim_webhooks(self, *, limit: int, lease: timedelta) -> list[JobRecord]:
-        """Return ended jobs whose webhook is due; no other gateway gets them within the lease."""
+    async def _count(
+        self, connection: AsyncConnection, job: JobRecord, outcome: Outcome
+    ) -> JobRecord:
+        """Count an item that is answered, and end the job where it is the last one."""
         now = self._clock()
-        due = select(JOBS.c.id, JOBS.c.webhook_due_at).where(JOBS.c.webhook_due_at <= now)
-        claimed = []
-        async with transaction(self._engine) as connection:
-            for row in (await connection.execute(due.limit(limit))).all():
-                # Whoever sees the time unchanged has it: two gateways may have read the same row.
-                mine = (
-                    update(JOBS)
-                    .where(JOBS.c.id == row.id, JOBS.c.webhook_due_at == row.webhook_due_at)
-                    .values(webhook_due_at=now + lease)
-                    .returning(*JOBS.c)
-                )
-                claimed += [_record(job) for job in await connection.execute(mine)]
-        return claimed
-
-    async def note_webhook(self, job: str, *, status: str, retry_in: timedelta | None) -> None:
-        """Note a delivery that was tried, and when the next is due, None for never."""
-        due = None if retry_in is None else self._clock() + retry_in
-        await self._execute(
+        is_last = JOBS.c.done + 1 >= JOBS.c.total
+        end = SUCCEEDED if job.is_batch or outcome.is_good else FAILED
+        counted = (
             update(JOBS)
-            .where(JOBS.c.id == job)
+            .where(JOBS.c.id == job.id, JOBS.c.status.in_(UNDER_WAY))
             .values(
-                webhook_status=status,
-                webhook_attempts=JOBS.c.webhook_attempts + 1,
-                webhook_due_at=due,
-                webhook=None if due is None else JOBS.c.webhook,
+                done=JOBS.c.done + 1,
+                status=case((is_last, end), else_=RUNNING),
+                ended_at=case((is_last, now), else_=None),
+                dead_at=now if outcome.is_passing else JOBS.c.dead_at,
             )
         )
+        row = (await connection.execute(counted.returning(*JOBS.c))).one_or_none()
+        if row is None:
+            raise JobGone
+        return record_of(row)
 
-    async def seconds_to_webhook(self) -> float | None:
-        """Return the time until the next webhook is due, in seconds; None where none waits."""
+    async def _select(self, *which: ColumnElement[bool]) -> JobRecord | None:
+        """Return a job that has not expired, with its answers where it has ended."""
         async with transaction(self._engine) as connection:
-            due = (await connection.execute(select(func.min(JOBS.c.webhook_due_at)))).scalar()
-        return None if due is None else max(0.0, (due - self._clock()).total_seconds())
+            found = select(JOBS).where(*which, JOBS.c.expires_at > self._clock())
+            row = (await connection.execute(found)).one_or_none()
+            if row is None:
+                return None
+            if row.status in UNDER_WAY:
+                return record_of(row)
+            return record_of(row, await items_of(connection, row.id))
 
-    def _is_silent(self, beat_at: Any) -> Any:  # Any: a time and a truth, or columns of them
-        return beat_at < self._clock() - LOST_AFTER
-
-    async def _lose(self, *which: ColumnElement[bool]) -> int:
-        due = case((JOBS.c.webhook.is_not(None), self._clock()), else_=None)
-        return await self._execute(
-            update(JOBS)
-            .where(JOBS.c.status.in_(_UNDER_WAY), *which)
-            .values(status=FAILED, webhook_due_at=due)
-        )
-
-    async def _update_live(self, job: str, **values: Any) -> bool:  # Any: values of columns
-        changed = update(JOBS).where(JOBS.c.id == job, JOBS.c.status.in_(_UNDER_WAY))
-        return await self._execute(changed.values(beat_at=self._clock(), **values)) == 1
-
-    async def _execute(self, statement: Update) -> int:
+    async def _update(self, job: str, **values: Any) -> None:  # Any: values of columns
         async with transaction(self._engine) as connection:
-            return (await connection.execute(statement)).rowcount
+            await connection.execute(update(JOBS).where(JOBS.c.id == job).values(values))
 
 
-def _record(row: Row[Any]) -> JobRecord:  # Any: the columns of JOBS
-    return JobRecord(
-        row.id,
-        row.account,
-        row.request_id,
-        row.status,
-        row.done,
-        row.total,
-        row.created_at,
-        row.beat_at,
-        row.expires_at,
-        row.items,
-        row.answer,
-        row.webhook,
-        row.webhook_status,
-        row.webhook_attempts,
-        tuple(row.endpoints.split(",")) if row.endpoints else (),
-    )
+def _too_many(what: str) -> Problem:
+    return Problem(429, "overloaded", f"{what}; try again later")

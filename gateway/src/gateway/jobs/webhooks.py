@@ -3,20 +3,22 @@
 Source: the Standard Webhooks specification 1.0.0 for headers, signature and secrets.
 """
 
-import asyncio
 import hashlib
 import hmac
 from base64 import b64encode
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from ipaddress import ip_address
+from time import monotonic
 from typing import Final
 
 import aiohttp
 import msgspec
 from aiohttp.abc import AbstractResolver
+from standardwebhooks import Webhook
 
+from contract.jobs import WebhookAttempt
 from gateway.database.engine import DatabaseUnavailable
 from gateway.fetching.addresses import Network
 from gateway.fetching.dialling import (
@@ -28,20 +30,22 @@ from gateway.fetching.dialling import (
 )
 from gateway.fetching.urls import parse_url
 from gateway.jobs.answers import job_answer
-from gateway.jobs.store import DELIVERED, PENDING, JobRecord, JobStore
+from gateway.jobs.engine import WEBHOOKS, Delivery, JobEngine
+from gateway.jobs.pulling import Puller, PullLimits, pulling
+from gateway.jobs.records import DELIVERED, GIVEN_UP, PENDING, JobRecord
+from gateway.jobs.store import JobStore
 from gateway.periodic import PeriodicTasks
 from gateway.problems import Problem
 from servicekit.logs import get_logger
+from servicekit.telemetry import JobMetrics
 
 MAX_ATTEMPTS: Final = 6
 _BACK_OFF = 4  # each wait is so many times the one before: 5 s, 20 s, 80 s, 5 min, 21 min
 
 _TIMEOUT_S = 10.0  # of one delivery
-_AT_ONCE = 16  # deliveries
-_LEASE = timedelta(minutes=1)  # a delivery that takes longer died with its gateway
-_LOOK_EVERY_S = 30.0  # for what other gateways left behind
+_AT_ONCE = 64  # deliveries
+_PER_RECEIVER = 4  # of these; a receiver that hangs holds no more for `_TIMEOUT_S` each
 
-_FAILED: Final = "failed"
 _GONE = 410  # the receiver wants no more
 _FORBIDDEN = 0  # stands for a status where the guard let nothing be dialled
 
@@ -52,8 +56,9 @@ class Webhooks:
     """Sends webhooks; made inside the event loop that uses it.
 
     Args:
-        store: knows which are due.
+        store: keeps which are to be sent.
         secret: what the secrets of accounts are made of; empty switches webhooks off.
+        metrics: of jobs.
         allow: networks of the operator that are exempt from the guard, with all their ports.
         retry_s: wait after the first delivery that failed, in seconds.
         resolver: looks names up; the system's when left out.
@@ -64,17 +69,18 @@ class Webhooks:
         store: JobStore,
         *,
         secret: str,
+        metrics: JobMetrics,
         allow: Sequence[Network] = (),
         retry_s: float,
         resolver: AbstractResolver | None = None,
     ) -> None:
         self._store = store
         self._secret = secret
+        self._metrics = metrics
         self._retry_s = retry_s
         self._guard = DialGuard(tuple(allow))
         self._resolver = resolver or PooledResolver(threads=4, max_lookups=32, timeout_s=5.0)
         self._session = _open_session(self._guard, self._resolver)
-        self.due = asyncio.Event()
 
     @property
     def is_on(self) -> bool:
@@ -108,18 +114,16 @@ class Webhooks:
         self._check_on()
         return "whsec_" + b64encode(self._key_of(account)).decode()
 
-    def wake(self) -> None:
-        """Look now for what is due."""
-        self.due.set()
-
-    async def deliver_due(self) -> float:
-        """Send what is due and return how long nothing will be, in seconds."""
-        while jobs := await self._store.claim_webhooks(limit=_AT_ONCE, lease=_LEASE):
-            async with asyncio.TaskGroup() as group:
-                for job in jobs:
-                    group.create_task(self._deliver(job))
-        next_s = await self._store.seconds_to_webhook()
-        return _LOOK_EVERY_S if next_s is None else min(next_s, _LOOK_EVERY_S)
+    async def handle(self, delivery: Delivery) -> float | None:
+        """Send a webhook; return after how many seconds it is tried again, None for never."""
+        if delivery.is_again:
+            self._metrics.redeliveries.labels(WEBHOOKS).inc()
+        try:
+            job = await self._store.webhook_of(delivery.id)
+            return None if job is None else await self._deliver(job)
+        except DatabaseUnavailable:
+            _log.warning("webhook delivery not noted; it is sent again", job=delivery.id)
+            return self._retry_s
 
     async def close(self) -> None:
         """Close every connection and the resolver."""
@@ -135,24 +139,17 @@ class Webhooks:
         # Accounts that shared a secret could forge each other's webhooks.
         return hmac.digest(self._secret.encode(), b"webhook:" + account.encode(), hashlib.sha256)
 
-    async def _deliver(self, job: JobRecord) -> None:
+    async def _deliver(self, job: JobRecord) -> float | None:
+        """Send a webhook, note how that went, and return when it is sent again."""
+        at, started_s = datetime.now(UTC), monotonic()
         status = await self._post(job)
-        attempt = job.webhook_attempts + 1
-        is_delivered = status is not None and status // 100 == 2  # noqa: PLR2004 - 2xx
-        if is_delivered:
-            await self._note(job, DELIVERED, retry_in=None)
-        elif status in {_GONE, _FORBIDDEN} or attempt >= MAX_ATTEMPTS:
-            await self._note(job, _FAILED, retry_in=None)
-        else:
-            wait_s = self._retry_s * _BACK_OFF ** (attempt - 1)
-            await self._note(job, PENDING, retry_in=timedelta(seconds=wait_s))
-        _log.info("webhook sent", job=job.id, attempt=attempt, status=status)
-
-    async def _note(self, job: JobRecord, status: str, *, retry_in: timedelta | None) -> None:
-        try:
-            await self._store.note_webhook(job.id, status=status, retry_in=retry_in)
-        except DatabaseUnavailable:
-            _log.warning("webhook is sent again when its lease is over", job=job.id)
+        number = job.webhook_attempts + 1
+        outcome = _outcome(status, number)
+        attempt = WebhookAttempt(at, status or None, round(monotonic() - started_s, 3))
+        await self._store.note_webhook(job, status=outcome, attempt=attempt)
+        self._metrics.webhooks.labels(outcome).inc()
+        _log.info("webhook sent", job=job.id, attempt=number, status=status)
+        return self._retry_s * _BACK_OFF ** (number - 1) if outcome == PENDING else None
 
     async def _post(self, job: JobRecord) -> int | None:
         """Post the job and return the HTTP status, None where there was none."""
@@ -169,20 +166,27 @@ class Webhooks:
             return _FORBIDDEN if is_forbidden else None
 
     def _headers(self, job: JobRecord, body: bytes) -> dict[str, str]:
-        timestamp = str(int(datetime.now(UTC).timestamp()))
-        signed = f"{job.id}.{timestamp}.".encode() + body
-        signature = hmac.digest(self._key_of(job.account), signed, hashlib.sha256)
+        now = datetime.now(UTC)
         return {
             "Content-Type": "application/json",
             "Webhook-Id": job.id,
-            "Webhook-Timestamp": timestamp,
-            "Webhook-Signature": "v1," + b64encode(signature).decode(),
+            "Webhook-Timestamp": str(int(now.timestamp())),
+            "Webhook-Signature": Webhook(self._key_of(job.account)).sign(
+                job.id, now, body.decode()
+            ),
         }
+
+
+def _outcome(status: int | None, number: int) -> str:
+    """Return the state of a webhook after its delivery of that number."""
+    if status is not None and status // 100 == 2:  # noqa: PLR2004 - 2xx
+        return DELIVERED
+    return GIVEN_UP if status in {_GONE, _FORBIDDEN} or number >= MAX_ATTEMPTS else PENDING
 
 
 def _open_session(guard: DialGuard, resolver: AbstractResolver) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
-        connector=guarded_connector(guard, resolver, limit=_AT_ONCE, limit_per_host=4),
+        connector=guarded_connector(guard, resolver, limit=_AT_ONCE, limit_per_host=0),
         cookie_jar=aiohttp.DummyCookieJar(),
         headers={aiohttp.hdrs.USER_AGENT: "imagemesh"},
         timeout=aiohttp.ClientTimeout(total=_TIMEOUT_S),
@@ -192,11 +196,11 @@ def _open_session(guard: DialGuard, resolver: AbstractResolver) -> aiohttp.Clien
 
 
 @asynccontextmanager
-async def sending(webhooks: Webhooks, tasks: PeriodicTasks) -> AsyncIterator[Webhooks]:
-    """Deliver until the end, and close."""
-    delivery = {"webhooks": webhooks.deliver_due} if webhooks.is_on else {}
-    try:
-        async with tasks.repeating(delivery, every_s=_LOOK_EVERY_S, wake=webhooks.due):
-            yield webhooks
-    finally:
-        await webhooks.close()
+async def sending(
+    webhooks: Webhooks, engine: JobEngine, *, drain_s: float, tasks: PeriodicTasks
+) -> AsyncIterator[Puller]:
+    """Pull webhooks and send them until the end."""
+    limits = PullLimits(at_once=_AT_ONCE, per_token=_PER_RECEIVER, drain_s=drain_s)
+    puller = Puller(engine, WEBHOOKS, limits, webhooks.handle)
+    async with pulling(puller, tasks, name="webhooks"):
+        yield puller

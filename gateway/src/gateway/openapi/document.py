@@ -7,7 +7,14 @@ import msgspec
 
 from contract.endpoint import Endpoint, PageView
 from contract.errors import ErrorAnswer, ErrorBody
-from contract.jobs import BATCH_PATH, BatchAnswer, BatchRequest, JobAnswer, WebhookSecretAnswer
+from contract.jobs import (
+    BATCH_PATH,
+    BatchAnswer,
+    BatchRequest,
+    JobAnswer,
+    JobPageAnswer,
+    WebhookSecretAnswer,
+)
 from contract.lookups import CapabilitiesAnswer, LanguagesAnswer, UsageAnswer
 from contract.table import ENDPOINTS
 from gateway.catalogue import CATALOGUE
@@ -19,6 +26,7 @@ _OTHER_KINDS: Final = (
     BatchRequest,
     BatchAnswer,
     JobAnswer,
+    JobPageAnswer,
     WebhookSecretAnswer,
     CapabilitiesAnswer,
     LanguagesAnswer,

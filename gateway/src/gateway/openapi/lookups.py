@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from contract.jobs import JOBS_PATH, JobAnswer, WebhookSecretAnswer
+from contract.jobs import JOBS_PATH, JobAnswer, JobPageAnswer, WebhookSecretAnswer
 from contract.lookups import (
     CAPABILITIES_PATH,
     LANGUAGES_PATH,
@@ -44,6 +44,7 @@ def lookup_paths() -> Json:
             answer=UsageAnswer,
             statuses=_WITH_KEY,
         ),
+        JOBS_PATH: {"get": _jobs()},
         JOBS_PATH + "/{id}": _job_path(),
         OWN_RESULTS_PATH + "/{name}": {
             "delete": _deletion("delete-result", "Delete a hosted result.", "name", _NO_RESULT)
@@ -81,6 +82,30 @@ def webhooks() -> Json:
         "responses": {"2XX": {"description": "Taken."}},
     }
     return {"job-ended": {"post": post}}
+
+
+def _jobs() -> Json:
+    """Return the operation that lists jobs."""
+    parameters = {
+        "status": (
+            "Only jobs in this state.",
+            {"enum": ["queued", "running", "succeeded", "failed"]},
+        ),
+        "limit": ("Most jobs of a page.", {"type": "integer", "minimum": 1, "maximum": 100}),
+        "after": ("The `next` of the page before.", {"type": "string"}),
+    }
+    return {
+        "operationId": "jobs",
+        "summary": "List the account's jobs without their answers, newest first.",
+        "parameters": [
+            {"name": name, "in": "query", "description": text, "schema": schema}
+            for name, (text, schema) in parameters.items()
+        ],
+        "responses": {
+            "200": {"description": "A page of jobs.", "content": content(JobPageAnswer)},
+            **errors((400, *_WITH_KEY)),
+        },
+    }
 
 
 def _job_path() -> Json:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -18,7 +18,6 @@ from gateway.problems import Problem
 from servicekit.turns import FairSemaphore
 
 AnswerItem: TypeAlias = Callable[[int], Awaitable[Outcome]]
-Note: TypeAlias = Callable[[int], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,22 +65,21 @@ def _parse_item(values: Json) -> Item | Problem:
 
 
 async def answer_items(
-    count: int, answer: AnswerItem, slots: FairSemaphore, *, account: str, note: Note
+    numbers: Sequence[int], answer: AnswerItem, slots: FairSemaphore, *, account: str
 ) -> list[Outcome]:
-    """Return the outcomes of a batch's items, in their order.
+    """Return the outcomes of items of a batch, in the order of their numbers.
 
     The caller holds a slot, so a batch always goes on; it goes faster while other slots are free,
     and takes none from a request that asks for it meanwhile.
 
     Args:
-        count: how many items there are.
+        numbers: of the items, one at least.
         answer: answers the item of that number; it does not raise.
         slots: where more can be answered at once.
         account: that the slots are taken for.
-        note: told how many are answered, each time that one is.
     """
     async with asyncio.TaskGroup() as group:
-        pool = _WorkerPool(count, answer, slots, account=account, group=group, note=note)
+        pool = _WorkerPool(numbers, answer, slots, account=account, group=group)
         await pool.work(pool.waiting.popleft())
     return pool.in_order()
 
@@ -91,20 +89,18 @@ class _WorkerPool:
 
     def __init__(
         self,
-        count: int,
+        numbers: Sequence[int],
         answer: AnswerItem,
         slots: FairSemaphore,
         *,
         account: str,
         group: asyncio.TaskGroup,
-        note: Note,
     ) -> None:
-        self.waiting = deque(range(count))
+        self.waiting = deque(numbers)
         self._answer = answer
         self._slots = slots
         self._account = account
         self._group = group
-        self._note = note
         self._outcomes: dict[int, Outcome] = {}
 
     async def work(self, number: int) -> None:
@@ -112,7 +108,6 @@ class _WorkerPool:
         while True:
             await self._start_workers()
             self._outcomes[number] = await self._answer(number)
-            await self._note(len(self._outcomes))
             if not self.waiting:
                 return
             number = self.waiting.popleft()

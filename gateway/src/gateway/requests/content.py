@@ -10,6 +10,7 @@ from gateway.backends import Backends
 from gateway.database.engine import DatabaseUnavailable
 from gateway.hosting.hosted import HostedImages, content_headers
 from gateway.hosting.results import ResultStore
+from gateway.jobs.engine import JobEngine
 from gateway.periodic import PeriodicTasks
 from gateway.problems import Problem
 
@@ -46,12 +47,18 @@ class Health:
     """Answers probes of the gateway."""
 
     def __init__(
-        self, backends: Backends, keys: KeyStore, tasks: PeriodicTasks, storage: Storage
+        self,
+        backends: Backends,
+        keys: KeyStore,
+        tasks: PeriodicTasks,
+        storage: Storage,
+        engine: JobEngine,
     ) -> None:
         self._backends = backends
         self._keys = keys
         self._tasks = tasks
         self._storage = storage
+        self._engine = engine
 
     async def live(self, _: Request) -> Response:
         """Answer GET /healthz: the process runs."""
@@ -69,7 +76,8 @@ class Health:
             return _json({"status": error.state, "services": services}, status=503)
         if "SERVING" not in services.values():
             return _json({"status": "no service", "services": services}, status=503)
-        troubles = {"failing": self._tasks.failing, "full": self._storage.full()}
+        jobs = "unavailable" if self._engine.is_on and not self._engine.is_ready else ""
+        troubles = {"jobs": jobs, "failing": self._tasks.failing, "full": self._storage.full()}
         found = {name: trouble for name, trouble in troubles.items() if trouble}
         return _json({"status": "ok", "services": services, **found})
 

@@ -1,11 +1,13 @@
 """Look-ups and deletions: capabilities, languages, usage, jobs, results and webhook secrets."""
 
+import re
 from time import monotonic
+from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from contract.jobs import WebhookSecret, WebhookSecretAnswer
+from contract.jobs import JobPage, JobPageAnswer, WebhookSecret, WebhookSecretAnswer
 from contract.lookups import UsageAnswer
 from gateway.accounts.keys import ApiKey, KeyStore
 from gateway.accounts.rates import RateLimits
@@ -14,14 +16,20 @@ from gateway.accounts.usage import UsageBook
 from gateway.backends import Backends, CallContext
 from gateway.hosting.results import ResultStore
 from gateway.input.credentials import sent_key
-from gateway.jobs.answers import job_answer
-from gateway.jobs.runner import JobRunner
+from gateway.jobs.answers import job_answer, job_of
+from gateway.jobs.records import FAILED, QUEUED, RUNNING, SUCCEEDED
+from gateway.jobs.submission import Jobs
 from gateway.jobs.webhooks import Webhooks
 from gateway.problems import Problem
 from gateway.requests.capabilities import find_capabilities, list_languages
 from gateway.responses import json_response
 from gateway.settings import GatewaySettings
 
+MOST_JOBS: Final = 100  # of one page
+
+_USUAL_JOBS: Final = 20
+_LIMIT: Final = re.compile(r"[0-9]{1,3}")
+_STATUSES: Final = (QUEUED, RUNNING, SUCCEEDED, FAILED)
 _NO_CONTENT = 204
 _NOT_STORED = {"Cache-Control": "no-store"}  # by nobody on the way
 
@@ -48,7 +56,7 @@ class Lookups:
         rates: RateLimits,
         usage: UsageBook,
         backends: Backends,
-        jobs: JobRunner,
+        jobs: Jobs,
         results: ResultStore,
         webhooks: Webhooks,
     ) -> None:
@@ -81,6 +89,20 @@ class Lookups:
         """Answer GET /api/v1/usage."""
         key = await self._authenticate(request, scope=USAGE_SCOPE)
         return json_response(UsageAnswer(await self._usage.report(key.account)))
+
+    async def list_jobs(self, request: Request) -> Response:
+        """Answer GET /api/v1/jobs: a page of the account's jobs, without their answers."""
+        key = await self._authenticate(request)
+        limit = _limit(request)
+        found = await self._jobs.page(
+            key.account,
+            statuses=_statuses(request),
+            limit=limit,
+            after=request.query_params.get("after"),
+        )
+        seen = [job_of(record) for record in found if record.may_be_seen_with(key.scopes)]
+        following = found[-1].id if len(found) == limit else None
+        return json_response(JobPageAnswer(JobPage(seen, following)), headers=_NOT_STORED)
 
     async def job(self, request: Request) -> Response:
         """Answer GET /api/v1/jobs/{id}."""
@@ -133,3 +155,24 @@ class Lookups:
 
 def _missing(kind: str) -> Problem:
     return Problem(404, "not_found", f"there is no such {kind}, or it has expired")
+
+
+def _statuses(request: Request) -> tuple[str, ...]:
+    """Return the states that the caller asks for."""
+    status = request.query_params.get("status")
+    if status is None:
+        return _STATUSES
+    if status not in _STATUSES:
+        message = f"parameter 'status': expected one of {', '.join(_STATUSES)}"
+        raise Problem(400, "invalid_parameter", message)
+    return (status,)
+
+
+def _limit(request: Request) -> int:
+    """Return how many jobs the caller asks for."""
+    text = request.query_params.get("limit", str(_USUAL_JOBS))
+    # A few digits: the text of a number may be as long as a URL.
+    if not _LIMIT.fullmatch(text) or not 1 <= int(text) <= MOST_JOBS:
+        message = f"parameter 'limit': expected a whole number from 1 to {MOST_JOBS}"
+        raise Problem(400, "invalid_parameter", message)
+    return int(text)

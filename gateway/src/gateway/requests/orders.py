@@ -12,6 +12,7 @@ from yarl import URL
 
 from gateway.accounts.idempotency import fingerprint_of, order_of
 from gateway.accounts.keys import ApiKey
+from gateway.jobs.rows import hold_of
 from gateway.jobs.webhooks import Webhooks
 from gateway.problems import Problem
 from gateway.requests.batch import Item
@@ -32,6 +33,8 @@ class Order:
         idempotency_key: None without one.
         fingerprint: of the request, for its Idempotency-Key.
         deadline_s: when the answer is due, on the monotonic clock; not used for a job.
+        job: id of the job that is worked on, None for a request.
+        traceparent: lets the trace of the request go on in that of its job, None without traces.
     """
 
     key: ApiKey
@@ -44,10 +47,14 @@ class Order:
     idempotency_key: str | None
     fingerprint: str
     deadline_s: float
+    job: str | None = None
+    traceparent: str | None = None
 
-    def endpoints(self) -> list[str]:
-        """Return the names of the endpoints that the order asks."""
-        return [item.handler.endpoint.name for item in self.items if isinstance(item, Item)]
+    def endpoints(self) -> list[str | None]:
+        """Return the name of the endpoint that each item asks, None for one that is not good."""
+        return [
+            item.handler.endpoint.name if isinstance(item, Item) else None for item in self.items
+        ]
 
     def charged_once(self, number: int) -> str | None:
         """Return what names an item in this order and its repetitions; None where each is charged.
@@ -59,10 +66,9 @@ class Order:
         order = order_of(self.key.account, self.idempotency_key, self.fingerprint)
         return None if order is None else f"{order}:{number}"
 
-    def held_bytes(self) -> int:
-        """Return the size of the images that the order holds in memory."""
-        given = [item.given for item in self.items if isinstance(item, Item)]
-        return sum(len(one.image.content) for one in given if one.image)
+    def hold(self, number: int) -> str | None:
+        """Return the id of the hold of a job's item, None where a new one is made."""
+        return None if self.job is None else hold_of(self.job, number)
 
 
 class OrderReader:

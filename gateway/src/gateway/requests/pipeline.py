@@ -7,25 +7,27 @@ made. An item of a batch and a job go through the same steps.
 
 from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from datetime import timedelta
 from functools import partial
 from time import monotonic
-from typing import Any, Final, Protocol
+from typing import Any, Final, TypeAlias
 
 import msgspec
+import structlog
 from msgspec import UNSET
 from starlette.requests import Request
 from starlette.responses import Response
 
 from contract.endpoint import DocumentRequest
 from contract.jobs import BatchAnswer
-from gateway.accounts.credits import Credits
-from gateway.accounts.idempotency import IdempotentAnswers, Keep, keep_nothing
+from gateway.accounts.credits import Charge, Credits
+from gateway.accounts.idempotency import Claim, IdempotentAnswers, NoClaim
 from gateway.accounts.keys import KeyStore
 from gateway.accounts.rates import RateLimits
 from gateway.accounts.scopes import authorize
 from gateway.backends import Backends, CallContext
+from gateway.database.engine import DatabaseUnavailable
 from gateway.endpoint_handler import EndpointHandler, ProducedFile
 from gateway.fetching.fetcher import ImageFetcher
 from gateway.hosting.hosted import HostedImages
@@ -36,53 +38,33 @@ from gateway.input.forms import check_image_size
 from gateway.input.inputs import read_input, read_object
 from gateway.jobs.answers import job_answer
 from gateway.jobs.outcomes import Outcome, answered, broken, refused
-from gateway.jobs.runner import JobOrder, JobRunner
+from gateway.jobs.records import JobRecord, NewJob
+from gateway.jobs.store import JobGone
+from gateway.jobs.submission import Jobs
+from gateway.jobs.worker import RunningJob
 from gateway.media import EncodedImage, require_image
 from gateway.problems import Problem
 from gateway.requests.batch import Item, answer_items, parse_batch
 from gateway.requests.disconnects import cancelled_on_disconnect
 from gateway.requests.orders import Order, OrderReader
+from gateway.requests.stored_orders import decode_order, encode_order
 from gateway.responses import json_response
 from gateway.settings import GatewaySettings
 from servicekit.logs import get_logger
+from servicekit.tracing.opening import Serving
 from servicekit.turns import FairSemaphore
 
+_UNANSWERED: Final = Outcome(503, b"{}", is_passing=True)  # of an item that is tried again
 _NO_IMAGE: Final = EncodedImage(b"", "", "")  # of a request that holds a text
 
 _log = get_logger("gateway")
 
 
-class Recorder(Protocol):
-    """Keeps answers before they are paid, as a `RunningJob` does."""
-
-    async def keep(self, answer: Response, /) -> None:
-        """Keep the answer."""
-        ...
-
-    async def keep_item(self, number: int, answer: Response, /) -> None:
-        """Keep the answer to one item of a batch."""
-        ...
-
-    async def note(self, done: int, /) -> None:
-        """Note how many items are answered."""
-        ...
+Keep: TypeAlias = Callable[[Response, Charge], Awaitable[None]]
 
 
-class _WholeAnswer:
-    """Recorder of a caller that waits for the whole answer; nothing else is kept."""
-
-    def __init__(self, keep: Keep) -> None:
-        self._keep = keep
-
-    async def keep(self, answer: Response, /) -> None:
-        """Keep the answer for its Idempotency-Key."""
-        await self._keep(answer)
-
-    async def keep_item(self, _: int, __: Response, /) -> None:
-        """Keep nothing."""
-
-    async def note(self, _: int, /) -> None:
-        """Note nothing."""
+async def _keep_nothing(_: Response, __: Charge) -> None:
+    """Keep no answer by itself: it is part of another."""
 
 
 class Pipeline:
@@ -94,12 +76,13 @@ class Pipeline:
         rates: count requests.
         orders: make orders of requests.
         idempotent: answers that are kept by Idempotency-Key.
-        jobs: run what is answered later.
+        jobs: take what is answered later.
         fetcher: fetches images by URL.
         hosted: reads images that the gateway hosts itself.
         credit: charges requests.
         backends: the services.
         results: stores files.
+        serving: makes the spans of jobs.
     """
 
     def __init__(
@@ -110,12 +93,13 @@ class Pipeline:
         rates: RateLimits,
         orders: OrderReader,
         idempotent: IdempotentAnswers,
-        jobs: JobRunner,
+        jobs: Jobs,
         fetcher: ImageFetcher,
         hosted: HostedImages,
         credit: Credits,
         backends: Backends,
         results: ResultStore,
+        serving: Serving | None = None,
     ) -> None:
         self._settings = settings
         self._keys = keys
@@ -128,10 +112,11 @@ class Pipeline:
         self._credit = credit
         self._backends = backends
         self._results = results
+        self._serving = serving
         most = settings.max_in_flight
         self._slots = FairSemaphore(most, reserved=most // 3)
-        memory = UploadMemory(settings.upload_memory_mib * 2**20)
-        self._bodies = BodyReader(memory, timeout_s=settings.body_timeout_s)
+        self._memory = UploadMemory(settings.upload_memory_mib * 2**20)
+        self._bodies = BodyReader(self._memory, timeout_s=settings.body_timeout_s)
 
     async def post(self, handler: EndpointHandler, request: Request) -> Response:
         """Answer a POST to an endpoint.
@@ -186,7 +171,7 @@ class Pipeline:
                 return await self._once(order, partial(self._submit, order))
             # Before the wait for the database, or what requests hold meanwhile had no bound.
             async with self._place(order.key.account):
-                return await self._once(order, lambda keep: self._answer(order, _WholeAnswer(keep)))
+                return await self._once(order, partial(self._answer, order))
 
     @asynccontextmanager
     async def _place(self, account: str) -> AsyncIterator[None]:
@@ -197,10 +182,10 @@ class Pipeline:
         async with self._slots.held(account):
             yield
 
-    async def _once(self, order: Order, work: Callable[[Keep], Awaitable[Response]]) -> Response:
+    async def _once(self, order: Order, work: Callable[[Claim], Awaitable[Response]]) -> Response:
         """Do the work, or repeat the answer that the order's Idempotency-Key had before."""
         if order.idempotency_key is None:
-            return await work(keep_nothing)
+            return await work(NoClaim())
         return await self._idempotent.once(
             order.key.account,
             key=order.idempotency_key,
@@ -208,64 +193,88 @@ class Pipeline:
             work=work,
         )
 
-    async def _submit(self, order: Order, keep: Keep) -> Response:
-        """Answer with a job, whose work is `_answer_later`."""
-        record = await self._jobs.submit(
-            JobOrder(
-                order.key.account,
-                order.request_id,
-                total=len(order.items),
-                held_bytes=order.held_bytes(),
-                webhook=order.webhook,
-                work=partial(self._answer_later, order),
-                endpoints=order.endpoints(),
-            )
+    async def _submit(self, order: Order, claim: Claim) -> Response:
+        """Answer with a job, whose work is `run_job`."""
+        job = NewJob(
+            account=order.key.account,
+            request_id=order.request_id,
+            endpoints=order.endpoints(),
+            is_batch=order.is_batch,
+            webhook=order.webhook,
         )
-        answer = job_answer(record)
-        headers = {"Location": answer.result.url, "Preference-Applied": "respond-async"}
-        response = json_response(answer, status=202, headers=headers)
-        try:
-            await keep(response)
-        except BaseException:
-            await self._jobs.cancel(record.id, account=order.key.account)
-            raise
-        return response
+        content = encode_order(order)
+        with self._memory.share(order.key.account) as share:
+            share.grow_to(len(content))
+            return await self._jobs.submit(job, content, claim=claim, respond=_accepted)
 
-    async def _answer_later(self, order: Order, recorder: Recorder) -> Response:
-        """Answer the order of a job, when there is a place."""
-        async with self._slots.held(order.key.account):
-            return await self._answer(order, recorder)
-
-    async def _answer(self, order: Order, recorder: Recorder) -> Response:
+    async def _answer(self, order: Order, claim: Claim) -> Response:
         """Answer an order that holds a place; a batch takes more while some are free."""
         if not order.is_batch:
-            return await self._work(order, 0, order.request_id, recorder.keep)
+            keep: Keep = lambda answer, _: claim.keep(answer)  # noqa: E731 - one level
+            return await self._work(order, 0, order.request_id, keep)
         outcomes = await answer_items(
-            len(order.items),
-            partial(self._answer_item, order, recorder),
+            range(len(order.items)),
+            partial(self._answer_item, order),
             self._slots,
             account=order.key.account,
-            note=recorder.note,
         )
         response = json_response(BatchAnswer([outcome.as_item() for outcome in outcomes]))
-        await recorder.keep(response)
+        # With errors that pass by themselves it is not kept: sent again, it may end well, and
+        # what was charged is not charged again.
+        if not any(outcome.is_passing for outcome in outcomes):
+            await claim.keep(response)
         return response
 
-    async def _answer_item(self, order: Order, recorder: Recorder, number: int) -> Outcome:
-        """Answer one item of a batch; its faults do not touch the others."""
-        item, request_id = order.items[number], f"{order.request_id}-{number}"
+    async def run_job(self, content: bytes, job: RunningJob) -> None:
+        """Answer the items of a job that have no answer yet; only a job waits for its place."""
+        order = decode_order(content, job=job.record.id)
+        answer_item = partial(self._answer_job_item, order, job)
+        account = order.key.account
+        with ExitStack() as stack:
+            structlog.contextvars.bind_contextvars(request_id=order.request_id)
+            if self._serving is not None:
+                stack.enter_context(self._serving("job", order.traceparent))
+            async with self._slots.held(account):
+                if job.missing:
+                    await answer_items(job.missing, answer_item, self._slots, account=account)
+
+    async def _answer_job_item(self, order: Order, job: RunningJob, number: int) -> Outcome:
+        """Answer one item of a job, keep the answer, and settle its charge with it."""
+        if job.is_stopped:
+            return _UNANSWERED
+        outcome = _UNANSWERED
         try:
-            if isinstance(item, Item):
+            outcome = await self._answer_item(order, number, partial(job.keep, number))
+        except (JobGone, DatabaseUnavailable):
+            return outcome  # nobody wants it, or it is tried again
+        if not outcome.is_good:
+            await job.refuse(number, outcome)
+        return outcome
+
+    async def _answer_item(self, order: Order, number: int, keep: Keep = _keep_nothing) -> Outcome:
+        """Answer one item of an order; its faults do not touch the others.
+
+        Raises:
+            JobGone: it is an item of a job, and nobody can get its answer.
+            DatabaseUnavailable: it is an item of a job, and nobody knows whether it was kept.
+        """
+        item = order.items[number]
+        request_id = f"{order.request_id}-{number}" if order.is_batch else order.request_id
+        try:
+            if order.is_batch and isinstance(item, Item):
                 name = item.handler.endpoint.name
                 authorize(order.key, name, off=self._settings.endpoints_off)
                 if number > 0:  # the first was counted when the batch came
                     await self._rates.check(order.key)
-            keep = partial(recorder.keep_item, number)
             return answered(await self._work(order, number, request_id, keep))
         except Problem as problem:
+            if order.is_async and isinstance(problem, DatabaseUnavailable):
+                raise
             return refused(problem, request_id=request_id)
+        except JobGone:
+            raise
         except Exception:  # noqa: BLE001 - the edge of an item, as that of a request
-            _log.exception("batch item failed")
+            _log.exception("item failed")
             return broken(request_id=request_id)
 
     async def _work(self, order: Order, number: int, request_id: str, keep: Keep) -> Response:
@@ -285,8 +294,11 @@ class Pipeline:
                 account=context.account,
             )
         async with self._credit.charge(
-            context.account, endpoint=handler.endpoint.path, item=order.charged_once(number)
-        ):
+            context.account,
+            endpoint=handler.endpoint.path,
+            item=order.charged_once(number),
+            hold=order.hold(number),
+        ) as charge:
             result = await handler.ask(self._backends, request, image.content, context)
             file = handler.file(result)
             path = await self._store(file, item, order, image.name) if file else ""
@@ -296,7 +308,7 @@ class Pipeline:
                 answer = msgspec.structs.replace(answer, details=None)
             response = json_response(answer)
             # Before it is paid: a request that is repeated after a crash must not be paid twice.
-            await keep(response)
+            await keep(response, charge)
             return response
 
     async def _own(self, request: Any, base_url: str) -> EncodedImage | None:
@@ -342,3 +354,10 @@ class Pipeline:
             message = f"parameter 'expires_in_s': expected `int` <= {longest.total_seconds():.0f}"
             raise Problem(400, "invalid_parameter", message)
         return timedelta(seconds=asked_s)
+
+
+def _accepted(record: JobRecord) -> Response:
+    """Return the response to a request that is answered later."""
+    answer = job_answer(record)
+    headers = {"Location": answer.result.url, "Preference-Applied": "respond-async"}
+    return json_response(answer, status=202, headers=headers)

@@ -47,11 +47,20 @@ class Progress(Struct, frozen=True):
     total: int
 
 
-class WebhookState(Struct, frozen=True):
+class WebhookAttempt(Struct, frozen=True):
+    """One delivery of a webhook that was tried; `status` is null where there was no answer."""
+
+    at: datetime
+    status: int | None
+    seconds: float
+
+
+class WebhookState(Struct, frozen=True, omit_defaults=True):
     """State of the webhook's delivery: "pending", "delivered" or "failed"."""
 
     status: str
     attempts: int
+    log: list[WebhookAttempt] = []
 
 
 class Job(Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -68,9 +77,22 @@ class Job(Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 
 class JobAnswer(Struct, frozen=True):
-    """Answer of a request with `Prefer: respond-async`, of GET /api/v1/jobs, and the webhook."""
+    """Answer of `Prefer: respond-async` and of GET /api/v1/jobs/{id}, and body of the webhook."""
 
     result: Job
+
+
+class JobPage(Struct, frozen=True):
+    """Some jobs of an account without their answers, newest first; `next` begins the next page."""
+
+    jobs: list[Job]
+    next: str | None = None
+
+
+class JobPageAnswer(Struct, frozen=True):
+    """Answer of GET /api/v1/jobs."""
+
+    result: JobPage
 
 
 class WebhookSecret(Struct, frozen=True):

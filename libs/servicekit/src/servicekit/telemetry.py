@@ -24,6 +24,13 @@ HTTP_CONNECTIONS = "imagemesh_http_connections"
 HTTP_CONNECTIONS_REFUSED = "imagemesh_http_connections_refused"
 PERIODIC_FAILURES = "imagemesh_periodic_failures"
 PERIODIC_FAILING = "imagemesh_periodic_failing"
+JOBS_WAITING = "imagemesh_jobs_waiting"
+JOBS_OLDEST_SECONDS = "imagemesh_jobs_oldest_seconds"
+JOBS_DEAD = "imagemesh_jobs_dead"
+JOBS_ENDED = "imagemesh_jobs_ended"
+JOBS_ITEMS = "imagemesh_jobs_items"
+JOBS_REDELIVERIES = "imagemesh_jobs_redeliveries"
+JOBS_WEBHOOKS = "imagemesh_jobs_webhooks"
 
 # Steps of one request, as spans within its own.
 SPAN_DECODE = "decode image"
@@ -186,4 +193,42 @@ class PeriodicMetrics:
             "1 while the last run of a periodic task has failed, else 0.",
             ["task"],
             registry=registry,
+        )
+
+
+class JobMetrics:
+    """Metrics of asynchronous jobs and their webhooks.
+
+    Args:
+        registry: Of the process.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.registry = registry
+        self.waiting = Gauge(
+            JOBS_WAITING,
+            "Jobs and webhooks that wait or are worked on.",
+            ["kind"],
+            registry=registry,
+        )
+        self.oldest_seconds = Gauge(
+            JOBS_OLDEST_SECONDS,
+            "Age of the oldest job and webhook that waits or is worked on, in seconds.",
+            ["kind"],
+            registry=registry,
+        )
+        self.dead = Gauge(
+            JOBS_DEAD, "Jobs that were given up, or whose webhook was.", registry=registry
+        )
+        self.ended = Counter(
+            JOBS_ENDED, "Jobs that this process ended.", ["status"], registry=registry
+        )
+        self.items = Counter(
+            JOBS_ITEMS, "Items of jobs that this process ended.", registry=registry
+        )
+        self.redeliveries = Counter(
+            JOBS_REDELIVERIES, "Messages that were delivered again.", ["kind"], registry=registry
+        )
+        self.webhooks = Counter(
+            JOBS_WEBHOOKS, "Deliveries of webhooks that were tried.", ["outcome"], registry=registry
         )

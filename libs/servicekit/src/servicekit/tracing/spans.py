@@ -61,6 +61,12 @@ class _SpanOfRequest:
         if has_failed:
             self._span.set_status(StatusCode.ERROR)
 
+    @property
+    def traceparent(self) -> str:
+        carried: dict[str, str] = {}
+        _PROPAGATOR.inject(carried, self._within)
+        return carried[TRACEPARENT]
+
     def add_step(self, name: str, *, began_s: float, attributes: Attributes) -> None:
         now_ns = time_ns()
         began_ns = now_ns - int((monotonic() - began_s) * 1e9)

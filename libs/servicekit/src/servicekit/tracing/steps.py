@@ -12,6 +12,11 @@ Attributes = Mapping[str, str | int]
 class RequestTrace(Protocol):
     """Trace of one request."""
 
+    @property
+    def traceparent(self) -> str:
+        """Header that lets the trace go on elsewhere, or later (W3C Trace Context)."""
+        ...
+
     def describe(self, name: str, attributes: Attributes, *, has_failed: bool = False) -> None:
         """Set the name, the attributes and the outcome of the request."""
 

@@ -1,0 +1,97 @@
+"""Submission of jobs, and what their callers ask of them."""
+
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from dataclasses import replace
+
+from starlette.responses import Response
+
+from gateway.accounts.idempotency import Claim
+from gateway.jobs.engine import CANCELLED, JobEngine
+from gateway.jobs.inputs import JobInputs
+from gateway.jobs.publishing import Publisher
+from gateway.jobs.records import JobRecord, NewJob
+from gateway.jobs.store import JobStore
+from gateway.problems import Problem
+
+
+class Jobs:
+    """Takes jobs, finds, lists and cancels them.
+
+    Args:
+        store: where their state is.
+        inputs: where their input is.
+        engine: has them worked on.
+        publisher: tells the engine of them.
+    """
+
+    def __init__(
+        self, store: JobStore, *, inputs: JobInputs, engine: JobEngine, publisher: Publisher
+    ) -> None:
+        self._store = store
+        self._inputs = inputs
+        self._engine = engine
+        self._publisher = publisher
+
+    async def submit(
+        self,
+        job: NewJob,
+        content: bytes,
+        *,
+        claim: Claim,
+        respond: Callable[[JobRecord], Response],
+    ) -> Response:
+        """Store a job and its input, have it worked on, and return the response to its caller.
+
+        Args:
+            job: without its id.
+            content: of its input.
+            claim: keeps the response by the Idempotency-Key.
+            respond: makes the response.
+
+        Raises:
+            Problem: 429, there are too many; 507; 503, NATS or a store is away.
+        """
+        self._engine.check()
+        job = replace(job, id=NewJob.new_id(), input_bytes=len(content))
+        await self._store.check_room(job.account, input_bytes=len(content))
+        # The input first: a job without its input cannot be worked on; the other is swept.
+        await self._inputs.write(job.id, content)
+        added: list[JobRecord] = []
+
+        def responded(record: JobRecord) -> Response:
+            added.append(record)
+            return respond(record)
+
+        try:
+            response = await self._store.add(job, claim, responded)
+        except BaseException:
+            with suppress(Problem):
+                await self._inputs.delete(job.id)
+            raise
+        await self._publisher.publish_job(added[-1])
+        return response
+
+    async def find(
+        self, job: str, *, account: str, scopes: Collection[str] | None = None
+    ) -> JobRecord | None:
+        """Return that job of the account, None where a key with these scopes may not see it."""
+        return await self._store.find(job, account=account, scopes=scopes)
+
+    async def page(
+        self, account: str, *, statuses: Collection[str], limit: int, after: str | None
+    ) -> list[JobRecord]:
+        """Return jobs of an account, as `JobStore.page` does."""
+        return await self._store.page(account, statuses=statuses, limit=limit, after=after)
+
+    async def cancel(
+        self, job: str, *, account: str, scopes: Collection[str] | None = None
+    ) -> bool:
+        """End and delete that job; return False where a key with these scopes may not see it."""
+        if await self.find(job, account=account, scopes=scopes) is None:
+            return False
+        await self._inputs.delete(job)
+        if not await self._store.remove(job, account=account):
+            return False
+        await self._engine.tell(CANCELLED, job)
+        return True

@@ -1,0 +1,188 @@
+"""Worker: answers jobs through the same pipeline as requests, an item at a time."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from contextlib import asynccontextmanager, suppress
+from typing import Final
+
+from starlette.responses import Response
+
+from gateway.accounts.credits import Charge
+from gateway.database.engine import DatabaseUnavailable
+from gateway.jobs.engine import CANCELLED, Delivery, JobEngine
+from gateway.jobs.engine import JOBS as KIND
+from gateway.jobs.inputs import JobInputs
+from gateway.jobs.outcomes import Outcome, answered
+from gateway.jobs.publishing import Publisher
+from gateway.jobs.pulling import Puller, PullLimits, pulling
+from gateway.jobs.records import JobRecord
+from gateway.jobs.store import JobGone, JobStore
+from gateway.periodic import PeriodicTasks, uncut
+from gateway.problems import Problem
+from servicekit.logs import get_logger
+from servicekit.telemetry import JobMetrics
+
+MAX_ATTEMPTS: Final = 5
+BACK_OFF: Final = 4  # each wait is so many times the one before: 5 s, 20 s, 80 s, 5 min
+
+_CHECK_EVERY_S: Final = 5.0  # whether jobs in hand were cancelled while nobody could say so
+
+_log = get_logger("jobs")
+
+
+class RunningJob:
+    """A job in the hand of a worker, as the pipeline sees it.
+
+    Attributes:
+        total: items that it has.
+        is_stopped: true where no further item is worth its work.
+    """
+
+    def __init__(self, record: JobRecord, answered_items: Collection[int], store: JobStore) -> None:
+        self.total = record.total
+        self.is_stopped = False
+        self.record = record
+        self._answered = set(answered_items)
+        self._store = store
+        self._is_last = record.attempts >= MAX_ATTEMPTS
+
+    @property
+    def missing(self) -> list[int]:
+        """Numbers of the items that have no answer yet."""
+        return [number for number in range(self.total) if number not in self._answered]
+
+    async def keep(self, number: int, answer: Response, charge: Charge) -> None:
+        """Keep the answer to an item and settle its charge.
+
+        Raises:
+            JobGone: nobody can get it any more, so nothing was charged.
+            DatabaseUnavailable: the item is tried again.
+        """
+        await self._keep(number, answered(answer), charge)
+
+    async def refuse(self, number: int, outcome: Outcome) -> None:
+        """Keep the error that an item ended with; one that passes by itself is tried again."""
+        if outcome.is_passing and not self._is_last:
+            return
+        with suppress(JobGone, DatabaseUnavailable):
+            await self._keep(number, outcome, None)
+
+    async def _keep(self, number: int, outcome: Outcome, charge: Charge | None) -> None:
+        try:
+            self.record = await uncut(self._store.keep(self.record, number, outcome, charge))
+        except (JobGone, DatabaseUnavailable):
+            self.is_stopped = True
+            raise
+        self._answered.add(number)
+
+
+# Answers the missing items of a job whose input is given.
+Work = Callable[[bytes, RunningJob], Awaitable[None]]
+
+
+class JobWorker:
+    """Works on messages of jobs.
+
+    Args:
+        store: where their state is.
+        inputs: what they are asked.
+        publisher: publishes the webhooks of those that have ended.
+        work: answers their items.
+        retry_s: wait after the first attempt that failed, in seconds.
+        metrics: of jobs.
+    """
+
+    def __init__(
+        self,
+        store: JobStore,
+        *,
+        inputs: JobInputs,
+        publisher: Publisher,
+        work: Work,
+        retry_s: float,
+        metrics: JobMetrics,
+    ) -> None:
+        self._store = store
+        self._inputs = inputs
+        self._publisher = publisher
+        self._work = work
+        self._retry_s = retry_s
+        self._metrics = metrics
+
+    async def handle(self, delivery: Delivery) -> float | None:
+        """Work on a job; return after how many seconds it is tried again, None for never."""
+        if delivery.is_again:
+            self._metrics.redeliveries.labels(KIND).inc()
+        try:
+            started = await uncut(self._store.start(delivery.id))
+            if started is None:
+                return None
+            record, answered_items = started
+            if record.attempts > MAX_ATTEMPTS:
+                await self._bury(record)
+                return None
+            return await self._try(RunningJob(record, answered_items, self._store))
+        except DatabaseUnavailable:
+            return self._retry_s
+        except asyncio.CancelledError:
+            with suppress(DatabaseUnavailable):
+                await self._store.give_back(delivery.id)
+            raise
+
+    async def _try(self, job: RunningJob) -> float | None:
+        wait_s = self._retry_s * float(BACK_OFF ** (job.record.attempts - 1))
+        try:
+            content = await self._inputs.read(job.record.id)
+        except Problem:  # the store is away
+            return wait_s
+        if content is None:
+            await self._bury(job.record)
+            return None
+        await self._work(content, job)
+        if not job.record.is_over:
+            _log.info("job not finished", job=job.record.id, attempt=job.record.attempts)
+            return wait_s
+        await self._end(job.record)
+        return None
+
+    async def _end(self, record: JobRecord) -> None:
+        _log.info("job ended", job=record.id, status=record.status)
+        self._metrics.ended.labels(record.status).inc()
+        self._metrics.items.inc(record.total)
+        await self._publisher.publish_webhook(record)
+        if not record.is_dead:
+            with suppress(Problem):  # the reconciler deletes it
+                await self._inputs.delete(record.id)
+
+    async def _bury(self, record: JobRecord) -> None:
+        if await self._store.bury(record.id):
+            _log.error("job given up", job=record.id, attempts=MAX_ATTEMPTS)
+            self._metrics.ended.labels("dead").inc()
+            await self._publisher.publish_webhook(record)
+
+
+@asynccontextmanager
+async def working(
+    worker: JobWorker,
+    engine: JobEngine,
+    store: JobStore,
+    *,
+    at_once: int,
+    drain_s: float,
+    tasks: PeriodicTasks,
+) -> AsyncIterator[Puller]:
+    """Pull jobs and work on them until the end."""
+    limits = PullLimits(at_once=at_once, per_token=None, drain_s=drain_s)
+    puller = Puller(engine, KIND, limits, worker.handle)
+    engine.hear(CANCELLED, puller.cancel)
+
+    async def check() -> None:
+        mine = set(puller.ids)
+        for job in mine - await uncut(store.alive(mine)) if mine else ():
+            puller.cancel(job)
+
+    async with (
+        tasks.repeating({"cancelled jobs": check}, every_s=_CHECK_EVERY_S),
+        pulling(puller, tasks, name="jobs"),
+    ):
+        yield puller
