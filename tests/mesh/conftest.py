@@ -66,6 +66,7 @@ def started(
         **settings,
         "IMAGEMESH_RUN_DIR": str(folder),
         "GATEWAY_FETCH_ALLOW": "127.0.0.0/8",
+        "GATEWAY_RATE_LIMIT": "",
     }
     process = subprocess.Popen(
         [sys.executable, *command], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True

@@ -26,7 +26,8 @@ async def post(rest: aiohttp.ClientSession, endpoint: str, **body: Json) -> Json
 
 def details_of(response: Json) -> Json:
     model = response.model
-    return {"name": model.name, "version": model.version, "device": model.device}
+    fields = ("name", "version", "device", "provider")
+    return {name: getattr(model, name) for name in fields}
 
 
 async def test_colorize(

@@ -123,7 +123,7 @@ def test_shipped_weights_answer_as_they_did(classifier: EmotionClassifier) -> No
     best = emotions[:3]
     assert [emotion.name for emotion in best] == ["Happy", "Neutral", "Surprise"]
     confidences = [emotion.confidence for emotion in best]
-    assert confidences == pytest.approx([0.934, 0.044, 0.010], abs=0.01)
+    assert confidences == pytest.approx([0.867, 0.063, 0.036], abs=0.01)
 
 
 def test_torch_answers_as_the_graph_does() -> None:

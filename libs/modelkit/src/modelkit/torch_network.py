@@ -45,12 +45,12 @@ class Device:
         """Return the module on this device, in its precision and ready to answer.
 
         Args:
-            module: Float32, on the CPU. Its attribute `head`, the last layer, stays float32:
-                confidences would no longer be told apart.
+            module: Float32, on the CPU. Its attribute `head`, the last layer or several, stays
+                float32: confidences would no longer be told apart.
         """
-        head = module.head
+        heads = set(module.get_submodule("head").modules())
         for part in module.modules():
-            if part is not head and not any(True for _ in part.children()):
+            if part not in heads and not any(True for _ in part.children()):
                 part.to(self.dtype)
         module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in its stubs
         with torch.cuda.stream(self._stream):

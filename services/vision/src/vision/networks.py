@@ -3,38 +3,46 @@
 A CPU runs the exported graphs and needs no torch; see `modelkit.runtime`.
 """
 
-import torch
 from torch import Tensor, nn
 
 from modelkit.networks.efficientnet import LITE1, EfficientNetLite
 from vision.residual import ResidualNetwork
 
 EMOTION_COUNT = 7
+EMOTION_WIDTHS = ((48, 96, 192), (64, 128, 256))
 CLASS_COUNT = 1000
 
 _LEAST_SPREAD = 1e-2  # keeps a face of one flat grey from being divided by nothing
 _MIDDLE, _HALF_RANGE = 127.0, 128.0  # of a pixel, as the published weights take it
 
 
+def emotion_member(widths: tuple[int, int, int]) -> ResidualNetwork:
+    """Return one of the networks that `EmotionNetwork` asks, with the channels of its stages."""
+    return ResidualNetwork(
+        in_channels=1,
+        stem_channels=32,
+        stem_stride=1,
+        widths=widths,
+        depths=(2, 2, 2),
+        strides=(2, 2, 2),
+        classes=EMOTION_COUNT,
+    )
+
+
 class EmotionNetwork(nn.Module):
-    """Expression of a face: a residual network on grey, the mean over the face and its mirror."""
+    """Expression of a face: the mean of a narrow network on it and a wide one on its mirror image.
+
+    Two that were trained apart err in different faces, and the mirror image costs no further run.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.network = ResidualNetwork(
-            in_channels=1,
-            stem_channels=32,
-            stem_stride=1,
-            widths=(48, 96, 192),
-            depths=(2, 2, 2),
-            strides=(2, 2, 2),
-            classes=EMOTION_COUNT,
-        )
+        self.narrow, self.wide = (emotion_member(widths) for widths in EMOTION_WIDTHS)
 
     @property
     def head(self) -> nn.Module:
-        """Last layer, which stays float32."""
-        return self.network.head
+        """Last layers, which stay float32."""
+        return nn.ModuleList([self.narrow.head, self.wide.head])
 
     def forward(self, faces: Tensor) -> Tensor:
         """Return the probability of each emotion, (count, 7) float32.
@@ -42,10 +50,10 @@ class EmotionNetwork(nn.Module):
         Args:
             faces: (count, 1, side, side) uint8, grey.
         """
-        plain = normalise_faces(faces).to(next(self.network.stem.parameters()).dtype)
-        shares: Tensor = self.network(torch.cat([plain, plain.flip(-1)])).softmax(dim=1)
-        count = faces.shape[0]
-        return (shares[:count] + shares[count:]) / 2
+        numbers = normalise_faces(faces).to(next(self.narrow.stem.parameters()).dtype)
+        plain: Tensor = self.narrow(numbers).softmax(dim=1)
+        mirrored: Tensor = self.wide(numbers.flip(-1)).softmax(dim=1)
+        return (plain + mirrored) / 2
 
 
 class ImageNetNetwork(nn.Module):

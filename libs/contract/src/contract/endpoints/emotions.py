@@ -59,7 +59,7 @@ ENDPOINT: Final = Endpoint(
     summary="Read the visible expressions of the faces in a photo.",
     description="The answer is the visible expression of each face as a model sees it, never what "
     "a person feels. It is wrong for a third of the faces of FER2013, where people are no better, "
-    "and for more than half of those that show fear or disgust; it was not checked for age, sex, "
+    "and for half of those that show fear, disgust or sadness; it was not checked for age, sex, "
     "skin or culture, and the model's card says more. Do not decide anything about people with it, "
     "not in hiring, teaching, policing, lending or care; the European Union forbids it at work and "
     "in schools (AI Act, article 5). Whoever runs the mesh can switch it off, and limit keys to "
