@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,3 +29,17 @@ def test_url_may_be_as_long_as_the_fetcher_takes_it() -> None:
 def test_any_bytes_are_a_request_or_a_problem(body: bytes) -> None:
     with suppress(Problem):
         parse_values(decode_object(body), ClassifyRequest)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        ", ".join(f'"key{number}": 1' for number in range(110_000)),
+        f'"url": [{"1," * 110_000}1]',
+    ],
+)
+def test_body_of_too_many_values_is_refused_before_it_is_parsed(fields: str) -> None:
+    with pytest.raises(Problem, match="over 100000 commas") as caught:
+        decode_object(f"{{{fields}}}".encode())
+
+    assert (caught.value.status, caught.value.code) == (400, "malformed_json")

@@ -18,6 +18,9 @@ from gateway.problems import Problem
 
 _IMAGES: Final = ("url", "image")  # a request holds exactly one of them
 
+# More than the texts of a batch have. A million values would hold the event loop for a second.
+_MOST_COMMAS: Final = 100_000
+
 # msgspec's words, such as "JSON is malformed: invalid character (byte 12)"; bytes count from 0.
 _MALFORMED = re.compile(r"JSON is malformed: (?P<reason>.*) \(byte (?P<byte>\d+)\)", re.DOTALL)
 
@@ -33,6 +36,9 @@ def decode_object(body: bytes | bytearray) -> Json:
         Problem: 400, the body is none.
     """
     body = body.removeprefix(codecs.BOM_UTF8)  # Windows writes it; RFC 8259 lets it be ignored
+    if body.count(b",") > _MOST_COMMAS:
+        message = f"the body has over {_MOST_COMMAS} commas; send fewer values"
+        raise Problem(400, "malformed_json", message)
     try:
         values = msgspec.json.decode(body)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
