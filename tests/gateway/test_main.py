@@ -75,3 +75,17 @@ async def test_process_with_bad_settings_names_them_and_ends_with_2(tmp_path: Pa
     assert b"GATEWAY_PORT" in err
     assert b"GATEWAY_MAX_IN_FLIGHT" in err
     assert b"Traceback" not in err
+
+
+async def test_corrupt_database_ends_the_start_with_a_few_lines(tmp_path: Path) -> None:
+    (tmp_path / "gateway.db").write_bytes(b"no database" * 1000)
+    async with started(tmp_path, GATEWAY_PORT="0") as process:
+        out, err = await process.communicate()
+
+    faults = [json.loads(line) for line in out.splitlines() if b"database unusable" in line]
+    assert process.returncode == 3
+    assert [(fault["state"], "Traceback" in str(fault)) for fault in faults] == [
+        ("database corrupt", False)
+    ]
+    assert b"Traceback" not in out + err
+    assert len(out + err) < 2000

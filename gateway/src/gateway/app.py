@@ -1,7 +1,7 @@
 """The gateway as an ASGI application."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import msgspec
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -10,11 +10,12 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from gateway.accounts.credits import Credits
 from gateway.cors import cors_middleware
 from gateway.database.clock import Clock
+from gateway.database.engine import DatabaseUnavailable
 from gateway.edge import HttpEdge, render_http_exception, render_problem
 from gateway.leaving import Leaving
 from gateway.openapi.document import openapi_document
@@ -24,8 +25,11 @@ from gateway.problems import Problem
 from gateway.settings import GatewaySettings
 from gateway.tracing import HttpSpans
 from gateway.wiring import Process, open_routes
+from servicekit.logs import get_logger
 from servicekit.telemetry import HttpMetrics, JobMetrics, PeriodicMetrics
 from servicekit.tracing.opening import Traces, open_traces
+
+_log = get_logger("gateway")
 
 
 def build_app(
@@ -65,15 +69,6 @@ def build_app(
     async def openapi(_: Request) -> Response:
         return Response(document, media_type="application/json")
 
-    @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        try:
-            async with open_routes(settings, process, credit=credit, clock=clock) as routes:
-                app.router.routes.extend(routes)
-                yield
-        finally:
-            await traces.close()
-
     app = Starlette(
         routes=[
             Route("/metrics", metrics_page, methods=["GET"]),
@@ -81,10 +76,28 @@ def build_app(
         ],
         middleware=_middleware(settings, traces, metrics),
         exception_handlers={Problem: render_problem, HTTPException: render_http_exception},
-        lifespan=lifespan,
+        lifespan=lambda app: _opened(
+            app, open_routes(settings, process, credit=credit, clock=clock), traces
+        ),
     )
     app.router.redirect_slashes = False  # a POST would lose its body; the edge drops the slash
     return app
+
+
+@asynccontextmanager
+async def _opened(
+    app: Starlette, opening: AbstractAsyncContextManager[list[BaseRoute]], traces: Traces
+) -> AsyncIterator[None]:
+    """Add the routes to the application, and close what they use at the end."""
+    try:
+        async with opening as routes:
+            app.router.routes.extend(routes)
+            yield
+    except DatabaseUnavailable as error:
+        _log.error("database unusable", state=error.state, reason=error.reason)
+        raise
+    finally:
+        await traces.close()
 
 
 def _middleware(
