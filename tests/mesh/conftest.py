@@ -67,6 +67,7 @@ def started(
         "IMAGEMESH_RUN_DIR": str(folder),
         "GATEWAY_FETCH_ALLOW": "127.0.0.0/8",
         "GATEWAY_RATE_LIMIT": "",
+        "GATEWAY_REQUEST_TIMEOUT_S": "240",  # on a busy machine nothing shall be late
     }
     process = subprocess.Popen(
         [sys.executable, *command], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
