@@ -25,7 +25,7 @@ from gateway.fetching.urls import file_name, next_hop, parse_url
 from gateway.media import EncodedImage, require_image
 from gateway.problems import Problem
 from servicekit.limits import MAX_IMAGE_BYTES
-from servicekit.turns import FairSemaphore
+from servicekit.turns import FairSemaphore, reserve_of
 
 _OK = 200
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -95,7 +95,7 @@ class ImageFetcher:
         )
         self._session = _open_session(limits, guard, self._resolver)
         most = limits.max_connections
-        self._turns = FairSemaphore(most, reserved=most // 3)
+        self._turns = FairSemaphore(most, reserved=reserve_of(most))
 
     async def fetch(
         self, url: str, *, timeout_s: float, or_pdf: bool = False, account: str = ""

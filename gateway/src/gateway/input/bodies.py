@@ -9,7 +9,7 @@ from starlette.requests import Request
 
 from gateway.input.unpacking import gunzipper_of
 from gateway.problems import Problem
-from servicekit.turns import FairShares
+from servicekit.turns import FairShares, reserve_of
 
 _KIB = 1024
 _MIB = 1024 * 1024
@@ -32,7 +32,7 @@ class UploadMemory:
     """
 
     def __init__(self, limit_bytes: int) -> None:
-        self._shares = FairShares(limit_bytes, reserved=limit_bytes // 3)
+        self._shares = FairShares(limit_bytes, reserved=reserve_of(limit_bytes))
 
     @property
     def used_bytes(self) -> int:

@@ -52,7 +52,7 @@ from gateway.responses import json_response
 from gateway.settings import GatewaySettings
 from servicekit.logs import get_logger
 from servicekit.tracing.opening import Serving
-from servicekit.turns import FairSemaphore
+from servicekit.turns import FairSemaphore, reserve_of
 
 _UNANSWERED: Final = Outcome(503, b"{}", is_passing=True)  # of an item that is tried again
 _NO_IMAGE: Final = EncodedImage(b"", "", "")  # of a request that holds a text
@@ -114,7 +114,7 @@ class Pipeline:
         self._results = results
         self._serving = serving
         most = settings.max_in_flight
-        self._slots = FairSemaphore(most, reserved=most // 3)
+        self._slots = FairSemaphore(most, reserved=reserve_of(most))
         self._memory = UploadMemory(settings.upload_memory_mib * 2**20)
         self._bodies = BodyReader(self._memory, timeout_s=settings.body_timeout_s)
 

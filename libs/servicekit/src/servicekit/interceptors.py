@@ -17,7 +17,7 @@ from servicekit.errors import DeadlineExceeded, InvalidRequest, MeshError, Overl
 from servicekit.logs import get_logger
 from servicekit.statuses import abort
 from servicekit.telemetry import ServiceMetrics
-from servicekit.turns import FairShares
+from servicekit.turns import FairShares, reserve_of
 
 REQUEST_ID_KEY = "x-request-id"
 
@@ -69,7 +69,7 @@ class RpcEdge(HandlerWrapper):
         self, metrics: ServiceMetrics, *, max_concurrent_rpcs: int, default_deadline_s: float
     ) -> None:
         self._metrics = metrics
-        self._shares = FairShares(max_concurrent_rpcs, reserved=max_concurrent_rpcs // 3)
+        self._shares = FairShares(max_concurrent_rpcs, reserved=reserve_of(max_concurrent_rpcs))
         self._default_deadline_s = default_deadline_s
         self._in_flight = 0
 

@@ -11,6 +11,11 @@ CALLER: Final = ContextVar("caller", default="")
 """Caller of the request that a task works on."""
 
 
+def reserve_of(total: int) -> int:
+    """Return the part of an amount that is not open to a caller alone."""
+    return total // 3
+
+
 class FairShares:
     """Amount, such as of memory, that callers hold parts of.
 
