@@ -56,7 +56,6 @@ class Puller:
         self._per_token: Counter[str] = Counter()
         self.wake = asyncio.Event()
         self._stopped_s: float | None = None
-        self.redelivered = 0
         engine.hear(WAITING, self._offer_text)
 
     @property
@@ -138,7 +137,6 @@ class Puller:
     def _take(self, token: str, delivery: Delivery) -> None:
         self._ring.append(token)  # behind the others
         self._per_token[token] += 1
-        self.redelivered += delivery.is_again
         task = asyncio.create_task(self._work(token, delivery))
         self._in_hand[task] = (token, delivery)
         task.add_done_callback(self._release)
