@@ -109,6 +109,7 @@ def gateway_settings(folder: Path, **changes: Any) -> GatewaySettings:  # Any: v
         "database_url": database_url(folder),
         "results_dir": folder / "results",
         "fetch_allow": "127.0.0.0/8",
+        "rate_limit": "",  # tests that wait ask as fast as they can
         "nats_prefix": prefix_of(folder),
         "drain_s": 0,  # jobs in hand are given back at once
         "job_retry_s": 0.01,

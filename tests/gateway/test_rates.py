@@ -14,7 +14,8 @@ from gateway.accounts.keys import ApiKey
 from gateway.accounts.rates import MEMORY, RateLimits, parse_rates
 from gateway.database.clock import utc_now
 from gateway.problems import Problem
-from tests.gateway.running import Gateway, gateway_settings, running
+from gateway.settings import GatewaySettings
+from tests.gateway.running import gateway_settings, running
 from tests.gateway.servers import Server, redis
 
 
@@ -152,8 +153,12 @@ async def test_fields_are_on_every_answer_after_the_key(
     assert refused.headers.getall("RateLimit-Policy") == ['"key-86400s";q=3;w=86400']
 
 
-async def test_default_limit_is_for_loops_that_run_away(gateway: Gateway) -> None:
-    reply = await gateway.get("/api/v1/languages")
+async def test_default_limit_is_for_loops_that_run_away(
+    addresses: dict[str, str], tmp_path: Path
+) -> None:
+    usual = GatewaySettings.model_fields["rate_limit"].default
+    async with running(gateway_settings(tmp_path, **addresses, rate_limit=usual)) as gateway:
+        reply = await gateway.get("/api/v1/languages")
 
     assert reply.headers["RateLimit-Policy"] == '"key-1s";q=300;w=1'
 
