@@ -53,12 +53,26 @@ def graph_of(
             do_constant_folding=False,
             dynamo=False,
         )
-    return _with_aliases(file.getvalue(), network)
+    model = onnx.load_from_string(file.getvalue())
+    _drop_empty_inputs(model)
+    _note_aliases(model, network)
+    content: bytes = model.SerializeToString(deterministic=True)
+    return content
 
 
-def _with_aliases(graph: bytes, network: nn.Module) -> bytes:
-    """Note in an ONNX file which of the network's tensors the exporter joined, as equal ones."""
-    model = onnx.load_from_string(graph)
+def _drop_empty_inputs(model: onnx.ModelProto) -> None:
+    """Drop inputs that the exporter names "" because they are not given.
+
+    ONNX Runtime joins a padding with the convolution after it, but not where the padding has such
+    an input; the copies that it makes instead are a fifth of an EfficientNet's time.
+    """
+    for node in model.graph.node:
+        while node.input and not node.input[-1]:
+            node.input.pop()
+
+
+def _note_aliases(model: onnx.ModelProto, network: nn.Module) -> None:
+    """Note in a model which of the network's tensors the exporter joined, as equal ones."""
     state = network.state_dict()
     kept = {one.name for one in model.graph.initializer}
     aliases = {
@@ -68,8 +82,6 @@ def _with_aliases(graph: bytes, network: nn.Module) -> bytes:
         if name not in kept and torch.equal(tensor, state[other])
     }
     model.metadata_props.add(key=ALIASES_KEY, value=json.dumps(aliases, sort_keys=True))
-    content: bytes = model.SerializeToString(deterministic=True)
-    return content
 
 
 def halve_weights(graph: bytes) -> bytes:

@@ -99,11 +99,11 @@ def test_photos_classified_together_get_the_labels_they_get_alone(
     """One, two and three squares each; the long ones must not get a neighbor's."""
     images = [goldfish(), gradient(64, 100), gradient(200, 64), gradient(64, 64), goldfish()[::-1]]
 
-    together = classifier.classify_all([cut_squares(image) for image in images])
+    together = classifier.confidences([cut_squares(image) for image in images])
 
-    for image, labels in zip(images, together, strict=True):
-        alone = {label.tag: label.confidence for label in classifier.classify(image)}
-        assert {label.tag: label.confidence for label in labels} == pytest.approx(alone, abs=1e-5)
+    for image, confidences in zip(images, together, strict=True):
+        (alone,) = classifier.confidences([cut_squares(image)])
+        assert confidences == pytest.approx(alone, abs=1e-5)
 
 
 def test_shipped_weights_answer_as_they_did(classifier: ImageNetClassifier) -> None:

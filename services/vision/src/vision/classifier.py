@@ -1,7 +1,7 @@
 """Classification of a photo into the thousand classes of ImageNet."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
@@ -47,32 +47,28 @@ class ImageNetClassifier:
         Args:
             image: (height, width, 3) uint8, sRGB, upright.
         """
-        (labels,) = self.classify_all([cut_squares(image)])
-        return labels
-
-    def classify_all(self, images: Sequence[NDArray[np.uint8]]) -> list[list[Label]]:
-        """Return the labels of several photos, of each what `classify` returns.
-
-        Args:
-            images: Squares of each, as `cut_squares` returns them.
-        """
-        return [rank_labels(self._tags, row.tolist()) for row in self.confidences(images)]
+        (confidences,) = self.confidences([cut_squares(image)])
+        return self.labels(confidences, limit=len(confidences))
 
     def confidences(self, images: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
         """Return the probability of each class in ImageNet's order, (1000,), for several photos.
 
         Args:
-            images: As of `classify_all`.
+            images: Squares of each, as `cut_squares` returns them.
         """
         (shares,) = self._network.run(np.concatenate(images))
         ends = np.cumsum([len(squares) for squares in images])[:-1]
         return [part.mean(axis=0) for part in np.split(shares, ends)]
 
+    def labels(self, confidences: NDArray[np.float32], *, limit: int) -> list[Label]:
+        """Return the likeliest labels of a photo, the likeliest first.
 
-def rank_labels(tags: Iterable[str], confidences: Iterable[float]) -> list[Label]:
-    """Return a label for each tag and its confidence, the likeliest first."""
-    labels = [Label(*pair) for pair in zip(tags, confidences, strict=True)]
-    return sorted(labels, key=lambda label: -label.confidence)
+        Args:
+            confidences: Of each class, as `confidences` returns them.
+            limit: Most labels.
+        """
+        best = np.argsort(-confidences, kind="stable")[:limit]
+        return [Label(self._tags[index], float(confidences[index])) for index in best]
 
 
 def cut_squares(image: RgbImage) -> NDArray[np.uint8]:
@@ -89,16 +85,20 @@ def cut_squares(image: RgbImage) -> NDArray[np.uint8]:
     """
     photo = Image.fromarray(image)
     side, longest = min(photo.size), max(photo.size)
-    room = longest - side
-    starts = [room // 2]
-    if longest > _LONG_SHAPE * side:
-        starts = [0, room]
     if longest > _VERY_LONG_SHAPE * side:
-        starts = [0, room // 2, room]
-    return np.stack([_square(photo, start, side) for start in starts])
+        room = longest - side
+        return np.stack([_scale_square(photo, one, side) for one in (0, room // 2, room)])
+    # Scaled once, since the two squares overlap.
+    length = round(IMAGE_SIZE_PX * longest / side)
+    is_wide = photo.width > photo.height
+    size = (length, IMAGE_SIZE_PX) if is_wide else (IMAGE_SIZE_PX, length)
+    small = np.asarray(photo.resize(size, Image.Resampling.BICUBIC, reducing_gap=_REDUCING_GAP))
+    room = length - IMAGE_SIZE_PX
+    starts = [0, room] if longest > _LONG_SHAPE * side else [room // 2]
+    return np.stack([small.take(range(one, one + IMAGE_SIZE_PX), int(is_wide)) for one in starts])
 
 
-def _square(photo: Image.Image, start: int, side: int) -> NDArray[np.uint8]:
+def _scale_square(photo: Image.Image, start: int, side: int) -> NDArray[np.uint8]:
     left, top = (start, 0) if photo.width > photo.height else (0, start)
     small = photo.resize(
         (IMAGE_SIZE_PX, IMAGE_SIZE_PX),

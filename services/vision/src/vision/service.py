@@ -22,7 +22,7 @@ from servicekit.callers import terms_of
 from servicekit.errors import InvalidRequest
 from servicekit.interceptors import Context
 from servicekit.server import Service
-from vision.classifier import ImageNetClassifier, Label, cut_squares
+from vision.classifier import ImageNetClassifier, cut_squares
 from vision.emotions import EMOTIONS, Emotion
 from vision.geometry import Box
 from vision.loaders import FaceReader, Loaders
@@ -68,16 +68,15 @@ class _VisionServicer(rpc.VisionServiceServicer):
 
     async def Classify(self, request: pb.ClassifyRequest, context: Context) -> pb.ClassifyResponse:
         began_s = monotonic()
-        labels, warnings = await self._classifier.serve(
+        confidences, warnings = await self._classifier.serve(
             partial(self._classify, request.image), **terms_of(context)
         )
-        _check_limit(request.limit, most=len(labels), usual=USUAL_LABELS)
+        _check_limit(request.limit, most=len(confidences), usual=USUAL_LABELS)
+        loaded = self._classifier.loaded
+        labels = loaded.model.labels(confidences, limit=request.limit or USUAL_LABELS)
         return pb.ClassifyResponse(
-            labels=[
-                pb.Label(tag=label.tag, confidence=label.confidence)
-                for label in labels[: request.limit or USUAL_LABELS]
-            ],
-            model=_model(self._classifier.loaded),
+            labels=[pb.Label(tag=label.tag, confidence=label.confidence) for label in labels],
+            model=_model(loaded),
             seconds=monotonic() - began_s,
             warnings=_warnings(warnings),
         )
@@ -131,7 +130,7 @@ class _VisionServicer(rpc.VisionServiceServicer):
         del request, context  # not used
         return ParseDict({"models": self.host.listed(self._entries)}, pb.ListModelsResponse())
 
-    async def _classify(self, content: bytes) -> tuple[list[Label], Sequence[ImageWarning]]:
+    async def _classify(self, content: bytes) -> tuple[NDArray[np.float32], Sequence[ImageWarning]]:
         squares, warnings = await self.host.decoder.read(content, _cut)
         return await self._classifier.answer(squares, size_bytes=squares.nbytes), warnings
 
@@ -175,8 +174,8 @@ def _warnings(warnings: Sequence[ImageWarning]) -> list[image_pb2.Warning]:
 
 def _classify(
     loaded: LoadedModel[ImageNetClassifier], images: Sequence[NDArray[np.uint8]]
-) -> list[list[Label]]:
-    return loaded.model.classify_all(images)
+) -> list[NDArray[np.float32]]:
+    return loaded.model.confidences(images)
 
 
 def _read_faces(
