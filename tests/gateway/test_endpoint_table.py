@@ -25,26 +25,27 @@ CONTRACT = """
 from typing import Final
 from msgspec import Struct
 from contract.endpoint import AnswerDetails, Endpoint, ImageRequest, PageView
-class FacesAnswer(Struct, frozen=True, omit_defaults=True):
+class SharpnessAnswer(Struct, frozen=True, omit_defaults=True):
     result: list[int]
     details: AnswerDetails | None = None
-class FacesRequest(
-    ImageRequest[FacesAnswer], frozen=True, forbid_unknown_fields=True, kw_only=True
+class SharpnessRequest(
+    ImageRequest[SharpnessAnswer], frozen=True, forbid_unknown_fields=True, kw_only=True
 ):
     pass
 ENDPOINT: Final = Endpoint(
-    name="faces", position=99, summary="Find faces.", request=FacesRequest,
-    answers=(FacesAnswer,), page=PageView(label="Find faces", answer="faces"),
+    name="sharpness", position=99, summary="Measure sharpness.", request=SharpnessRequest,
+    answers=(SharpnessAnswer,), page=PageView(label="Measure sharpness", answer="faces"),
 )
 """
 HANDLER = """
-from contract.endpoints.faces import ENDPOINT, FacesAnswer
+from contract.endpoints.sharpness import ENDPOINT, SharpnessAnswer
 from gateway.endpoint_handler import EndpointHandler
 async def ask(backends, request, image, context):
     raise NotImplementedError
 HANDLER = EndpointHandler(
-    endpoint=ENDPOINT, rpcs=("/imagemesh.vision.v1.VisionService/DetectFaces",), tasks=("faces",),
-    ask=ask, answer=lambda request, response, url: FacesAnswer([]),
+    endpoint=ENDPOINT, rpcs=("/imagemesh.vision.v1.VisionService/MeasureSharpness",),
+    tasks=("sharpness",),
+    ask=ask, answer=lambda request, response, url: SharpnessAnswer([]),
 )
 """
 SCRIPT = """
@@ -65,18 +66,18 @@ async def capabilities():
     away = {f"{name}_address": "127.0.0.1:1" for name in ("colorize", "ocr", "vision")}
     async with open_backends(GatewaySettings(**away)) as backends:
         context = CallContext("", "", monotonic() + 30)
-        found = await find_capabilities(backends, context, off=(), prices={"faces": 3})
+        found = await find_capabilities(backends, context, off=(), prices={"sharpness": 3})
     return [(one.endpoint, one.price) for one in found.result.endpoints]
-check_names(["faces"])
-batch = parse_batch({"requests": [{"endpoint": "faces", "url": "http://a.example/"}]})
+check_names(["sharpness"])
+batch = parse_batch({"requests": [{"endpoint": "sharpness", "url": "http://a.example/"}]})
 document = openapi_document()
 print(json.dumps({
     "capabilities": asyncio.run(capabilities())[-1],
-    "authorization": ENDPOINT_OF_RPC["/imagemesh.vision.v1.VisionService/DetectFaces"],
-    "page": document["paths"]["/api/v1/faces"]["post"]["x-page"]["label"],
-    "schema": sorted(document["components"]["schemas"]["FacesRequest"]["properties"]),
+    "authorization": ENDPOINT_OF_RPC["/imagemesh.vision.v1.VisionService/MeasureSharpness"],
+    "page": document["paths"]["/api/v1/sharpness"]["post"]["x-page"]["label"],
+    "schema": sorted(document["components"]["schemas"]["SharpnessRequest"]["properties"]),
     "batch": batch.items[0].handler.endpoint.name,
-    "client": "faces" in dir(Client()),
+    "client": "sharpness" in dir(Client()),
 }))
 """
 
@@ -84,16 +85,16 @@ print(json.dumps({
 async def test_endpoint_of_two_files_is_known_everywhere(tmp_path: Path) -> None:
     for folder, source in {"contract": CONTRACT, "gateway": HANDLER}.items():
         (tmp_path / folder).mkdir()
-        (tmp_path / folder / "faces.py").write_text(source)
+        (tmp_path / folder / "sharpness.py").write_text(source)
 
     found = await run(SCRIPT, str(tmp_path))
 
     assert found == {
-        "capabilities": ["faces", 3],
-        "authorization": "faces",
-        "page": "Find faces",
+        "capabilities": ["sharpness", 3],
+        "authorization": "sharpness",
+        "page": "Measure sharpness",
         "schema": ["details", "image", "url", "webhook"],
-        "batch": "faces",
+        "batch": "sharpness",
         "client": True,
     }
 

@@ -8,6 +8,7 @@ from jsonschema import (  # type: ignore[import-untyped]  # it ships no stubs
     ValidationError,
 )
 
+from contract.table import ENDPOINT_NAMES
 from gateway.openapi.document import openapi_document
 from tests.gateway.origin import image_answer, listening
 from tests.gateway.running import Gateway
@@ -17,7 +18,7 @@ from tests.gateway.uploads import base64, defer, ended
 Json = dict[str, Any]  # Any: a JSON document
 
 DOCUMENT = openapi_document()
-POSTS = ["analyzed-ocr", "analyzed-text", "classify", "colorize", "emotions", "nudity", "ocr"]
+POSTS = sorted(ENDPOINT_NAMES)
 ANSWERS = [
     *("200", "202", "400", "401", "403", "404", "406", "408", "409", "413", "415", "422"),
     *("429", "431", "500", "502", "503", "504", "507"),
