@@ -20,6 +20,10 @@ SHARED: dict[str, object] = {"database": {"secret": "pg"}, "results": {"url": "s
             {"services": {"ocr": {"hpa": {"enabled": True, "minReplicas": 7}}}},
             "minReplicas 7 is more than maxReplicas 6",
         ),
+        (
+            {"services": {"ocr": {"hpa": HPA, "gpu": {"enabled": True}}}},
+            "ocr: hpa scales by processor time, which says nothing of a GPU",
+        ),
         ({"gateway": {"replicas": 2}}, "2 replicas need gateway.database.secret"),
         ({"gateway": {"hpa": HPA}}, "6 replicas need gateway.database.secret"),
         (

@@ -32,6 +32,13 @@ OTHER: dict[str, object] = {
     "callers": [{"a": "b"}],
     "parentRefs": [{"name": "other"}],
     "hostnames": ["a.example.org"],
+    "extraEnv": [{"name": "A", "value": "b"}],
+    "extraVolumes": [{"name": "a", "emptyDir": {}}],
+    "extraVolumeMounts": [{"name": "a", "mountPath": "/a"}],
+    "loadBalancerSourceRanges": ["10.9.9.9/32"],
+    "extraObjects": [
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "{{ .Release.Name }}-a"}}
+    ],
 }
 _SHARED = {"gateway": {"database": {"secret": "pg"}, "results": {"url": "s3://b/r"}}}
 _PULL = {"mirror": "https://m.example.org", "cidr": "10.1.2.3/32"}

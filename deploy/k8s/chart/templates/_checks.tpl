@@ -52,6 +52,9 @@
 {{- if and .values.hpa.enabled $keda.enabled -}}
 {{- fail (printf "%s: hpa and keda are both enabled, and would fight over its replicas; choose one" .name) -}}
 {{- end -}}
+{{- if and .values.hpa.enabled (dig "gpu" "enabled" false .values) -}}
+{{- fail (printf "%s: hpa scales by processor time, which says nothing of a GPU; use keda, which scales by the requests that wait" .name) -}}
+{{- end -}}
 {{- range $scaler := list .values.hpa $keda -}}
 {{- if and $scaler.enabled (gt (int $scaler.minReplicas) (int $scaler.maxReplicas)) -}}
 {{- fail (printf "%s: minReplicas %d is more than maxReplicas %d" $.name (int $scaler.minReplicas) (int $scaler.maxReplicas)) -}}
