@@ -52,6 +52,7 @@ def test_a_service_on_a_gpu_has_the_image_with_cuda(digest: str) -> None:
         for deployment in of_kind(parts, "Deployment")
         for container in pod_of(deployment)["containers"]
     }
-    expected = f"imagemesh/ocr@{digest}" if digest else "imagemesh/ocr:0.1.0-cuda"
+    name = "localhost/imagemesh/ocr"
+    expected = f"{name}@{digest}" if digest else f"{name}:0.1.0-cuda"
     assert expected in images
     assert {name for name in images if "cuda" in name} <= {expected}

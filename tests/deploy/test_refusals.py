@@ -41,6 +41,10 @@ SHARED: dict[str, object] = {"database": {"secret": "pg"}, "results": {"url": "s
         ),
         ({"tracing": {"percent": 1}}, "needs tracing.namespaceLabels"),
         ({"envoy": {"tlsSecret": ""}}, "envoy.enabled needs envoy.tlsSecret"),
+        (
+            {"envoy": {"certificate": {"issuerRef": {"name": "acme"}}}},
+            "needs envoy.certificate.dnsNames",
+        ),
         ({"gatewayApi": {"enabled": True}}, "needs gatewayApi.parentRefs"),
     ],
 )

@@ -13,7 +13,12 @@
 {{- include "imagemesh.checks.scaling" (dict "name" $name "values" $values "root" $) -}}
 {{- end -}}
 {{- if and .Values.envoy.enabled (not .Values.envoy.tlsSecret) -}}
-{{- fail "envoy.enabled needs envoy.tlsSecret, a Secret with tls.crt, tls.key and ca.crt" -}}
+{{- fail "envoy.enabled needs envoy.tlsSecret, a Secret with tls.crt and tls.key" -}}
+{{- end -}}
+{{- with .Values.envoy.certificate -}}
+{{- if and .issuerRef (not .dnsNames) -}}
+{{- fail "envoy.certificate.issuerRef needs envoy.certificate.dnsNames, the public names" -}}
+{{- end -}}
 {{- end -}}
 {{- if and .Values.tracing.percent (not .Values.tracing.namespaceLabels) -}}
 {{- fail "tracing.percent needs tracing.namespaceLabels, of the namespace that the collector runs in" -}}

@@ -33,7 +33,7 @@ labels:
 {{/* Of (dict "root" $ "image" image): its reference; a digest is stronger than a tag. */}}
 {{- define "imagemesh.image" -}}
 {{- $tag := get .image "tag" | default .root.Values.image.tag | default .root.Chart.AppVersion -}}
-{{- with .root.Values.image.registry }}{{ . }}/{{ end -}}
+{{- with get .image "registry" | default .root.Values.image.registry }}{{ . }}/{{ end -}}
 {{- .image.repository -}}
 {{- if .image.digest }}@{{ .image.digest }}{{ else }}:{{ $tag }}{{ end -}}
 {{- end }}
