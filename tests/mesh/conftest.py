@@ -14,9 +14,11 @@ from pathlib import Path
 import aiohttp
 import grpc
 import pytest
+from playwright.async_api import Browser, Page, async_playwright
 
 from scripts.ports import free_ports
 from servicekit.client import open_channel
+from tests.mesh.chromium import CHROMIUM, DESKTOP
 from tests.mesh.images import LETTER, ImageServer, letter, portrait
 
 ROOT = Path(__file__).parents[2]
@@ -144,3 +146,38 @@ def images() -> Iterator[ImageServer]:
     """Serve images on loopback."""
     with ImageServer({"letter.png": letter(), "portrait.jpg": portrait()}) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """Start Chromium; tests that ask for it are skipped where it is not installed."""
+    if CHROMIUM is None:
+        pytest.skip("chromium is not installed")
+    async with async_playwright() as playwright:
+        # Tests run as root in a container, where Chromium's sandbox cannot.
+        browser = await playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
+        )
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture
+async def complaints() -> list[str]:
+    """Return the place where a page's errors and refused loads are noted."""
+    return []
+
+
+@pytest.fixture
+async def page(browser: Browser, mesh: RunningMesh, complaints: list[str]) -> AsyncIterator[Page]:
+    """Open the page by the link that `make run` prints; nothing may complain on its console."""
+    context = await browser.new_context(
+        base_url=mesh.url, viewport=DESKTOP, permissions=["clipboard-read", "clipboard-write"]
+    )
+    page = await context.new_page()
+    page.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    await page.goto(f"/#key={mesh.key}")
+    yield page
+    await context.close()
+    assert complaints == []

@@ -72,7 +72,11 @@ def build_app(
     app = Starlette(
         routes=[
             Route("/metrics", metrics_page, methods=["GET"]),
-            *([] if is_worker else [Route("/openapi.json", openapi), *page_routes()]),
+            *(
+                []
+                if is_worker
+                else [Route("/openapi.json", openapi), *page_routes(settings.endpoints_off)]
+            ),
         ],
         middleware=_middleware(settings, traces, metrics),
         exception_handlers={Problem: render_problem, HTTPException: render_http_exception},

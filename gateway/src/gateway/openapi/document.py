@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from contract.endpoint import Endpoint, PageView
+from contract.endpoint import Endpoint
 from contract.errors import ErrorAnswer, ErrorBody
 from contract.jobs import (
     BATCH_PATH,
@@ -102,22 +102,14 @@ def _operation(endpoint: Endpoint) -> Json:
     bodies["application/json"]["example"] = endpoint.example_request()
     if endpoint.takes_image:
         bodies[FORM_TYPE] = {"schema": {"$ref": REF.format(name=_form_name(endpoint))}}
-    return {
-        **_posting(
-            endpoint.name,
-            endpoint.summary,
-            description=endpoint.description,
-            bodies=bodies,
-            answers=endpoint.answers,
-            error_answers=errors(ERRORS),
-        ),
-        # The page at `/` makes its form of this.
-        **({"x-page": _page(endpoint.page)} if endpoint.page else {}),
-    }
-
-
-def _page(page: PageView) -> Json:
-    return {"label": page.label, "answer": page.answer, "fields": [*page.fields]}
+    return _posting(
+        endpoint.name,
+        endpoint.summary,
+        description=endpoint.description,
+        bodies=bodies,
+        answers=endpoint.answers,
+        error_answers=errors(ERRORS),
+    )
 
 
 def _batch() -> Json:

@@ -60,5 +60,5 @@ ENDPOINT: Final = Endpoint(
     request=ColorizeRequest,
     answers=(ColorizeAnswer,),
     example={"expires_in_s": 3600},
-    page=PageView(label="Colour a photo", answer="colors"),
+    page=PageView(label="Color", answer="colors", sample="landscape.jpg", fields=("strength",)),
 )
