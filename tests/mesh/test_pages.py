@@ -138,7 +138,7 @@ async def test_pages_of_a_pdf_are_shown_with_their_words(page: Page, folder: Pat
 
     await expect(page.locator(".sheet .line").first).to_contain_text("Dear")
     await page.get_by_role("button", name="Next page").click()
-    await expect(page.get_by_text("Page 2 (2 of 2 that were read)")).to_be_visible()
+    await expect(page.get_by_text("Page 2, 2 of 2")).to_be_visible()
     await expect(page.locator(".sheet .line").first).to_contain_text("wonderful")
 
 
@@ -177,6 +177,33 @@ async def test_files_are_listed_with_what_became_of_each(
     await items.nth(2).get_by_role("button").first.click()
     await expect(page.get_by_alt_text("The image letter.png")).to_be_visible()
     complaints.clear()  # Chromium's own words on the status, and on an image that is none
+
+
+@pytest.mark.parametrize("way", ["drop", "paste"])
+async def test_image_is_dropped_and_pasted(page: Page, way: str) -> None:
+    await page.evaluate(
+        """(way) => {
+          const taken = new DataTransfer();
+          taken.items.add(new File(["x"], "mine.png", { type: "image/png" }));
+          const event = way === "drop"
+            ? new DragEvent(way, { dataTransfer: taken, bubbles: true })
+            : new ClipboardEvent(way, { clipboardData: taken, bubbles: true });
+          document.body.dispatchEvent(event);
+        }""",
+        way,
+    )
+
+    await expect(page.get_by_role("list", name="Images to send")).to_contain_text("mine.png1 KiB")
+
+
+async def test_image_that_no_browser_shows_is_answered(page: Page, folder: Path) -> None:
+    with Image.open(folder / "portrait.jpg") as image:
+        image.save(folder / "portrait.tif")
+    await choose(page, "Faces", folder / "portrait.tif")
+    await run(page)
+
+    await expect(page.get_by_text("This browser does not show this kind of image")).to_be_visible()
+    await expect(page.get_by_role("list", name="Faces from left to right")).to_be_visible()
 
 
 async def test_job_is_followed_to_its_answer(page: Page) -> None:

@@ -1,6 +1,6 @@
 // The views of answers: drawn on the image and written in words.
 
-import { boxed, lightTogether, rows } from "./boxes.js";
+import { boxed, lightTogether, rows, unseen } from "./boxes.js";
 import { beforeAndAfter } from "./compare.js";
 import { block, button, heading, hint, make, paragraph } from "./dom.js";
 import { ownUrl } from "./save.js";
@@ -50,7 +50,7 @@ function showColors({ result, details }, image, { drawing }) {
   drawing.append(beforeAndAfter(image.source, ownUrl(result.colorized)));
   const isColored = details.already_coloured;
   drawing.append(hint(isColored ? "The image has colors already; it was left as it is."
-    : "Drag the edge, or use the arrow keys. The colors are a model's guess, not those that were there."));
+    : "Drag the edge, or use the arrow keys. The colors are a model's guess."));
 }
 
 function showText({ result }, image, { drawing, words }) {
@@ -81,15 +81,16 @@ function showPage(page, image, drawn, place) {
 function pager(pages, show) {
   let here = 0;
   const count = make("span", { role: "status" });
+  const tell = () => { count.textContent = `Page ${pages[here].number}, ${here + 1} of ${pages.length}`; };
   const go = (step) => {
     here = Math.min(pages.length - 1, Math.max(0, here + step));
-    count.textContent = `Page ${pages[here].number} (${here + 1} of ${pages.length} that were read)`;
+    tell();
     show(pages[here]);
   };
-  const made = make("div", { className: "buttons pager" });
-  made.append(button("Page before", () => go(-1)), count, button("Next page", () => go(1)));
-  count.textContent = `Page ${pages[0].number} (1 of ${pages.length} that were read)`;
-  return made;
+  const buttons = [button("Previous", () => go(-1)), button("Next", () => go(1))];
+  for (const made of buttons) made.setAttribute("aria-label", `${made.textContent} page`);
+  tell();
+  return make("div", { className: "buttons pager" }, buttons[0], count, buttons[1]);
 }
 
 function showAnalysis({ result, details }, image, { drawing, words }) {
@@ -113,8 +114,8 @@ function showFaces({ result }, image, { drawing, words }) {
     title: emotions[0] ? emotions[0].emotion : "none sure enough",
     emotions,
   }));
-  const frame = boxed({ ...image, size: null, boxes });
-  drawing.append(image.source ? frame : unseen(image));
+  const frame = image.source ? boxed({ ...image, size: null, boxes }) : unseen(image);
+  drawing.append(frame);
   words.append(hint("Visible expressions as a model reads them, not what anyone feels."));
   if (!boxes.length) words.prepend(paragraph("No face was found."));
   const list = rows(boxes, ({ title, emotions }) => {
@@ -133,19 +134,16 @@ function showLabels({ result }, image, { drawing, words }) {
 
 function showNudity({ result, details }, image, { drawing, words }) {
   showImageOf(image, drawing);
-  words.append(make("p", { className: "verdict", textContent: result.isNude ? "Nudity was found." : "No nudity was found." }));
+  const verdict = result.isNude ? "Nudity was found." : "No nudity was found.";
+  words.append(make("p", { className: "verdict", textContent: verdict }));
   words.append(bars("", [["score", result.confidence]], details.threshold));
-  words.append(hint(`It is called nude from ${details.threshold}, the mark on the bar. Have a person look before anything is decided.`));
-  if (details.frame_count) words.append(paragraph(`Frames: ${details.frame_count}; the worst is ${details.worst_frame}.`));
+  words.append(hint(`It is called nude from ${details.threshold}, the mark on the bar.`));
+  words.append(hint("Have a person look before anything is decided about a person."));
+  if (details.frame_count) words.append(hint(`Frames: ${details.frame_count}; the worst is ${details.worst_frame}.`));
 }
 
 function showImageOf(image, drawing) {
   drawing.append(image.source ? boxed({ ...image, size: null, boxes: [] }) : unseen(image));
-}
-
-/** Return a card in the place of an image that this page does not show. */
-function unseen({ name, reason }) {
-  return make("div", { className: "unseen-image" }, make("strong", { textContent: name }), make("p", { textContent: reason }));
 }
 
 /** Return a table of names with bars from 0 to 1; the threshold, if any, is a mark on each. */
@@ -165,7 +163,8 @@ function bars(title, pairs, threshold) {
       bar.append(mark);
     }
     row.insertCell().append(bar);
-    row.append(make("td", { className: "number", textContent: confidence < 0.0005 ? "<0.001" : confidence.toFixed(3) }));
+    const number = confidence < 0.0005 ? "<0.001" : confidence.toFixed(3);
+    row.append(make("td", { className: "number", textContent: number }));
   }
   return made;
 }

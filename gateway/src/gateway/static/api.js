@@ -40,20 +40,30 @@ function encoded({ file, url, fields }) {
   return { headers: {}, body: form };
 }
 
-async function send(path, options) {
-  let response;
-  let text;
+/** Return the content of a file that this gateway hosts. */
+export async function load(path) {
+  const { ok, status, content } = await received(path, {}, (response) => response.blob());
+  if (!ok) throw new Refused(`${status}: ${path} is not there`, { status });
+  return content;
+}
+
+async function received(path, options, read) {
   try {
-    response = await fetch(path, options);
-    text = await response.text();
+    const response = await fetch(path, options);
+    return { ok: response.ok, status: response.status, content: await read(response) };
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Refused("the gateway cannot be reached; is it running?");
   }
-  const { status } = response;
-  const json = parsed(text);
-  if (response.ok && json) return json;
-  if (!json?.error) throw new Refused(`${status}: the answer is not the gateway's; a proxy before it may be at fault`, { status });
+}
+
+async function send(path, options) {
+  const { ok, status, content } = await received(path, options, (response) => response.text());
+  const json = parsed(content);
+  if (ok && json) return json;
+  if (!json?.error) {
+    throw new Refused(`${status}: the answer is not the gateway's; a proxy before it may be at fault`, { status });
+  }
   throw refusal(status, json);
 }
 

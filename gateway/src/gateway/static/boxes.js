@@ -6,6 +6,7 @@ import { moveByKey } from "./tabs.js";
 const ROW_STEPS = { ArrowDown: 1, ArrowUp: -1 };
 const LETTER_SHARE = 0.8; // of the height of a line that its letters take, and above them
 const BASELINE_SHARE = 0.78;
+const NOT_SHOWN = "This browser does not show this kind of image; it can be sent all the same."; // such as TIFF
 
 /**
  * Return the image with boxes over it, or a white sheet where no image can be shown.
@@ -24,11 +25,14 @@ export function boxed({ source, name, size, boxes }) {
   if (source) {
     const image = make("img", { alt: `The image ${name}` });
     image.addEventListener("load", () => fill(size ?? { width: image.naturalWidth, height: image.naturalHeight }));
-    // Browsers do not show every kind of image that can be read, such as TIFF.
     image.addEventListener("error", () => {
+      if (!size) {
+        frame.replaceWith(unseen({ name, reason: NOT_SHOWN }));
+        return;
+      }
       image.remove();
       frame.classList.add("sheet");
-      if (size) fill(size);
+      fill(size);
     });
     image.src = source;
     frame.append(image);
@@ -37,6 +41,12 @@ export function boxed({ source, name, size, boxes }) {
   }
   if (boxes.length) frame.append(overlay);
   return frame;
+}
+
+/** Return a card in the place of an image that this page does not show. */
+export function unseen({ name, reason }) {
+  const title = make("strong", { textContent: name });
+  return make("div", { className: "unseen-image" }, title, make("p", { textContent: reason }));
 }
 
 function group({ corners, title, words }, number, side) {
@@ -54,9 +64,8 @@ function badge([x, y], number, side, isLine) {
   const middle = isLine ? [Math.max(radius, x - radius * 1.2), y + radius] : [x + radius * 1.3, y + radius * 1.3];
   const made = draw("g", { class: "badge", "aria-hidden": "true" });
   made.append(draw("circle", { cx: middle[0], cy: middle[1], r: radius }));
-  const text = draw("text", { x: middle[0], y: middle[1] + radius * 0.42, "font-size": radius * 1.25, "text-anchor": "middle" });
-  text.append(String(number + 1));
-  made.append(text);
+  const place = { x: middle[0], y: middle[1] + radius * 0.42, "font-size": radius * 1.25, "text-anchor": "middle" };
+  made.append(draw("text", place, String(number + 1)));
   return made;
 }
 
@@ -87,14 +96,16 @@ export function rows(boxes, render, label) {
   boxes.forEach((box, number) => {
     const row = make("li");
     row.dataset.row = number;
-    const badge = make("button", { type: "button", className: "badge", textContent: number + 1, tabIndex: number ? -1 : 0 });
+    const badge = make("button", { type: "button", className: "badge", textContent: number + 1 });
+    badge.tabIndex = number ? -1 : 0;
     badge.setAttribute("aria-label", `Show ${number + 1}: ${box.title}`);
     row.append(badge, render(box, number));
     list.append(row);
   });
   list.addEventListener("keydown", (event) => {
     const badges = [...list.querySelectorAll(".badge")];
-    moveByKey(event, badges, (chosen) => badges.forEach((one) => { one.tabIndex = one === chosen ? 0 : -1; }), ROW_STEPS);
+    const choose = (chosen) => badges.forEach((one) => { one.tabIndex = one === chosen ? 0 : -1; });
+    moveByKey(event, badges, choose, ROW_STEPS);
   });
   return list;
 }

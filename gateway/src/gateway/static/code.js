@@ -18,8 +18,8 @@ const LANGUAGES = {
  */
 export function programFor(language, request) {
   const { write, hint } = LANGUAGES[language];
-  const place = request.url ? "" : ` ${request.fileName} is read from the current folder.`;
-  return { text: write(request), hint: hint + place };
+  const place = request.url ? "" : `${request.fileName} is read from the current folder. `;
+  return { text: write(request), hint: place + hint };
 }
 
 function curl({ address, fields, asJob, url, fileName }) {

@@ -17,6 +17,9 @@ export function beforeAndAfter(before, after) {
   slider.addEventListener("input", uncover);
   uncover();
   const frame = make("div", { className: "frame compared" });
-  frame.append(make("img", { src: before, alt: "The image as it came" }), image, slider, edge);
+  const under = make("img", { src: before, alt: "The image as it came" });
+  // Browsers do not show every kind of image, such as TIFF; the colored one they do.
+  under.addEventListener("error", () => frame.replaceWith(beforeAndAfter(null, after)));
+  frame.append(under, image, slider, edge);
   return frame;
 }

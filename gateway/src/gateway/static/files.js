@@ -1,11 +1,14 @@
 // Images to send: chosen, dropped, pasted, photographed, named by URL, or the sample of a job.
 
+import { load } from "./api.js";
 import { at, make } from "./dom.js";
 
 const MOST_BYTES = 10 * 1024 * 1024;
 const SAMPLES = "/content/examples/";
 
-const STATES = { ready: "", waiting: "waits", working: "working", done: "done", failed: "failed", cancelled: "cancelled" };
+// Why an image is not shown before there is an answer.
+const OF_PDF = "A PDF; its text is shown once it is read.";
+const OF_URL = "It is not shown: this page loads nothing from other hosts.";
 
 /** One image to send, and what became of it. */
 export class Item {
@@ -23,8 +26,7 @@ export class Item {
 
   /** What the answers' views draw on. */
   get image() {
-    const reason = this.file ? "A PDF is shown page by page once it is read." : "It is not shown: this page loads nothing from other hosts.";
-    return { source: this.source, name: this.name, reason };
+    return { source: this.source, name: this.name, reason: this.file ? OF_PDF : OF_URL };
   }
 
   /** Why it cannot be sent; empty where it can. */
@@ -36,8 +38,7 @@ export class Item {
   /** The image as the form sends it: a sample is uploaded, so that it works by whatever host the page was opened. */
   async content() {
     if (!this.sample) return { file: this.file, url: this.url };
-    const response = await fetch(this.source);
-    return { file: new File([await response.blob()], this.sample) };
+    return { file: new File([await load(this.source)], this.sample) };
   }
 
   /** The image as programs name it. */
@@ -81,30 +82,42 @@ export function watchFiles(onFiles, onFault) {
 
 /** Draw the list of items, each with its state; pressing one shows it. */
 export function drawList(items, current, { onShow, onRemove }) {
-  at("list").replaceChildren(...items.map((item) => {
-    const show = make("button", { type: "button", className: "item" }, thumbnail(item), label(item));
-    show.setAttribute("aria-pressed", String(item === current));
-    show.addEventListener("click", () => onShow(item));
-    const row = make("li", { className: item.state }, show);
-    if (items.length > 1) {
-      const remove = make("button", { type: "button", className: "quiet remove", textContent: "×" });
-      remove.setAttribute("aria-label", `Remove ${item.name}`);
-      remove.addEventListener("click", () => onRemove(item));
-      row.append(remove);
-    }
-    return row;
-  }));
+  for (const item of items) {
+    item.row ??= rowOf(item, { onShow, onRemove });
+    item.row.className = item.state;
+    item.row.querySelector(".item").setAttribute("aria-pressed", String(item === current));
+    item.row.querySelector(".facts").textContent = factsOf(item);
+    item.row.querySelector(".remove").hidden = items.length === 1;
+  }
+  const rows = items.map(({ row }) => row);
+  const shown = [...at("list").children];
+  // Only when it must: a row that is taken out loses the focus.
+  const isSame = rows.length === shown.length && rows.every((row, number) => row === shown[number]);
+  if (!isSame) at("list").replaceChildren(...rows);
 }
 
-function thumbnail({ source, isPdf }) {
-  if (source) return make("img", { src: source, alt: "", className: "thumbnail" });
-  return make("span", { className: "thumbnail", textContent: isPdf ? "PDF" : "URL" });
+function rowOf(item, { onShow, onRemove }) {
+  const name = make("span", { className: "name", textContent: item.name });
+  const label = make("span", { className: "label" }, name, make("span", { className: "facts" }));
+  const show = make("button", { type: "button", className: "item" }, thumbnail(item), label);
+  show.addEventListener("click", () => onShow(item));
+  const remove = make("button", { type: "button", className: "quiet remove", textContent: "×" });
+  remove.setAttribute("aria-label", `Remove ${item.name}`);
+  remove.addEventListener("click", () => onRemove(item));
+  return make("li", {}, show, remove);
 }
 
-function label(item) {
-  const kilobytes = item.file ? `${Math.ceil(item.file.size / 1024)} KiB` : item.sample ? "sample" : "";
-  const state = item.message || STATES[item.state];
+function thumbnail({ source, isPdf, file }) {
+  const kind = isPdf ? "PDF" : file ? "image" : "URL";
+  const card = make("span", { className: "thumbnail", textContent: kind });
+  if (!source) return card;
+  const image = make("img", { src: source, alt: "", className: "thumbnail" });
+  image.addEventListener("error", () => image.replaceWith(card));
+  return image;
+}
+
+function factsOf(item) {
+  const size = item.file ? `${Math.ceil(item.file.size / 1024)} KiB` : item.sample ? "sample" : "";
   const seconds = item.state === "done" ? `${item.seconds.toFixed(1)} s` : "";
-  const facts = [kilobytes, state, seconds].filter(Boolean).join(" · ");
-  return make("span", { className: "label" }, make("span", { className: "name", textContent: item.name }), make("span", { className: "facts", textContent: facts }));
+  return [size, item.message || (item.state === "ready" ? "" : item.state), seconds].filter(Boolean).join(" · ");
 }

@@ -17,7 +17,7 @@ export async function modelTable(details, key) {
     row.insertCell().append([device, provider].filter(Boolean).join(", "));
     const model = told[name];
     row.insertCell().append(model ? `${model.source}; ${model.licence}` : "");
-    row.insertCell().append(model?.card ? make("a", { href: cardUrl(model.card), target: "_blank", textContent: "model card" }) : "");
+    row.insertCell().append(model?.card ? linkTo(model.card) : "");
   }
   return table;
 }
@@ -26,9 +26,10 @@ function headings(...texts) {
   return make("tr", {}, ...texts.map((text) => make("th", { scope: "col", textContent: text })));
 }
 
-/** Return the URL of the page that `make docs` wrote of a card. */
-function cardUrl(card) {
-  return `/static/card-${card.replace("/README.md", "").replaceAll("/", "-")}.html`;
+/** Return a link to the page that `make docs` wrote of a card; the answer stays in this tab. */
+function linkTo(card) {
+  const href = `/static/card-${card.replace("/README.md", "").replaceAll("/", "-")}.html`;
+  return make("a", { href, target: "_blank", textContent: "model card" });
 }
 
 /** A key that may not look them up still gets the names that the answer tells. */

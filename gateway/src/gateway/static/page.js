@@ -1,17 +1,25 @@
 // The page at /: asks the API what the form says and shows the answer.
 
-import { imageOf, showAnswer, showImage, textOf } from "./answers.js";
+import { actionsFor } from "./actions.js";
+import { showAnswer, showImage } from "./answers.js";
 import { ask, lookUp } from "./api.js";
 import { programFor } from "./code.js";
-import { at, button, make } from "./dom.js";
+import { at, make } from "./dom.js";
 import { drawList, Item, watchFiles } from "./files.js";
 import { faultOfKey, keepKey, keptKey, takeKeyOfLink } from "./key.js";
 import { modelTable } from "./models.js";
-import { copy, saveText, saveUrl, stem } from "./save.js";
+import { copy } from "./save.js";
 import { makeTabs } from "./tabs.js";
 
 const AT_ONCE = 2; // requests on their way; one account may send more, but they would only wait
 const HOPELESS = [401, 403, 406, null]; // errors after which the other images are not sent
+
+const STATES = {
+  ready: "Nothing has been asked yet.",
+  waiting: "Waiting …",
+  working: "Working …",
+  cancelled: "Cancelled.",
+};
 
 let job = null; // the tab of the job that is chosen
 let items = []; // the images to send
@@ -20,12 +28,15 @@ let running = null; // the AbortController of the requests on their way
 let language = "curl";
 
 const chooseJob = makeTabs(at("tabs"), (tab) => {
+  if (job) history.replaceState(null, "", `#${tab.value}`); // a reload shows it again
   job = tab;
   at("summary").textContent = tab.dataset.summary;
   at("file").accept = tab.dataset.documents ? "image/*,application/pdf" : "image/*";
   at("sample").hidden = !tab.dataset.sample;
   const fields = tab.dataset.fields.split(" ");
-  for (const place of document.querySelectorAll("[data-field]")) place.hidden = !fields.includes(place.dataset.field);
+  for (const place of document.querySelectorAll("[data-field]")) {
+    place.hidden = !fields.includes(place.dataset.field);
+  }
   const isOwn = items.some((item) => !item.sample);
   if (isOwn) setItems(items.map(({ file, url }) => new Item({ file, url })));
   else takeSample();
@@ -35,7 +46,6 @@ const chooseLanguage = makeTabs(at("languages-of-code"), (tab) => {
   drawCode();
 });
 
-at("tabs").addEventListener("click", () => history.replaceState(null, "", `#${job.value}`));
 at("request").addEventListener("submit", (event) => {
   event.preventDefault();
   run();
@@ -128,14 +138,13 @@ function stateOf(item) {
     const { name, version, device } = item.answer.details.model;
     return `${name} ${version} on ${device}, ${item.seconds.toFixed(2)} s.`;
   }
-  const states = { ready: "Nothing has been asked yet.", waiting: "Waiting …", working: "Working …", cancelled: "Cancelled." };
-  return states[item.state] ?? "No answer.";
+  return STATES[item.state] ?? "No answer.";
 }
 
 function drawAnswer(item, places) {
   const { answer, request } = item;
   at("json").textContent = JSON.stringify(answer, null, 2);
-  drawActions(item);
+  at("actions").replaceChildren(...actionsFor(item, items, complainOf));
   modelTable(answer.details, request.key).then((table) => {
     if (item === current) at("models").replaceChildren(table);
   });
@@ -143,46 +152,8 @@ function drawAnswer(item, places) {
     showAnswer(request.view, answer, item.image, places);
   } catch (error) {
     complain("the answer cannot be drawn; it stands below as JSON");
-    throw error;
+    console.error(error);
   }
-}
-
-/** Offer what can be copied and saved of an answer. */
-function drawActions(item) {
-  const { answer, request } = item;
-  const name = stem(item.name);
-  const text = textOf(answer);
-  const image = imageOf(answer);
-  const json = () => at("json").textContent;
-  const actions = [];
-  if (text) actions.push(button("Copy text", (made) => copy(text, made)), button("Save text", () => saveText(text, `${name}.txt`)));
-  if (image) actions.push(button("Save the colored image", () => saveUrl(image, `${name}-colorized.${image.split(".").pop()}`)));
-  if (request.fields.format) actions.push(button("Save as searchable PDF", (made) => savePdf(item, made)));
-  actions.push(button("Copy JSON", (made) => copy(json(), made)));
-  actions.push(button("Save JSON", () => saveText(json(), `${name}.json`, "application/json")));
-  if (items.length > 1) actions.push(button("Save all answers", saveAll));
-  at("actions").replaceChildren(...actions);
-}
-
-/** Ask for the PDF, which is a request of its own, and save it. */
-async function savePdf(item, made) {
-  made.disabled = true;
-  made.textContent = "Making the PDF …";
-  try {
-    const request = { ...item.request, fields: { ...item.request.fields, format: "pdf" }, asJob: false };
-    const { result } = await ask({ ...request, ...(await item.content()) }, { key: request.key });
-    saveUrl(new URL(result.pdf).protocol === "data:" ? result.pdf : new URL(result.pdf).pathname, `${stem(item.name)}.pdf`);
-    complain("");
-  } catch (error) {
-    complainOf(error);
-  }
-  made.disabled = false;
-  made.textContent = "Save as searchable PDF";
-}
-
-function saveAll() {
-  const all = items.map(({ name, state, answer, message }) => ({ file: name, state, answer, error: message || null }));
-  saveText(JSON.stringify(all, null, 2), "answers.json", "application/json");
 }
 
 function complain(message, requestId = "") {
@@ -200,8 +171,10 @@ function fieldsFor(item) {
   const asked = job.dataset.fields.split(" ");
   const fields = { details: true };
   if (asked.includes("lang")) fields.lang = at("lang").value.trim() || "eng";
-  if (asked.includes("pages") && at("pages").value.trim() && (item.isPdf || item.url)) fields.pages = at("pages").value.trim();
-  if (asked.includes("strength") && Number(at("strength").value) !== 1) fields.strength = Number(at("strength").value);
+  const pages = at("pages").value.trim();
+  if (asked.includes("pages") && pages && !item.sample) fields.pages = pages;
+  const strength = Number(at("strength").value);
+  if (asked.includes("strength") && strength !== 1) fields.strength = strength;
   if (asked.includes("format")) fields.format = "json"; // with the places of the words
   return fields;
 }
@@ -232,7 +205,8 @@ async function run() {
   }
   useKey(key);
   const { signal } = running = new AbortController();
-  const stop = startTimer();
+  const stop = startTimer(signal);
+  wait(true);
   for (const item of items) Object.assign(item, { answer: null, message: "", state: "waiting" });
   show(current);
   await sendAll(items, { key, signal });
@@ -249,7 +223,8 @@ async function sendAll(all, { key, signal }) {
   const lane = async () => {
     for (let item = queue.shift(); item && !signal.aborted; item = queue.shift()) {
       const error = await send(item, { key, signal });
-      if (error && HOPELESS.includes(error.status)) for (const left of queue.splice(0)) left.state = "cancelled";
+      if (!error || !HOPELESS.includes(error.status)) continue;
+      for (const left of queue.splice(0)) left.state = "cancelled";
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, lane));
@@ -257,12 +232,14 @@ async function sendAll(all, { key, signal }) {
 
 /** Send one item, keep its answer in it, and return the error if there was one. */
 async function send(item, { key, signal }) {
-  item.request = { endpoint: job.value, view: job.dataset.view, fields: fieldsFor(item), asJob: at("as-job").checked, key };
+  const fields = fieldsFor(item);
+  item.request = { endpoint: job.value, view: job.dataset.view, fields, asJob: at("as-job").checked, key };
   item.state = "working";
+  if (item === current) at("state").textContent = stateOf(item);
   drawItems();
   const began = performance.now();
-  const onJob = ({ status }) => {
-    item.message = status;
+  const onJob = ({ id, status }) => {
+    item.message = `${status}, job ${id}`;
     drawItems();
   };
   try {
@@ -274,10 +251,14 @@ async function send(item, { key, signal }) {
     item.error = error;
   }
   if (signal.aborted) return null;
-  at("progress").value = items.filter(({ state }) => state === "done" || state === "failed").length;
+  if (items.length > 1) at("progress").value = items.filter(isOver).length;
   if (item === current) show(item);
   else drawItems();
   return item.state === "failed" ? item.error : null;
+}
+
+function isOver({ state }) {
+  return state === "done" || state === "failed";
 }
 
 /** Say how it went. */
@@ -295,7 +276,9 @@ function cancel() {
   if (!running) return;
   running.abort();
   running = null;
-  for (const item of items) if (item.state === "waiting" || item.state === "working") Object.assign(item, { state: "cancelled", message: "" });
+  for (const item of items) {
+    if (item.state === "waiting" || item.state === "working") Object.assign(item, { state: "cancelled", message: "" });
+  }
   wait(false);
   show(current);
 }
@@ -303,16 +286,17 @@ function cancel() {
 function wait(isWaiting) {
   at("run").setAttribute("aria-disabled", String(isWaiting));
   at("cancel").hidden = at("progress").hidden = !isWaiting;
+  if (items.length > 1) Object.assign(at("progress"), { max: items.length, value: 0 });
+  else at("progress").removeAttribute("value"); // it moves, and tells no share
 }
 
 /** Count the seconds beside the button; return the function that stops it. */
-function startTimer() {
-  const { signal } = running;
+function startTimer(signal) {
   const began = performance.now();
-  if (items.length > 1) Object.assign(at("progress"), { max: items.length, value: 0 });
-  else at("progress").removeAttribute("value");
-  wait(true);
-  const tick = () => { at("timer").textContent = `${((performance.now() - began) / 1000).toFixed(1)} s`; };
+  const tick = () => {
+    const over = items.length > 1 ? `${items.filter(isOver).length} of ${items.length} · ` : "";
+    at("timer").textContent = `${over}${((performance.now() - began) / 1000).toFixed(1)} s`;
+  };
   const timer = setInterval(tick, 100);
   const stop = () => {
     clearInterval(timer);
@@ -327,5 +311,6 @@ async function loadLanguages() {
   const key = at("key").value.trim();
   if (faultOfKey(key) || at("languages").childElementCount) return;
   const languages = (await lookUp("languages", key)).filter(({ installed }) => installed);
-  at("languages").replaceChildren(new Option("find the language", "auto"), ...languages.map(({ name, code }) => new Option(name, code)));
+  const options = languages.map(({ name, code }) => new Option(name, code));
+  at("languages").replaceChildren(new Option("find the language", "auto"), ...options);
 }
