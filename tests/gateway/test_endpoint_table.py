@@ -59,7 +59,7 @@ from contract.table import ENDPOINTS
 from gateway.authz.decisions import ENDPOINT_OF_RPC
 from gateway.backends import CallContext, open_backends
 from gateway.openapi.document import openapi_document
-from gateway.pages import render_tabs
+from gateway.pages import render_page
 from gateway.requests.batch import parse_batch
 from gateway.requests.capabilities import find_capabilities
 from gateway.settings import GatewaySettings
@@ -76,7 +76,7 @@ document = openapi_document()
 print(json.dumps({
     "capabilities": asyncio.run(capabilities())[-1],
     "authorization": ENDPOINT_OF_RPC["/imagemesh.vision.v1.VisionService/DetectFaces"],
-    "page": re.search("Find [a-z]+", render_tabs("$tabs", ENDPOINTS))[0],
+    "page": re.search("Find [a-z]+", render_page("$tabs", ENDPOINTS, ""))[0],
     "schema": sorted(document["components"]["schemas"]["FacesRequest"]["properties"]),
     "batch": batch.items[0].handler.endpoint.name,
     "client": "faces" in dir(Client()),

@@ -288,6 +288,13 @@ async def test_code_runs_as_pasted(
         assert tag in await ran(command, folder, mesh.key)
 
 
+async def test_code_names_the_public_url(page: Page, mesh: RunningMesh) -> None:
+    await page.goto(mesh.url.replace("127.0.0.1", "localhost"))
+    await page.get_by_text("The same in code").click()
+
+    await expect(page.locator("#code")).to_contain_text(f'"{mesh.url}/content/examples/landscape')
+
+
 async def ran(command: tuple[str, ...], folder: Path, key: str) -> str:
     """Return what a command prints with the key set as README says."""
     process = await asyncio.create_subprocess_exec(

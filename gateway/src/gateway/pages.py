@@ -38,15 +38,16 @@ _REFERENCE_PACKAGE: Final = "fastapi_swagger"
 _REFERENCE_FILES: Final = ("swagger-ui-bundle.js", "swagger-ui.css")
 
 
-def page_routes(off: Collection[str] = ()) -> list[Route]:
+def page_routes(off: Collection[str] = (), *, public_url: str = "") -> list[Route]:
     """Return the routes of `/`, `/docs`, `/docs/errors` and what they load.
 
     Args:
         off: names of the endpoints that `/` does not offer.
+        public_url: of the gateway in the programs of `/`; its own address where it is empty.
     """
     files = _own_files() | _reference_files()
     offered = [endpoint for endpoint in ENDPOINTS if endpoint.name not in off]
-    files[TRY_PAGE] = render_tabs(files[TRY_PAGE].decode(), offered).encode()
+    files[TRY_PAGE] = render_page(files[TRY_PAGE].decode(), offered, public_url).encode()
     files[ERRORS_PAGE] = render_catalogue(files[ERRORS_PAGE].decode()).encode()
 
     async def page(request: Request) -> Response:
@@ -66,12 +67,13 @@ def page_routes(off: Collection[str] = ()) -> list[Route]:
     ]
 
 
-def render_tabs(page: str, endpoints: Sequence[Endpoint]) -> str:
-    """Return the page with a tab for each of the endpoints that it shows in the place of `$tabs`.
+def render_page(page: str, endpoints: Sequence[Endpoint], public_url: str) -> str:
+    """Return the page with its address, and a tab for each of the endpoints that it shows.
 
     The page knows of an endpoint what stands in the attributes of its tab.
     """
-    return Template(page).substitute(tabs="\n".join(filter(None, map(_tab, endpoints))))
+    tabs = "\n".join(filter(None, map(_tab, endpoints)))
+    return Template(page).substitute(tabs=tabs, public_url=escape(public_url))
 
 
 def _tab(endpoint: Endpoint) -> str:

@@ -41,9 +41,9 @@ export class Item {
     return { file: new File([await load(this.source)], this.sample) };
   }
 
-  /** The image as programs name it. */
-  get place() {
-    if (this.sample) return { url: new URL(this.source, location.href).href };
+  /** The image as programs name it that call the gateway at `publicUrl`. */
+  placeAt(publicUrl) {
+    if (this.sample) return { url: publicUrl + this.source };
     return this.file ? { fileName: this.name } : { url: this.url };
   }
 

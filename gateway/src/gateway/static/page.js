@@ -12,6 +12,7 @@ import { copy } from "./save.js";
 import { makeTabs } from "./tabs.js";
 
 const AT_ONCE = 2; // requests on their way; one account may send more, but they would only wait
+const PUBLIC_URL = document.body.dataset.publicUrl || location.origin; // as programs shall call it
 const HOPELESS = [401, 403, 406, null]; // errors after which the other images are not sent
 
 const STATES = {
@@ -95,7 +96,7 @@ function drawKey() {
 
 function takeSample() {
   at("url").value = "";
-  setItems(job.dataset.sample ? [new Item({ sample: job.dataset.sample })] : []);
+  setItems(job?.dataset.sample ? [new Item({ sample: job.dataset.sample })] : []);
 }
 
 function setItems(others) {
@@ -182,14 +183,15 @@ function fieldsFor(item) {
 function drawCode() {
   at("same").hidden = !current || !job;
   if (!current || !job) return;
-  const address = `${location.origin}/api/v1/${job.value}`;
-  const request = { address, fields: fieldsFor(current), asJob: at("as-job").checked, ...current.place };
+  const address = `${PUBLIC_URL}/api/v1/${job.value}`;
+  const request = { address, fields: fieldsFor(current), asJob: at("as-job").checked, ...current.placeAt(PUBLIC_URL) };
   const { text, hint } = programFor(language, request);
   at("code").textContent = text;
   at("code-hint").textContent = hint;
 }
 
 function whatIsMissing(key) {
+  if (!job) return "no job of this page is switched on";
   if (!items.length) return "choose an image or give its URL";
   return items.map((item) => item.fault).find(Boolean) ?? faultOfKey(key);
 }
