@@ -73,7 +73,7 @@ def render_page(page: str, endpoints: Sequence[Endpoint], public_url: str) -> st
     The page knows of an endpoint what stands in the attributes of its tab.
     """
     tabs = "\n".join(filter(None, map(_tab, endpoints)))
-    return Template(page).substitute(tabs=tabs, public_url=escape(public_url))
+    return Template(page).substitute(tabs=tabs, public_url=escape(public_url.rstrip("/")))
 
 
 def _tab(endpoint: Endpoint) -> str:

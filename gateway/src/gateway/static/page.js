@@ -271,7 +271,9 @@ function finish() {
     if (items.length > 1) complain(`${failed.length} of ${items.length} failed; the list says why`);
     else complainOf(failed[0].error);
   }
-  if (current?.answer) at("answer").focus();
+  if (!current?.answer) return;
+  at("answer").focus({ preventScroll: true });
+  at("answer").scrollIntoView({ block: "nearest" }); // on a phone it lies below the form
 }
 
 function cancel() {
