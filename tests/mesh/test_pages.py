@@ -60,8 +60,8 @@ async def test_job_answers_its_sample(page: Page, job: str, words: str) -> None:
     await run(page)
 
     await expect(page.locator(".beside")).to_contain_text(words)
-    await page.get_by_text("How good is this model").click()
-    card = page.get_by_role("link", name="model card").first
+    card = page.get_by_role("link", name="model card of").first
+    await expect(card).to_be_visible()
     assert (await page.request.get(str(await card.get_attribute("href")))).ok
 
 

@@ -7,7 +7,7 @@ import { programFor } from "./code.js";
 import { at, make } from "./dom.js";
 import { drawList, Item, watchFiles } from "./files.js";
 import { faultOfKey, keepKey, keptKey, takeKeyOfLink } from "./key.js";
-import { modelTable } from "./models.js";
+import { modelItems } from "./models.js";
 import { copy } from "./save.js";
 import { makeTabs } from "./tabs.js";
 
@@ -146,8 +146,8 @@ function drawAnswer(item, places) {
   const { answer, request } = item;
   at("json").textContent = JSON.stringify(answer, null, 2);
   at("actions").replaceChildren(...actionsFor(item, items, complainOf));
-  modelTable(answer.details, request.key).then((table) => {
-    if (item === current) at("models").replaceChildren(table);
+  modelItems(answer.details, request.key).then((models) => {
+    if (item === current) at("models").replaceChildren(...models);
   });
   try {
     showAnswer(request.view, answer, item.image, places);
