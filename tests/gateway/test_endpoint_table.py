@@ -19,6 +19,7 @@ from gateway.backends import SERVICES
 from gateway.endpoint_table import HANDLERS
 
 SOURCES = Path(str(resources.files(gateway)))
+PAGE_FILES = [SOURCES / "static" / "index.html", *sorted((SOURCES / "static").glob("*.js"))]
 
 # The caller's side and the gateway's side of an endpoint that no file of the project has.
 CONTRACT = """
@@ -49,15 +50,17 @@ HANDLER = EndpointHandler(
 )
 """
 SCRIPT = """
-import asyncio, json, sys
+import asyncio, json, re, sys
 from time import monotonic
 import contract.endpoints, gateway.endpoints
 contract.endpoints.__path__.append(sys.argv[1] + "/contract")
 gateway.endpoints.__path__.append(sys.argv[1] + "/gateway")
 from gateway.accounts.scopes import check_names
+from contract.table import ENDPOINTS
 from gateway.authz.decisions import ENDPOINT_OF_RPC
 from gateway.backends import CallContext, open_backends
 from gateway.openapi.document import openapi_document
+from gateway.pages import render_page
 from gateway.requests.batch import parse_batch
 from gateway.requests.capabilities import find_capabilities
 from gateway.settings import GatewaySettings
@@ -74,7 +77,7 @@ document = openapi_document()
 print(json.dumps({
     "capabilities": asyncio.run(capabilities())[-1],
     "authorization": ENDPOINT_OF_RPC["/imagemesh.vision.v1.VisionService/MeasureSharpness"],
-    "page": document["paths"]["/api/v1/sharpness"]["post"]["x-page"]["label"],
+    "page": re.search("Measure [a-z]+", render_page("$tabs", ENDPOINTS, ""))[0],
     "schema": sorted(document["components"]["schemas"]["SharpnessRequest"]["properties"]),
     "batch": batch.items[0].handler.endpoint.name,
     "client": "sharpness" in dir(Client()),
@@ -129,9 +132,9 @@ def test_no_other_file_of_the_gateway_names_an_endpoint() -> None:
     assert found == set()
 
 
-@pytest.mark.parametrize("name", ["index.html", "page.js", "answers.js", "curl.js"])
-def test_page_names_no_endpoint(name: str) -> None:
-    text = (SOURCES / "static" / name).read_text()
+@pytest.mark.parametrize("path", PAGE_FILES, ids=lambda path: path.name)
+def test_page_names_no_endpoint(path: Path) -> None:
+    text = path.read_text()
 
     # What the service reads, `text`, and what a view shows, `nudity`, are words of their own.
     quoted = re.findall(r"""["'`]([a-z-]+)["'`]""", text)
@@ -144,3 +147,11 @@ def test_every_view_of_the_table_is_on_the_page() -> None:
     source = (SOURCES / "static" / "answers.js").read_text()
 
     assert all(re.search(rf"^  {view}: show", source, re.MULTILINE) for view in views)
+
+
+def test_every_sample_is_a_small_example() -> None:
+    pages = [endpoint.page for endpoint in ENDPOINTS if endpoint.page]
+    sizes = {page.sample: (SOURCES / "examples" / page.sample).stat().st_size for page in pages}
+
+    assert len(sizes) == len(pages)  # each has one of its own
+    assert max(sizes.values()) < 60_000

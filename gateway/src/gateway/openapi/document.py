@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from contract.endpoint import Endpoint, PageView
+from contract.endpoint import Endpoint
 from contract.errors import ErrorAnswer, ErrorBody
 from contract.jobs import (
     BATCH_PATH,
@@ -148,27 +148,19 @@ def _operation(endpoint: Endpoint) -> Json:
             "schema": {"$ref": REF.format(name=_form_name(endpoint))},
             "examples": _example({IMAGE_FIELD: "@photo.jpg", **endpoint.example}),
         }
-    return {
-        **_posting(
-            endpoint.name,
-            endpoint.summary,
-            description=endpoint.description,
-            bodies=bodies,
-            answers=endpoint.answers,
-            error_answers=errors(ERRORS),
-            tag=IMAGES,
-        ),
-        # The page at `/` makes its form of this.
-        **({"x-page": _page(endpoint.page)} if endpoint.page else {}),
-    }
+    return _posting(
+        endpoint.name,
+        endpoint.summary,
+        description=endpoint.description,
+        bodies=bodies,
+        answers=endpoint.answers,
+        error_answers=errors(ERRORS),
+        tag=IMAGES,
+    )
 
 
 def _example(value: Json) -> Json:
     return {"smallest": {"summary": "The smallest request that is answered.", "value": value}}
-
-
-def _page(page: PageView) -> Json:
-    return {"label": page.label, "answer": page.answer, "fields": [*page.fields]}
 
 
 def _batch() -> Json:

@@ -230,5 +230,10 @@ ENDPOINT: Final = Endpoint(
     request=OcrRequest,
     answers=tuple(dict.fromkeys(each.answer for each in Format)),
     example={"lang": "eng"},
-    page=PageView(label="Read text", answer="text", fields=("lang",)),
+    page=PageView(
+        label="Read text",
+        answer="text",
+        sample="receipt.jpg",
+        fields=("lang", "pages", "format"),
+    ),
 )
