@@ -42,7 +42,7 @@ Arguments = argparse.Namespace
 
 
 def colorize(argv: Sequence[str]) -> int:
-    """Colour black-and-white photos and return the exit code."""
+    """Color black-and-white photos."""
     parser = input_parser("colorize", "Colour black-and-white photos.")
     add_output(parser, of="NAME-colorized.jpg (or .png)")
     arguments = parser.parse_args(argv)
@@ -52,7 +52,7 @@ def colorize(argv: Sequence[str]) -> int:
 
 
 def ocr(argv: Sequence[str]) -> int:
-    """Read the text of images and documents and return the exit code."""
+    """Read the text of images and documents."""
     parser = input_parser("ocr", "Read the text of images, PDF and TIFF files.")
     parser.add_argument(
         "--format", choices=tuple(Format), default="text", help="what to make of it (text)"
@@ -82,7 +82,7 @@ def ocr(argv: Sequence[str]) -> int:
 
 
 def analyze(argv: Sequence[str]) -> int:
-    """Summarize, tag and judge English text, and return the exit code."""
+    """Summarize, tag and judge English text."""
     parser = input_parser(
         "analyze", "Summarize, tag and judge the English text of images and PDFs."
     )
@@ -103,7 +103,7 @@ def analyze(argv: Sequence[str]) -> int:
 
 
 def emotions(argv: Sequence[str]) -> int:
-    """Read the visible expressions of faces and return the exit code."""
+    """Read the visible expressions of faces."""
     parser = input_parser("emotions", "Read the visible expressions of the faces in photos.")
     add_selection(parser, limit=7, of="emotions for each face, 1 to 7")
     arguments = parser.parse_args(argv)
@@ -116,7 +116,7 @@ def emotions(argv: Sequence[str]) -> int:
 
 
 def classify(argv: Sequence[str]) -> int:
-    """Name what photos show and return the exit code."""
+    """Name what photos show."""
     parser = input_parser("classify", "Name what photos show.")
     add_selection(parser, limit=5, of="labels at most, 1 to 100")
     arguments = parser.parse_args(argv)
@@ -129,7 +129,7 @@ def classify(argv: Sequence[str]) -> int:
 
 
 def nudity(argv: Sequence[str]) -> int:
-    """Say whether photos hold nudity and return the exit code."""
+    """Say whether photos hold nudity."""
     parser = input_parser("nudity", "Say whether photos hold nudity.")
     parser.add_argument(
         "--frame", choices=tuple(Frame), default="first", help="frames of an animation (first)"
@@ -140,13 +140,13 @@ def nudity(argv: Sequence[str]) -> int:
 
 
 def languages(argv: Sequence[str]) -> int:
-    """Print the languages that the server reads and return the exit code."""
+    """Print the languages that the server reads."""
     parser = server_parser("languages", "Print the languages that the server reads.")
     return look_up(parser.parse_args(argv), Client.languages, show=printing.show_languages)
 
 
 def usage(argv: Sequence[str]) -> int:
-    """Print the balance and the usage of the key's account, and return the exit code."""
+    """Print the balance and the usage of the key's account."""
     parser = server_parser("usage", "Print the balance and the usage of the key's account.")
     return look_up(parser.parse_args(argv), Client.usage, show=printing.show_usage)
 

@@ -30,7 +30,7 @@ _UNMETERED = "unmetered"
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the subcommand in `argv` and return the exit code."""
+    """Make accounts, give them credits, show their usage and erase them."""
     return run(_parser(), argv, command=_run)
 
 
