@@ -14,10 +14,8 @@ from modelkit.runtime import Network
 from vision.resizing import resize
 
 IMAGE_SIZE_PX = 240  # of the published weights
-# A photo longer than this in relation to its short side is seen at both ends, one longer than the
-# second also in the middle: two squares overlap no more.
-_LONG_SHAPE = 1.2
-_VERY_LONG_SHAPE = 2.0
+# A photo longer than this in relation to its short side is seen at both ends and in its middle.
+_LONG_SHAPE = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,38 +69,26 @@ class ImageNetClassifier:
 
 
 def cut_squares(image: RgbImage) -> NDArray[np.uint8]:
-    """Return the middle square of a photo, or both ends of a long one, and its middle if very long.
+    """Return a photo squeezed into a square, or three squares of a very long one.
 
-    The whole square, without the margin of 12.5 % that is often cut: on 500 photos 0.6 % more are
-    right. Scaled by halves and a bicubic rest, which costs a fifth of Pillow's bicubic filter and
-    is as often right.
+    Squeezed, photos cut to 4:3, 3:2 or 16:9 are as often right as by two squares at their ends,
+    which take twice the time, and more often than by the one in their middle. Scaled by halves and
+    a bicubic rest, which costs a fifth of Pillow's bicubic filter and is as often right.
 
     Args:
         image: (height, width, 3) uint8, sRGB.
 
     Returns:
-        (1 to 3, 240, 240, 3) uint8.
+        (1 or 3, 240, 240, 3) uint8.
     """
     side, longest = sorted(image.shape[:2])
-    room = longest - side
-    if longest > _VERY_LONG_SHAPE * side:
-        return np.stack([_scale(_window(image, one, side), 1.0) for one in (0, room // 2, room)])
-    # Scaled once, since the two squares overlap.
-    small = _scale(image, longest / side)
-    room = max(small.shape[:2]) - IMAGE_SIZE_PX
-    starts = [0, room] if longest > _LONG_SHAPE * side else [room // 2]
-    return np.stack([_window(small, one, IMAGE_SIZE_PX) for one in starts])
-
-
-def _window(image: RgbImage, start: int, side: int) -> RgbImage:
-    """Return the square that begins at a pixel of the longer side."""
+    if longest <= _LONG_SHAPE * side:
+        return _scale(image)[np.newaxis]
     is_wide = image.shape[1] > image.shape[0]
-    return image[:, start : start + side] if is_wide else image[start : start + side]
+    starts = (0, (longest - side) // 2, longest - side)
+    parts = (slice(start, start + side) for start in starts)
+    return np.stack([_scale(image[:, part] if is_wide else image[part]) for part in parts])
 
 
-def _scale(image: RgbImage, shape: float) -> RgbImage:
-    """Return a copy whose shorter side is that of a square, the longer one `shape` times it."""
-    length = round(IMAGE_SIZE_PX * shape)
-    is_wide = image.shape[1] > image.shape[0]
-    size_px = (length, IMAGE_SIZE_PX) if is_wide else (IMAGE_SIZE_PX, length)
-    return resize(image, size_px, interpolation=cv2.INTER_CUBIC)
+def _scale(image: RgbImage) -> RgbImage:
+    return resize(image, (IMAGE_SIZE_PX, IMAGE_SIZE_PX), interpolation=cv2.INTER_CUBIC)
