@@ -8,7 +8,7 @@ process that dies between the two leaves a hold that expires.
 
 import hashlib
 import secrets
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -30,6 +30,8 @@ DEFAULT_PRICE = 1
 UNMETERED_FOR = timedelta(seconds=5)
 
 SETTLED_FOR = timedelta(hours=24)  # as long as answers are kept by Idempotency-Key
+
+LONG_HOLD = timedelta(hours=1)  # of many requests at once; what outlasts it is taken again
 
 _MOST_REMEMBERED = 10_000  # accounts that are not metered, in memory
 _SWEEP = 1000  # holds looked up in one go
@@ -138,7 +140,7 @@ class Ledger:
             Problem: 406 insufficient_balance, 503; before the context is entered.
         """
         name = endpoint_name(endpoint)
-        amount = self._prices.get(name, DEFAULT_PRICE) * units
+        amount = self.price(name, units=units)
         is_named = hold is not None
         wanted = _Hold(hold or secrets.token_hex(16), account, name, units, amount, item, is_named)
         taken = wanted if await self._reserve(wanted) else None
@@ -170,6 +172,75 @@ class Ledger:
         amount = self._prices.get(name, DEFAULT_PRICE)
         if amount > 0 and not self._is_unmetered(account, self._clock()):
             await self._take(connection, _Hold(hold, account, name, 1, amount), until)
+
+    def price(self, endpoint: str, *, units: int) -> int:
+        """Return the credits that so many requests to an endpoint cost."""
+        return self._prices.get(endpoint_name(endpoint), DEFAULT_PRICE) * units
+
+    async def check(
+        self, connection: AsyncConnection, account: str, *, endpoint: str, units: int
+    ) -> None:
+        """Raise a Problem, 406, where the account cannot pay so many requests now."""
+        balance = await self._balance(connection, account)
+        price = self.price(endpoint, units=units)
+        if balance is not None and balance < price:
+            raise _too_poor(balance, price)
+
+    async def hold(
+        self, connection: AsyncConnection, account: str, *, endpoint: str, units: int, hold: str
+    ) -> None:
+        """Reserve the price of so many requests, unless it is reserved by this hold.
+
+        Raises:
+            Problem: 406 insufficient_balance.
+        """
+        name, now = endpoint_name(endpoint), self._clock()
+        wanted = _Hold(hold, account, name, units, self.price(name, units=units), is_named=True)
+        if wanted.amount > 0 and not self._is_unmetered(account, now):
+            await self._reserve_in(connection, wanted, now, now + LONG_HOLD)
+
+    async def settle_items(
+        self,
+        connection: AsyncConnection,
+        account: str,
+        *,
+        endpoint: str,
+        hold: str,
+        items: Sequence[str],
+    ) -> None:
+        """Charge items out of the hold that reserved their price, and give the rest of it back.
+
+        Args:
+            connection: of the transaction.
+            account: who pays.
+            endpoint: name of the endpoint.
+            hold: id that `hold` was given.
+            items: id of each charge; the ledger takes each once.
+        """
+        now = self._clock()
+        end = delete(HOLDS).where(HOLDS.c.id == hold).returning(HOLDS.c.amount)
+        held = await connection.scalar(end)
+        amount = self.price(endpoint, units=len(items))
+        if held is None and amount > 0 and not self._is_unmetered(account, now):
+            # The hold expired: its price is back in the balance.
+            taken = await connection.execute(_TAKE, {"payer": account, "price": amount})
+            held = amount if taken.rowcount else None
+        if held is not None and held > amount:
+            await connection.execute(_GIVE_BACK, {"payee": account, "back": held - amount})
+        if not items:
+            return
+        if held is not None and amount > 0:
+            price = -self.price(endpoint, units=1)
+            row = {"account": account, "kind": "charge", "amount": price, "endpoint": endpoint}
+            await connection.execute(_NOTE, [{**row, "hold": item, "at": now} for item in items])
+        await add_usage(
+            connection,
+            account=account,
+            day=now.date(),
+            endpoint=endpoint,
+            requests=len(items),
+            credits_spent=0 if held is None else amount,
+        )
 
     async def release(self, connection: AsyncConnection, holds: Iterable[str]) -> None:
         """Give back what these holds have reserved, and was not settled."""
@@ -208,20 +279,25 @@ class Ledger:
         now = self._clock()
         if hold.amount == 0 or self._is_unmetered(hold.account, now):
             return False
-        until = now + self._hold_for
         async with transaction(self._engine) as connection:
-            if hold.is_named and await self._extend(connection, hold, until):
-                return True
-            if await self._take(connection, hold, until):
-                return True
-            balance = await connection.scalar(
-                select(ACCOUNTS.c.balance).where(ACCOUNTS.c.name == hold.account)
-            )
+            return await self._reserve_in(connection, hold, now, now + self._hold_for)
+
+    async def _reserve_in(
+        self, connection: AsyncConnection, hold: _Hold, now: datetime, until: datetime
+    ) -> bool:
+        if hold.is_named and await self._extend(connection, hold, until):
+            return True
+        if await self._take(connection, hold, until):
+            return True
+        balance = await self._balance(connection, hold.account)
         if balance is not None:
-            message = f"the balance is {balance}; the price is {hold.amount}; ask for more credits"
-            raise Problem(406, "insufficient_balance", message)
+            raise _too_poor(balance, hold.amount)
         self._remember_unmetered(hold.account, now)
         return False
+
+    async def _balance(self, connection: AsyncConnection, account: str) -> int | None:
+        """Return the balance of an account, None where nobody meters it."""
+        return await connection.scalar(select(ACCOUNTS.c.balance).where(ACCOUNTS.c.name == account))
 
     async def _take(self, connection: AsyncConnection, hold: _Hold, until: datetime) -> bool:
         """Take the price from the balance; return False where it is not there."""
@@ -338,3 +414,8 @@ class Ledger:
         expired = select(HOLDS.c.id).where(HOLDS.c.expires_at <= self._clock()).limit(_SWEEP)
         async with transaction(self._engine) as connection:
             return [row.id for row in await connection.execute(expired)]
+
+
+def _too_poor(balance: int, price: int) -> Problem:
+    message = f"the balance is {balance}; the price is {price}; ask for more credits"
+    return Problem(406, "insufficient_balance", message)

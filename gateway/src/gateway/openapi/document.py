@@ -5,6 +5,7 @@ from typing import Final
 
 import msgspec
 
+from contract.bulk import BulkRequest
 from contract.endpoint import Endpoint, PageView
 from contract.errors import ErrorAnswer, ErrorBody
 from contract.jobs import (
@@ -19,10 +20,12 @@ from contract.lookups import CapabilitiesAnswer, LanguagesAnswer, UsageAnswer
 from contract.table import ENDPOINTS
 from gateway.catalogue import CATALOGUE
 from gateway.input.forms import FORM_TYPE, IMAGE_FIELD
+from gateway.openapi.bulk import BULK_KINDS, bulk_form, bulk_paths
 from gateway.openapi.lookups import lookup_paths, webhooks
 from gateway.openapi.parts import ERRORS, IDEMPOTENCY_KEY, PREFER, REF, Json, content, errors
 
 _OTHER_KINDS: Final = (
+    *BULK_KINDS,
     BatchRequest,
     BatchAnswer,
     JobAnswer,
@@ -59,7 +62,7 @@ def openapi_document(
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "security": [{"ApiKey": []}, {"Bearer": []}],
-        "paths": {**paths, BATCH_PATH: {"post": _batch()}, **lookup_paths()},
+        "paths": {**paths, BATCH_PATH: {"post": _batch()}, **bulk_paths(), **lookup_paths()},
         "webhooks": webhooks(),
         "components": {
             "schemas": _schemas(endpoints),
@@ -73,7 +76,9 @@ def openapi_document(
 
 def _schemas(endpoints: Sequence[Endpoint]) -> Json:
     kinds = [kind for endpoint in endpoints for kind in (endpoint.request, *endpoint.answers)]
-    _, schemas = msgspec.json.schema_components([*kinds, *_OTHER_KINDS], ref_template=REF)
+    _, schemas = msgspec.json.schema_components(
+        [*kinds, *_OTHER_KINDS], ref_template=REF
+    )
     for endpoint in endpoints:
         if endpoint.takes_image:
             name = endpoint.request.__name__
@@ -82,6 +87,7 @@ def _schemas(endpoints: Sequence[Endpoint]) -> Json:
     item = schemas[BatchRequest.__name__]["properties"]["requests"]["items"]
     item["properties"] = {"endpoint": {"enum": [endpoint.name for endpoint in endpoints]}}
     item["required"] = ["endpoint"]
+    schemas["BulkRequestForm"] = bulk_form(schemas[BulkRequest.__name__])
     code = schemas[ErrorBody.__name__]["properties"]["code"]
     code["enum"] = [fault.code for fault in CATALOGUE]
     return schemas

@@ -64,3 +64,8 @@ def error(description: str) -> Json:
 def errors(statuses: Iterable[int]) -> Json:
     """Return the responses of these statuses."""
     return {str(status): error(ERRORS[status]) for status in statuses}
+
+
+def in_path(name: str) -> Json:
+    """Return the parameter that is a part of the path."""
+    return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}

@@ -6,7 +6,7 @@ made. An item of a batch and a job go through the same steps.
 """
 
 from base64 import b64encode
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from datetime import timedelta
 from functools import partial
@@ -54,6 +54,9 @@ from servicekit.logs import get_logger
 from servicekit.tracing.opening import Serving
 from servicekit.turns import FairSemaphore, reserve_of
 
+# Bulk jobs have places of their own, a third as many as requests: they take none from these.
+_SHARE_OF_BULK: Final = 3
+
 _UNANSWERED: Final = Outcome(503, b"{}", is_passing=True)  # of an item that is tried again
 _NO_IMAGE: Final = EncodedImage(b"", "", "")  # of a request that holds a text
 
@@ -61,6 +64,7 @@ _log = get_logger("gateway")
 
 
 Keep: TypeAlias = Callable[[Response, Charge], Awaitable[None]]
+Load: TypeAlias = Callable[[int], Awaitable[Item]]  # returns the item of that number
 
 
 async def _keep_nothing(_: Response, __: Charge) -> None:
@@ -115,6 +119,8 @@ class Pipeline:
         self._serving = serving
         most = settings.max_in_flight
         self._slots = FairSemaphore(most, reserved=reserve_of(most))
+        most = max(1, most // _SHARE_OF_BULK)
+        self._bulk_slots = FairSemaphore(most, reserved=reserve_of(most))
         self._memory = UploadMemory(settings.upload_memory_mib * 2**20)
         self._bodies = BodyReader(self._memory, timeout_s=settings.body_timeout_s)
 
@@ -238,6 +244,41 @@ class Pipeline:
                 if job.missing:
                     await answer_items(job.missing, answer_item, self._slots, account=account)
 
+    async def answer_bulk(
+        self, order: Order, numbers: Sequence[int], load: Load
+    ) -> dict[int, Outcome]:
+        """Return the outcomes of items of a bulk job by number; the caller charges them.
+
+        Args:
+            order: of the bulk job.
+            numbers: of the items, one at least.
+            load: returns an item when it is its turn.
+        """
+        account = order.key.account
+        with ExitStack() as stack:
+            structlog.contextvars.bind_contextvars(request_id=order.request_id)
+            if self._serving is not None:
+                stack.enter_context(self._serving("bulk", order.traceparent))
+            answer = partial(self._answer_loaded, order, load)
+            async with self._bulk_slots.held(account):
+                outcomes = await answer_items(numbers, answer, self._bulk_slots, account=account)
+        return dict(zip(numbers, outcomes, strict=True))
+
+    async def _answer_loaded(self, order: Order, load: Load, number: int) -> Outcome:
+        """Answer one item of a bulk job; its faults do not touch the others."""
+        request_id = f"{order.request_id}-{number}"
+        try:
+            item = await load(number)
+            authorize(order.key, item.handler.endpoint.name, off=self._settings.endpoints_off)
+            context = CallContext(request_id, order.key.account, self._deadline_s(order))
+            image = await self._image(item, order, context)
+            return answered(await self._ask(item, image, order, context))
+        except Problem as problem:
+            return refused(problem, request_id=request_id)
+        except Exception:  # noqa: BLE001 - the edge of an item, as that of a request
+            _log.exception("item failed")
+            return broken(request_id=request_id)
+
     async def _answer_job_item(self, order: Order, job: RunningJob, number: int) -> Outcome:
         """Answer one item of a job, keep the answer, and settle its charge with it."""
         if job.is_stopped:
@@ -282,34 +323,46 @@ class Pipeline:
         item = order.items[number]
         if isinstance(item, Problem):
             raise item
-        handler, request = item.handler, item.given.request
-        self._lifetime(request)  # checked before anything is fetched or charged
         context = CallContext(request_id, order.key.account, self._deadline_s(order))
-        image = item.given.image or await self._own(request, order.base_url)
-        if image is None:
-            image = await self._fetcher.fetch(
-                request.url,
-                timeout_s=context.deadline_s - monotonic(),
-                or_pdf=handler.endpoint.takes_documents,
-                account=context.account,
-            )
+        image = await self._image(item, order, context)
         async with self._credit.charge(
             context.account,
-            endpoint=handler.endpoint.path,
+            endpoint=item.handler.endpoint.path,
             item=order.charged_once(number),
             hold=order.hold(number),
         ) as charge:
-            result = await handler.ask(self._backends, request, image.content, context)
-            file = handler.file(result)
-            path = await self._store(file, item, order, image.name) if file else ""
-            url = order.base_url + path if path.startswith("/") else path
-            answer = handler.answer(request, result, url)
-            if not request.details:
-                answer = msgspec.structs.replace(answer, details=None)
-            response = json_response(answer)
+            response = await self._ask(item, image, order, context)
             # Before it is paid: a request that is repeated after a crash must not be paid twice.
             await keep(response, charge)
             return response
+
+    async def _image(self, item: Item, order: Order, context: CallContext) -> EncodedImage:
+        """Return the image of an item, fetched where only its URL came."""
+        request = item.given.request
+        self._lifetime(request)  # checked before anything is fetched or charged
+        image = item.given.image or await self._own(request, order.base_url)
+        if image is not None:
+            return image
+        return await self._fetcher.fetch(
+            request.url,
+            timeout_s=context.deadline_s - monotonic(),
+            or_pdf=item.handler.endpoint.takes_documents,
+            account=context.account,
+        )
+
+    async def _ask(
+        self, item: Item, image: EncodedImage, order: Order, context: CallContext
+    ) -> Response:
+        """Call the service about an image, store the file that it made, and make the answer."""
+        handler, request = item.handler, item.given.request
+        result = await handler.ask(self._backends, request, image.content, context)
+        file = handler.file(result)
+        path = await self._store(file, item, order, image.name) if file else ""
+        url = order.base_url + path if path.startswith("/") else path
+        answer = handler.answer(request, result, url)
+        if not request.details:
+            answer = msgspec.structs.replace(answer, details=None)
+        return json_response(answer)
 
     async def _own(self, request: Any, base_url: str) -> EncodedImage | None:
         """Return an image of the gateway's own, None for one to fetch; Any: of any endpoint."""
