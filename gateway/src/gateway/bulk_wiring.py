@@ -25,9 +25,10 @@ from gateway.leaving import Leaving
 from gateway.responses import by_method
 from gateway.settings import GatewaySettings
 
-# Shards that a worker has in hand: items that wait for their turn in memory, 8 MiB each.
-_AT_ONCE = 6
-_PER_ACCOUNT = 4  # the others find a place at once
+# Shards that a worker has in hand, of 8 MiB in memory each. One of an account: its items are
+# answered side by side, and a worker that dies repeats no more than one.
+_AT_ONCE = 8
+_PER_ACCOUNT = 1
 
 
 @dataclass(frozen=True, slots=True)

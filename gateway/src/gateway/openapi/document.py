@@ -76,9 +76,7 @@ def openapi_document(
 
 def _schemas(endpoints: Sequence[Endpoint]) -> Json:
     kinds = [kind for endpoint in endpoints for kind in (endpoint.request, *endpoint.answers)]
-    _, schemas = msgspec.json.schema_components(
-        [*kinds, *_OTHER_KINDS], ref_template=REF
-    )
+    _, schemas = msgspec.json.schema_components([*kinds, *_OTHER_KINDS], ref_template=REF)
     for endpoint in endpoints:
         if endpoint.takes_image:
             name = endpoint.request.__name__
