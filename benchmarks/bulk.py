@@ -36,7 +36,7 @@ PACKAGES = ("grpcio", "nats-py", "obstore", "sqlalchemy", "stream-unzip")
 IMAGE = b64decode(EXAMPLE_IMAGE)
 BARE_CALLS = 5000
 IN_FLIGHT = 22  # items that one account's bulk job has in flight, by default
-SAMPLE_EVERY_S = 1.0
+ASK_EVERY_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,8 @@ async def _run(
     stage: Stage, http: aiohttp.ClientSession, items: int, *, bare_ms: float
 ) -> dict[str, object]:
     """Return the figures of a bulk job, each with its unit."""
-    samples: list[tuple[float, float]] = [_memory(stage)]
+    samples: list[tuple[float, float]] = []
+    sampling = asyncio.create_task(_sample(stage, samples))
     before_s, started_s = stage.worker.cpu_s, monotonic()
     form = aiohttp.FormData()
     form.add_field("endpoint", "classify")
@@ -80,21 +81,20 @@ async def _run(
         bulk = (await reply.json())["result"]
     uploaded_s = monotonic() - started_s
     while bulk["status"] != "succeeded":
-        await asyncio.sleep(SAMPLE_EVERY_S)
-        samples.append(_memory(stage))
+        await asyncio.sleep(ASK_EVERY_S)
         async with http.get(stage.url + bulk["url"]) as reply:
             bulk = (await reply.json())["result"]
     cpu_ms = (stage.worker.cpu_s - before_s) * 1000 / items
     async with http.get(stage.url + bulk["output"]) as reply:
         lines = sum([line.count(b"\n") async for line in reply.content.iter_any()])
-    samples.append(_memory(stage))
-    gateway, worker = (list(one) for one in zip(*samples[1:], strict=True))
+    sampling.cancel()
+    gateway, worker = (list(one) for one in zip(*samples, strict=True))
     return {
         "items, failed, lines": f"{items}, {bulk['failed']}, {lines}",
         "upload, s": uploaded_s,
         "items a second": bulk["items_per_second"],
-        "gateway, MiB: start, middle, end": _course(gateway),
-        "worker, MiB: start, middle, end": _course(worker),
+        "gateway, MiB: start, middle, end, highest": _course(gateway),
+        "worker, MiB: start, middle, end, highest": _course(worker),
         "worker, CPU ms an item": cpu_ms,
         "bare RPC, CPU ms": bare_ms,
         "beyond the RPC, CPU ms an item (bar 2)": cpu_ms - bare_ms,
@@ -109,16 +109,20 @@ def _archive(items: int) -> bytes:
     return content.getvalue()
 
 
-def _memory(stage: Stage) -> tuple[float, float]:
-    return memory_mib(stage.gateway.process, "VmRSS"), memory_mib(stage.worker.process, "VmRSS")
+async def _sample(stage: Stage, samples: list[tuple[float, float]]) -> None:
+    """Add the memory of gateway and worker every second, from before the upload on."""
+    while True:
+        trees = (stage.gateway, stage.worker)
+        gateway, worker = (memory_mib(tree.process, "VmRSS") for tree in trees)
+        samples.append((gateway, worker))
+        await asyncio.sleep(ASK_EVERY_S)
 
 
 def _course(samples: list[float]) -> str:
-    """Return the means of the first, the middle and the last tenth."""
-    tenth = max(1, len(samples) // 10)
-    middle = len(samples) // 2
-    parts = (samples[:tenth], samples[middle : middle + tenth], samples[-tenth:])
-    return ", ".join(f"{statistics.mean(part):.0f}" for part in parts)
+    """Return the first, the median of the middle half, the last and the highest."""
+    quarter = len(samples) // 4
+    middle = statistics.median(samples[quarter : len(samples) - quarter])
+    return ", ".join(f"{one:.0f}" for one in (samples[0], middle, samples[-1], max(samples)))
 
 
 async def _bare_ms(service: str) -> float:

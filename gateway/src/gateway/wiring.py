@@ -44,6 +44,7 @@ from gateway.job_wiring import JobNeeds, JobParts, open_jobs, running_worker
 from gateway.leaving import Leaving
 from gateway.periodic import PeriodicTasks
 from gateway.requests.content import Content, Health
+from gateway.requests.item_work import ItemWork
 from gateway.requests.lookups import Lookups
 from gateway.requests.orders import OrderReader
 from gateway.requests.pipeline import Pipeline
@@ -205,11 +206,14 @@ def _pipeline(  # noqa: PLR0917 - each has a type of its own
         orders=orders,
         idempotent=books.idempotent,
         jobs=jobs.jobs,
-        fetcher=files.fetcher,
-        hosted=files.hosted,
         credit=credit,
-        backends=backends,
-        results=files.results,
+        items=ItemWork(
+            settings,
+            fetcher=files.fetcher,
+            hosted=files.hosted,
+            backends=backends,
+            results=files.results,
+        ),
         serving=serving,
     )
 

@@ -19,6 +19,7 @@ from contract.bulk import (
     BulkPageAnswer,
     BulkRequest,
 )
+from gateway.accounts.idempotency import check_idempotency_key
 from gateway.accounts.keys import ApiKey, KeyStore
 from gateway.accounts.rates import RateLimits
 from gateway.accounts.scopes import authorize
@@ -32,7 +33,7 @@ from gateway.database.engine import DatabaseUnavailable
 from gateway.endpoint_handler import EndpointHandler
 from gateway.endpoint_table import HANDLERS
 from gateway.hosting.sources import Sources
-from gateway.input.bodies import BodyReader
+from gateway.input.bodies import CLOSE, BodyReader, drain
 from gateway.input.credentials import sent_key
 from gateway.input.forms import FORM_TYPE
 from gateway.input.inputs import Input, input_of, media_type_of, read_object
@@ -102,7 +103,10 @@ class BulkHandlers:
         bulk = _id_of(request, key)
         known = await self._jobs.store.find(bulk, account=key.account, scopes=key.scopes)
         if known is not None:
-            return self._accepted(known)
+            reply = self._accepted(known)
+            if not await drain(request):
+                reply.headers.update(CLOSE)
+            return reply
         form = await self._read(request)
         handler = _handler_of(form.request)
         authorize(key, handler.endpoint.name, off=self._settings.endpoints_off)
@@ -234,6 +238,7 @@ def _id_of(request: Request, key: ApiKey) -> str:
     words = request.headers.get("idempotency-key")
     if words is None:
         return NewJob.new_id()
+    check_idempotency_key(words)
     return hashlib.sha256(f"{key.account}\n{words}".encode()).hexdigest()[:32]
 
 

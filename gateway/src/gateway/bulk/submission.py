@@ -143,8 +143,11 @@ class BulkJobs:
                 yield piece
 
         def work() -> None:
-            for shard in shards_of(read(pieces())):
+            coming = pieces()
+            for shard in shards_of(read(coming)):
                 asyncio.run_coroutine_threadsafe(take(shard), loop).result(_PIECE_TIMEOUT_S)
+            for _ in coming:  # an upload that breaks off behind its last item is refused too
+                pass
 
         await loop.run_in_executor(self._threads, work)
 

@@ -5,36 +5,27 @@ is fetched, its price charged, the service called, the file that it made stored,
 made. An item of a batch and a job go through the same steps.
 """
 
-from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import ExitStack, asynccontextmanager
-from datetime import timedelta
 from functools import partial
 from time import monotonic
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
-import msgspec
 import structlog
-from msgspec import UNSET
 from starlette.requests import Request
 from starlette.responses import Response
 
-from contract.endpoint import DocumentRequest
 from contract.jobs import BatchAnswer
 from gateway.accounts.credits import Charge, Credits
 from gateway.accounts.idempotency import Claim, IdempotentAnswers, NoClaim
 from gateway.accounts.keys import KeyStore
 from gateway.accounts.rates import RateLimits
 from gateway.accounts.scopes import authorize
-from gateway.backends import Backends, CallContext
+from gateway.backends import CallContext
 from gateway.database.engine import DatabaseUnavailable
-from gateway.endpoint_handler import EndpointHandler, ProducedFile
-from gateway.fetching.fetcher import ImageFetcher
-from gateway.hosting.hosted import HostedImages
-from gateway.hosting.results import ResultStore
+from gateway.endpoint_handler import EndpointHandler
 from gateway.input.bodies import BodyReader, UploadMemory
 from gateway.input.credentials import sent_key
-from gateway.input.forms import check_image_size
 from gateway.input.inputs import read_input, read_object
 from gateway.jobs.answers import job_answer
 from gateway.jobs.outcomes import Outcome, answered, broken, refused
@@ -42,10 +33,10 @@ from gateway.jobs.records import JobRecord, NewJob
 from gateway.jobs.store import JobGone
 from gateway.jobs.submission import Jobs
 from gateway.jobs.worker import RunningJob
-from gateway.media import EncodedImage, require_image
 from gateway.problems import Problem
 from gateway.requests.batch import Item, answer_items, parse_batch
 from gateway.requests.disconnects import cancelled_on_disconnect
+from gateway.requests.item_work import ItemWork
 from gateway.requests.orders import Order, OrderReader
 from gateway.requests.stored_orders import decode_order, encode_order
 from gateway.responses import json_response
@@ -58,7 +49,6 @@ from servicekit.turns import FairSemaphore, reserve_of
 _SHARE_OF_BULK: Final = 3
 
 _UNANSWERED: Final = Outcome(503, b"{}", is_passing=True)  # of an item that is tried again
-_NO_IMAGE: Final = EncodedImage(b"", "", "")  # of a request that holds a text
 
 _log = get_logger("gateway")
 
@@ -81,11 +71,8 @@ class Pipeline:
         orders: make orders of requests.
         idempotent: answers that are kept by Idempotency-Key.
         jobs: take what is answered later.
-        fetcher: fetches images by URL.
-        hosted: reads images that the gateway hosts itself.
         credit: charges requests.
-        backends: the services.
-        results: stores files.
+        items: works on one after the other.
         serving: makes the spans of jobs.
     """
 
@@ -98,11 +85,8 @@ class Pipeline:
         orders: OrderReader,
         idempotent: IdempotentAnswers,
         jobs: Jobs,
-        fetcher: ImageFetcher,
-        hosted: HostedImages,
         credit: Credits,
-        backends: Backends,
-        results: ResultStore,
+        items: ItemWork,
         serving: Serving | None = None,
     ) -> None:
         self._settings = settings
@@ -111,11 +95,8 @@ class Pipeline:
         self._orders = orders
         self._idempotent = idempotent
         self._jobs = jobs
-        self._fetcher = fetcher
-        self._hosted = hosted
         self._credit = credit
-        self._backends = backends
-        self._results = results
+        self._items = items
         self._serving = serving
         most = settings.max_in_flight
         self._slots = FairSemaphore(most, reserved=reserve_of(most))
@@ -271,8 +252,8 @@ class Pipeline:
             item = await load(number)
             authorize(order.key, item.handler.endpoint.name, off=self._settings.endpoints_off)
             context = CallContext(request_id, order.key.account, self._deadline_s(order))
-            image = await self._image(item, order, context)
-            return answered(await self._ask(item, image, order, context))
+            image = await self._items.image(item, order, context)
+            return answered(await self._items.ask(item, image, order, context))
         except Problem as problem:
             return refused(problem, request_id=request_id)
         except Exception:  # noqa: BLE001 - the edge of an item, as that of a request
@@ -324,89 +305,22 @@ class Pipeline:
         if isinstance(item, Problem):
             raise item
         context = CallContext(request_id, order.key.account, self._deadline_s(order))
-        image = await self._image(item, order, context)
+        image = await self._items.image(item, order, context)
         async with self._credit.charge(
             context.account,
             endpoint=item.handler.endpoint.path,
             item=order.charged_once(number),
             hold=order.hold(number),
         ) as charge:
-            response = await self._ask(item, image, order, context)
+            response = await self._items.ask(item, image, order, context)
             # Before it is paid: a request that is repeated after a crash must not be paid twice.
             await keep(response, charge)
             return response
-
-    async def _image(self, item: Item, order: Order, context: CallContext) -> EncodedImage:
-        """Return the image of an item, fetched where only its URL came."""
-        request = item.given.request
-        self._lifetime(request)  # checked before anything is fetched or charged
-        image = item.given.image or await self._own(request, order.base_url)
-        if image is not None:
-            return image
-        return await self._fetcher.fetch(
-            request.url,
-            timeout_s=context.deadline_s - monotonic(),
-            or_pdf=item.handler.endpoint.takes_documents,
-            account=context.account,
-        )
-
-    async def _ask(
-        self, item: Item, image: EncodedImage, order: Order, context: CallContext
-    ) -> Response:
-        """Call the service about an image, store the file that it made, and make the answer."""
-        handler, request = item.handler, item.given.request
-        result = await handler.ask(self._backends, request, image.content, context)
-        file = handler.file(result)
-        path = await self._store(file, item, order, image.name) if file else ""
-        url = order.base_url + path if path.startswith("/") else path
-        answer = handler.answer(request, result, url)
-        if not request.details:
-            answer = msgspec.structs.replace(answer, details=None)
-        return json_response(answer)
-
-    async def _own(self, request: Any, base_url: str) -> EncodedImage | None:
-        """Return an image of the gateway's own, None for one to fetch; Any: of any endpoint."""
-        url = getattr(request, "url", UNSET)
-        if url is UNSET:
-            return _NO_IMAGE
-        image = (
-            await self._hosted.read(url, base_url=base_url) if url.startswith(base_url) else None
-        )
-        if image is not None:
-            check_image_size(len(image.content))  # a PDF that was written here can be larger
-            or_pdf = isinstance(request, DocumentRequest)
-            require_image(image.content, subject="the URL leads to", or_pdf=or_pdf)
-        return image
-
-    async def _store(self, file: ProducedFile, item: Item, order: Order, image_name: str) -> str:
-        """Store a file and return its path, a data: URI in zero-retention mode."""
-        if self._settings.zero_retention:
-            return f"data:{file.media_type};base64,{b64encode(file.content).decode()}"
-        name = await self._results.save(
-            file.content,
-            account=order.key.account,
-            media_type=file.media_type,
-            original_name=image_name,
-            endpoint=item.handler.endpoint.name,
-            lifetime=self._lifetime(item.given.request),
-        )
-        return f"{file.folder}/{name}"
 
     def _deadline_s(self, order: Order) -> float:
         """Return when an item is due; the time of a job's item begins with its work."""
         starts_now = monotonic() + self._settings.request_timeout_s
         return starts_now if order.is_async else order.deadline_s
-
-    def _lifetime(self, request: Any) -> timedelta:  # Any: requests of any endpoint
-        """Return how long a file of the request is hosted; no longer than the operator allows."""
-        longest = timedelta(days=self._settings.result_days)
-        asked_s = getattr(request, "expires_in_s", UNSET)
-        if asked_s is UNSET:
-            return longest
-        if asked_s > longest.total_seconds():
-            message = f"parameter 'expires_in_s': expected `int` <= {longest.total_seconds():.0f}"
-            raise Problem(400, "invalid_parameter", message)
-        return timedelta(seconds=asked_s)
 
 
 def _accepted(record: JobRecord) -> Response:
