@@ -48,10 +48,11 @@ async def open_bulk(
     settings: GatewaySettings, needs: JobNeeds, engine: JobEngine
 ) -> AsyncIterator[BulkParts]:
     """Open all that takes and keeps bulk jobs, with their upkeep until the end."""
+    lifetime = timedelta(hours=settings.job_hours)
     store = BulkStore(
         needs.database,
         credit=needs.credit,
-        lifetime=timedelta(hours=settings.job_hours),
+        lifetime=lifetime,
         most=settings.max_jobs_per_account,
         clock=needs.clock,
         storage=needs.storage,
@@ -65,6 +66,7 @@ async def open_bulk(
         files=files,
         engine=engine,
         publisher=publisher,
+        lifetime=lifetime,
         clock=needs.clock,
         metrics=needs.metrics,
     )

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -44,6 +45,7 @@ class BulkUpkeep:
         files: of the jobs.
         engine: says what the stream has.
         publisher: publishes.
+        lifetime: how long a job is kept from its last progress on.
         clock: gives the time now, UTC without a zone.
         metrics: of jobs.
     """
@@ -56,6 +58,7 @@ class BulkUpkeep:
         files: BulkFiles,
         engine: JobEngine,
         publisher: BulkPublisher,
+        lifetime: timedelta,
         clock: Clock,
         metrics: JobMetrics,
     ) -> None:
@@ -64,6 +67,7 @@ class BulkUpkeep:
         self._files = files
         self._engine = engine
         self._publisher = publisher
+        self._lifetime = lifetime
         self._clock = clock
         self._metrics = metrics
 
@@ -82,8 +86,10 @@ class BulkUpkeep:
                 await self._publish_missing(shards)
         now = self._clock()
         self._metrics.waiting.labels(BULK).set(len(shards))
-        oldest_s = max(((now - one.bulk.created_at).total_seconds() for one in shards), default=0)
-        self._metrics.oldest_seconds.labels(BULK).set(oldest_s)
+        # A long job is no trouble; one without progress is.
+        silent = [now + self._lifetime - one.bulk.expires_at for one in shards]
+        oldest_s = max((one.total_seconds() for one in silent), default=0.0)
+        self._metrics.oldest_seconds.labels(BULK).set(max(0.0, oldest_s))
         async with transaction(self._database) as connection:
             found = select(BULKS.c.id).where(BULKS.c.expires_at <= now).limit(MOST)
             expired = [row.id for row in await connection.execute(found)]

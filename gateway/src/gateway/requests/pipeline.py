@@ -5,6 +5,7 @@ is fetched, its price charged, the service called, the file that it made stored,
 made. An item of a batch and a job go through the same steps.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import ExitStack, asynccontextmanager
 from functools import partial
@@ -47,6 +48,8 @@ from servicekit.turns import FairSemaphore, reserve_of
 
 # Bulk jobs have places of their own, a third as many as requests: they take none from these.
 _SHARE_OF_BULK: Final = 3
+# Waits for an item of a bulk job whose service is full, in parts of GATEWAY_JOB_RETRY_S.
+_PATIENCE: Final = (0.1, 0.2, 0.4, 0.8, 1.6)
 
 _UNANSWERED: Final = Outcome(503, b"{}", is_passing=True)  # of an item that is tried again
 
@@ -240,10 +243,20 @@ class Pipeline:
             structlog.contextvars.bind_contextvars(request_id=order.request_id)
             if self._serving is not None:
                 stack.enter_context(self._serving("bulk", order.traceparent))
-            answer = partial(self._answer_loaded, order, load)
+            answer = partial(self._answer_patiently, order, load)
             async with self._bulk_slots.held(account):
                 outcomes = await answer_items(numbers, answer, self._bulk_slots, account=account)
         return dict(zip(numbers, outcomes, strict=True))
+
+    async def _answer_patiently(self, order: Order, load: Load, number: int) -> Outcome:
+        """Answer one item of a bulk job; while a service is full, its place waits with it."""
+        outcome = await self._answer_loaded(order, load, number)
+        for share in _PATIENCE:
+            if not outcome.is_passing:
+                break
+            await asyncio.sleep(share * self._settings.job_retry_s)
+            outcome = await self._answer_loaded(order, load, number)
+        return outcome
 
     async def _answer_loaded(self, order: Order, load: Load, number: int) -> Outcome:
         """Answer one item of a bulk job; its faults do not touch the others."""
