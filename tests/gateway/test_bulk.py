@@ -99,6 +99,17 @@ async def test_source_is_read_where_the_operator_allows_it(tmp_path: Path) -> No
     assert {reply.refusal for reply in refused} == {(403, "forbidden_source")}
 
 
+async def test_upload_that_the_account_may_not_keep_is_refused_whole(tmp_path: Path) -> None:
+    files = {f"{number}.gif": IMAGE + bytes(300_000) for number in range(50)}
+    async with alone(tmp_path, account_storage_mib=8) as (gateway, _):
+        full = await submit(gateway, archive(files))
+        listed = await gateway.get("/api/v1/bulk")
+
+    assert full.refusal == (507, "storage_full")
+    assert listed.json["result"]["jobs"] == []
+    assert not list((tmp_path / "results").rglob("items-*"))
+
+
 async def test_dry_run_counts_and_keeps_nothing(tmp_path: Path) -> None:
     async with alone(tmp_path, prices="classify=3") as (gateway, stage):
         reply = await submit(gateway, images(30), dry_run="true")

@@ -100,6 +100,35 @@ async def test_kills_lose_no_item_and_charge_none_twice(tmp_path: Path, kill_rou
         assert len(mesh.stage.calls) - count <= 3 * SHARD * kill_rounds
 
 
+async def test_rolling_restart_of_workers_repeats_nothing(tmp_path: Path) -> None:
+    async with mesh_in(tmp_path) as mesh:
+        finishing = asyncio.create_task(finish(mesh, await begin(mesh, 1000)))
+        codes = []
+        for worker in mesh.workers:
+            await mesh.until_calls(150, finishing)
+            codes.append(await worker.end(signal.SIGTERM))
+            await worker.start()
+        lines = await finishing
+
+        await check(mesh, lines, 1000)
+        assert codes == [0, 0]
+        assert len(mesh.stage.calls) == 1000
+
+
+async def test_stream_that_was_lost_is_filled_again(tmp_path: Path) -> None:
+    async with mesh_in(tmp_path) as mesh:
+        for worker in mesh.workers:
+            await worker.end(signal.SIGTERM)
+        finishing = asyncio.create_task(finish(mesh, await begin(mesh, 200)))
+        mesh.nats.kill()
+        mesh.nats.lose_all()
+        mesh.nats.start()
+        await mesh.workers[0].start()
+        lines = await finishing
+
+        await check(mesh, lines, 200)
+
+
 async def test_bulk_job_delays_no_other_account(tmp_path: Path) -> None:
     """A shard of another account finds a place while one holds its own."""
     files = {f"{number}.gif": IMAGE + WAIT for number in range(200)}

@@ -80,7 +80,8 @@ def items_of_manifest(pieces: Iterable[bytes], *, has_source: bool) -> Iterator[
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             yield _faulty("", f"the line of the manifest is no entry: {error}")
             continue
-        name = (entry.url or entry.key or "")[:_MAX_NAME_CHARACTERS]
+        # Without its query, as URLs are kept.
+        name = ((entry.url or "").partition("?")[0] or entry.key or "")[:_MAX_NAME_CHARACTERS]
         if (entry.url is None) == (entry.key is None):
             yield _faulty(name, "the line of the manifest needs one of 'url' and 'key'")
         elif entry.key is not None and not has_source:

@@ -8,6 +8,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from contract.bulk import BulkLine
+from gateway.accounts.kept_urls import without_queries
 from gateway.bulk.files import BulkFiles
 from gateway.bulk.items import BulkItem
 from gateway.bulk.publishing import BulkPublisher
@@ -230,4 +231,4 @@ def _fault(shard: ShardRecord) -> Problem | None:
 
 def _line(number: int, items: Sequence[BulkItem], first: int, outcome: Outcome) -> BulkLine:
     name = items[number - first].name if items else ""
-    return BulkLine(number, name, outcome.status, msgspec.Raw(outcome.body))
+    return BulkLine(number, name, outcome.status, msgspec.Raw(without_queries(outcome.body)))
