@@ -1,10 +1,12 @@
 """Bulk jobs over REST: archives, manifests and sources, their output, progress and deletion."""
 
 import zipfile
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from sqlalchemy import func, select
 
@@ -97,6 +99,25 @@ async def test_source_is_read_where_the_operator_allows_it(tmp_path: Path) -> No
     assert [(line["name"], line["status"]) for line in listed] == [("a.gif", 200)]
     assert [line["status"] for line in named] == [200, 400, 400]
     assert {reply.refusal for reply in refused} == {(403, "forbidden_source")}
+
+
+async def test_upload_that_breaks_off_leaves_nothing(tmp_path: Path) -> None:
+    async def broken() -> AsyncIterator[bytes]:
+        fields = b'--x\r\nContent-Disposition: form-data; name="endpoint"\r\n\r\nclassify\r\n'
+        file = b'--x\r\nContent-Disposition: form-data; name="archive"; filename="a.zip"\r\n\r\n'
+        yield fields + file + images(50)
+        while not list((tmp_path / "results").rglob("items-*")):
+            await gateway.get("/healthz")
+        raise RuntimeError
+
+    async with alone(tmp_path) as (gateway, _):
+        headers = {"X-API-Key": gateway.key, "Content-Type": "multipart/form-data; boundary=x"}
+        with pytest.raises(aiohttp.ClientError):
+            await gateway.send("POST", "/api/v1/bulk", body=broken(), headers=headers)
+        while (await gateway.get("/api/v1/bulk")).json["result"]["jobs"]:
+            pass
+        while list((tmp_path / "results").rglob("items-*")):
+            await gateway.get("/healthz")
 
 
 async def test_upload_that_the_account_may_not_keep_is_refused_whole(tmp_path: Path) -> None:
