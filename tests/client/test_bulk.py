@@ -21,6 +21,7 @@ def folder(tmp_path: Path) -> Path:
     for number in range(25):
         (folder / "sub" / f"{number:02}.png").write_bytes(PNG)
     (folder / "words.txt").write_text("words")
+    (folder / "letter.pdf").write_bytes(b"%PDF-1.7")  # not for classify
     return folder
 
 

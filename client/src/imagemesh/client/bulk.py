@@ -13,8 +13,9 @@ import aiohttp
 import msgspec
 
 from contract.bulk import Bulk, BulkEstimate
+from contract.table import ENDPOINTS
 from imagemesh.client.errors import InvalidInput
-from imagemesh.client.inputs import DOCUMENT_SUFFIXES, find_inputs
+from imagemesh.client.inputs import DOCUMENT_SUFFIXES, IMAGE_SUFFIXES, find_inputs
 from imagemesh.client.rest import RestTransport
 from imagemesh.client.retries import Retries
 from servicekit.limits import MAX_IMAGE_BYTES
@@ -23,6 +24,7 @@ Tell: TypeAlias = Callable[[Bulk], None]
 
 _ASK_EVERY_S: Final = 1.0
 _PIECE_BYTES: Final = 256 * 1024
+_OF_DOCUMENTS: Final = frozenset(each.name for each in ENDPOINTS if each.takes_documents)
 _SOURCES: Final = ("s3://", "file://")
 
 
@@ -67,6 +69,8 @@ class BulkRun:
         self._retries = retries
         self._images = images
         self._fields = {"endpoint": endpoint, "parameters": json.dumps(parameters)}
+        is_document = endpoint in _OF_DOCUMENTS
+        self._suffixes = DOCUMENT_SUFFIXES if is_document else IMAGE_SUFFIXES
         if images.startswith(_SOURCES):
             self._fields["source"] = images
         elif not Path(images).is_dir() and Path(images).suffix not in {".zip", ".jsonl"}:
@@ -128,7 +132,7 @@ class BulkRun:
             return form
         path = Path(self._images)
         if path.is_dir():
-            form.add_field("archive", _packed(path), filename="images.zip")
+            form.add_field("archive", _packed(path, self._suffixes), filename="images.zip")
         else:
             kind = "archive" if path.suffix == ".zip" else "manifest"
             form.add_field(kind, _pieces(path), filename=path.name)
@@ -156,12 +160,12 @@ class _Buffer(io.RawIOBase):
         return taken
 
 
-async def _packed(folder: Path) -> AsyncIterator[bytes]:
+async def _packed(folder: Path, suffixes: frozenset[str]) -> AsyncIterator[bytes]:
     """Yield a ZIP of the images of a folder, one after the other."""
     buffer = _Buffer()
     # Deflated, for a ZIP that is read as it comes can be nothing else; images do not shrink.
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=0) as archive:
-        for given in find_inputs([str(folder)], suffixes=DOCUMENT_SUFFIXES):
+        for given in find_inputs([str(folder)], suffixes=suffixes):
             path = Path(str(given.source))
             name = str(path.relative_to(folder)).encode(errors="replace").decode()
             archive.writestr(name, await asyncio.to_thread(_read, path))

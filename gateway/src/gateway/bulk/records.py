@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -88,22 +88,7 @@ class ShardRecord:
 
 def bulk_of(row: Row[Any]) -> BulkRecord:  # Any: the columns of BULKS
     """Return the record of a row."""
-    return BulkRecord(
-        id=row.id,
-        account=row.account,
-        request_id=row.request_id,
-        status=row.status,
-        endpoint=row.endpoint,
-        done=row.done,
-        failed=row.failed,
-        total=row.total,
-        shards=row.shards,
-        published=row.published,
-        created_at=row.created_at,
-        started_at=row.started_at,
-        ended_at=row.ended_at,
-        expires_at=row.expires_at,
-    )
+    return BulkRecord(**{field.name: getattr(row, field.name) for field in fields(BulkRecord)})
 
 
 def described(record: BulkRecord, now: datetime) -> Bulk:
