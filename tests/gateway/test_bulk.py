@@ -8,19 +8,20 @@ from typing import Any
 
 import aiohttp
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from gateway.accounts.accounts import AccountStore
 from gateway.accounts.usage import UsageBook
 from gateway.bulk.upkeep import bulks_of
 from gateway.database.engine import open_database, transaction
-from gateway.database.tables import LEDGER
+from gateway.database.tables import BULK_SHARDS, LEDGER
+from gateway.jobs.worker import MAX_ATTEMPTS
 from gateway.settings import GatewaySettings
 from tests.gateway.alone import alone
 from tests.gateway.bulks import archive, images, manifest, output, submit, told
 from tests.gateway.clocks import Hands
 from tests.gateway.origin import IMAGE, image_answer, listening
-from tests.gateway.running import Gateway, create_key
+from tests.gateway.running import Gateway, create_key, running
 from tests.gateway.stage import WAIT
 
 
@@ -164,6 +165,28 @@ async def test_error_that_passes_is_tried_again_and_nothing_else_is(tmp_path: Pa
     assert [line["status"] for line in lines] == [200, 429, 200]
     assert (calls.count(IMAGE), calls.count(IMAGE + b"full")) == (2, 30)  # five attempts of six
     assert found == (8, 0, 2, 2)
+
+
+@pytest.mark.parametrize("is_lost", [False, True])
+async def test_shard_that_no_attempt_ends_has_its_lines_all_the_same(
+    tmp_path: Path,
+    is_lost: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    async with alone(tmp_path, job_worker=False) as (gateway, stage):
+        accepted = await submit(gateway, images(12))
+        engine = await open_database(gateway.settings.database_url)
+        async with transaction(engine) as connection:
+            tried = update(BULK_SHARDS).where(BULK_SHARDS.c.number == 0)
+            await connection.execute(tried.values(attempts=0 if is_lost else MAX_ATTEMPTS))
+        await engine.dispose()
+        for file in (tmp_path / "results").rglob("items-0" if is_lost else "none"):
+            file.unlink()
+        async with running(gateway.settings.model_copy(update={"job_worker": True})):
+            lines = await output(gateway, accepted)
+
+    assert [line["status"] for line in lines] == [503] * 10 + [200] * 2
+    assert lines[0]["body"]["error"]["code"] == "job_abandoned"
+    assert (lines[0]["name"], len(stage.calls)) == ("" if is_lost else "0.gif", 2)
 
 
 async def test_request_with_the_same_idempotency_key_finds_its_job(gateway: Gateway) -> None:
