@@ -17,12 +17,15 @@ from gateway.database.engine import open_database, transaction
 from gateway.database.tables import BULK_SHARDS, LEDGER
 from gateway.jobs.worker import MAX_ATTEMPTS
 from gateway.settings import GatewaySettings
+from scripts.ports import free_port
+from servicekit.server import serving
 from tests.gateway.alone import alone
 from tests.gateway.bulks import archive, images, manifest, output, submit, told
 from tests.gateway.clocks import Hands
 from tests.gateway.origin import IMAGE, image_answer, listening
-from tests.gateway.running import Gateway, create_key, running
-from tests.gateway.stage import WAIT
+from tests.gateway.running import Gateway, create_key, gateway_settings, running
+from tests.gateway.services import service_settings, services_of
+from tests.gateway.stage import WAIT, Stage
 
 
 async def give(settings: GatewaySettings, amount: int) -> None:
@@ -165,6 +168,20 @@ async def test_error_that_passes_is_tried_again_and_nothing_else_is(tmp_path: Pa
     assert [line["status"] for line in lines] == [200, 429, 200]
     assert (calls.count(IMAGE), calls.count(IMAGE + b"full")) == (2, 30)  # five attempts of six
     assert found == (8, 0, 2, 2)
+
+
+async def test_service_that_is_away_fails_no_item(tmp_path: Path) -> None:
+    port, stage = free_port(), Stage()
+    settings = gateway_settings(tmp_path, vision_address=f"127.0.0.1:{port}")
+    async with running(settings) as gateway:
+        accepted = await submit(gateway, images(3))
+        again = 'imagemesh_jobs_redeliveries_total{kind="bulk"} 7.0'
+        while again.encode() not in (await gateway.get("/metrics")).body:
+            pass
+        async with serving(services_of(stage)["vision"], service_settings(port=port)):
+            lines = await output(gateway, accepted)
+
+    assert [line["status"] for line in lines] == [200, 200, 200]
 
 
 @pytest.mark.parametrize("is_lost", [False, True])

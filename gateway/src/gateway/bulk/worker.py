@@ -16,7 +16,7 @@ from gateway.bulk.records import BulkRecord, ShardRecord
 from gateway.bulk.store import BulkStore
 from gateway.database.engine import DatabaseUnavailable
 from gateway.fetching.urls import clean_file_name
-from gateway.hosting.sources import Source, Sources
+from gateway.hosting.sources import Sources
 from gateway.input.inputs import Input
 from gateway.jobs.engine import BULK, Delivery
 from gateway.jobs.outcomes import Outcome, refused
@@ -37,6 +37,8 @@ AnswerItems: TypeAlias = Callable[[Order, Sequence[int], Load], Awaitable[Mappin
 
 _ABANDONED: Final = Problem(503, "job_abandoned", "the item was tried several times; send it again")
 _UNPAID: Final = Problem(406, "insufficient_balance", "the account's credits are used up")
+
+_UNAVAILABLE: Final = 503
 
 _DECODER: Final = msgspec.json.Decoder(BulkLine)
 _ENCODER: Final = msgspec.json.Encoder()
@@ -104,10 +106,12 @@ class BulkWorker:
         wait_s = self._retry_s * float(BACK_OFF ** (min(shard.attempt, MAX_ATTEMPTS) - 1))
         try:
             is_over = await self._work(shard)
-        except Problem as problem:
-            if isinstance(problem, DatabaseUnavailable):
-                raise
-            return wait_s  # the object store is away
+        except DatabaseUnavailable:
+            raise
+        except Problem as problem:  # the object store or the service is away
+            _log.warning("shard put off", job=shard.bulk.id, shard=shard.number, code=problem.code)
+            await self._store.give_back(shard.bulk.id, shard.number)
+            return self._retry_s * BACK_OFF
         return None if is_over else wait_s
 
     async def _work(self, shard: ShardRecord) -> bool:
@@ -149,7 +153,11 @@ class BulkWorker:
     async def _outcomes(
         self, shard: ShardRecord, items: Sequence[BulkItem], numbers: Sequence[int]
     ) -> Mapping[int, Outcome]:
-        """Return the outcomes of items, without those that are worth another attempt."""
+        """Return the outcomes of items, without those that are worth another attempt.
+
+        Raises:
+            Problem: 503, the service is away.
+        """
         fault = _fault(shard)
         if not items and fault is None:
             fault = _ABANDONED  # they were deleted
@@ -159,9 +167,11 @@ class BulkWorker:
         content = await self._files.read_order(shard.bulk.id)
         stored = msgspec.msgpack.decode(content, type=StoredBulk)
         order = decode_order(stored.order, job=shard.bulk.id)
-        url, account = stored.source, order.key.account
-        source = None if url is None else self._sources.find(url, account=account)
-        outcomes = await self._answer(order, numbers, Loader(order, items, shard.first, source))
+        loader = Loader(order, items, shard.first, sources=self._sources, url=stored.source)
+        outcomes = await self._answer(order, numbers, loader)
+        # Not where others were answered before: one image may bring a service down each time.
+        if shard.part is None and all(_is_away(one) for one in outcomes.values()):
+            raise Problem(503, "unavailable", "the service is away")
         is_last = shard.attempt == MAX_ATTEMPTS
         return {number: one for number, one in outcomes.items() if is_last or not one.is_passing}
 
@@ -184,16 +194,24 @@ class Loader:
         order: of the bulk job, with its endpoint and parameters.
         items: of the shard.
         first: number of the first one.
-        source: where keys lead.
+        sources: where keys lead.
+        url: of the source that keys begin at.
     """
 
     def __init__(
-        self, order: Order, items: Sequence[BulkItem], first: int, source: Source | None
+        self,
+        order: Order,
+        items: Sequence[BulkItem],
+        first: int,
+        *,
+        sources: Sources,
+        url: str | None,
     ) -> None:
         self._order = order
         self._items = items
         self._first = first
-        self._source = source
+        self._sources = sources
+        self._url = url
 
     async def __call__(self, number: int) -> Item:
         """Return the item of that number.
@@ -211,8 +229,9 @@ class Loader:
             request = msgspec.structs.replace(template.given.request, url=given.url)
             return Item(template.handler, Input(request, None))
         content = given.content
-        if content is None and self._source is not None:
-            content = await self._source.read(given.key or "")
+        if content is None and self._url is not None:
+            source = self._sources.find(self._url, account=self._order.key.account)
+            content = await source.read(given.key or "")
         media_type = require_image(
             content or b"", subject="the item is", or_pdf=template.handler.endpoint.takes_documents
         )
@@ -227,6 +246,10 @@ def _fault(shard: ShardRecord) -> Problem | None:
         _log.error("shard given up", job=shard.bulk.id, shard=shard.number)
         return _ABANDONED
     return None if shard.is_paid else _UNPAID
+
+
+def _is_away(outcome: Outcome) -> bool:
+    return outcome.is_passing and outcome.status == _UNAVAILABLE
 
 
 def _line(number: int, items: Sequence[BulkItem], first: int, outcome: Outcome) -> BulkLine:

@@ -68,6 +68,7 @@ class Sources:
 
     def __init__(self, allowed: Mapping[str, Sequence[str]]) -> None:
         self._allowed = allowed
+        self._stores: dict[str, ObjectStore] = {}
 
     def find(self, url: str, *, account: str) -> Source:
         """Return the source at a URL.
@@ -79,7 +80,9 @@ class Sources:
             root = allowed.rstrip("/") + "/"
             below = f"{url.rstrip('/')}/".removeprefix(root)
             if f"{url.rstrip('/')}/" == root + below and ".." not in below.split("/"):
-                return Source(from_url(allowed), below)
+                if allowed not in self._stores:
+                    self._stores[allowed] = from_url(allowed)
+                return Source(self._stores[allowed], below)
         message = "parameter 'source': whoever runs the mesh has not allowed this account that URL"
         raise Problem(403, "forbidden_source", message)
 
