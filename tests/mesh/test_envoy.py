@@ -46,8 +46,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
     public, native, nats = free_ports(3)
     settings = {"PORT": str(public), "NATIVE_PORT": str(native), "NATS_PORT": str(nats)}
     places = Places({"public": public, "native": native}, {}, folder / "tls")
-    with started("-m", "scripts.run_replicas", folder=folder, settings=settings) as (_, curl):
-        yield Told(places, (folder / "api-key").read_text().strip(), curl)
+    with started("-m", "scripts.run_replicas", folder=folder, settings=settings) as (_, printed):
+        yield Told(places, (folder / "api-key").read_text().strip(), printed[-1])
     for name in SERVICES:
         logs = [(folder / f"{name}-{number}.log").read_text() for number in (1, 2)]
         assert all('"event": "server stopped"' in log for log in logs)

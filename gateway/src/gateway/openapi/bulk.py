@@ -12,7 +12,7 @@ from contract.bulk import (
 )
 from gateway.bulk.uploads import ARCHIVE, MANIFEST
 from gateway.input.forms import FORM_TYPE
-from gateway.openapi.parts import IDEMPOTENCY_KEY, REF, Json, content, error, errors, in_path
+from gateway.openapi.parts import IDEMPOTENCY_KEY, JOBS, REF, Json, content, error, errors, in_path
 
 BULK_KINDS: Final = (BulkRequest, BulkAnswer, BulkEstimateAnswer, BulkPageAnswer, BulkLine)
 
@@ -27,6 +27,7 @@ def bulk_paths() -> Json:
     get = _get("bulk", "Say how far a bulk job is.", content(BulkAnswer))
     delete = {
         "operationId": "cancel-bulk",
+        "tags": [JOBS],
         "summary": "End and forget a bulk job.",
         "parameters": [in_path("id")],
         "responses": {
@@ -74,6 +75,7 @@ def _post() -> Json:
     bodies[FORM_TYPE] = {"schema": {"$ref": REF.format(name="BulkRequestForm")}}
     return {
         "operationId": "submit-bulk",
+        "tags": [JOBS],
         "summary": "Ask one endpoint about the images of an archive, a manifest or a folder.",
         "parameters": [IDEMPOTENCY_KEY],
         "requestBody": {"required": True, "content": bodies},
@@ -95,6 +97,7 @@ def _post() -> Json:
 def _listing() -> Json:
     return {
         "operationId": "bulks",
+        "tags": [JOBS],
         "summary": "List the account's 100 newest bulk jobs.",
         "responses": {
             "200": {"description": "The jobs.", "content": content(BulkPageAnswer)},
@@ -106,6 +109,7 @@ def _listing() -> Json:
 def _get(name: str, summary: str, answer: Json) -> Json:
     return {
         "operationId": name,
+        "tags": [JOBS],
         "summary": summary,
         "parameters": [in_path("id")],
         "responses": {
