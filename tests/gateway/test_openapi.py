@@ -99,6 +99,10 @@ def test_every_endpoint_is_there() -> None:
     assert set(DOCUMENT["paths"]) == {
         *(f"/api/v1/{endpoint}" for endpoint in POSTS),
         "/api/v1/batch",
+        "/api/v1/bulk",
+        "/api/v1/bulk/{id}",
+        "/api/v1/bulk/{id}/events",
+        "/api/v1/bulk/{id}/output",
         "/api/v1/capabilities",
         "/api/v1/jobs",
         "/api/v1/jobs/{id}",

@@ -10,11 +10,14 @@ import aiohttp
 import pytest
 
 from gateway.hosting.results import open_store
+from tests.gateway.bulks import archive, output, submit
+from tests.gateway.origin import IMAGE
 from tests.gateway.running import Gateway, gateway_settings, running
 from tests.gateway.services import COLORED
 
 ENOUGH_S = 60  # far beyond a start of Python
 BUCKET = "s3://results/colored"
+SOURCE = "s3://results/images"
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +64,8 @@ async def gateway(
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "anybody")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "anything")
     monkeypatch.setenv("AWS_REGION", "us-east-1")
-    async with running(gateway_settings(tmp_path, **addresses, results_url=BUCKET)) as found:
+    changes = {"results_url": BUCKET, "bulk_sources": f"*={SOURCE}"}
+    async with running(gateway_settings(tmp_path, **addresses, **changes)) as found:
         yield found
 
 
@@ -116,3 +120,25 @@ async def test_bucket_that_is_away_is_503(
 
     assert reply.refusal == (503, "unavailable")
     assert "127.0.0.1" not in reply.json["error"]["message"]
+
+
+async def test_bulk_job_reads_a_bucket_and_keeps_its_files_in_one(
+    gateway: Gateway, bucket: str
+) -> None:
+    async with aiohttp.ClientSession() as http:
+        for number in range(12):
+            url = f"{bucket}/results/images/new/{number:02}.gif"
+            async with http.put(url, data=IMAGE) as response:
+                assert response.status == 200
+    accepted = await submit(gateway, source=f"{SOURCE}/new/")
+    listed = await output(gateway, accepted)
+    packed = await submit(gateway, archive({f"{n}.gif": IMAGE for n in range(30)}))
+    unpacked = await output(gateway, packed)
+    for job in (accepted, packed):
+        headers = {"X-API-Key": gateway.key}
+        await gateway.send("DELETE", job.headers["Location"], headers=headers)
+    left = [entry["path"] for page in open_store(BUCKET, folder=Path()).list() for entry in page]
+
+    assert [line["name"] for line in listed] == [f"{number:02}.gif" for number in range(12)]
+    assert {line["status"] for line in (*listed, *unpacked)} == {200}
+    assert [path for path in left if path.startswith("bulk-jobs")] == []

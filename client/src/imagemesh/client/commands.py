@@ -4,6 +4,7 @@ import argparse
 import asyncio
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -16,12 +17,14 @@ from contract.endpoints.colorize import ColorizeAnswer, Colorized, ColorizeReque
 from contract.endpoints.emotions import EmotionsRequest
 from contract.endpoints.nudity import Frame, NudityRequest
 from contract.endpoints.ocr import Format, HostedPdf, OcrRequest, PdfAnswer, TextLayer
+from contract.table import ENDPOINTS
 from imagemesh.client import printing
 from imagemesh.client.arguments import (
     add_min_confidence,
     add_output,
     add_selection,
     input_parser,
+    parameter,
     server_parser,
 )
 from imagemesh.client.client import Client
@@ -34,7 +37,7 @@ from imagemesh.client.inputs import (
     read_text,
 )
 from imagemesh.client.outcomes import Found, NothingHosted
-from imagemesh.client.running import look_up, work_through
+from imagemesh.client.running import look_up, work_in_bulk, work_through
 from imagemesh.client.saving import OutputFolder
 
 Request = EndpointRequest[Any]  # Any: of each endpoint its own answer
@@ -137,6 +140,29 @@ def nudity(argv: Sequence[str]) -> int:
     arguments = parser.parse_args(argv)
     request = NudityRequest(frame=Frame[arguments.frame.upper()], details=arguments.details)
     return _ask_of_images(arguments, request, printing.show_nudity)
+
+
+def bulk(argv: Sequence[str]) -> int:
+    """Ask one endpoint about a folder or bucket of images."""
+    parser = server_parser("bulk", "Ask one endpoint about many images; run again, it resumes.")
+    known = [endpoint.name for endpoint in ENDPOINTS if endpoint.takes_image]
+    parser.add_argument("endpoint", choices=known, metavar="ENDPOINT", help=", ".join(known))
+    parser.add_argument(
+        "input", metavar="INPUT", help="folder, .zip, .jsonl manifest, or s3:// of the gateway"
+    )
+    task = parser.add_mutually_exclusive_group(required=True)
+    task.add_argument("--output", type=Path, metavar="FILE", help="write JSON Lines there")
+    task.add_argument("--dry-run", action="store_true", help="count the items and tell their price")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        type=parameter,
+        metavar="NAME=VALUE",
+        help="a parameter of the endpoint, such as limit=3",
+    )
+    arguments = parser.parse_args(argv)
+    return work_in_bulk(arguments, dict(arguments.set))
 
 
 def languages(argv: Sequence[str]) -> int:

@@ -5,6 +5,7 @@ from typing import Final
 
 import msgspec
 
+from contract.bulk import BulkRequest
 from contract.endpoint import Endpoint
 from contract.errors import ErrorAnswer, ErrorBody
 from contract.jobs import (
@@ -19,6 +20,7 @@ from contract.lookups import CapabilitiesAnswer, LanguagesAnswer, UsageAnswer
 from contract.table import ENDPOINTS
 from gateway.catalogue import CATALOGUE
 from gateway.input.forms import FORM_TYPE, IMAGE_FIELD
+from gateway.openapi.bulk import BULK_KINDS, bulk_form, bulk_paths
 from gateway.openapi.lookups import lookup_paths, webhooks
 from gateway.openapi.parts import (
     ACCOUNT,
@@ -37,6 +39,7 @@ from gateway.openapi.parts import (
 )
 
 _OTHER_KINDS: Final = (
+    *BULK_KINDS,
     BatchRequest,
     BatchAnswer,
     JobAnswer,
@@ -86,7 +89,7 @@ def openapi_document(
         "servers": [{"url": "/", "description": "This gateway."}],
         "tags": [{"name": name, "description": words} for name, words in _TAGS.items()],
         "security": [{"ApiKey": []}, {"Bearer": []}],
-        "paths": {**paths, BATCH_PATH: {"post": _batch()}, **lookup_paths()},
+        "paths": {**paths, BATCH_PATH: {"post": _batch()}, **bulk_paths(), **lookup_paths()},
         "webhooks": webhooks(),
         "components": {
             "schemas": _schemas(endpoints),
@@ -110,6 +113,7 @@ def _schemas(endpoints: Sequence[Endpoint]) -> Json:
     item = schemas[BatchRequest.__name__]["properties"]["requests"]["items"]
     item["properties"] = {"endpoint": {"enum": [endpoint.name for endpoint in endpoints]}}
     item["required"] = ["endpoint"]
+    schemas["BulkRequestForm"] = bulk_form(schemas[BulkRequest.__name__])
     code = schemas[ErrorBody.__name__]["properties"]["code"]
     code["enum"] = [fault.code for fault in CATALOGUE]
     _spell_tuples(schemas)

@@ -16,7 +16,7 @@ from contract.lookups import (
     UsageAnswer,
 )
 from gateway.hosting.hosted import DOCUMENTS_PATH, RESULTS_PATH
-from gateway.openapi.parts import ACCOUNT, FILES, JOBS, Json, content, error, errors
+from gateway.openapi.parts import ACCOUNT, FILES, JOBS, Json, content, error, errors, in_path
 
 _WITH_KEY = (401, 429, 500, 503)
 _NO_JOB = "There is no such job of this account, or it has expired."
@@ -116,7 +116,7 @@ def _job_path() -> Json:
         "operationId": "job",
         "tags": [JOBS],
         "summary": "Say how far a job is, and its answer when it has ended.",
-        "parameters": [_in_path("id")],
+        "parameters": [in_path("id")],
         "responses": {
             "200": {"description": "The job.", "content": content(JobAnswer)},
             "404": error(_NO_JOB),
@@ -135,7 +135,7 @@ def _result_path(name: str, summary: str, *media_types: str) -> Json:
         "tags": [FILES],
         "summary": f"{summary}; its name is the secret.",
         "security": [],
-        "parameters": [_in_path("name")],
+        "parameters": [in_path("name")],
         "responses": {
             "200": {"description": "The file.", "content": {name: {} for name in media_types}},
             "404": error(_NO_RESULT),
@@ -166,14 +166,10 @@ def _deletion(name: str, summary: str, parameter: str, missing: str, *, tag: str
         "operationId": name,
         "tags": [tag],
         "summary": summary,
-        "parameters": [_in_path(parameter)],
+        "parameters": [in_path(parameter)],
         "responses": {
             "204": {"description": "It is gone."},
             "404": error(missing),
             **errors(_WITH_KEY),
         },
     }
-
-
-def _in_path(name: str) -> Json:
-    return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}

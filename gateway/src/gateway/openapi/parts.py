@@ -76,3 +76,8 @@ def errors(statuses: Iterable[int]) -> Json:
 def error_name(status: int) -> str:
     """Return the name of the response of a status among the shared ones."""
     return f"Error{status}"
+
+
+def in_path(name: str) -> Json:
+    """Return the parameter that is a part of the path."""
+    return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
