@@ -1,4 +1,4 @@
-"""`imagemesh bulk` and `Client.bulk` against a real gateway, and what they keep to resume."""
+"""`imagemesh bulk` and `AsyncClient.bulk` against a real gateway, and what they keep to resume."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from imagemesh.client.client import Client
+from imagemesh.client.client import AsyncClient
 from imagemesh.client.errors import ApiError, InvalidInput
 from tests.client.conftest import Run
 from tests.client.scripted import PNG
@@ -75,7 +75,7 @@ async def test_job_that_was_begun_is_resumed(gateway: Gateway, folder: Path) -> 
         told.append(bulk.id)
         raise Stopped
 
-    async with Client(gateway.url, key=gateway.key) as client:
+    async with AsyncClient(gateway.url, key=gateway.key) as client:
         with pytest.raises(Stopped):
             await client.bulk("classify", folder).save(output, tell=stop)
         kept = json.loads(state.read_bytes())
@@ -92,7 +92,7 @@ async def test_other_work_does_not_resume_a_job(gateway: Gateway, folder: Path) 
     output = folder.parent / "out.jsonl"
     output.with_name("out.jsonl.bulk").write_text('{"work": "other", "key": "x"}')
 
-    async with Client(gateway.url, key=gateway.key) as client:
+    async with AsyncClient(gateway.url, key=gateway.key) as client:
         with pytest.raises(InvalidInput, match="another bulk job"):
             await client.bulk("classify", folder).save(output, tell=lambda _: None)
         with pytest.raises(InvalidInput, match=r"no folder, \.zip"):
@@ -100,10 +100,10 @@ async def test_other_work_does_not_resume_a_job(gateway: Gateway, folder: Path) 
 
 
 async def test_refusal_comes_before_the_upload(gateway: Gateway, folder: Path) -> None:
-    async with Client(gateway.url, key=gateway.key) as client:
+    async with AsyncClient(gateway.url, key=gateway.key) as client:
         with pytest.raises(ApiError, match="limit"):
             await client.bulk("classify", folder, limit=0).estimate()
-    async with Client(gateway.url, key="wrong") as client:
+    async with AsyncClient(gateway.url, key="wrong") as client:
         with pytest.raises(ApiError) as refused:
             await client.bulk("classify", folder).estimate()
 

@@ -11,7 +11,7 @@ from contract.endpoints.colorize import ColorizeRequest
 from contract.endpoints.ocr import Format, OcrRequest
 from contract.lookups import Language
 from contract.table import ENDPOINTS
-from imagemesh.client import Client, InvalidInput
+from imagemesh.client import AsyncClient, InvalidInput
 from imagemesh.client.images import Source
 from servicekit.limits import MAX_IMAGE_BYTES
 from tests.gateway.origin import IMAGE, image_answer, listening
@@ -36,14 +36,14 @@ CASES: list[tuple[str, bytes, dict[str, Any]]] = [  # Any: values of any field
 
 
 @pytest.fixture(scope="module")
-async def client(gateway: Gateway) -> AsyncIterator[Client]:
-    async with Client(gateway.url, key=gateway.key) as client:
+async def client(gateway: Gateway) -> AsyncIterator[AsyncClient]:
+    async with AsyncClient(gateway.url, key=gateway.key) as client:
         yield client
 
 
 @pytest.mark.parametrize(("endpoint", "image", "fields"), CASES)
 async def test_answer_loses_nothing(
-    client: Client, gateway: Gateway, endpoint: str, image: bytes, fields: dict[str, Any]
+    client: AsyncClient, gateway: Gateway, endpoint: str, image: bytes, fields: dict[str, Any]
 ) -> None:
     texts = {name: str(value).lower() for name, value in fields.items()}
     body = (await upload(gateway, endpoint, form_of(image, **texts))).body
@@ -54,14 +54,14 @@ async def test_answer_loses_nothing(
 
 
 def test_every_endpoint_of_the_table_is_a_method() -> None:
-    client = Client()
+    client = AsyncClient()
 
     assert {endpoint.name.replace("-", "_") for endpoint in ENDPOINTS} <= set(dir(client))
     with pytest.raises(AttributeError, match="'sharpness'"):
         client.sharpness()
 
 
-async def test_text_is_analyzed(client: Client) -> None:
+async def test_text_is_analyzed(client: AsyncClient) -> None:
     answer = await client.analyzed_text(text="A text of my own.", details=True)
 
     assert answer.result.text.full_text == "A text of my own."
@@ -73,13 +73,13 @@ async def test_text_is_analyzed(client: Client) -> None:
     [({"limit": 101}, "limit"), ({"lang": "eng"}, "unknown field"), ({"details": "yes"}, "bool")],
 )
 async def test_wrong_parameter_is_told_before_anything_is_sent(
-    client: Client, fields: dict[str, Any], message: str
+    client: AsyncClient, fields: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(InvalidInput, match=f"classify: .*{message}"):
         await client.classify(IMAGE, **fields)
 
 
-async def test_hosted_files_are_downloaded(client: Client, gateway: Gateway) -> None:
+async def test_hosted_files_are_downloaded(client: AsyncClient, gateway: Gateway) -> None:
     colored = await client.ask(ColorizeRequest(expires_in_s=60), IMAGE)
     searchable = await client.ask(OcrRequest(format=Format.PDF), IMAGE)
 
@@ -89,7 +89,7 @@ async def test_hosted_files_are_downloaded(client: Client, gateway: Gateway) -> 
     assert (await client.download(searchable)).content == WRITTEN
 
 
-async def test_languages_are_listed(client: Client) -> None:
+async def test_languages_are_listed(client: AsyncClient) -> None:
     languages = await client.languages()
 
     assert languages[1] == Language(
@@ -106,7 +106,7 @@ async def test_languages_are_listed(client: Client) -> None:
     )
 
 
-async def test_usage_counts_what_was_asked(client: Client) -> None:
+async def test_usage_counts_what_was_asked(client: AsyncClient) -> None:
     await client.nudity(IMAGE)
 
     usage = await client.usage()
@@ -115,7 +115,7 @@ async def test_usage_counts_what_was_asked(client: Client) -> None:
     assert {day.endpoint for day in usage.days} >= {"nudity"}
 
 
-async def test_jobs_are_listed(client: Client, gateway: Gateway) -> None:
+async def test_jobs_are_listed(client: AsyncClient, gateway: Gateway) -> None:
     made = [await defer(gateway, "nudity", {"image": base64()}) for _ in range(2)]
     for job in made:
         await ended(gateway, job)
@@ -130,7 +130,7 @@ async def test_jobs_are_listed(client: Client, gateway: Gateway) -> None:
 
 @pytest.mark.parametrize("kind", [str, Path])
 async def test_image_is_named_by_its_path(
-    client: Client, scan: Path, kind: Callable[[Path], Source]
+    client: AsyncClient, scan: Path, kind: Callable[[Path], Source]
 ) -> None:
     answer = await client.ocr(kind(scan))
 
@@ -138,14 +138,14 @@ async def test_image_is_named_by_its_path(
     assert answer.result.url is msgspec.UNSET
 
 
-async def test_image_is_named_by_its_url(client: Client) -> None:
+async def test_image_is_named_by_its_url(client: AsyncClient) -> None:
     async with listening(image_answer()) as origin:
         answer = await client.ocr(origin.url())
 
     assert answer.result.url == origin.url()
 
 
-async def test_largest_image_passes(client: Client) -> None:
+async def test_largest_image_passes(client: AsyncClient) -> None:
     largest = IMAGE + bytes(MAX_IMAGE_BYTES - len(IMAGE))
 
     assert (await client.nudity(largest)).result.is_nude
@@ -154,15 +154,15 @@ async def test_largest_image_passes(client: Client) -> None:
 @pytest.mark.parametrize("url", ["", "localhost:8080", "ftp://host", "http://", "grpc://host:1"])
 def test_url_of_no_gateway_is_refused(url: str) -> None:
     with pytest.raises(InvalidInput, match="is no server"):
-        Client(url)
+        AsyncClient(url)
 
 
 @pytest.mark.parametrize("key", ["two words", "im_live\r\nX-Other: 1", "schlüssel"])
 def test_key_that_would_break_its_header_is_refused(key: str) -> None:
     with pytest.raises(InvalidInput, match="key"):
-        Client(key=key)
+        AsyncClient(key=key)
 
 
 async def test_closed_client_says_how_it_is_used() -> None:
     with pytest.raises(RuntimeError, match="async with"):
-        await Client().languages()
+        await AsyncClient().languages()

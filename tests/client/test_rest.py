@@ -8,7 +8,14 @@ import pytest
 from aiohttp import web
 
 from contract.endpoints.colorize import ColorizeAnswer, Colorized
-from imagemesh.client import ApiError, Client, InvalidInput, TimedOut, UnexpectedAnswer, Unreachable
+from imagemesh.client import (
+    ApiError,
+    AsyncClient,
+    InvalidInput,
+    TimedOut,
+    UnexpectedAnswer,
+    Unreachable,
+)
 from servicekit.limits import MAX_IMAGE_BYTES
 from tests.client.scripted import (
     PNG,
@@ -29,11 +36,11 @@ BUSY = Says(503, error_body("unavailable"), {"Retry-After": "3"})
 
 
 @asynccontextmanager
-async def asking(*answers: Says | None, time: Time) -> AsyncIterator[tuple[Client, Script]]:
+async def asking(*answers: Says | None, time: Time) -> AsyncIterator[tuple[AsyncClient, Script]]:
     """Yield a client of a server that gives the answers in turn, and the server."""
     async with (
         scripted(*answers) as script,
-        Client(script.url, key="k", retries=time.retries()) as client,
+        AsyncClient(script.url, key="k", retries=time.retries()) as client,
     ):
         yield client, script
 
@@ -105,7 +112,7 @@ async def test_gateway_that_keeps_nothing_is_asked_without_a_key_from_then_on(
     settings = gateway_settings(tmp_path, **addresses, zero_retention=True)
     async with (
         running(settings) as gateway,
-        Client(gateway.url, key=gateway.key, retries=Time().retries()) as client,
+        AsyncClient(gateway.url, key=gateway.key, retries=Time().retries()) as client,
     ):
         first = await client.colorize(IMAGE)
         second = await client.ocr(IMAGE)
@@ -129,7 +136,7 @@ async def test_repeated_call_is_charged_once(addresses: dict[str, str], tmp_path
     """The first answer is lost behind the gateway's back, by a proxy that says 504."""
     settings = gateway_settings(tmp_path, **addresses)
     time = Time()
-    async with running(settings) as gateway, Client(gateway.url, key=gateway.key) as counting:
+    async with running(settings) as gateway, AsyncClient(gateway.url, key=gateway.key) as counting:
         async with losing_first(gateway, time) as client:
             await client.nudity(IMAGE)
         usage = await counting.usage()
@@ -139,7 +146,7 @@ async def test_repeated_call_is_charged_once(addresses: dict[str, str], tmp_path
 
 
 @asynccontextmanager
-async def losing_first(gateway: Gateway, time: Time) -> AsyncIterator[Client]:
+async def losing_first(gateway: Gateway, time: Time) -> AsyncIterator[AsyncClient]:
     """Yield a client behind a proxy that loses the first answer of the gateway."""
     seen = 0
 
@@ -155,7 +162,7 @@ async def losing_first(gateway: Gateway, time: Time) -> AsyncIterator[Client]:
 
     async with (
         serving_http(forward) as url,
-        Client(url, key=gateway.key, retries=time.retries()) as client,
+        AsyncClient(url, key=gateway.key, retries=time.retries()) as client,
     ):
         yield client
 
@@ -269,13 +276,13 @@ async def test_page_is_no_image() -> None:
 
 
 async def test_address_where_nobody_listens_is_told_with_its_name() -> None:
-    async with Client("http://127.0.0.1:1", retries=Time().retries()) as client:
+    async with AsyncClient("http://127.0.0.1:1", retries=Time().retries()) as client:
         with pytest.raises(Unreachable, match=r"no server answers at 127\.0\.0\.1:1"):
             await client.languages()
 
 
 async def test_wrong_key_is_told(gateway: Gateway) -> None:
-    async with Client(gateway.url, key="im_live_wrong") as client:
+    async with AsyncClient(gateway.url, key="im_live_wrong") as client:
         with pytest.raises(ApiError) as caught:
             await client.usage()
 
@@ -284,7 +291,7 @@ async def test_wrong_key_is_told(gateway: Gateway) -> None:
 
 
 async def test_time_of_a_call_is_bounded(gateway: Gateway, stage: Stage) -> None:
-    async with Client(gateway.url, key=gateway.key, timeout_s=3) as client:
+    async with AsyncClient(gateway.url, key=gateway.key, timeout_s=3) as client:
         with pytest.raises(TimedOut):
             await client.ocr(IMAGE + b"wait")
 
@@ -310,7 +317,7 @@ async def test_name_of_a_file_cannot_break_the_form(gateway: Gateway, tmp_path: 
     path = tmp_path / 'a"; name="lang\n\udcff é.png'
     path.write_bytes(PNG)
 
-    async with Client(gateway.url, key=gateway.key) as client:
+    async with AsyncClient(gateway.url, key=gateway.key) as client:
         assert (await client.colorize(path)).result.colorized.endswith(".jpeg")
 
 
@@ -319,9 +326,9 @@ async def test_certificate_of_a_private_authority_is_trusted_where_it_is_named(
 ) -> None:
     retries = Time().retries()
     async with scripted(Says(), tls=certificate.context()) as script:
-        async with Client(script.url, ca_file=certificate.path, retries=retries) as client:
+        async with AsyncClient(script.url, ca_file=certificate.path, retries=retries) as client:
             assert (await client.ocr(PNG)).result.text == "read"
-        async with Client(script.url, retries=retries) as client:
+        async with AsyncClient(script.url, retries=retries) as client:
             with pytest.raises(Unreachable, match="is not trusted"):
                 await client.ocr(PNG)
 
@@ -333,5 +340,5 @@ async def test_file_without_certificates_is_told(tmp_path: Path, content: str | 
         path.write_text(content)
 
     with pytest.raises(InvalidInput, match=r"ca\.pem"):
-        async with Client("https://127.0.0.1:1", ca_file=path):
+        async with AsyncClient("https://127.0.0.1:1", ca_file=path):
             pass

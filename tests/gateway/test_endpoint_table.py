@@ -64,7 +64,7 @@ from gateway.pages import render_page
 from gateway.requests.batch import parse_batch
 from gateway.requests.capabilities import find_capabilities
 from gateway.settings import GatewaySettings
-from imagemesh.client import Client
+from imagemesh.client import AsyncClient
 async def capabilities():
     away = {f"{name}_address": "127.0.0.1:1" for name in ("colorize", "ocr", "vision")}
     async with open_backends(GatewaySettings(**away)) as backends:
@@ -80,7 +80,7 @@ print(json.dumps({
     "page": re.search("Measure [a-z]+", render_page("$tabs", ENDPOINTS, ""))[0],
     "schema": sorted(document["components"]["schemas"]["SharpnessRequest"]["properties"]),
     "batch": batch.items[0].handler.endpoint.name,
-    "client": "sharpness" in dir(Client()),
+    "client": "sharpness" in dir(AsyncClient()),
 }))
 """
 

@@ -1,6 +1,7 @@
 """Client of imagemesh: typed answers over REST, and the commands that print them."""
 
-from imagemesh.client.client import Client
+from imagemesh.client.blocking import Client
+from imagemesh.client.client import AsyncClient
 from imagemesh.client.errors import (
     ApiError,
     ClientError,
@@ -12,6 +13,7 @@ from imagemesh.client.errors import (
 
 __all__ = [
     "ApiError",
+    "AsyncClient",
     "Client",
     "ClientError",
     "InvalidInput",

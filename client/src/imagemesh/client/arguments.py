@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from imagemesh.client.client import DEFAULT_TIMEOUT_S, Client
+from imagemesh.client.client import DEFAULT_TIMEOUT_S, AsyncClient
 from imagemesh.client.errors import InvalidInput
 from imagemesh.client.settings import DEFAULT_URL, ClientSettings
 from servicekit.settings import load_settings
@@ -80,14 +80,14 @@ def add_output(parser: argparse.ArgumentParser, *, of: str) -> None:
     parser.add_argument("--force", action="store_true", help="write over files that are there")
 
 
-def client_of(arguments: argparse.Namespace) -> Client:
+def client_of(arguments: argparse.Namespace) -> AsyncClient:
     """Return the client that the arguments and the environment describe.
 
     Raises:
         InvalidInput: they describe none.
     """
     settings = load_settings(ClientSettings)
-    return Client(
+    return AsyncClient(
         arguments.server or settings.url,
         key=_key(arguments, settings),
         timeout_s=arguments.timeout,

@@ -40,8 +40,8 @@ _ENDPOINTS: Final = {endpoint.request: endpoint for endpoint in ENDPOINTS}
 AnswerT = TypeVar("AnswerT")
 
 
-class Client:
-    """Asks one gateway; use it as `async with Client(url, key=key) as client`.
+class AsyncClient:
+    """Asks one gateway; use it as `async with AsyncClient(url, key=key) as client`.
 
     It has a method for each endpoint, such as `await client.ocr("scan.png", lang="deu")` and
     `await client.analyzed_text(text="...")`, whose parameters are those of the REST API; `ask` is
@@ -177,5 +177,5 @@ class Client:
 
     def _open(self) -> RestTransport:
         if self._transport is None:
-            raise RuntimeError("use the client within 'async with Client(...) as client'")
+            raise RuntimeError("use the client within 'async with AsyncClient(...) as client'")
         return self._transport

@@ -27,7 +27,7 @@ from imagemesh.client.arguments import (
     parameter,
     server_parser,
 )
-from imagemesh.client.client import Client
+from imagemesh.client.client import AsyncClient
 from imagemesh.client.images import is_data_uri
 from imagemesh.client.inputs import (
     DOCUMENT_SUFFIXES,
@@ -168,24 +168,24 @@ def bulk(argv: Sequence[str]) -> int:
 def languages(argv: Sequence[str]) -> int:
     """Print the languages that the server reads."""
     parser = server_parser("languages", "Print the languages that the server reads.")
-    return look_up(parser.parse_args(argv), Client.languages, show=printing.show_languages)
+    return look_up(parser.parse_args(argv), AsyncClient.languages, show=printing.show_languages)
 
 
 def usage(argv: Sequence[str]) -> int:
     """Print the balance and the usage of the key's account."""
     parser = server_parser("usage", "Print the balance and the usage of the key's account.")
-    return look_up(parser.parse_args(argv), Client.usage, show=printing.show_usage)
+    return look_up(parser.parse_args(argv), AsyncClient.usage, show=printing.show_usage)
 
 
 def _ask_of_images(arguments: Arguments, request: Request, show: printing.Show) -> int:
     return work_through(arguments, partial(_ask, request), show=show, suffixes=IMAGE_SUFFIXES)
 
 
-async def _ask(request: Request, client: Client, given: Input, _: Arguments) -> Found:
+async def _ask(request: Request, client: AsyncClient, given: Input, _: Arguments) -> Found:
     return Found(await client.ask(request, given.source))
 
 
-async def _ask_of_text(client: Client, given: Input, arguments: Arguments) -> Found:
+async def _ask_of_text(client: AsyncClient, given: Input, arguments: Arguments) -> Found:
     text = await asyncio.to_thread(read_text, given.source)
     return Found(await client.ask(AnalyzedTextRequest(text=text, details=arguments.details)))
 
@@ -193,7 +193,7 @@ async def _ask_of_text(client: Client, given: Input, arguments: Arguments) -> Fo
 async def _ask_for_file(
     request: Request,
     output: OutputFolder | None,
-    client: Client,
+    client: AsyncClient,
     given: Input,
     arguments: Arguments,
 ) -> Found:

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from contract.bulk import Bulk
 from imagemesh.client.arguments import client_of
-from imagemesh.client.client import Client
+from imagemesh.client.client import AsyncClient
 from imagemesh.client.errors import ClientError, InvalidInput
 from imagemesh.client.inputs import Input, find_inputs
 from imagemesh.client.outcomes import Found, Outcome, ask_all
@@ -22,7 +22,7 @@ _FAILED: Final = 1
 _NOTHING_DONE: Final = 2
 _INTERRUPTED: Final = 130  # what shells give for SIGINT
 
-AskOne: TypeAlias = Callable[[Client, Input, argparse.Namespace], Awaitable[Found]]
+AskOne: TypeAlias = Callable[[AsyncClient, Input, argparse.Namespace], Awaitable[Found]]
 
 
 def work_through(
@@ -45,7 +45,7 @@ def work_through(
 
 
 def look_up(
-    arguments: argparse.Namespace, ask: Callable[[Client], Awaitable[Any]], *, show: Show
+    arguments: argparse.Namespace, ask: Callable[[AsyncClient], Awaitable[Any]], *, show: Show
 ) -> int:
     """Ask the server one thing, print it and return the exit code; Any: each its own result."""
 
