@@ -256,6 +256,23 @@ async def test_close_finishes_the_running_batch_and_refuses_the_rest() -> None:
             await setting.ask("late")
 
 
+async def test_close_waits_for_a_model_that_is_still_being_loaded() -> None:
+    """A thread in native code that outlives Python aborts the process."""
+    model = Model()
+    loads = HeldJob()
+    model.load = loads  # type: ignore[method-assign]
+    setting = Setting(model)
+    loading = asyncio.create_task(setting.slot.load())
+    await loads.wait_until_running()
+    loading.cancel()
+    await asyncio.gather(loading, return_exceptions=True)
+
+    threading.Timer(0.1, loads.may_end.set).start()
+    setting.slot.close()
+
+    assert "test" not in [thread.name for thread in threading.enumerate()]
+
+
 def test_loaded_model_says_what_it_is(entry: ModelEntry) -> None:
     model = LoadedModel("a model", entry, "cpu", "CPUExecutionProvider")
 

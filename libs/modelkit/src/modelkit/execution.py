@@ -84,10 +84,10 @@ class ModelThread:
         self._has_ended = True
         self._jobs.put(None)
 
-    def close(self) -> None:
-        """End the thread and wait for it, at most ten seconds."""
+    def close(self, *, within_s: float = CLOSE_WITHIN_S) -> None:
+        """End the thread and wait for it, so many seconds at most."""
         self.stop()
-        self._thread.join(CLOSE_WITHIN_S)
+        self._thread.join(within_s)
 
     def _work(self) -> None:
         flush_denormals()

@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
+from time import monotonic
 from typing import Any, Generic, TypeVar
 
 from modelkit.batching import Batcher, BatchLimits, ItemQueue, SingleRunner
-from modelkit.execution import ModelLost, ModelThread
+from modelkit.execution import CLOSE_WITHIN_S, ModelLost, ModelThread
 from modelkit.fair_queue import FairQueue
 from modelkit.manifest import InstalledModel, ModelEntry
 from modelkit.runtime import Network
@@ -216,8 +217,11 @@ class ModelSlot(Generic[Loaded, Item, Answer]):
         self._queue.close()
         if self._revival is not None:
             self._revival.cancel()
-        if self._thread is not None:
-            self._thread.close()
+        # Those that still load, or hang, are waited for too: a thread that is in native code when
+        # Python ends aborts the process.
+        ends_s = monotonic() + CLOSE_WITHIN_S
+        for thread in [*([self._thread] if self._thread else []), *self._hanging]:
+            thread.close(within_s=max(0.0, ends_s - monotonic()))
 
     async def _begin(self, work: Callable[[], Coroutine[Any, Any, Result]]) -> Result:
         _ = self.loaded  # the model may be lost since the request was queued
