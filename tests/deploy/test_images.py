@@ -108,3 +108,12 @@ def test_everything_that_is_copied_is_sent_to_the_builder() -> None:
     assert {path for paths in copied for path in paths.split()} == sent
     assert "*" in rules
     assert all((ROOT / path).exists() for path in sent)
+
+
+def test_members_are_in_the_image_and_not_only_links_to_their_sources(
+    stages: dict[str, tuple[str, str]],
+) -> None:
+    """A source of the workspace would be installed as a link to /src, which no image has."""
+    command = stages["build"][1].partition("./protos")[0].rpartition("uv pip install")[2]
+
+    assert "--no-sources" in command.split()
