@@ -2,8 +2,9 @@
 
 import asyncio
 import re
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from importlib import resources
 from typing import Any
 
@@ -131,17 +132,27 @@ def upsert(connection: AsyncConnection, table: Table) -> sqlite.Insert | postgre
     return sqlite.insert(table)
 
 
+class _SqliteConnection(sqlite3.Connection):
+    """Connection that frees its locks when it is closed.
+
+    SQLite closes a connection with unfinished statements, such as of a transaction that was
+    cancelled, only when Python has collected them; until then nobody else could write.
+    """
+
+    def close(self) -> None:
+        """Roll back, then close."""
+        with suppress(sqlite3.Error):
+            self.rollback()
+        super().close()
+
+
 def _options(url: str) -> dict[str, Any]:  # Any: options of create_async_engine
     """Return the options of an engine: few connections, for more only wait for each other."""
+    pool = {"max_overflow": 0, "pool_timeout": _MOST_WAIT_S}
     if not url.startswith("postgresql"):
-        return {"pool_size": 2, "max_overflow": 0}
+        return {**pool, "pool_size": 2, "connect_args": {"factory": _SqliteConnection}}
     times = {"timeout": _MOST_WAIT_S, "command_timeout": _MOST_STATEMENT_S}
-    return {
-        "pool_size": 5,
-        "max_overflow": 0,
-        "pool_timeout": _MOST_WAIT_S,
-        "connect_args": times,
-    }
+    return {**pool, "pool_size": 5, "connect_args": times}
 
 
 async def _prepare(engine: AsyncEngine) -> None:
