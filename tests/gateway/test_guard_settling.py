@@ -1,12 +1,15 @@
-"""Items of a batch are charged once, however often the batch is hung up and sent again."""
+"""Requests that are hung up and sent again are charged once for each answer."""
 
+import asyncio
+from collections.abc import Coroutine
 from datetime import timedelta
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
+from starlette.responses import Response
 
 from gateway.accounts.accounts import AccountStore
-from gateway.accounts.idempotency import order_of
+from gateway.accounts.idempotency import Claim, IdempotentAnswers, order_of
 from gateway.accounts.ledger import SETTLED_FOR, Ledger
 from gateway.accounts.usage import UsageBook
 from tests.gateway.clocks import Hands
@@ -73,3 +76,33 @@ def test_order_is_of_one_account_one_key_and_one_request() -> None:
 
     assert len({order_of(*parts) for parts in asked}) == 4
     assert order_of("ada", None, "f") is None
+
+
+async def cut(work: Coroutine[object, object, object], *, after_steps: int) -> None:
+    """Cancel `work` after so many steps of the event loop, and wait for its end."""
+    task = asyncio.create_task(work)
+    for _ in range(after_steps):
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_charge_that_is_cancelled_leaves_no_hold(engine: AsyncEngine, ledger: Ledger) -> None:
+    for steps in range(100):
+        await cut(pay(ledger, None), after_steps=steps)
+        assert (await balance(engine))[1] == 0, steps
+
+
+async def test_request_that_is_cancelled_frees_its_key(engine: AsyncEngine) -> None:
+    answers = IdempotentAnswers(engine, claim_for=timedelta(minutes=1))
+
+    async def ask(key: str) -> Response:
+        return await answers.once("ada", key=key, fingerprint="f", work=answer)
+
+    for steps in range(100):
+        await cut(ask(f"k{steps}"), after_steps=steps)
+        assert (await ask(f"k{steps}")).status_code == 200
+
+
+async def answer(_: Claim) -> Response:
+    return Response("{}")

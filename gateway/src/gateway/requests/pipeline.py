@@ -210,8 +210,7 @@ class Pipeline:
     async def _answer(self, order: Order, claim: Claim) -> Response:
         """Answer an order that holds a place; a batch takes more while some are free."""
         if not order.is_batch:
-            keep: Keep = lambda answer, _: claim.keep(answer)  # noqa: E731 - one level
-            return await self._work(order, 0, order.request_id, keep)
+            return await self._work(order, 0, order.request_id, claim.keep)
         outcomes = await answer_items(
             range(len(order.items)),
             partial(self._answer_item, order),
@@ -307,7 +306,6 @@ class Pipeline:
             if not request.details:
                 answer = msgspec.structs.replace(answer, details=None)
             response = json_response(answer)
-            # Before it is paid: a request that is repeated after a crash must not be paid twice.
             await keep(response, charge)
             return response
 
