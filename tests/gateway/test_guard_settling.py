@@ -1,7 +1,5 @@
 """Requests that are hung up and sent again are charged once for each answer."""
 
-import asyncio
-from collections.abc import Coroutine
 from datetime import timedelta
 
 import pytest
@@ -13,6 +11,7 @@ from gateway.accounts.idempotency import Claim, IdempotentAnswers, order_of
 from gateway.accounts.ledger import SETTLED_FOR, Ledger
 from gateway.accounts.usage import UsageBook
 from tests.gateway.clocks import Hands
+from tests.gateway.hang_ups import cut
 
 
 @pytest.fixture
@@ -76,15 +75,6 @@ def test_order_is_of_one_account_one_key_and_one_request() -> None:
 
     assert len({order_of(*parts) for parts in asked}) == 4
     assert order_of("ada", None, "f") is None
-
-
-async def cut(work: Coroutine[object, object, object], *, after_steps: int) -> None:
-    """Cancel `work` after so many steps of the event loop, and wait for its end."""
-    task = asyncio.create_task(work)
-    for _ in range(after_steps):
-        await asyncio.sleep(0)
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_charge_that_is_cancelled_leaves_no_hold(engine: AsyncEngine, ledger: Ledger) -> None:
