@@ -134,7 +134,15 @@ async def open_routes(
         pipeline = _pipeline(
             settings, files, backends, books, jobs, credit, serving=process.traces.serving
         )
-        health = Health(backends, books.keys, process.tasks, kept.storage, jobs.engine)
+        health = Health(
+            backends,
+            books.keys,
+            process.tasks,
+            kept.storage,
+            jobs.engine,
+            results=files.results,
+            rates=books.rates,
+        )
         routes = _health_routes(health)
         if not process.is_worker:
             await _serve_operators(stack, settings, books)

@@ -43,11 +43,11 @@ class Storage:
         self._limits = limits
 
     def full(self) -> list[str]:
-        """Return what lies on a disk with too little free space."""
+        """Return what lies on a disk with too little free space; a disk that is away has none."""
         return [
             name
             for name, folder in self._limits.folders.items()
-            if _free_bytes(folder) < self._limits.free_bytes
+            if folder.exists() and _free_bytes(folder) < self._limits.free_bytes
         ]
 
     async def check(self, connection: AsyncConnection, account: str, *, size_bytes: int) -> None:

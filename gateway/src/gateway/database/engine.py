@@ -122,6 +122,8 @@ async def check_writable(engine: AsyncEngine) -> None:
         DatabaseUnavailable: it cannot be written; `state` says why.
     """
     async with transaction(engine) as connection:
+        if connection.dialect.name == "sqlite":
+            await connection.execute(text("PRAGMA shrink_memory"))  # or pages in memory would do
         await connection.execute(text("UPDATE alembic_version SET version_num = version_num"))
 
 
