@@ -123,7 +123,7 @@ OUTAGES: Final = {
 @contextmanager
 def _disk(folder: Path) -> Iterator[Path]:
     folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", _DISK, "none", folder]
+    mount = ["mount", "-t", "tmpfs", "-o", _DISK, "none", str(folder)]
     if subprocess.run(mount, check=False, capture_output=True).returncode != 0:
         pytest.skip("only root may mount a disk")
     try:
