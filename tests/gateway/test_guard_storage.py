@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry
 from sqlalchemy import event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -23,10 +24,12 @@ from gateway.hosting.results import ResultStore, open_store
 from gateway.jobs.outcomes import Outcome
 from gateway.problems import Problem
 from gateway.settings import GatewaySettings
+from servicekit.telemetry import DATABASE_CONNECTIONS, DATABASE_FAILURES, DatabaseMetrics
 from tests.gateway.ended import ended
 from tests.gateway.job_stores import add_job, job_store
 from tests.gateway.origin import IMAGE, image_answer, listening
 from tests.gateway.running import database_url, gateway_settings, running
+from tests.gateway.services import COLORED
 from tests.gateway.uploads import base64, defer
 from tests.gateway.uploads import ended as ended_job
 
@@ -119,7 +122,8 @@ async def write_much(engine: AsyncEngine) -> None:
 async def test_database_that_cannot_be_written_is_not_ready(
     tmp_path: Path, pragma: str, state: str
 ) -> None:
-    engine = await open_database(database_url(tmp_path))
+    registry = CollectorRegistry()
+    engine = await open_database(database_url(tmp_path), metrics=DatabaseMetrics(registry))
 
     def restrict(connection: DBAPIConnection, *_: object) -> None:
         connection.cursor().execute(f"PRAGMA {pragma}")
@@ -130,6 +134,27 @@ async def test_database_that_cannot_be_written_is_not_ready(
     await engine.dispose()
 
     assert away.value.state == state
+    assert registry.get_sample_value(f"{DATABASE_FAILURES}_total", {"state": state}) == 1
+    for held in ("in use", "waiting"):
+        assert registry.get_sample_value(DATABASE_CONNECTIONS, {"state": held}) == 0
+
+
+async def test_fetches_files_and_transactions_are_counted(
+    addresses: dict[str, str], tmp_path: Path
+) -> None:
+    async with running(gateway_settings(tmp_path, **addresses)) as gateway:
+        good = await gateway.look("colorize")
+        await gateway.post("colorize", {"url": "http://192.0.2.1/a.png"})
+        page = (await gateway.send("GET", "/metrics")).body.decode()
+
+    assert good.status == 200
+    assert 'imagemesh_fetch_seconds_count{outcome="ok"} 1.0' in page
+    assert 'imagemesh_fetch_seconds_count{outcome="forbidden_url"} 1.0' in page
+    assert f"imagemesh_fetch_bytes_total {len(IMAGE)}.0" in page
+    assert f"imagemesh_storage_bytes_total {len(COLORED)}.0" in page
+    assert 'imagemesh_storage_free_bytes{folder="results"}' in page
+    assert 'imagemesh_database_connections{state="in use"} 0.0' in page
+    assert "imagemesh_database_seconds_count" in page
 
 
 def test_queries_are_cut_from_urls_alone() -> None:

@@ -3,15 +3,18 @@
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
 
+from prometheus_client import CollectorRegistry
 from sqlalchemy import func, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from gateway.database.tables import IDEMPOTENT, JOB_ITEMS, JOBS, RESULTS
 from gateway.problems import Problem
+from servicekit.telemetry import StorageMetrics
 
 _MIB: Final = 2**20
 
@@ -37,10 +40,18 @@ class Storage:
 
     Args:
         limits: bounds of what is kept.
+        metrics: of what is stored.
     """
 
-    def __init__(self, limits: StorageLimits) -> None:
+    def __init__(self, limits: StorageLimits, *, metrics: StorageMetrics | None = None) -> None:
         self._limits = limits
+        self._metrics = metrics or StorageMetrics(CollectorRegistry())
+        for name, folder in limits.folders.items():
+            self._metrics.free_bytes.labels(name).set_function(partial(_free_bytes, folder))
+
+    def count(self, size_bytes: int) -> None:
+        """Note that a file was stored."""
+        self._metrics.bytes.inc(size_bytes)
 
     def full(self) -> list[str]:
         """Return what lies on a disk with too little free space; a disk that is away has none."""
@@ -99,4 +110,4 @@ def kept_folders(*, database_url: str, results: Path | None) -> dict[str, Path]:
 
 
 def _free_bytes(folder: Path) -> int:
-    return shutil.disk_usage(folder).free
+    return shutil.disk_usage(folder).free if folder.exists() else 0

@@ -4,13 +4,14 @@ import asyncio
 import re
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from importlib import resources
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from asyncpg import PostgresError  # type: ignore[import-untyped]  # it ships no types
+from prometheus_client import CollectorRegistry
 from sqlalchemy import Connection, Table, event, inspect, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -29,6 +30,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from gateway.database.migrations import FIRST, HEAD
 from gateway.problems import Problem
 from servicekit.logs import get_logger
+from servicekit.telemetry import DatabaseMetrics
 
 # For another process that writes, for a connection to a server, and for one of its pool.
 _MOST_WAIT_S = 5
@@ -45,6 +47,7 @@ _BUGS = (DataError, IntegrityError, ProgrammingError)
 
 # What SQLite and PostgreSQL say, in parts of their messages.
 _AWAY = "no database"
+_METRICS = "imagemesh_metrics"  # name of an option of the engine
 _STATES = {
     "is full": "database full",
     "No space left": "database full",
@@ -74,14 +77,19 @@ class DatabaseUnavailable(Problem):
         return next((state for word, state in _STATES.items() if word in self.reason), _AWAY)
 
 
-async def open_database(url: str) -> AsyncEngine:
+async def open_database(url: str, *, metrics: DatabaseMetrics | None = None) -> AsyncEngine:
     """Return an engine for `url` whose tables are up to date; dispose of it when done.
+
+    Args:
+        url: of the database.
+        metrics: of its transactions.
 
     Raises:
         DatabaseUnavailable: there is no database at `url`, or it does not answer.
     """
     # Parameters are what callers sent and were answered: no place for them in logs.
-    engine = create_async_engine(url, hide_parameters=True, **_options(url))
+    told = {_METRICS: metrics or DatabaseMetrics(CollectorRegistry())}
+    engine = create_async_engine(url, hide_parameters=True, execution_options=told, **_options(url))
     try:
         with _faults():
             await _prepare(engine)
@@ -98,9 +106,18 @@ async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     Raises:
         DatabaseUnavailable: nothing was done, or nobody knows.
     """
-    with _faults():
-        async with engine.begin() as connection:
-            yield connection
+    metrics: DatabaseMetrics = engine.get_execution_options()[_METRICS]
+    try:
+        with _faults(), ExitStack() as waiting:
+            waiting.enter_context(metrics.waiting.track_inprogress())
+            async with engine.connect() as connection:
+                waiting.close()
+                with metrics.in_use.track_inprogress(), metrics.seconds.time():
+                    async with connection.begin():
+                        yield connection
+    except DatabaseUnavailable as error:
+        metrics.failures.labels(error.state).inc()
+        raise
 
 
 @contextmanager

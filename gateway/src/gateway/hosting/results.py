@@ -130,6 +130,7 @@ class ResultStore:
             await connection.execute(insert(RESULTS).values(row))
         with store_at_work():
             await self._store.put_async(name, content, mode="create")
+        self._storage.count(len(content))
         return name
 
     async def open(self, name: str) -> Result | None:
