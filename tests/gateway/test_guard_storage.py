@@ -27,10 +27,11 @@ from gateway.settings import GatewaySettings
 from servicekit.telemetry import DATABASE_CONNECTIONS, DATABASE_FAILURES, DatabaseMetrics
 from tests.gateway.ended import ended
 from tests.gateway.job_stores import add_job, job_store
+from tests.gateway.nats_server import NatsServer
 from tests.gateway.origin import IMAGE, image_answer, listening
 from tests.gateway.running import database_url, gateway_settings, running
 from tests.gateway.services import COLORED
-from tests.gateway.uploads import base64, defer
+from tests.gateway.uploads import base64, defer, form_of, upload
 from tests.gateway.uploads import ended as ended_job
 
 DAY = timedelta(days=1)
@@ -183,35 +184,49 @@ async def test_nothing_of_an_account_is_left(url: str, tmp_path: Path) -> None:
     assert b"ada" not in (tmp_path / "gateway.db").read_bytes()
 
 
-async def fill(gateway_url: GatewaySettings) -> None:
+async def fill(settings: GatewaySettings) -> None:
     """Leave canaries in every kind of thing that is kept, and a webhook that never arrives."""
-    async with running(gateway_url) as gateway:
-        origin_of = listening(image_answer(JPEG))
-        async with origin_of as origin:
-            url = origin.url(f"/photo.jpg?{CANARY}=1")
-            await gateway.post("colorize", {"url": url}, Idempotency_Key=CANARY)
-            await gateway.post("ocr", {"url": url}, Idempotency_Key="k")
-            hook = {"webhook": f"http://127.0.0.1:1/{CANARY}?{CANARY}"}
-            await ended_job(gateway, await defer(gateway, "ocr", {"url": url, **hook}))
+    async with running(settings) as gateway, listening(image_answer(JPEG)) as origin:
+        url = origin.url(f"/photo.jpg?{CANARY}=1")
+        await gateway.post("colorize", {"url": url}, Idempotency_Key=CANARY)
+        await gateway.post("ocr", {"url": url}, Idempotency_Key="k")
+        hook = {"webhook": f"http://127.0.0.1:1/{CANARY}?{CANARY}"}
+        await ended_job(gateway, await defer(gateway, "ocr", {"url": url, **hook}))
         await gateway.post("analyzed-text", {"text": CANARY}, Idempotency_Key="t")
-        await gateway.post("colorize", {"image": base64(IMAGE)})
+        await upload(gateway, "colorize", form_of(JPEG, f"{CANARY}.jpg"))
 
 
-def found(folder: Path) -> list[str]:
-    """Return the names of the files with a canary in them."""
-    files = [file for file in folder.rglob("*") if file.is_file()]
-    return [file.name for file in files if CANARY.encode() in file.read_bytes()]
+async def leave_waiting(settings: GatewaySettings) -> None:
+    """Leave jobs with canaries that nobody works on, one of them a batch."""
+    async with running(settings) as gateway:
+        image = {"image": base64(JPEG)}
+        text = {"endpoint": "analyzed-text", "text": CANARY}
+        await defer(gateway, "ocr", {**image, "webhook": f"http://127.0.0.1:1/?{CANARY}"})
+        await defer(gateway, "batch", {"requests": [text]}, Idempotency_Key="b")
+
+
+def found(*folders: Path) -> list[str]:
+    """Return the names of the files with a canary in them, or in their names."""
+    files = [file for folder in folders for file in folder.rglob("*") if file.is_file()]
+    canaries = (CANARY.encode(), base64(JPEG)[8:20].encode())
+    return [
+        file.name
+        for file in files
+        if any(canary in file.name.encode() + file.read_bytes() for canary in canaries)
+    ]
 
 
 async def test_canaries_are_gone_after_erasure(
     addresses: dict[str, str],
     tmp_path: Path,
+    nats: NatsServer,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     changes = {"webhook_secret": "s" * 32, "webhook_allow": "127.0.0.0/8"}
     settings = gateway_settings(tmp_path, **addresses, **changes)
     await fill(settings)
+    await leave_waiting(settings.model_copy(update={"job_worker": False}))
     before = found(tmp_path)
     logs = capsys.readouterr().out
     monkeypatch.setenv("GATEWAY_DATABASE_URL", settings.database_url)
@@ -219,11 +234,13 @@ async def test_canaries_are_gone_after_erasure(
 
     counted, done = await in_thread(capsys, ["erase", "tests"], ["erase", "tests", "--yes"])
 
-    assert before
+    assert "gateway.db" in before
+    assert len(before) >= 4  # the database, a result, and the inputs of two jobs
     assert "would be deleted" in counted
     assert done.endswith("nothing is left\n")
-    assert found(tmp_path) == []
+    assert found(tmp_path, nats.folder) == []
     assert names_in(settings.results_dir) == []
+    assert '"event": "request"' in logs
     assert CANARY not in logs
 
 
