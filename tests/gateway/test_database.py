@@ -8,6 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.database.engine import check_writable, open_database, transaction
+from servicekit.turns import CALLER
 from tests.gateway.running import database_url
 from tests.gateway.servers import Server, empty_database
 
@@ -69,3 +70,20 @@ async def test_transactions_that_are_cancelled_leave_no_lock(engine: AsyncEngine
 
         async with asyncio.timeout(2):  # less than the wait for a lock
             await check_writable(engine)
+
+
+async def test_accounts_take_turns_at_the_connections(engine: AsyncEngine) -> None:
+    """Transactions of one account that wait do not hold up that of another."""
+    order: list[str] = []
+
+    async def use(account: str) -> None:
+        CALLER.set(account)
+        async with transaction(engine) as connection:
+            order.append(account)
+            await connection.execute(text("SELECT 1"))
+
+    async with asyncio.TaskGroup() as group:
+        for account in ["greedy"] * 30 + ["modest"]:
+            group.create_task(use(account))
+
+    assert order.index("modest") <= 6  # after those that had the connections, at most five

@@ -31,6 +31,7 @@ from gateway.database.migrations import FIRST, HEAD
 from gateway.problems import Problem
 from servicekit.logs import get_logger
 from servicekit.telemetry import DatabaseMetrics
+from servicekit.turns import CALLER, FairSemaphore
 
 # For another process that writes, for a connection to a server, and for one of its pool.
 _MOST_WAIT_S = 5
@@ -47,7 +48,7 @@ _BUGS = (DataError, IntegrityError, ProgrammingError)
 
 # What SQLite and PostgreSQL say, in parts of their messages.
 _AWAY = "no database"
-_METRICS = "imagemesh_metrics"  # name of an option of the engine
+_METRICS, _TURNS = "imagemesh_metrics", "imagemesh_turns"  # options of the engine
 _STATES = {
     "is full": "database full",
     "No space left": "database full",
@@ -88,8 +89,12 @@ async def open_database(url: str, *, metrics: DatabaseMetrics | None = None) -> 
         DatabaseUnavailable: there is no database at `url`, or it does not answer.
     """
     # Parameters are what callers sent and were answered: no place for them in logs.
-    told = {_METRICS: metrics or DatabaseMetrics(CollectorRegistry())}
-    engine = create_async_engine(url, hide_parameters=True, execution_options=told, **_options(url))
+    pool = _options(url)
+    own = {
+        _METRICS: metrics or DatabaseMetrics(CollectorRegistry()),
+        _TURNS: FairSemaphore(pool["pool_size"]),
+    }
+    engine = create_async_engine(url, hide_parameters=True, execution_options=own, **pool)
     try:
         with _faults():
             await _prepare(engine)
@@ -103,14 +108,17 @@ async def open_database(url: str, *, metrics: DatabaseMetrics | None = None) -> 
 async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """Yield a connection; what was done with it is kept where the context ends well.
 
+    Accounts whose transactions wait for a connection take turns.
+
     Raises:
         DatabaseUnavailable: nothing was done, or nobody knows.
     """
-    metrics: DatabaseMetrics = engine.get_execution_options()[_METRICS]
+    options = engine.get_execution_options()
+    metrics: DatabaseMetrics = options[_METRICS]
     try:
         with _faults(), ExitStack() as waiting:
             waiting.enter_context(metrics.waiting.track_inprogress())
-            async with engine.connect() as connection:
+            async with _turn(options[_TURNS]), engine.connect() as connection:
                 waiting.close()
                 with metrics.in_use.track_inprogress(), metrics.seconds.time():
                     async with connection.begin():
@@ -118,6 +126,21 @@ async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     except DatabaseUnavailable as error:
         metrics.failures.labels(error.state).inc()
         raise
+
+
+@asynccontextmanager
+async def _turn(turns: FairSemaphore) -> AsyncIterator[None]:
+    """Hold a place at the connections, when it is the caller's turn."""
+    caller = CALLER.get()
+    try:
+        async with asyncio.timeout(_MOST_WAIT_S):
+            await turns.acquire(caller)
+    except TimeoutError:
+        raise NoConnectionFree(f"no connection was free within {_MOST_WAIT_S} s") from None
+    try:
+        yield
+    finally:
+        turns.release(caller)
 
 
 @contextmanager

@@ -52,7 +52,7 @@ from gateway.responses import json_response
 from gateway.settings import GatewaySettings
 from servicekit.logs import get_logger
 from servicekit.tracing.opening import Serving
-from servicekit.turns import FairSemaphore, reserve_of
+from servicekit.turns import CALLER, FairSemaphore, reserve_of
 
 _UNANSWERED: Final = Outcome(503, b"{}", is_passing=True)  # of an item that is tried again
 _NO_IMAGE: Final = EncodedImage(b"", "", "")  # of a request that holds a text
@@ -127,6 +127,7 @@ class Pipeline:
         deadline_s = monotonic() + self._settings.request_timeout_s
         key = await self._keys.check(sent_key(request.headers))
         request.state.account, request.state.key_id = key.account, key.id  # for the log line
+        CALLER.set(key.account)
         authorize(key, handler.endpoint.name, off=self._settings.endpoints_off)
         request.state.answer_headers = await self._rates.check(key)
         given = await read_input(self._bodies, request, handler.endpoint)
@@ -149,6 +150,7 @@ class Pipeline:
         deadline_s = monotonic() + self._settings.request_timeout_s
         key = await self._keys.check(sent_key(request.headers))
         request.state.account, request.state.key_id = key.account, key.id  # for the log line
+        CALLER.set(key.account)
         request.state.answer_headers = await self._rates.check(key)
         values = await read_object(self._bodies, request)
         batch = parse_batch(values)
@@ -231,6 +233,7 @@ class Pipeline:
         account = order.key.account
         with ExitStack() as stack:
             structlog.contextvars.bind_contextvars(request_id=order.request_id)
+            CALLER.set(account)
             if self._serving is not None:
                 stack.enter_context(self._serving("job", order.traceparent))
             async with self._slots.held(account):
