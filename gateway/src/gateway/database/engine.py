@@ -46,10 +46,13 @@ _MIGRATION_LOCK = 0x696D6167656D6573
 # Faults of a statement; everything else that a driver raises is a fault of the database.
 _BUGS = (DataError, IntegrityError, ProgrammingError)
 
-# What SQLite and PostgreSQL say, in parts of their messages.
-_AWAY = "no database"
 _METRICS, _TURNS = "imagemesh_metrics", "imagemesh_turns"  # options of the engine
+
+# What SQLite, PostgreSQL and `_turn` say, in parts of their messages.
+_AWAY = "no database"
 _STATES = {
+    "no connection was free": "database busy",
+    "is locked": "database busy",
     "is full": "database full",
     "No space left": "database full",
     "readonly": "database read-only",
