@@ -1,15 +1,27 @@
 """Bucket written by hand: the few requests of S3 that a gateway makes, on a port of its own."""
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Final
+
+import pytest
 
 from scripts.ports import free_port
 
+BUCKET: Final = "s3://results/colored"
+
+_VARIABLES: Final = {
+    "ALLOW_HTTP": "true",
+    "ACCESS_KEY_ID": "anybody",
+    "SECRET_ACCESS_KEY": "anything",
+    "REGION": "us-east-1",
+}
+_KEY = re.compile(r"<Key>([^<]+)</Key>")
 _NO_OBJECTS = b"<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>"
 
 
@@ -32,10 +44,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_HEAD = do_GET  # noqa: N815 - the name of the server
 
-    def do_DELETE(self) -> None:
-        """Delete an object."""
-        self._objects.pop(self.path, None)
-        self._answer(204)
+    def do_POST(self) -> None:
+        """Delete the objects of a list."""
+        body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+        keys = _KEY.findall(body)
+        for key in keys:
+            self._objects.pop(f"{self.path.partition('?')[0]}/{key}", None)
+        deleted = "".join(f"<Deleted><Key>{key}</Key></Deleted>" for key in keys)
+        self._answer(200, f"<DeleteResult>{deleted}</DeleteResult>".encode())
 
     def log_message(self, *_: object) -> None:
         """Log nothing."""
@@ -75,11 +91,15 @@ class Bucket:
 
 
 @contextmanager
-def bucket() -> Iterator[Bucket]:
-    """Run a bucket."""
+def in_bucket() -> Iterator[Bucket]:
+    """Run a bucket that the variables of this process lead to."""
     found = Bucket()
-    found.start()
-    try:
-        yield found
-    finally:
-        found.stop()
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{found.port}")
+        for name, value in _VARIABLES.items():
+            environment.setenv(f"AWS_{name}", value)
+        found.start()
+        try:
+            yield found
+        finally:
+            found.stop()

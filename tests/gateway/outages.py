@@ -9,19 +9,12 @@ from typing import Any, Final
 
 import pytest
 
-from tests.gateway.bucket import bucket
+from tests.gateway.bucket import BUCKET, in_bucket
 from tests.gateway.nats_server import nats_server
 from tests.gateway.running import database_url
 from tests.gateway.servers import empty_database, postgres, redis
 
 _DISK = "size=4m"
-_BUCKET = "s3://results/kept"
-_AWS = {
-    "ALLOW_HTTP": "true",
-    "ACCESS_KEY_ID": "anybody",
-    "SECRET_ACCESS_KEY": "anything",
-    "REGION": "us-east-1",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +53,8 @@ def read_only_results(folder: Path) -> Iterator[Outage]:
 @contextmanager
 def bucket_away(_: Path) -> Iterator[Outage]:
     """Stop the server of the bucket that the results are in."""
-    with bucket() as server, pytest.MonkeyPatch.context() as environment:
-        for name, value in _AWS.items():
-            environment.setenv(f"AWS_{name}", value)
-        environment.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.port}")
-        yield Outage({"results_url": _BUCKET}, server.stop, server.start)
+    with in_bucket() as server:
+        yield Outage({"results_url": BUCKET}, server.stop, server.start)
 
 
 @contextmanager
