@@ -114,12 +114,13 @@ lock: setup ## pin the newest dependencies in requirements.lock
 	  --custom-compile-command="make lock" --group dev --group convert --output-file requirements.lock \
 	  $(OURS:%=--no-emit-package=imagemesh-%) --no-emit-package=torch $(MEMBERS:=/pyproject.toml)
 
-docs: setup ## rewrite the generated pages of docs/
+docs: setup ## rewrite the generated pages of docs/ and the gateway
 	$(BIN)/python scripts/write_settings_page.py
 	$(BIN)/python scripts/write_languages_page.py
 	$(BIN)/python scripts/write_analysis_page.py
 	$(BIN)/python scripts/write_inputs_page.py
 	$(BIN)/python scripts/write_chart_page.py
+	$(BIN)/python scripts/write_card_pages.py
 
 # glibc keeps what it frees: a step of a training allocates the same again.
 train-emotions train-colorize train-sentiment: train-%: setup ## train with DATA=folder, then export the graph

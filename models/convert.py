@@ -14,8 +14,7 @@ import torch
 from models.training.calibration import fold_temperature
 from models.training.encoders import load_efficientnet, load_minilm, published_state
 from models.training.export import graph_of
-from vision.classifier import IMAGE_SIZE_PX
-from vision.networks import ImageNetNetwork
+from vision.networks import IMAGENET_SIDE_PX, ImageNetNetwork
 
 VISION = Path("services/vision/src/vision/weights/imagenet.onnx")
 OCR = Path("services/ocr/src/ocr/weights/minilm.onnx")
@@ -36,7 +35,7 @@ def main() -> None:
 def imagenet_graph() -> bytes:
     """Return EfficientNet-Lite1 from uint8 images to calibrated probabilities."""
     network = imagenet_network()
-    example = torch.zeros(1, IMAGE_SIZE_PX, IMAGE_SIZE_PX, 3, dtype=torch.uint8)
+    example = torch.zeros(1, IMAGENET_SIDE_PX, IMAGENET_SIDE_PX, 3, dtype=torch.uint8)
     return graph_of(
         network, example, inputs=["images"], outputs=["probabilities"], free=[{0: "count"}]
     )

@@ -141,7 +141,8 @@ async def demo_key(plan: Plan) -> str:
 
 def _welcome(plan: Plan, key: str) -> str:
     return f"""\
-imagemesh is ready at {plan.url} (demo key in {plan.run_dir}/api-key). Try:
+imagemesh is ready at {plan.url} (demo key in {plan.run_dir}/api-key).
+Open {plan.url}/#key={key} for a page with that key, or try:
 curl -X POST -H 'X-API-Key: {key}' -H 'Content-Type: application/json' \
 -d '{{"url": "{plan.url}/content/examples/letter.png"}}' {plan.url}/api/v1/analyzed-ocr"""
 

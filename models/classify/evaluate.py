@@ -28,13 +28,18 @@ def main() -> None:
     """Print the scores over all photos, and with --fit the temperature that fits them best."""
     parser = argparse.ArgumentParser(description="Score the shipped classifier.")
     parser.add_argument("--photos", type=Path, required=True, help="a zip of JPEG files")
+    parser.add_argument(
+        "--shape", type=float, default=1.0, help="cut the photos so much wider than high first"
+    )
     parser.add_argument("--fit", action="store_true", help="print the factor of the temperature")
     arguments = parser.parse_args()
     settings = VisionSettings(threads=1)
     loaded = Loaders(settings, load_manifest("vision"), Runtime(threads=1)).classifier()
     rows, labels = [], []
     for label, photo in read_photos(arguments.photos):
-        (answer,) = loaded.model.confidences([cut_squares(photo)])
+        height = round(photo.shape[0] / arguments.shape)
+        top = (photo.shape[0] - height) // 2
+        (answer,) = loaded.model.confidences([cut_squares(photo[top : top + height])])
         rows.append(answer)
         labels.append(label)
     confidences, truths = torch.from_numpy(np.stack(rows)), torch.tensor(labels)

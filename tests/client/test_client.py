@@ -57,8 +57,8 @@ def test_every_endpoint_of_the_table_is_a_method() -> None:
     client = Client()
 
     assert {endpoint.name.replace("-", "_") for endpoint in ENDPOINTS} <= set(dir(client))
-    with pytest.raises(AttributeError, match="'faces'"):
-        client.faces()
+    with pytest.raises(AttributeError, match="'sharpness'"):
+        client.sharpness()
 
 
 async def test_text_is_analyzed(client: Client) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from scripts.render_base import ROOT
+from scripts.render_base import ROOT, Object
 from tests.deploy.objects import one, pod_of, rendered
 
 CONFIGURATION = ROOT / "deploy" / "envoy" / "envoy.yaml"
@@ -42,10 +42,20 @@ def test_only_the_names_of_services_differ_from_the_one_configuration(name: str)
 
 def test_pod_waits_for_every_file_that_envoy_reads_from_its_secret() -> None:
     written = "".join(CONFIGURATION.with_name(name).read_text() for name in SECRETS)
-    volumes = pod_of(one(rendered(), "Deployment", "envoy"))["volumes"]
-    (items,) = [one["secret"]["items"] for one in volumes if one["name"] == "tls"]
+    named = {"envoy": {"tlsSecret": "acme", "clientCaSecret": "callers"}}
+    files = tls_files(rendered(named))
 
-    assert {item["path"] for item in items} == set(re.findall(r"/etc/envoy/tls/([\w.]+)", written))
+    assert files.keys() == set(re.findall(r"/etc/envoy/tls/([\w.]+)", written))
+    assert files == {"tls.crt": "acme", "tls.key": "acme", "ca.crt": "callers"}
+    assert set(tls_files(rendered()).values()) == {"imagemesh-tls"}
+
+
+def tls_files(parts: list[Object]) -> dict[str, str]:
+    """Return the Secret of each file that the pod of Envoy waits for."""
+    volumes = pod_of(one(parts, "Deployment", "envoy"))["volumes"]
+    (sources,) = [one["projected"]["sources"] for one in volumes if one["name"] == "tls"]
+    secrets = [source["secret"] for source in sources]
+    return {item["path"]: secret["name"] for secret in secrets for item in secret["items"]}
 
 
 def test_a_change_of_the_configuration_makes_new_pods() -> None:

@@ -20,6 +20,10 @@ SHARED: dict[str, object] = {"database": {"secret": "pg"}, "results": {"url": "s
             {"services": {"ocr": {"hpa": {"enabled": True, "minReplicas": 7}}}},
             "minReplicas 7 is more than maxReplicas 6",
         ),
+        (
+            {"services": {"ocr": {"hpa": HPA, "gpu": {"enabled": True}}}},
+            "ocr: hpa scales by processor time, which says nothing of a GPU",
+        ),
         ({"gateway": {"replicas": 2}}, "2 replicas need gateway.database.secret"),
         ({"gateway": {"hpa": HPA}}, "6 replicas need gateway.database.secret"),
         (
@@ -37,6 +41,10 @@ SHARED: dict[str, object] = {"database": {"secret": "pg"}, "results": {"url": "s
         ),
         ({"tracing": {"percent": 1}}, "needs tracing.namespaceLabels"),
         ({"envoy": {"tlsSecret": ""}}, "envoy.enabled needs envoy.tlsSecret"),
+        (
+            {"envoy": {"certificate": {"issuerRef": {"name": "acme"}}}},
+            "needs envoy.certificate.dnsNames",
+        ),
         ({"gatewayApi": {"enabled": True}}, "needs gatewayApi.parentRefs"),
     ],
 )

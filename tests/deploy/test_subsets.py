@@ -8,6 +8,7 @@ import pytest
 import yaml
 from helm_python import HelmError
 
+from gateway.endpoint_table import HANDLERS
 from scripts.envoy_on_loopback import PROGRAM, SERVICES
 from scripts.render_base import Object
 from tests.deploy.objects import environment, of_kind, one, pod_of, rendered
@@ -15,9 +16,12 @@ from tests.deploy.test_policies import edges
 from tests.deploy.test_schemas import FLOOR, TOP, schema_faults
 
 ENDPOINTS = {
-    "colorize": {"colorize"},
-    "ocr": {"ocr", "analyzed-ocr"},
-    "vision": {"emotions", "classify", "nudity"},
+    service: {
+        name
+        for name, handler in HANDLERS.items()
+        if all(f".{service}." in rpc for rpc in handler.rpcs)
+    }
+    for service in SERVICES
 }
 SUBSETS = [subset for size in (1, 2, 3) for subset in combinations(SERVICES, size)]
 

@@ -32,7 +32,16 @@ OTHER: dict[str, object] = {
     "callers": [{"a": "b"}],
     "parentRefs": [{"name": "other"}],
     "hostnames": ["a.example.org"],
+    "dnsNames": ["a.example.org"],
+    "extraEnv": [{"name": "A", "value": "b"}],
+    "extraVolumes": [{"name": "a", "emptyDir": {}}],
+    "extraVolumeMounts": [{"name": "a", "mountPath": "/a"}],
+    "loadBalancerSourceRanges": ["10.9.9.9/32"],
+    "extraObjects": [
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "{{ .Release.Name }}-a"}}
+    ],
 }
+CERTIFICATE = {"issuerRef": {"name": "acme"}, "dnsNames": ["b"]}
 _SHARED = {"gateway": {"database": {"secret": "pg"}, "results": {"url": "s3://b/r"}}}
 _PULL = {"mirror": "https://m.example.org", "cidr": "10.1.2.3/32"}
 # Values that a value needs beside it, by the beginning of its name; the longest one counts.
@@ -73,6 +82,8 @@ BESIDE: dict[str, Object] = {
             "namespaceLabels": {"a": "b"},
         }
     },
+    "envoy.certificate": {"envoy": {"certificate": CERTIFICATE}},
+    "envoy.certificate.issuerRef": {"envoy": {"certificate": {"dnsNames": ["a"]}}},
     "monitoring.labels": {"monitoring": {"alerts": True}},
     "monitoring.dashboardLabels": {"monitoring": {"dashboards": True}},
 }

@@ -1,10 +1,11 @@
-"""Generated pages of docs/ are fresh."""
+"""Generated pages of docs/ and of the gateway are fresh."""
 
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
+from scripts.write_card_pages import STATIC, card_pages
 from scripts.write_inputs_page import inputs, inputs_page
 from scripts.write_languages_page import languages_page
 from scripts.write_settings_page import settings_page
@@ -20,6 +21,13 @@ def test_settings_page_is_fresh() -> None:
 def test_languages_page_is_fresh() -> None:
     """So does it write this one, from what `python -m benchmarks.routes` measured."""
     assert (ROOT / "docs" / "languages.md").read_text() == languages_page()
+
+
+def test_card_pages_are_fresh() -> None:
+    """Each card that a model names is a page of the gateway, and no other."""
+    pages = dict(card_pages())
+
+    assert {path.name: path.read_text() for path in STATIC.glob("card-*.html")} == pages
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")

@@ -1,6 +1,6 @@
 """Credits written by hand: an account has so many coins, and every request costs one."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -36,6 +36,31 @@ class _Unreserved:
         """Do nothing."""
 
     async def release(self, connection: AsyncConnection, holds: Iterable[str]) -> None:
+        """Do nothing."""
+
+    def price(self, endpoint: str, *, units: int) -> int:  # noqa: ARG002 - of the protocol
+        """Return one coin for each."""
+        return units
+
+    async def check(
+        self, connection: AsyncConnection, account: str, *, endpoint: str, units: int
+    ) -> None:
+        """Do nothing."""
+
+    async def hold(
+        self, connection: AsyncConnection, account: str, *, endpoint: str, units: int, hold: str
+    ) -> None:
+        """Do nothing."""
+
+    async def settle_items(
+        self,
+        connection: AsyncConnection,
+        account: str,
+        *,
+        endpoint: str,
+        hold: str,
+        items: Sequence[str],
+    ) -> None:
         """Do nothing."""
 
 

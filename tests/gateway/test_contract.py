@@ -72,6 +72,13 @@ async def test_emotions_are_seven_unless_limited(gateway: Gateway) -> None:
     assert len(two.json["result"][0]["emotions"]) == 2
 
 
+async def test_faces_are_boxes_as_emotions_has_them(gateway: Gateway) -> None:
+    reply = await gateway.look("faces")
+
+    box = {"top": 43, "bottom": 266, "left": 68, "right": 291}
+    assert reply.json == {"result": [{"faceCoordinates": [box]}]}
+
+
 async def test_labels_are_five_unless_limited(gateway: Gateway) -> None:
     five = await gateway.look("classify")
     seven = await gateway.look("classify", limit=7)

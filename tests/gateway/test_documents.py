@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from contract.endpoints.ocr import Format
 from imagemesh.ocr.v1 import ocr_service_pb2 as pb
 from imagemesh.ocr.v1 import page_pb2
 from tests.gateway.origin import IMAGE, image_answer
@@ -235,7 +236,7 @@ async def test_unknown_format_gets_the_list(gateway: Gateway) -> None:
     reply = await gateway.post("ocr", {"image": base64(), "format": "docx"})
     uploaded = await upload(gateway, "ocr", form_of(IMAGE, format="docx"))
 
-    message = "parameter 'format': expected one of text, json, hocr, alto, tsv, pdf"
+    message = f"parameter 'format': expected one of {', '.join(Format)}"
     for refused in (reply, uploaded):
         assert refused.refusal == (400, "invalid_parameter")
         assert refused.json["error"]["message"] == message

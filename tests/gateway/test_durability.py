@@ -61,7 +61,7 @@ class Mesh:
                         assert reply.status in {202, 503}, await reply.text()
         self.accepted += taken
 
-    async def until_calls(self, count: int, submitting: "asyncio.Task[None]") -> None:
+    async def until_calls(self, count: int, submitting: "asyncio.Task[Any]") -> None:
         """Wait until the services have answered so many items more, or no more are submitted."""
         wanted = len(self.stage.calls) + count
         while len(self.stage.calls) < wanted and not submitting.done():

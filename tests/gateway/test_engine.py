@@ -6,9 +6,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from nats import connect
 from prometheus_client import CollectorRegistry
 
 from gateway.jobs.engine import (
+    BULK,
     JOBS,
     Delivery,
     EngineOptions,
@@ -112,3 +114,20 @@ async def test_gateway_starts_and_is_ready_without_nats(
                 assert reply.status == 200
 
     assert (without.status, without.json["jobs"]) == (200, "unavailable")
+
+
+async def test_stream_of_a_release_before_takes_the_new_kind_of_messages(
+    nats: NatsServer, tmp_path: Path
+) -> None:
+    name = prefix_of(tmp_path)
+    client = await connect(nats.url)
+    await client.jetstream().add_stream(
+        name=name, subjects=[f"{name}.jobs.*", f"{name}.webhooks.*"], retention="workqueue"
+    )
+    await client.close()
+
+    async with engine_at(nats.url, tmp_path) as engine:
+        place = await engine.publish(BULK, "ada", job="a.0", number=1)
+        held = await engine.holds(place, "a.0")
+
+    assert held

@@ -14,6 +14,7 @@ from gateway.accounts.idempotency import fingerprint_of
 from gateway.accounts.scopes import SCOPES, USAGE_SCOPE, WEBHOOKS_SCOPE
 from gateway.endpoint_handler import no_file
 from gateway.endpoint_table import HANDLERS
+from tests.gateway.bulks import images, submit, told
 from tests.gateway.origin import IMAGE
 from tests.gateway.running import Gateway, Reply, create_key, gateway_settings, running
 from tests.gateway.uploads import base64, defer, ended
@@ -93,6 +94,30 @@ async def test_list_of_jobs_has_those_of_the_scope_alone(account: Account) -> No
         page = (await account.as_scope(scope).get("/api/v1/jobs?limit=100")).json["result"]
         seen = {job["id"] for job in page["jobs"]}
         assert seen & set(ids.values()) == ({ids[scope]} if scope in ids else set())
+
+
+IMAGE_ENDPOINTS = [name for name in ENDPOINT_NAMES if name != "analyzed-text"]
+
+
+@pytest.mark.parametrize("endpoint", IMAGE_ENDPOINTS)
+async def test_bulk_job_is_made_and_there_for_the_scope_of_its_endpoint_alone(
+    account: Account, endpoint: str
+) -> None:
+    made = {
+        scope: await submit(account.gateway, images(1), key=account.keys[scope], endpoint=endpoint)
+        for scope in SCOPES
+    }
+    path = made[endpoint].headers["Location"]
+    await told(account.gateway, made[endpoint])
+    others = [scope for scope in SCOPES if scope != endpoint]
+
+    assert {scope: reply.status for scope, reply in made.items()} == {
+        scope: 202 if scope == endpoint else 403 for scope in SCOPES
+    }
+    for below in ("", "/output", "/events"):
+        seen = {scope: (await account.as_scope(scope).get(path + below)).status for scope in SCOPES}
+        assert seen == {scope: 200 if scope == endpoint else 404 for scope in SCOPES}
+    assert {(await account.delete(path, scope)).status for scope in others} == {404}
 
 
 async def test_items_of_a_batch_are_answered_to_their_scopes_alone(account: Account) -> None:
@@ -197,7 +222,8 @@ async def test_table_has_every_scope_and_path(gateway: Gateway) -> None:
     paths = (await gateway.get("/openapi.json")).json["paths"]
 
     lookups = ("usage", "webhook-secret", "jobs", "jobs/{id}", "results/{name}")
-    tested = {f"/api/v1/{name}" for name in (*ENDPOINT_NAMES, "batch", *lookups)}
+    bulk = ("bulk", "bulk/{id}", "bulk/{id}/output", "bulk/{id}/events")
+    tested = {f"/api/v1/{name}" for name in (*ENDPOINT_NAMES, "batch", *lookups, *bulk)}
     open_to_all = {"/api/v1/capabilities", "/api/v1/languages"}
     assert set(SCOPES) == {*ENDPOINT_NAMES, USAGE_SCOPE, WEBHOOKS_SCOPE}
     assert {path for path in paths if path.startswith("/api/")} == tested | open_to_all

@@ -25,6 +25,7 @@ from gateway.jobs.outcomes import Outcome
 from gateway.problems import Problem
 from gateway.settings import GatewaySettings
 from servicekit.telemetry import DATABASE_CONNECTIONS, DATABASE_FAILURES, DatabaseMetrics
+from tests.gateway.bulks import manifest, output, submit
 from tests.gateway.ended import ended
 from tests.gateway.job_stores import add_job, job_store
 from tests.gateway.nats_server import NatsServer
@@ -206,6 +207,10 @@ async def fill(settings: GatewaySettings) -> None:
         await gateway.post("ocr", {"url": url}, Idempotency_Key="k")
         hook = {"webhook": f"http://127.0.0.1:1/{CANARY}?{CANARY}"}
         await ended_job(gateway, await defer(gateway, "ocr", {"url": url, **hook}))
+        lines = manifest({"url": url}, {"url": url, "more": CANARY})
+        accepted = await submit(gateway, lines, kind="manifest", endpoint="analyzed-ocr")
+        told = await output(gateway, accepted)
+        assert CANARY not in str(told)
         await gateway.post("analyzed-text", {"text": CANARY}, Idempotency_Key="t")
         await upload(gateway, "colorize", form_of(JPEG, f"{CANARY}.jpg"))
 

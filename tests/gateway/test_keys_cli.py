@@ -216,14 +216,6 @@ def test_command_creates_lists_and_revokes(tmp_path: Path) -> None:
     assert revoked.out == f"revoked {name}\n"
 
 
-def test_command_without_a_subcommand_ends_with_2_and_names_keys() -> None:
-    done = run()
-
-    assert done.code == 2
-    assert done.err.startswith("usage: imagemesh ")
-    assert "keys" in done.err
-
-
 def test_command_with_bad_settings_ends_with_2_and_names_them(tmp_path: Path) -> None:
     done = run(
         "keys", "list", GATEWAY_DATABASE_URL=database_url(tmp_path), GATEWAY_MAX_IN_FLIGHT="0"

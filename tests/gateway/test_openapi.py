@@ -1,13 +1,19 @@
 """The OpenAPI document: valid, complete, and true of real requests and answers."""
 
+import asyncio
+import sys
+from asyncio.subprocess import PIPE
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from jsonschema import (  # type: ignore[import-untyped]  # it ships no stubs
     Draft202012Validator,
     ValidationError,
 )
 
+from contract.table import ENDPOINT_NAMES
 from gateway.openapi.document import openapi_document
 from tests.gateway.origin import image_answer, listening
 from tests.gateway.running import Gateway
@@ -17,7 +23,19 @@ from tests.gateway.uploads import base64, defer, ended
 Json = dict[str, Any]  # Any: a JSON document
 
 DOCUMENT = openapi_document()
-POSTS = ["analyzed-ocr", "analyzed-text", "classify", "colorize", "emotions", "nudity", "ocr"]
+POSTS = sorted(ENDPOINT_NAMES)
+# A program of somebody who has the generated package alone.
+GENERATED = """
+import sys
+from imagemesh_client import AuthenticatedClient
+from imagemesh_client.api.images_and_texts import classify
+from imagemesh_client.models import ClassifyRequest
+url, key = sys.argv[1:]
+with AuthenticatedClient(url, key) as client:
+    image = "R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
+    answer = classify.sync(client=client, body=ClassifyRequest(image=image, limit=1))
+print(answer.result[0].tag)
+"""
 ANSWERS = [
     *("200", "202", "400", "401", "403", "404", "406", "408", "409", "413", "415", "422"),
     *("429", "431", "500", "502", "503", "504", "507"),
@@ -32,10 +50,17 @@ def operation(path: str) -> Json:
 def validator(content: Json) -> Draft202012Validator:
     """Return a validator for the JSON of a request or an answer of the document."""
     schema = {
-        **content["content"]["application/json"]["schema"],
+        **shared(content)["content"]["application/json"]["schema"],
         "components": DOCUMENT["components"],
     }
     return Draft202012Validator(schema)
+
+
+def shared(response: Json) -> Json:
+    """Return the response itself, or the one of the components that it refers to."""
+    name = response.get("$ref", "").rpartition("/")[2]
+    found: Json = DOCUMENT["components"]["responses"][name] if name else response
+    return found
 
 
 def request_validator(endpoint: str) -> Draft202012Validator:
@@ -74,6 +99,10 @@ def test_every_endpoint_is_there() -> None:
     assert set(DOCUMENT["paths"]) == {
         *(f"/api/v1/{endpoint}" for endpoint in POSTS),
         "/api/v1/batch",
+        "/api/v1/bulk",
+        "/api/v1/bulk/{id}",
+        "/api/v1/bulk/{id}/events",
+        "/api/v1/bulk/{id}/output",
         "/api/v1/capabilities",
         "/api/v1/jobs",
         "/api/v1/jobs/{id}",
@@ -97,7 +126,7 @@ def test_every_status_of_an_endpoint_is_there(endpoint: str) -> None:
     responses = operation(f"/api/v1/{endpoint}")["responses"]
 
     assert list(responses) == ANSWERS
-    assert all(response["description"] for response in responses.values())
+    assert all(shared(response)["description"] for response in responses.values())
 
 
 @pytest.mark.parametrize("endpoint", POSTS)
@@ -223,6 +252,42 @@ def test_form_has_the_fields_of_the_json_and_a_file() -> None:
     assert list(operation("/api/v1/analyzed-text")["requestBody"]["content"]) == [
         "application/json"
     ]
+
+
+def test_every_operation_has_a_tag_of_the_list() -> None:
+    tags = [found["tags"] for path in DOCUMENT["paths"].values() for found in path.values()]
+
+    assert {name for (name,) in tags} == {tag["name"] for tag in DOCUMENT["tags"]}
+
+
+@pytest.mark.parametrize("endpoint", [*POSTS, "batch"])
+async def test_named_example_is_answered_as_it_stands(gateway: Gateway, endpoint: str) -> None:
+    body = operation(f"/api/v1/{endpoint}")["requestBody"]["content"]["application/json"]
+    (example,) = body["examples"].values()
+
+    reply = await gateway.post(endpoint, example["value"])
+
+    assert reply.status == 200
+
+
+async def test_generated_client_of_python_gets_an_answer(gateway: Gateway, tmp_path: Path) -> None:
+    document = tmp_path / "openapi.json"
+    document.write_bytes(msgspec.json.encode(DOCUMENT))
+    paths = ["--path", str(document), "--output-path", str(tmp_path / "made")]
+    await finished("openapi_python_client", "generate", *paths)
+
+    output = await finished("-c", GENERATED, gateway.url, gateway.key, cwd=tmp_path / "made")
+
+    assert output == b"baseball\n"
+
+
+async def finished(module: str, *arguments: str, cwd: Path | None = None) -> bytes:
+    """Return the output of a module or, with "-c", of a program, that ended well."""
+    command = [sys.executable, *(["-m"] if module != "-c" else []), module, *arguments]
+    process = await asyncio.create_subprocess_exec(*command, cwd=cwd, stdout=PIPE, stderr=PIPE)
+    output, errors = await process.communicate()
+    assert process.returncode == 0, errors.decode()
+    return output
 
 
 def test_what_the_gateway_sends_is_documented() -> None:

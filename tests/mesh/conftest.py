@@ -14,9 +14,11 @@ from pathlib import Path
 import aiohttp
 import grpc
 import pytest
+from playwright.async_api import Browser, Page, async_playwright
 
 from scripts.ports import free_ports
 from servicekit.client import open_channel
+from tests.mesh.chromium import CHROMIUM, DESKTOP
 from tests.mesh.images import LETTER, ImageServer, letter, portrait
 
 ROOT = Path(__file__).parents[2]
@@ -33,6 +35,7 @@ class RunningMesh:
         ports: of the services, by name.
         folder: logs and the key.
         process: the runner.
+        link: to the page with the demo key, as it is printed.
     """
 
     url: str
@@ -40,6 +43,7 @@ class RunningMesh:
     ports: dict[str, int]
     folder: Path
     process: subprocess.Popen[str]
+    link: str
 
     def process_id(self, name: str) -> int:
         """Return the id of the process `python -m name` that the runner started."""
@@ -51,10 +55,10 @@ class RunningMesh:
 @contextmanager
 def started(
     *command: str, folder: Path, settings: Mapping[str, str]
-) -> Iterator[tuple["subprocess.Popen[str]", str]]:
+) -> Iterator[tuple["subprocess.Popen[str]", list[str]]]:
     """Start a mesh as a user does and stop it with SIGTERM.
 
-    Yields its process and the curl command that it tells to try, once it is ready.
+    Yields its process and the lines that it prints once it is ready, a curl command the last.
 
     Args:
         command: what Python is given.
@@ -73,9 +77,11 @@ def started(
         [sys.executable, *command], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
     )
     assert process.stdout is not None
-    ready = process.stdout.readline()
-    assert "imagemesh is ready at" in ready, (ready, _logs(folder))
-    yield process, next(line for line in process.stdout if line.startswith("curl "))
+    printed = [process.stdout.readline()]
+    assert "imagemesh is ready at" in printed[0], (printed, _logs(folder))
+    while not printed[-1].startswith("curl "):
+        printed.append(next(process.stdout))
+    yield process, printed
     children = [int(line.split()[0]) for line in _children(folder).splitlines()]
     process.send_signal(signal.SIGTERM)
     code = process.wait(timeout=60)
@@ -100,11 +106,12 @@ def mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningMesh]:
     ports = dict(zip(names + metrics, free_ports(len(names + metrics)), strict=True))
     settings = {name: str(port) for name, port in ports.items()}
     command = "scripts/run_mesh.py"
-    with started(command, folder=folder, settings=settings) as (process, _):
+    with started(command, folder=folder, settings=settings) as (process, printed):
         services = {name: ports[f"{name.upper()}_PORT"] for name in SERVICES}
         key = (folder / "api-key").read_text().strip()
         url = f"http://127.0.0.1:{ports['PORT']}"
-        yield RunningMesh(url, key, services, folder, process)
+        link = printed[1].split()[1]
+        yield RunningMesh(url, key, services, folder, process, link)
     assert traces_in_logs(folder, key) == []
 
 
@@ -144,3 +151,38 @@ def images() -> Iterator[ImageServer]:
     """Serve images on loopback."""
     with ImageServer({"letter.png": letter(), "portrait.jpg": portrait()}) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """Start Chromium; tests that ask for it are skipped where it is not installed."""
+    if CHROMIUM is None:
+        pytest.skip("chromium is not installed")
+    async with async_playwright() as playwright:
+        # Tests run as root in a container, where Chromium's sandbox cannot.
+        browser = await playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
+        )
+        yield browser
+        await browser.close()
+
+
+@pytest.fixture
+async def complaints() -> list[str]:
+    """Return the place where a page's errors and refused loads are noted."""
+    return []
+
+
+@pytest.fixture
+async def page(browser: Browser, mesh: RunningMesh, complaints: list[str]) -> AsyncIterator[Page]:
+    """Open the page by the link that `make run` prints; nothing may complain on its console."""
+    context = await browser.new_context(
+        base_url=mesh.url, viewport=DESKTOP, permissions=["clipboard-read", "clipboard-write"]
+    )
+    page = await context.new_page()
+    page.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    await page.goto(mesh.link)
+    yield page
+    await context.close()
+    assert complaints == []

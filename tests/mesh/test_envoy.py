@@ -17,8 +17,9 @@ from imagemesh.vision.v1 import vision_service_pb2 as pb
 from imagemesh.vision.v1.vision_service_pb2_grpc import VisionServiceStub
 from scripts.envoy_on_loopback import Places
 from scripts.ports import free_ports
+from tests.gateway.bulks import archive
 from tests.mesh.conftest import SERVICES, started
-from tests.mesh.images import ImageServer
+from tests.mesh.images import ImageServer, portrait
 from tests.mesh.test_envoy_callers import SPOOFED, Metadata
 from tests.seed import ANALYZED_OCR, CLASSIFY, COLORIZE, EMOTIONS, NUDITY, OCR, shape
 
@@ -45,8 +46,8 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
     public, native, nats = free_ports(3)
     settings = {"PORT": str(public), "NATIVE_PORT": str(native), "NATS_PORT": str(nats)}
     places = Places({"public": public, "native": native}, {}, folder / "tls")
-    with started("-m", "scripts.run_replicas", folder=folder, settings=settings) as (_, curl):
-        yield Told(places, (folder / "api-key").read_text().strip(), curl)
+    with started("-m", "scripts.run_replicas", folder=folder, settings=settings) as (_, printed):
+        yield Told(places, (folder / "api-key").read_text().strip(), printed[-1])
     for name in SERVICES:
         logs = [(folder / f"{name}-{number}.log").read_text() for number in (1, 2)]
         assert all('"event": "server stopped"' in log for log in logs)
@@ -84,6 +85,23 @@ async def test_endpoint_answers_over_tls(
         answer = await response.json()
 
     assert (response.status, shape(answer)) == (200, shape(json.loads(example)))
+
+
+async def test_bulk_job_is_uploaded_followed_and_read(public: aiohttp.ClientSession) -> None:
+    form = aiohttp.FormData(quote_fields=False)
+    form.add_field("endpoint", "nudity")
+    form.add_field("archive", archive({f"{n}.jpg": portrait() for n in range(12)}), filename="a")
+
+    async with public.post("/api/v1/bulk", data=form, expect100=True) as response:
+        assert response.status == 202, await response.text()
+        bulk = (await response.json())["result"]
+    async with public.get(bulk["events"]) as response:
+        events = (await response.text()).strip().split("\n\n")
+    async with public.get(f"{bulk['url']}/output") as response:
+        lines = [json.loads(line) async for line in response.content]
+
+    assert json.loads(events[-1].removeprefix("data: "))["status"] == "succeeded"
+    assert [(line["number"], line["status"]) for line in lines] == [(n, 200) for n in range(12)]
 
 
 def test_command_that_it_tells_to_try_answers(told: Told) -> None:

@@ -40,5 +40,7 @@ def test_every_format_writes_a_page_without_text(name: str) -> None:
 
 
 def test_unknown_format_is_refused() -> None:
-    with pytest.raises(InvalidRequest, match="'docx' is not known; send hocr, alto, tsv, pdf"):
+    with pytest.raises(
+        InvalidRequest, match="'docx' is not known; send alto, hocr, markdown, pdf, tsv"
+    ):
         write_document([], "docx")

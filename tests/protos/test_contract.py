@@ -59,6 +59,8 @@ FIELDS = {
     "vision.v1.ClassifyRequest": "image=1 limit=2",
     "vision.v1.ClassifyResponse": "labels=1 model=2 seconds=3 warnings=4",
     "vision.v1.Label": "tag=1 confidence=2",
+    "vision.v1.DetectFacesRequest": "image=1",
+    "vision.v1.DetectFacesResponse": "boxes=1 model=2 seconds=3 warnings=4",
     "vision.v1.DetectEmotionsRequest": "image=1 limit=2",
     "vision.v1.DetectEmotionsResponse": "faces=1 model=2 face_model=3 seconds=4 warnings=5",
     "vision.v1.Face": "box=1 emotions=2",
@@ -97,7 +99,13 @@ METHODS = {
         "ListLanguages",
         "ListModels",
     ],
-    "vision.v1.VisionService": ["Classify", "DetectEmotions", "DetectNudity", "ListModels"],
+    "vision.v1.VisionService": [
+        "Classify",
+        "DetectFaces",
+        "DetectEmotions",
+        "DetectNudity",
+        "ListModels",
+    ],
     "admin.v1.AdminService": [
         "CreateKey",
         "ListKeys",
@@ -154,7 +162,7 @@ def test_every_response_of_a_model_names_it() -> None:
         and name != "RecognizeDocumentResponse"
     ]
 
-    assert len(responses) == 7
+    assert len(responses) == 8
     for descriptor in responses:
         field = descriptor.fields_by_name["model"]
         assert field.message_type.full_name == "imagemesh.image.v1.Model"

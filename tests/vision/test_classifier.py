@@ -39,29 +39,21 @@ def goldfish() -> RgbImage:
     return image
 
 
-def test_nearly_square_photo_is_seen_in_its_middle() -> None:
-    squares = cut_squares(gradient(300, 330))
+def test_photo_is_squeezed_into_a_square() -> None:
+    squares = cut_squares(gradient(240, 420))
 
     assert squares.shape == (1, 240, 240, 3)
-    assert squares[0, 0, 0, 0] == pytest.approx(255 * 15 / 329, abs=3)
+    assert squares[0, 0, [0, -1], 0] == pytest.approx([0, 255], abs=3)
+    assert squares[0, [0, -1], 0, 1] == pytest.approx([0, 255], abs=3)
 
 
-@pytest.mark.parametrize(
-    ("shape", "channel", "levels"),
-    [
-        ((240, 360), 0, [85, 170]),
-        ((360, 240), 1, [85, 170]),
-        ((240, 720), 0, [42, 127.5, 213]),
-        ((720, 240), 1, [42, 127.5, 213]),
-    ],
-)
-def test_long_photo_is_seen_at_its_ends_and_a_very_long_one_in_between(
-    shape: tuple[int, int], channel: int, levels: list[float]
+@pytest.mark.parametrize(("shape", "channel"), [((240, 720), 0), ((720, 240), 1)])
+def test_long_photo_is_seen_at_its_ends_and_in_between(
+    shape: tuple[int, int], channel: int
 ) -> None:
-    squares = cut_squares(gradient(*shape))
+    means = cut_squares(gradient(*shape))[..., channel].mean(axis=(1, 2))
 
-    means = squares[..., channel].mean(axis=(1, 2))
-    assert means == pytest.approx(levels, abs=1)
+    assert means == pytest.approx([42, 127.5, 213], abs=1)
 
 
 def test_squares_are_reduced_with_antialiasing() -> None:
@@ -96,7 +88,7 @@ def test_read_only_pixels_are_accepted(classifier: ImageNetClassifier) -> None:
 def test_photos_classified_together_get_the_labels_they_get_alone(
     classifier: ImageNetClassifier,
 ) -> None:
-    """One, two and three squares each; the long ones must not get a neighbor's."""
+    """One or three squares each; the long ones must not get a neighbor's."""
     images = [goldfish(), gradient(64, 100), gradient(200, 64), gradient(64, 64), goldfish()[::-1]]
 
     together = classifier.confidences([cut_squares(image) for image in images])
@@ -107,11 +99,11 @@ def test_photos_classified_together_get_the_labels_they_get_alone(
 
 
 def test_shipped_weights_answer_as_they_did(classifier: ImageNetClassifier) -> None:
-    """Numbers of the weights of the card, which take the drawing for an envelope."""
+    """Numbers of the weights of the card, which take the drawing for a balloon."""
     best = classifier.classify(goldfish())[:2]
 
-    assert [label.tag for label in best] == ["envelope", "parachute, chute"]
-    assert [label.confidence for label in best] == pytest.approx([0.390, 0.319], abs=0.01)
+    assert [label.tag for label in best] == ["balloon", "pinwheel"]
+    assert [label.confidence for label in best] == pytest.approx([0.410, 0.222], abs=0.01)
 
 
 def test_torch_answers_as_the_graph_does() -> None:

@@ -22,9 +22,10 @@ from tests.vision.drawn import draw_face, draw_flat, draw_ramp
 from vision.service import NAME, build_service
 from vision.settings import VisionSettings
 
-RPCS = ("Classify", "DetectEmotions", "DetectNudity")
+RPCS = ("Classify", "DetectFaces", "DetectEmotions", "DetectNudity")
 REQUESTS: dict[str, Any] = {  # Any: each is made of its own fields
     "Classify": pb.ClassifyRequest,
+    "DetectFaces": pb.DetectFacesRequest,
     "DetectEmotions": pb.DetectEmotionsRequest,
     "DetectNudity": pb.DetectNudityRequest,
 }
@@ -70,6 +71,7 @@ async def test_service_is_healthy_once_its_models_are_loaded(channel: grpc.aio.C
     ("method", "name"),
     [
         ("Classify", "efficientnet-lite1"),
+        ("DetectFaces", "centerface"),
         ("DetectEmotions", "tiny-emotions"),
         ("DetectNudity", "open-nsfw"),
     ],
@@ -127,6 +129,19 @@ async def test_emotions_of_a_face_come_with_its_box(
     assert len({emotion.name for emotion in face.emotions}) == count
     confidences = [emotion.confidence for emotion in face.emotions]
     assert confidences == sorted(confidences, reverse=True)
+
+
+async def test_faces_are_the_boxes_that_the_emotions_come_with(
+    stub: "rpc.VisionServiceAsyncStub",
+) -> None:
+    two = encode_image(np.hstack([draw_face(400), draw_face(400)]), "image/jpeg")
+
+    found = await stub.DetectFaces(pb.DetectFacesRequest(image=two))
+    read = await stub.DetectEmotions(pb.DetectEmotionsRequest(image=two))
+
+    assert len(found.boxes) == 2
+    assert list(found.boxes) == [face.box for face in read.faces]
+    assert found.model == read.face_model
 
 
 @pytest.mark.parametrize("quarters", [1, 2, 3])

@@ -63,6 +63,8 @@ def build_app(
     )
     document = msgspec.json.encode(openapi_document(off=settings.endpoints_off))
 
+    pages = page_routes(settings.endpoints_off, public_url=settings.public_url)
+
     async def metrics_page(_: Request) -> Response:
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
@@ -72,7 +74,7 @@ def build_app(
     app = Starlette(
         routes=[
             Route("/metrics", metrics_page, methods=["GET"]),
-            *([] if is_worker else [Route("/openapi.json", openapi), *page_routes()]),
+            *([] if is_worker else [Route("/openapi.json", openapi), *pages]),
         ],
         middleware=_middleware(settings, traces, metrics),
         exception_handlers={Problem: render_problem, HTTPException: render_http_exception},

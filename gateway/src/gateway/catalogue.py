@@ -112,6 +112,12 @@ CATALOGUE: Final = (
         "Ask them; GET /api/v1/capabilities lists what is on.",
     ),
     Fault(
+        "forbidden_source",
+        (403,),
+        "The account may not read the source of a bulk job.",
+        "Name one that whoever runs the mesh allows in GATEWAY_BULK_SOURCES.",
+    ),
+    Fault(
         "unknown_client",
         (403,),
         "Native gRPC: the certificate is good, but its SPIFFE id may not call.",

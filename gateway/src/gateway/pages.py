@@ -2,18 +2,24 @@
 
 import importlib.util
 import mimetypes
+from collections.abc import Collection, Sequence
+from html import escape
 from importlib import resources
 from pathlib import Path
+from string import Template
 from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from contract.endpoint import Endpoint
+from contract.table import ENDPOINTS
 from gateway.catalogue import render_catalogue
 from gateway.problems import Problem
 
 STATIC_PATH: Final = "/static"
+TRY_PAGE: Final = "index.html"
 ERRORS_PAGE: Final = "errors.html"
 
 # Scripts and styles are files of this gateway; images may also be the reader's own file.
@@ -32,13 +38,20 @@ _REFERENCE_PACKAGE: Final = "fastapi_swagger"
 _REFERENCE_FILES: Final = ("swagger-ui-bundle.js", "swagger-ui.css")
 
 
-def page_routes() -> list[Route]:
-    """Return the routes of `/`, `/docs`, `/docs/errors` and what they load."""
+def page_routes(off: Collection[str] = (), *, public_url: str = "") -> list[Route]:
+    """Return the routes of `/`, `/docs`, `/docs/errors` and what they load.
+
+    Args:
+        off: names of the endpoints that `/` does not offer.
+        public_url: of the gateway in the programs of `/`; its own address where it is empty.
+    """
     files = _own_files() | _reference_files()
+    offered = [endpoint for endpoint in ENDPOINTS if endpoint.name not in off]
+    files[TRY_PAGE] = render_page(files[TRY_PAGE].decode(), offered, public_url).encode()
     files[ERRORS_PAGE] = render_catalogue(files[ERRORS_PAGE].decode()).encode()
 
     async def page(request: Request) -> Response:
-        return _file(files, "index.html" if request.url.path == "/" else "docs.html")
+        return _file(files, TRY_PAGE if request.url.path == "/" else "docs.html")
 
     async def errors(_: Request) -> Response:
         return _file(files, ERRORS_PAGE)
@@ -52,6 +65,33 @@ def page_routes() -> list[Route]:
         Route("/docs/errors", errors, methods=["GET"]),
         Route(STATIC_PATH + "/{name}", static, methods=["GET"]),
     ]
+
+
+def render_page(page: str, endpoints: Sequence[Endpoint], public_url: str) -> str:
+    """Return the page with its address, and a tab for each of the endpoints that it shows.
+
+    The page knows of an endpoint what stands in the attributes of its tab.
+    """
+    tabs = "\n".join(filter(None, map(_tab, endpoints)))
+    return Template(page).substitute(tabs=tabs, public_url=escape(public_url.rstrip("/")))
+
+
+def _tab(endpoint: Endpoint) -> str:
+    page = endpoint.page
+    if page is None:
+        return ""
+    data = {
+        "view": page.answer,
+        "sample": page.sample,
+        "fields": " ".join(page.fields),
+        "summary": endpoint.summary,
+        "documents": "yes" if endpoint.takes_documents else "",
+    }
+    attributes = " ".join(f'data-{name}="{escape(value)}"' for name, value in data.items())
+    return (
+        f'<button type="button" role="tab" id="tab-{endpoint.name}" value="{endpoint.name}" '
+        f'aria-controls="panel" aria-selected="false" {attributes}>{escape(page.label)}</button>'
+    )
 
 
 def _own_files() -> dict[str, bytes]:

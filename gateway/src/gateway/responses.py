@@ -1,8 +1,13 @@
 """Answers as HTTP responses."""
 
+from collections.abc import Awaitable, Callable, Mapping
+
 import msgspec
 from msgspec import Struct
+from starlette.requests import Request
 from starlette.responses import Response
+
+Answer = Callable[[Request], Awaitable[Response]]
 
 
 def json_response(
@@ -11,3 +16,12 @@ def json_response(
     """Return `answer` as JSON."""
     body = msgspec.json.encode(answer)
     return Response(body, status, media_type="application/json", headers=headers)
+
+
+def by_method(answers: Mapping[str, Answer]) -> Answer:
+    """Return what answers requests of several methods to one path."""
+
+    async def answer(request: Request) -> Response:
+        return await (answers.get(request.method) or answers["GET"])(request)  # HEAD is a GET
+
+    return answer

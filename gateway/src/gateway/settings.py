@@ -10,6 +10,7 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 from gateway.accounts.rates import MEMORY, parse_rates
 from gateway.accounts.scopes import check_names
 from gateway.fetching.addresses import Network, parse_networks
+from gateway.hosting.sources import parse_sources
 from servicekit.settings import ProcessSettings
 
 PRIVATE: Final = 0o077  # umask: the database and the results are for nobody else to read
@@ -214,11 +215,18 @@ class GatewaySettings(ProcessSettings):
         description="Asynchronous jobs that one worker works on at once; each takes places as a "
         "request does.",
     )
+    bulk_sources: Annotated[dict[str, tuple[str, ...]], NoDecode] = Field(
+        default={},
+        description="Folders that bulk jobs may read, by account, such as "
+        "ada=s3://bucket/ada/,*=s3://public/images/ with * for all accounts; file:///FOLDER names "
+        "one of the workers. Keys, region and endpoint come from the usual AWS_ variables.",
+    )
     job_hours: float = Field(
         default=24,
         gt=0,
         le=8760,
-        description="How long an asynchronous job and its answer are kept, in hours.",
+        description="How long an asynchronous job and its answer are kept, in hours; a bulk job "
+        "from its last progress on.",
     )
     webhook_secret: SecretStr = Field(
         default=SecretStr(""),
@@ -315,6 +323,11 @@ class GatewaySettings(ProcessSettings):
         prices = {name.strip(): price.strip() for name, _, price in pairs}
         check_names(prices)
         return prices
+
+    @field_validator("bulk_sources", mode="before")
+    @classmethod
+    def _split_sources(cls, value: object) -> object:
+        return parse_sources(value) if isinstance(value, str) else value
 
     @field_validator("cors_origins", mode="before")
     @classmethod

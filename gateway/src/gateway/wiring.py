@@ -1,6 +1,6 @@
 """Wiring: opens the stores, the fetcher, the services and the jobs, and routes requests to them."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -9,8 +9,6 @@ from typing import Final
 
 from obstore.store import ObjectStore
 from sqlalchemy.ext.asyncio import AsyncEngine
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from contract.jobs import BATCH_PATH, JOBS_PATH
@@ -33,19 +31,24 @@ from gateway.admin.service import serving_admin
 from gateway.authz.decisions import Authorizer
 from gateway.authz.port import serving_authz
 from gateway.backends import Backends, open_backends
+from gateway.bulk.handlers import BulkHandlers
+from gateway.bulk_wiring import BulkParts, bulk_routes, open_bulk, running_bulk_worker
 from gateway.database.clock import Clock, DatabaseClock
 from gateway.database.engine import open_database
 from gateway.endpoint_table import HANDLERS
 from gateway.fetching.fetcher import FetchLimits, ImageFetcher
 from gateway.hosting.hosted import DOCUMENTS_PATH, EXAMPLES_PATH, RESULTS_PATH, HostedImages
 from gateway.hosting.results import ResultStore, open_store
+from gateway.input.bodies import BodyReader, UploadMemory
 from gateway.job_wiring import JobNeeds, JobParts, open_jobs, running_worker
 from gateway.leaving import Leaving
 from gateway.periodic import PeriodicTasks
 from gateway.requests.content import Content, Health
+from gateway.requests.item_work import ItemWork
 from gateway.requests.lookups import Lookups
 from gateway.requests.orders import OrderReader
 from gateway.requests.pipeline import Pipeline
+from gateway.responses import by_method
 from gateway.settings import GatewaySettings
 from servicekit.telemetry import DatabaseMetrics, FetchMetrics, JobMetrics, StorageMetrics
 from servicekit.tracing.opening import Serving, Traces
@@ -53,8 +56,6 @@ from servicekit.tracing.opening import Serving, Traces
 _SWEEP_EVERY_S: Final = 3600.0  # an expired file is refused at once; its bytes go within the hour
 _UPKEEP_EVERY_S: Final = 60.0  # expired holds come back, and counts are written, within a minute
 _SPARE_S: Final = 60.0  # a hold outlives the longest request by this time
-
-Answer = Callable[[Request], Awaitable[Response]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +134,10 @@ async def open_routes(
         credit = credit or books.ledger
         needs = _job_needs(engine, files, credit, kept, process.metrics)
         jobs = await stack.enter_async_context(open_jobs(settings, needs))
+        bulk = await stack.enter_async_context(open_bulk(settings, needs, jobs.engine))
+        orders = _orders(settings, jobs)
         pipeline = _pipeline(
-            settings, files, backends, books, jobs, credit, serving=process.traces.serving
+            settings, files, backends, books, jobs, credit, orders, serving=process.traces.serving
         )
         routes = _health_routes(files, backends, books, jobs, kept)
         if not process.is_worker:
@@ -142,6 +145,7 @@ async def open_routes(
             routes += [
                 *_post_routes(pipeline),
                 *_lookup_routes(_lookups(settings, files, backends, books, jobs)),
+                *bulk_routes(_bulk_handlers(settings, process, books, orders, bulk, clock)),
                 *_content_routes(Content(files.results, files.hosted)),
             ]
         if (settings.job_worker or process.is_worker) and jobs.engine.is_on:
@@ -154,6 +158,10 @@ async def open_routes(
                 tasks=process.tasks,
             )
             await stack.enter_async_context(worker)
+            shards = running_bulk_worker(
+                settings, bulk, needs, answer=pipeline.answer_bulk, leaving=process.leaving
+            )
+            await stack.enter_async_context(shards)
         yield routes
 
 
@@ -188,15 +196,10 @@ def _pipeline(  # noqa: PLR0917 - each has a type of its own
     books: _Accounts,
     jobs: JobParts,
     credit: Credits,
+    orders: OrderReader,
     *,
     serving: Serving | None,
 ) -> Pipeline:
-    orders = OrderReader(
-        jobs.webhooks,
-        zero_retention=settings.zero_retention,
-        public_url=settings.public_url,
-        allowed_hosts=settings.allowed_hosts,
-    )
     return Pipeline(
         settings,
         keys=books.keys,
@@ -204,12 +207,46 @@ def _pipeline(  # noqa: PLR0917 - each has a type of its own
         orders=orders,
         idempotent=books.idempotent,
         jobs=jobs.jobs,
-        fetcher=files.fetcher,
-        hosted=files.hosted,
         credit=credit,
-        backends=backends,
-        results=files.results,
+        items=ItemWork(
+            settings,
+            fetcher=files.fetcher,
+            hosted=files.hosted,
+            backends=backends,
+            results=files.results,
+        ),
         serving=serving,
+    )
+
+
+def _orders(settings: GatewaySettings, jobs: JobParts) -> OrderReader:
+    return OrderReader(
+        jobs.webhooks,
+        zero_retention=settings.zero_retention,
+        public_url=settings.public_url,
+        allowed_hosts=settings.allowed_hosts,
+    )
+
+
+def _bulk_handlers(  # noqa: PLR0917 - each has a type of its own
+    settings: GatewaySettings,
+    process: Process,
+    books: _Accounts,
+    orders: OrderReader,
+    bulk: BulkParts,
+    clock: Clock,
+) -> BulkHandlers:
+    memory = UploadMemory(settings.upload_memory_mib * 2**20)
+    return BulkHandlers(
+        settings,
+        keys=books.keys,
+        rates=books.rates,
+        orders=orders,
+        bodies=BodyReader(memory, timeout_s=settings.body_timeout_s),
+        jobs=bulk.jobs,
+        sources=bulk.sources,
+        clock=clock,
+        leaving=process.leaving,
     )
 
 
@@ -261,7 +298,7 @@ def _lookup_routes(lookups: Lookups) -> list[BaseRoute]:
         Route(JOBS_PATH, lookups.list_jobs, methods=["GET"]),
         Route(
             JOBS_PATH + "/{id}",
-            _by_method({"GET": lookups.job, "DELETE": lookups.cancel_job}),
+            by_method({"GET": lookups.job, "DELETE": lookups.cancel_job}),
             methods=["GET", "DELETE"],
         ),
         Route(OWN_RESULTS_PATH + "/{name}", lookups.delete_result, methods=["DELETE"]),
@@ -293,13 +330,6 @@ def _health_routes(
         Route("/healthz", health.live, methods=["GET"]),
         Route("/readyz", health.ready, methods=["GET"]),
     ]
-
-
-def _by_method(answers: Mapping[str, Answer]) -> Answer:
-    async def answer(request: Request) -> Response:
-        return await (answers.get(request.method) or answers["GET"])(request)  # HEAD is a GET
-
-    return answer
 
 
 @asynccontextmanager

@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from imagemesh.client.client import DEFAULT_TIMEOUT_S, Client
 from imagemesh.client.errors import InvalidInput
 from imagemesh.client.settings import DEFAULT_URL, ClientSettings
@@ -100,6 +102,17 @@ def _key(arguments: argparse.Namespace, settings: ClientSettings) -> str:
         return str(arguments.key_file.read_text(encoding="utf-8").strip())
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidInput(f"cannot read the key file {arguments.key_file}") from error
+
+
+def parameter(text: str) -> tuple[str, object]:
+    """Return the name and the value of "limit=3"; what is no JSON is a text."""
+    name, separator, value = text.partition("=")
+    if not name or not separator:
+        raise argparse.ArgumentTypeError(f"{text!r} is no NAME=VALUE")
+    try:
+        return name, msgspec.json.decode(value)
+    except (msgspec.MsgspecError, UnicodeError):
+        return name, value
 
 
 def _parallel(text: str) -> int:

@@ -17,6 +17,7 @@ from contract.endpoints.ocr import PdfAnswer
 from contract.jobs import JobPage
 from contract.lookups import Language, Usage
 from contract.table import ENDPOINTS
+from imagemesh.client.bulk import BulkRun
 from imagemesh.client.errors import InvalidInput
 from imagemesh.client.images import (
     DownloadedFile,
@@ -129,6 +130,22 @@ class Client:
         transport = self._open()
         return await self._retries.call(
             lambda left_s: transport.jobs(status=status, limit=limit, after=after, timeout_s=left_s)
+        )
+
+    def bulk(self, endpoint: str, images: Path | str, **parameters: object) -> BulkRun:
+        """Return a bulk job about many images, to estimate or to have done.
+
+        Args:
+            endpoint: name of the endpoint, such as "classify".
+            images: a folder, a .zip or a .jsonl manifest, or an s3:// URL that the gateway reads.
+            **parameters: of the endpoint.
+        """
+        return BulkRun(
+            self._open(),
+            self._retries,
+            endpoint=endpoint,
+            images=str(images),
+            parameters=parameters,
         )
 
     async def download(self, answer: ColorizeAnswer | PdfAnswer) -> DownloadedFile:

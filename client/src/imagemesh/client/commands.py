@@ -4,6 +4,7 @@ import argparse
 import asyncio
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -16,12 +17,14 @@ from contract.endpoints.colorize import ColorizeAnswer, Colorized, ColorizeReque
 from contract.endpoints.emotions import EmotionsRequest
 from contract.endpoints.nudity import Frame, NudityRequest
 from contract.endpoints.ocr import Format, HostedPdf, OcrRequest, PdfAnswer, TextLayer
+from contract.table import ENDPOINTS
 from imagemesh.client import printing
 from imagemesh.client.arguments import (
     add_min_confidence,
     add_output,
     add_selection,
     input_parser,
+    parameter,
     server_parser,
 )
 from imagemesh.client.client import Client
@@ -34,7 +37,7 @@ from imagemesh.client.inputs import (
     read_text,
 )
 from imagemesh.client.outcomes import Found, NothingHosted
-from imagemesh.client.running import look_up, work_through
+from imagemesh.client.running import look_up, work_in_bulk, work_through
 from imagemesh.client.saving import OutputFolder
 
 Request = EndpointRequest[Any]  # Any: of each endpoint its own answer
@@ -42,7 +45,7 @@ Arguments = argparse.Namespace
 
 
 def colorize(argv: Sequence[str]) -> int:
-    """Colour black-and-white photos and return the exit code."""
+    """Color black-and-white photos."""
     parser = input_parser("colorize", "Colour black-and-white photos.")
     add_output(parser, of="NAME-colorized.jpg (or .png)")
     arguments = parser.parse_args(argv)
@@ -52,7 +55,7 @@ def colorize(argv: Sequence[str]) -> int:
 
 
 def ocr(argv: Sequence[str]) -> int:
-    """Read the text of images and documents and return the exit code."""
+    """Read the text of images and documents."""
     parser = input_parser("ocr", "Read the text of images, PDF and TIFF files.")
     parser.add_argument(
         "--format", choices=tuple(Format), default="text", help="what to make of it (text)"
@@ -82,7 +85,7 @@ def ocr(argv: Sequence[str]) -> int:
 
 
 def analyze(argv: Sequence[str]) -> int:
-    """Summarize, tag and judge English text, and return the exit code."""
+    """Summarize, tag and judge English text."""
     parser = input_parser(
         "analyze", "Summarize, tag and judge the English text of images and PDFs."
     )
@@ -103,7 +106,7 @@ def analyze(argv: Sequence[str]) -> int:
 
 
 def emotions(argv: Sequence[str]) -> int:
-    """Read the visible expressions of faces and return the exit code."""
+    """Read the visible expressions of faces."""
     parser = input_parser("emotions", "Read the visible expressions of the faces in photos.")
     add_selection(parser, limit=7, of="emotions for each face, 1 to 7")
     arguments = parser.parse_args(argv)
@@ -116,7 +119,7 @@ def emotions(argv: Sequence[str]) -> int:
 
 
 def classify(argv: Sequence[str]) -> int:
-    """Name what photos show and return the exit code."""
+    """Name what photos show."""
     parser = input_parser("classify", "Name what photos show.")
     add_selection(parser, limit=5, of="labels at most, 1 to 100")
     arguments = parser.parse_args(argv)
@@ -129,7 +132,7 @@ def classify(argv: Sequence[str]) -> int:
 
 
 def nudity(argv: Sequence[str]) -> int:
-    """Say whether photos hold nudity and return the exit code."""
+    """Say whether photos hold nudity."""
     parser = input_parser("nudity", "Say whether photos hold nudity.")
     parser.add_argument(
         "--frame", choices=tuple(Frame), default="first", help="frames of an animation (first)"
@@ -139,14 +142,37 @@ def nudity(argv: Sequence[str]) -> int:
     return _ask_of_images(arguments, request, printing.show_nudity)
 
 
+def bulk(argv: Sequence[str]) -> int:
+    """Ask one endpoint about a folder or bucket of images."""
+    parser = server_parser("bulk", "Ask one endpoint about many images; run again, it resumes.")
+    known = [endpoint.name for endpoint in ENDPOINTS if endpoint.takes_image]
+    parser.add_argument("endpoint", choices=known, metavar="ENDPOINT", help=", ".join(known))
+    parser.add_argument(
+        "input", metavar="INPUT", help="folder, .zip, .jsonl manifest, or s3:// of the gateway"
+    )
+    task = parser.add_mutually_exclusive_group(required=True)
+    task.add_argument("--output", type=Path, metavar="FILE", help="write JSON Lines there")
+    task.add_argument("--dry-run", action="store_true", help="count the items and tell their price")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        type=parameter,
+        metavar="NAME=VALUE",
+        help="a parameter of the endpoint, such as limit=3",
+    )
+    arguments = parser.parse_args(argv)
+    return work_in_bulk(arguments, dict(arguments.set))
+
+
 def languages(argv: Sequence[str]) -> int:
-    """Print the languages that the server reads and return the exit code."""
+    """Print the languages that the server reads."""
     parser = server_parser("languages", "Print the languages that the server reads.")
     return look_up(parser.parse_args(argv), Client.languages, show=printing.show_languages)
 
 
 def usage(argv: Sequence[str]) -> int:
-    """Print the balance and the usage of the key's account, and return the exit code."""
+    """Print the balance and the usage of the key's account."""
     parser = server_parser("usage", "Print the balance and the usage of the key's account.")
     return look_up(parser.parse_args(argv), Client.usage, show=printing.show_usage)
 

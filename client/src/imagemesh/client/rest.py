@@ -14,6 +14,7 @@ from urllib.parse import urlencode, urlsplit
 import aiohttp
 import msgspec
 
+from contract.bulk import BULK_PATH, Bulk, BulkAnswer, BulkEstimate, BulkEstimateAnswer
 from contract.endpoint import Endpoint, EndpointRequest
 from contract.jobs import JOBS_PATH, JobPage, JobPageAnswer
 from contract.lookups import (
@@ -39,6 +40,7 @@ _MAX_ANSWER_BYTES: Final = 68 * 1024 * 1024
 _PIECE_BYTES: Final = 64 * 1024
 _CONNECT_TIMEOUT_S: Final = 10.0
 _OK: Final = 200
+_ACCEPTED: Final = 202
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
 # What would end a quoted file name, or its header.
@@ -99,6 +101,44 @@ class RestTransport:
         query = urlencode({name: value for name, value in given.items() if value is not None})
         return (await self._get(f"{JOBS_PATH}?{query}", JobPageAnswer, timeout_s=timeout_s)).result
 
+    async def estimate_bulk(self, form: aiohttp.FormData) -> BulkEstimate:
+        """Return the number of items of a bulk job and their price."""
+        return (await self._submit(form, {}, BulkEstimateAnswer)).result
+
+    async def submit_bulk(self, form: aiohttp.FormData, *, key: str) -> Bulk:
+        """Submit a bulk job; submissions with one Idempotency-Key are one job."""
+        return (await self._submit(form, {"Idempotency-Key": key}, BulkAnswer)).result
+
+    async def bulk(self, url: str, timeout_s: float) -> Bulk:
+        """Return the bulk job at a path."""
+        return (await self._get(url, BulkAnswer, timeout_s=timeout_s)).result
+
+    async def save(self, url: str, path: Path) -> None:
+        """Save the output at a path to a file."""
+        try:
+            async with self._http.get(self._url + url, headers=self._key_header) as response:
+                if response.status != _OK:
+                    raise refusal(response.status, response.headers, await _read(response))
+                with path.open("wb") as file:
+                    async for piece in response.content.iter_chunked(_PIECE_BYTES):
+                        await asyncio.to_thread(file.write, piece)
+        except OSError as error:
+            raise InvalidInput(f"cannot write {path}: {error.strerror}") from error
+        except aiohttp.ClientError as error:
+            message = "the connection broke before the output was there"
+            raise Unreachable(message, may_repeat=True) from error
+
+    async def _submit(self, form: aiohttp.FormData, headers: dict[str, str], kind: type[T]) -> T:
+        reply = await self._send(
+            "POST",
+            self._url + BULK_PATH,
+            headers={**self._key_header, **headers},
+            timeout_s=None,  # as long as it takes to send
+            data=form,
+            expect100=True,  # what is known already, or refused, is not sent
+        )
+        return _decode(reply, kind)
+
     async def download(self, url: str, *, timeout_s: float) -> DownloadedFile:
         """Return the image or PDF at `url`, which may be on another host: the key is not sent."""
         reply = await self._send("GET", url, timeout_s=timeout_s, allow_redirects=True)
@@ -139,7 +179,7 @@ class RestTransport:
         method: str,
         url: str,
         *,
-        timeout_s: float,
+        timeout_s: float | None,
         is_repeatable: bool = True,
         allow_redirects: bool = False,
         **options: Any,  # Any: those of aiohttp's request
@@ -161,6 +201,8 @@ class RestTransport:
         except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
             raise UnexpectedAnswer("the server named a URL that is none") from error
         except aiohttp.ClientError as error:
+            if isinstance(error.__cause__, InvalidInput):  # of a body that is made as it is sent
+                raise error.__cause__ from None
             message = f"the connection to {_place(url)} broke before the answer came"
             raise Unreachable(message, may_repeat=is_repeatable) from error
         except TimeoutError as error:
@@ -224,7 +266,7 @@ def _decode(reply: _Reply, kind: type[T]) -> T:
     if reply.status in _REDIRECTS:
         place = reply.headers.get("Location", "elsewhere")
         raise UnexpectedAnswer(f"the server redirects to {place}; name the address behind that")
-    if reply.status != _OK:
+    if reply.status not in {_OK, _ACCEPTED}:
         raise refusal(reply.status, reply.headers, reply.body)
     try:
         return msgspec.json.decode(reply.body, type=kind)

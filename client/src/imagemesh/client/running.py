@@ -5,10 +5,12 @@ import asyncio
 import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any, Final, TypeAlias
 
 from tqdm import tqdm
 
+from contract.bulk import Bulk
 from imagemesh.client.arguments import client_of
 from imagemesh.client.client import Client
 from imagemesh.client.errors import ClientError, InvalidInput
@@ -54,6 +56,37 @@ def look_up(
         return 0
 
     return _exit_code(lambda: asyncio.run(work()))
+
+
+def work_in_bulk(arguments: argparse.Namespace, parameters: dict[str, object]) -> int:
+    """Have a bulk job done, with a bar, and return the exit code.
+
+    Args:
+        arguments: endpoint, input, output, dry_run, and those of `server_parser`.
+        parameters: of the endpoint.
+    """
+
+    async def work() -> int:
+        async with client_of(arguments) as client:
+            run = client.bulk(arguments.endpoint, arguments.input, **parameters)
+            if arguments.dry_run:
+                found = await run.estimate()
+                text = f"{found.items} items, {found.price} credits"
+                _write(json_of({"result": found}) if arguments.json else text)
+                return 0
+            with tqdm(unit="item", disable=not sys.stderr.isatty()) as bar:
+                bulk = await run.save(arguments.output, tell=partial(_show, bar))
+        text = f"{bulk.done} items, {bulk.failed} failed: {arguments.output}"
+        _write(json_of({"result": bulk}) if arguments.json else text)
+        return _FAILED if bulk.failed else 0
+
+    return _exit_code(lambda: asyncio.run(work()))
+
+
+def _show(bar: "tqdm[Any]", bulk: Bulk) -> None:
+    # Any: it iterates over nothing.
+    bar.total = bulk.total
+    bar.update(bulk.done - bar.n)
 
 
 async def _work_through(

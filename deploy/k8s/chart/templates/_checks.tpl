@@ -13,7 +13,12 @@
 {{- include "imagemesh.checks.scaling" (dict "name" $name "values" $values "root" $) -}}
 {{- end -}}
 {{- if and .Values.envoy.enabled (not .Values.envoy.tlsSecret) -}}
-{{- fail "envoy.enabled needs envoy.tlsSecret, a Secret with tls.crt, tls.key and ca.crt" -}}
+{{- fail "envoy.enabled needs envoy.tlsSecret, a Secret with tls.crt and tls.key" -}}
+{{- end -}}
+{{- with .Values.envoy.certificate -}}
+{{- if and .issuerRef (not .dnsNames) -}}
+{{- fail "envoy.certificate.issuerRef needs envoy.certificate.dnsNames, the public names" -}}
+{{- end -}}
 {{- end -}}
 {{- if and .Values.tracing.percent (not .Values.tracing.namespaceLabels) -}}
 {{- fail "tracing.percent needs tracing.namespaceLabels, of the namespace that the collector runs in" -}}
@@ -51,6 +56,9 @@
 {{- $keda := get .values "keda" | default (dict "enabled" false) -}}
 {{- if and .values.hpa.enabled $keda.enabled -}}
 {{- fail (printf "%s: hpa and keda are both enabled, and would fight over its replicas; choose one" .name) -}}
+{{- end -}}
+{{- if and .values.hpa.enabled (dig "gpu" "enabled" false .values) -}}
+{{- fail (printf "%s: hpa scales by processor time, which says nothing of a GPU; use keda, which scales by the requests that wait" .name) -}}
 {{- end -}}
 {{- range $scaler := list .values.hpa $keda -}}
 {{- if and $scaler.enabled (gt (int $scaler.minReplicas) (int $scaler.maxReplicas)) -}}

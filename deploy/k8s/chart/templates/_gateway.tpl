@@ -124,6 +124,7 @@
   {{- end }}
   env:
     {{- include "imagemesh.gateway.env" .root | trim | nindent 4 }}
+    {{- include "imagemesh.extra" .values.extraEnv | indent 4 }}
   {{- with $gateway.results.secret }}
   envFrom:
     - secretRef:
@@ -158,6 +159,7 @@
     {{- if include "imagemesh.gateway.keepsFiles" .root }}
     - {name: data, mountPath: /data}
     {{- end }}
+    {{- include "imagemesh.extra" .values.extraVolumeMounts | indent 4 }}
 {{- end }}
 
 {{/* Whether the database or the results are on a volume of the gateway ("true" or nothing). */}}

@@ -33,7 +33,7 @@ labels:
 {{/* Of (dict "root" $ "image" image): its reference; a digest is stronger than a tag. */}}
 {{- define "imagemesh.image" -}}
 {{- $tag := get .image "tag" | default .root.Values.image.tag | default .root.Chart.AppVersion -}}
-{{- with .root.Values.image.registry }}{{ . }}/{{ end -}}
+{{- with get .image "registry" | default .root.Values.image.registry }}{{ . }}/{{ end -}}
 {{- .image.repository -}}
 {{- if .image.digest }}@{{ .image.digest }}{{ else }}:{{ $tag }}{{ end -}}
 {{- end }}
@@ -41,8 +41,8 @@ labels:
 {{/* The model services; the ports are the defaults of their settings. */}}
 {{- define "imagemesh.allFacts" -}}
 colorize: {port: 50051, metricsPort: 9101, rpc: imagemesh.colorize.v1.ColorizeService, endpoints: colorize}
-ocr: {port: 50052, metricsPort: 9102, rpc: imagemesh.ocr.v1.OcrService, endpoints: "ocr,analyzed-ocr"}
-vision: {port: 50053, metricsPort: 9103, rpc: imagemesh.vision.v1.VisionService, endpoints: "emotions,classify,nudity"}
+ocr: {port: 50052, metricsPort: 9102, rpc: imagemesh.ocr.v1.OcrService, endpoints: "ocr,analyzed-ocr,analyzed-text"}
+vision: {port: 50053, metricsPort: 9103, rpc: imagemesh.vision.v1.VisionService, endpoints: "emotions,classify,nudity,faces"}
 {{- end }}
 
 {{/* The facts of the enabled services. */}}

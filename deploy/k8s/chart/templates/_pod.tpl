@@ -19,6 +19,9 @@ spec:
 labels:
   {{- include "imagemesh.selector" . | nindent 2 }}
   app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
+  {{- with .values.podLabels }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 {{- with .values.podAnnotations }}
 annotations:
   {{- toYaml . | nindent 2 }}
@@ -75,6 +78,10 @@ nodeSelector:
 tolerations:
   {{- toYaml . | nindent 2 }}
 {{- end }}
+{{- with .affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- with get $gpu "runtimeClassName" }}
 runtimeClassName: {{ . }}
 {{- end }}
@@ -100,6 +107,13 @@ lifecycle:
 {{- range $name, $value := .settings }}
 - name: {{ $prefix }}{{ $name }}
   value: {{ kindIs "string" $value | ternary $value (toJson $value) | quote }}
+{{- end }}
+{{- end }}
+
+{{/* Of a list of the values, such as extraEnv: its entries. */}}
+{{- define "imagemesh.extra" -}}
+{{- if . }}
+{{ toYaml . }}
 {{- end }}
 {{- end }}
 

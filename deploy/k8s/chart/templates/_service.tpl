@@ -19,7 +19,7 @@
       {{- if eq $models.source "pull" }}
       initContainers:
         - name: pull-models
-          image: {{ include "imagemesh.image" (dict "root" .root "image" .values.image) }}
+          image: {{ include "imagemesh.service.image" . }}
           imagePullPolicy: {{ .root.Values.image.pullPolicy }}
           command: [imagemesh, models, pull]
           env:
@@ -38,7 +38,7 @@
       {{- end }}
       containers:
         - name: {{ .name }}
-          image: {{ include "imagemesh.image" (dict "root" .root "image" .values.image) }}
+          image: {{ include "imagemesh.service.image" . }}
           imagePullPolicy: {{ .root.Values.image.pullPolicy }}
           env:
             - name: {{ $prefix }}HOST
@@ -64,6 +64,7 @@
             {{- end }}
             {{- include "imagemesh.traces" .root | trim | nindent 12 }}
             {{- include "imagemesh.settings" (dict "prefix" $prefix "settings" .values.settings) | trim | nindent 12 }}
+            {{- include "imagemesh.extra" .values.extraEnv | indent 12 }}
           ports:
             - {name: grpc, containerPort: {{ .facts.port }}}
             - {name: metrics, containerPort: {{ .facts.metricsPort }}}
@@ -81,6 +82,7 @@
             {{- if .values.gpu.enabled }}
             - {name: shm, mountPath: /dev/shm}
             {{- end }}
+            {{- include "imagemesh.extra" .values.extraVolumeMounts | indent 12 }}
       volumes:
         - name: tmp
           emptyDir:
@@ -92,6 +94,7 @@
             medium: Memory
             sizeLimit: 1Gi
         {{- end }}
+        {{- include "imagemesh.extra" .values.extraVolumes | indent 8 }}
 ---
 # Headless: every caller sees every pod and balances between them by itself.
 apiVersion: v1
@@ -105,6 +108,12 @@ spec:
   ports:
     - {name: grpc, port: {{ .facts.port }}, targetPort: grpc, appProtocol: kubernetes.io/h2c}
     - {name: metrics, port: {{ .facts.metricsPort }}, targetPort: metrics}
+{{- end }}
+
+{{/* The image of a service: with CUDA where it uses a GPU. */}}
+{{- define "imagemesh.service.image" -}}
+{{- $variant := and .values.gpu.enabled (not .values.image.digest) | ternary "-cuda" "" -}}
+{{- include "imagemesh.image" (dict "root" .root "image" .values.image) }}{{ $variant -}}
 {{- end }}
 
 {{/* Liveness asks for less than readiness: a model that hangs is loaded anew without a restart. */}}

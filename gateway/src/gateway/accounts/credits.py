@@ -1,6 +1,6 @@
 """Credits: where a request is paid, after all that the caller can get wrong and before the call."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
@@ -56,4 +56,36 @@ class Credits(Protocol):
 
     async def release(self, connection: AsyncConnection, holds: Iterable[str]) -> None:
         """Give back what these holds have reserved, and was not settled."""
+        ...
+
+    def price(self, endpoint: str, *, units: int) -> int:
+        """Return the credits that so many requests to an endpoint cost."""
+        ...
+
+    async def check(
+        self, connection: AsyncConnection, account: str, *, endpoint: str, units: int
+    ) -> None:
+        """Raise a Problem, 406, where the account cannot pay so many requests now."""
+        ...
+
+    async def hold(
+        self, connection: AsyncConnection, account: str, *, endpoint: str, units: int, hold: str
+    ) -> None:
+        """Reserve the price of so many requests, unless it is reserved by this hold.
+
+        Raises:
+            Problem: 406 insufficient_balance.
+        """
+        ...
+
+    async def settle_items(
+        self,
+        connection: AsyncConnection,
+        account: str,
+        *,
+        endpoint: str,
+        hold: str,
+        items: Sequence[str],
+    ) -> None:
+        """Charge each of these items once out of a hold, and give the rest of it back."""
         ...

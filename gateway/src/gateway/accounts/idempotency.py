@@ -132,7 +132,7 @@ class IdempotentAnswers:
         """
         if key is None:
             return await work(NoClaim())
-        _check(key)
+        check_idempotency_key(key)
         claim = _Claim(self, account, key)
         kept = await self._claim_or_release(claim, fingerprint)
         if kept is not None:
@@ -253,7 +253,8 @@ def order_of(account: str, key: str | None, fingerprint: str) -> str | None:
     return hashlib.sha256(b"\n".join(parts)).hexdigest()
 
 
-def _check(key: str) -> None:
+def check_idempotency_key(key: str) -> None:
+    """Raise a Problem, 400, for a key that is none."""
     if len(key) > MAX_IDEMPOTENCY_KEY_CHARACTERS or not _VISIBLE_ASCII.fullmatch(key):
         limit = MAX_IDEMPOTENCY_KEY_CHARACTERS
         message = f"the Idempotency-Key must be 1 to {limit} visible ASCII characters"

@@ -9,21 +9,20 @@ process that dies between the two leaves a hold that expires.
 import asyncio
 import hashlib
 import secrets
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, case, delete, insert, select, update
+from sqlalchemy import case, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from gateway.accounts.holds import END, GIVE_BACK, HOLD, NOTE, TAKE, Hold, too_poor
 from gateway.accounts.scopes import endpoint_name
 from gateway.accounts.usage import UsageBook, add_usage
 from gateway.database.clock import Clock, utc_now
 from gateway.database.engine import DatabaseUnavailable, transaction, upsert
-from gateway.database.tables import ACCOUNTS, HOLDS, LEDGER, SETTLED
+from gateway.database.tables import ACCOUNTS, HOLDS, SETTLED
 from gateway.periodic import uncut
-from gateway.problems import Problem
 from servicekit.logs import get_logger
 
 DEFAULT_PRICE = 1
@@ -33,43 +32,18 @@ UNMETERED_FOR = timedelta(seconds=5)
 
 SETTLED_FOR = timedelta(hours=24)  # as long as answers are kept by Idempotency-Key
 
+LONG_HOLD = timedelta(hours=1)  # of many requests at once; what outlasts it is taken again
+
 _MOST_REMEMBERED = 10_000  # accounts that are not metered, in memory
 _SWEEP = 1000  # holds looked up in one go
 
-# The statements of every paid request, made once: making them takes longer than running them.
-_PRICE = bindparam("price", type_=ACCOUNTS.c.balance.type)
-_TAKE = (
-    update(ACCOUNTS)
-    .where(ACCOUNTS.c.name == bindparam("payer"), ACCOUNTS.c.balance >= _PRICE)
-    .values(balance=ACCOUNTS.c.balance - _PRICE)
-)
-_GIVE_BACK = (
-    update(ACCOUNTS)
-    .where(ACCOUNTS.c.name == bindparam("payee"))
-    .values(balance=ACCOUNTS.c.balance + bindparam("back", type_=ACCOUNTS.c.balance.type))
-)
-_HOLD = insert(HOLDS)
-_END = delete(HOLDS).where(HOLDS.c.id == bindparam("ended"))
-_NOTE = insert(LEDGER)
-
 _log = get_logger("credits")
-
-
-@dataclass(frozen=True, slots=True)
-class _Hold:
-    id: str
-    account: str
-    endpoint: str
-    units: int
-    amount: int
-    item: str | None = None
-    is_named: bool = False  # by the caller, so that it can be taken again where it expired
 
 
 class _Charge:
     """Open charge of a request; of nothing where `hold` is None."""
 
-    def __init__(self, ledger: "Ledger", account: str, endpoint: str, hold: _Hold | None) -> None:
+    def __init__(self, ledger: "Ledger", account: str, endpoint: str, hold: Hold | None) -> None:
         self.is_closed = False
         self._ledger = ledger
         self._account = account
@@ -114,7 +88,7 @@ class Ledger:
         self._hold_for = hold_for
         self._clock = clock
         self._unmetered: dict[str, datetime] = {}
-        self._owed: list[_Hold] = []
+        self._owed: list[Hold] = []
 
     @asynccontextmanager
     async def charge(
@@ -140,9 +114,9 @@ class Ledger:
             Problem: 406 insufficient_balance, 503; before the context is entered.
         """
         name = endpoint_name(endpoint)
-        amount = self._prices.get(name, DEFAULT_PRICE) * units
+        amount = self.price(name, units=units)
         is_named = hold is not None
-        wanted = _Hold(hold or secrets.token_hex(16), account, name, units, amount, item, is_named)
+        wanted = Hold(hold or secrets.token_hex(16), account, name, units, amount, item, is_named)
         taken = wanted if await self._reserve(wanted) else None
         charge = _Charge(self, account, name, taken)
         try:
@@ -171,14 +145,83 @@ class Ledger:
         name = endpoint_name(endpoint)
         amount = self._prices.get(name, DEFAULT_PRICE)
         if amount > 0 and not self._is_unmetered(account, self._clock()):
-            await self._take(connection, _Hold(hold, account, name, 1, amount), until)
+            await self._take(connection, Hold(hold, account, name, 1, amount), until)
+
+    def price(self, endpoint: str, *, units: int) -> int:
+        """Return the credits that so many requests to an endpoint cost."""
+        return self._prices.get(endpoint_name(endpoint), DEFAULT_PRICE) * units
+
+    async def check(
+        self, connection: AsyncConnection, account: str, *, endpoint: str, units: int
+    ) -> None:
+        """Raise a Problem, 406, where the account cannot pay so many requests now."""
+        balance = await self._balance(connection, account)
+        price = self.price(endpoint, units=units)
+        if balance is not None and balance < price:
+            raise too_poor(balance, price)
+
+    async def hold(
+        self, connection: AsyncConnection, account: str, *, endpoint: str, units: int, hold: str
+    ) -> None:
+        """Reserve the price of so many requests, unless it is reserved by this hold.
+
+        Raises:
+            Problem: 406 insufficient_balance.
+        """
+        name, now = endpoint_name(endpoint), self._clock()
+        wanted = Hold(hold, account, name, units, self.price(name, units=units), is_named=True)
+        if wanted.amount > 0 and not self._is_unmetered(account, now):
+            await self._reserve_in(connection, wanted, now, now + LONG_HOLD)
+
+    async def settle_items(
+        self,
+        connection: AsyncConnection,
+        account: str,
+        *,
+        endpoint: str,
+        hold: str,
+        items: Sequence[str],
+    ) -> None:
+        """Charge items out of the hold that reserved their price, and give the rest of it back.
+
+        Args:
+            connection: of the transaction.
+            account: who pays.
+            endpoint: name of the endpoint.
+            hold: id that `hold` was given.
+            items: id of each charge; the ledger takes each once.
+        """
+        now = self._clock()
+        end = delete(HOLDS).where(HOLDS.c.id == hold).returning(HOLDS.c.amount)
+        held = await connection.scalar(end)
+        amount = self.price(endpoint, units=len(items))
+        if held is None and amount > 0 and not self._is_unmetered(account, now):
+            # The hold expired: its price is back in the balance.
+            taken = await connection.execute(TAKE, {"payer": account, "price": amount})
+            held = amount if taken.rowcount else None
+        if held is not None and held > amount:
+            await connection.execute(GIVE_BACK, {"payee": account, "back": held - amount})
+        if not items:
+            return
+        if held is not None and amount > 0:
+            price = -self.price(endpoint, units=1)
+            row = {"account": account, "kind": "charge", "amount": price, "endpoint": endpoint}
+            await connection.execute(NOTE, [{**row, "hold": item, "at": now} for item in items])
+        await add_usage(
+            connection,
+            account=account,
+            day=now.date(),
+            endpoint=endpoint,
+            requests=len(items),
+            credits_spent=0 if held is None else amount,
+        )
 
     async def release(self, connection: AsyncConnection, holds: Iterable[str]) -> None:
         """Give back what these holds have reserved, and was not settled."""
         end = delete(HOLDS).where(HOLDS.c.id.in_(list(holds)))
         ended = await connection.execute(end.returning(HOLDS.c.account, HOLDS.c.amount))
         for row in ended.all():
-            await connection.execute(_GIVE_BACK, {"payee": row.account, "back": row.amount})
+            await connection.execute(GIVE_BACK, {"payee": row.account, "back": row.amount})
 
     async def count(self, connection: AsyncConnection, account: str, endpoint: str) -> None:
         """Count a request that costs nothing."""
@@ -205,7 +248,7 @@ class Ledger:
                 count += await self._refund(name)
         return count
 
-    async def _reserve(self, hold: _Hold) -> bool:
+    async def _reserve(self, hold: Hold) -> bool:
         """Take the price, unless it is taken; return False where nothing is to be paid."""
         try:
             return await uncut(self._reserve_uncut(hold))
@@ -213,29 +256,34 @@ class Ledger:
             await uncut(self._try_to_refund(hold.id))
             raise
 
-    async def _reserve_uncut(self, hold: _Hold) -> bool:
+    async def _reserve_uncut(self, hold: Hold) -> bool:
         now = self._clock()
         if hold.amount == 0 or self._is_unmetered(hold.account, now):
             return False
-        until = now + self._hold_for
         async with transaction(self._engine) as connection:
-            if hold.is_named and await self._extend(connection, hold, until):
-                return True
-            if await self._take(connection, hold, until):
-                return True
-            balance = await connection.scalar(
-                select(ACCOUNTS.c.balance).where(ACCOUNTS.c.name == hold.account)
-            )
+            return await self._reserve_in(connection, hold, now, now + self._hold_for)
+
+    async def _reserve_in(
+        self, connection: AsyncConnection, hold: Hold, now: datetime, until: datetime
+    ) -> bool:
+        if hold.is_named and await self._extend(connection, hold, until):
+            return True
+        if await self._take(connection, hold, until):
+            return True
+        balance = await self._balance(connection, hold.account)
         if balance is not None:
-            message = f"the balance is {balance}; the price is {hold.amount}; ask for more credits"
-            raise Problem(406, "insufficient_balance", message)
+            raise too_poor(balance, hold.amount)
         self._remember_unmetered(hold.account, now)
         return False
 
-    async def _take(self, connection: AsyncConnection, hold: _Hold, until: datetime) -> bool:
+    async def _balance(self, connection: AsyncConnection, account: str) -> int | None:
+        """Return the balance of an account, None where nobody meters it."""
+        return await connection.scalar(select(ACCOUNTS.c.balance).where(ACCOUNTS.c.name == account))
+
+    async def _take(self, connection: AsyncConnection, hold: Hold, until: datetime) -> bool:
         """Take the price from the balance; return False where it is not there."""
         price = {"payer": hold.account, "price": hold.amount}
-        if (await connection.execute(_TAKE, price)).rowcount == 0:
+        if (await connection.execute(TAKE, price)).rowcount == 0:
             return False
         row = {
             "id": hold.id,
@@ -245,10 +293,10 @@ class Ledger:
             "amount": hold.amount,
             "expires_at": until,
         }
-        await connection.execute(_HOLD, row)
+        await connection.execute(HOLD, row)
         return True
 
-    async def _extend(self, connection: AsyncConnection, hold: _Hold, until: datetime) -> bool:
+    async def _extend(self, connection: AsyncConnection, hold: Hold, until: datetime) -> bool:
         """Let a hold that is there last until then at least; return False where there is none."""
         longer = case((HOLDS.c.expires_at < until, until), else_=HOLDS.c.expires_at)
         mine = update(HOLDS).where(HOLDS.c.id == hold.id).values(expires_at=longer)
@@ -262,7 +310,7 @@ class Ledger:
             self._unmetered.clear()
         self._unmetered[account] = now + UNMETERED_FOR
 
-    async def _settle_or_owe(self, hold: _Hold) -> None:
+    async def _settle_or_owe(self, hold: Hold) -> None:
         """Charge a hold, now or at the next sweep: the caller has the answer either way."""
         try:
             await self._settle(hold)
@@ -270,23 +318,23 @@ class Ledger:
             self._owed.append(hold)
             _log.warning("charge put off", account=hold.account, endpoint=hold.endpoint)
 
-    async def _settle(self, hold: _Hold) -> None:
+    async def _settle(self, hold: Hold) -> None:
         async with transaction(self._engine) as connection:
             await self.settle(connection, hold)
 
-    async def settle(self, connection: AsyncConnection, hold: _Hold) -> None:
+    async def settle(self, connection: AsyncConnection, hold: Hold) -> None:
         """Make a row of the ledger of a hold."""
         now = self._clock()
-        ended = await connection.execute(_END, {"ended": hold.id})
+        ended = await connection.execute(END, {"ended": hold.id})
         if ended.rowcount == 0:
             # It expired, or a transaction that seemed to fail has charged it after all.
             if not hold.is_named:
                 return
             price = {"payer": hold.account, "price": hold.amount}
-            if (await connection.execute(_TAKE, price)).rowcount == 0:
+            if (await connection.execute(TAKE, price)).rowcount == 0:
                 return
         if hold.item is not None and not await self._settle_item(connection, hold, now):
-            await connection.execute(_GIVE_BACK, {"payee": hold.account, "back": hold.amount})
+            await connection.execute(GIVE_BACK, {"payee": hold.account, "back": hold.amount})
             return
         row = {
             "account": hold.account,
@@ -296,7 +344,7 @@ class Ledger:
             "hold": hold.id,
             "at": now,
         }
-        await connection.execute(_NOTE, row)
+        await connection.execute(NOTE, row)
         await add_usage(
             connection,
             account=hold.account,
@@ -306,7 +354,7 @@ class Ledger:
             credits_spent=hold.amount,
         )
 
-    async def _settle_item(self, connection: AsyncConnection, hold: _Hold, now: datetime) -> bool:
+    async def _settle_item(self, connection: AsyncConnection, hold: Hold, now: datetime) -> bool:
         """Note that an item is settled; return False where it was settled before."""
         row = {
             "item": hashlib.sha256(str(hold.item).encode()).hexdigest(),
@@ -340,7 +388,7 @@ class Ledger:
             ended = await connection.execute(end.returning(HOLDS.c.account, HOLDS.c.amount))
             row = ended.one_or_none()
             if row is not None:
-                await connection.execute(_GIVE_BACK, {"payee": row.account, "back": row.amount})
+                await connection.execute(GIVE_BACK, {"payee": row.account, "back": row.amount})
         return row is not None
 
     async def _expired(self) -> list[str]:

@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.database.tables import IDEMPOTENT, JOB_ITEMS, JOBS, RESULTS
+from gateway.database.tables import BULKS, IDEMPOTENT, JOB_ITEMS, JOBS, RESULTS
 from gateway.problems import Problem
 from servicekit.telemetry import StorageMetrics
 
@@ -28,7 +28,7 @@ class StorageLimits:
 
     Attributes:
         account_bytes: of one account: results, answers by Idempotency-Key, and inputs and
-            answers of jobs.
+            answers of jobs and bulk jobs.
         free_bytes: of each disk, for what must be written whatever happens, such as charges.
         folders: on these disks, by what is kept in them.
     """
@@ -119,6 +119,7 @@ async def stored_bytes(connection: AsyncConnection, account: str) -> int:
         select(func.sum(func.length(IDEMPOTENT.c.body))).where(IDEMPOTENT.c.account == account),
         select(func.sum(JOBS.c.input_bytes)).where(JOBS.c.account == account),
         select(func.sum(func.length(JOB_ITEMS.c.body))).where(JOB_ITEMS.c.account == account),
+        select(func.sum(BULKS.c.stored_bytes)).where(BULKS.c.account == account),
     )
     parts = [func.coalesce(size.scalar_subquery(), 0) for size in sizes]
     found = await connection.execute(select(*parts))

@@ -10,6 +10,8 @@ from contract.lookups import Usage
 from gateway.accounts.accounts import MAX_CREDITS, Account, AccountStore, check_amount
 from gateway.accounts.erasure import erase_rows, forget_deleted, rows_left
 from gateway.accounts.usage import UsageBook
+from gateway.bulk.files import BulkFiles
+from gateway.bulk.upkeep import bulks_of
 from gateway.commands.terminal import (
     account_name,
     fail,
@@ -30,7 +32,7 @@ _UNMETERED = "unmetered"
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the subcommand in `argv` and return the exit code."""
+    """Make accounts, give them credits, show their usage and erase them."""
     return run(_parser(), argv, command=_run)
 
 
@@ -106,6 +108,8 @@ async def _erase(engine: AsyncEngine, arguments: argparse.Namespace) -> int:
     while jobs := await backlog.with_input(arguments.name):
         for job in jobs:
             await inputs.delete(job)
+    for bulk in await bulks_of(engine, arguments.name):
+        await BulkFiles(store).delete(bulk)
     deleted = await erase_rows(engine, arguments.name)
     await forget_deleted(engine)
     _print_rows(arguments, {**deleted, "results": files}, words="deleted")

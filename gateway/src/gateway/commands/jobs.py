@@ -28,7 +28,7 @@ class DeadLetter(msgspec.Struct, frozen=True):
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the subcommand in `argv` and return the exit code."""
+    """List jobs that were given up, and queue them again."""
     return run(_parser(), argv, command=_run)
 
 

@@ -23,7 +23,7 @@ from gateway.database.clock import utc_now
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the subcommand in `argv` and return the exit code."""
+    """Create, list, rotate and revoke API keys."""
     return run(_parser(), argv, command=_run)
 
 

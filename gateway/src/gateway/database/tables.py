@@ -174,3 +174,44 @@ SETTLED = Table(
     Column("account", _Account, nullable=False, index=True),
     Column("expires_at", DateTime, nullable=False, index=True),
 )
+
+# Bulk jobs. Messages of the shards below `published` are, or were, in the stream. `stored_bytes`
+# counts their inputs and outputs in the object store. A row that is "receiving" is not complete.
+BULKS = Table(
+    "bulks",
+    METADATA,
+    Column("id", _Token, primary_key=True),
+    Column("account", _Account, nullable=False, index=True),
+    Column("request_id", String(80), nullable=False),
+    Column("status", String(10), nullable=False, index=True),
+    Column("endpoint", _Endpoint, nullable=False),
+    Column("done", Integer, nullable=False),
+    Column("failed", Integer, nullable=False),
+    Column("total", Integer, nullable=False),
+    Column("shards", Integer, nullable=False),
+    Column("published", Integer, nullable=False),
+    Column("stored_bytes", BigInteger, nullable=False),
+    Column("created_at", DateTime, nullable=False),
+    Column("started_at", DateTime),
+    Column("ended_at", DateTime),
+    Column("expires_at", DateTime, nullable=False, index=True),
+)
+
+# Shards of bulk jobs: `items` items from number `first` on. `attempts` counts deliveries to
+# workers; `part` is the attempt whose output holds, NULL before there is one. `publications` and
+# `message` are as those of a job.
+BULK_SHARDS = Table(
+    "bulk_shards",
+    METADATA,
+    Column("bulk", _Token, primary_key=True),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("account", _Account, nullable=False, index=True),
+    Column("first", Integer, nullable=False),
+    Column("items", Integer, nullable=False),
+    Column("done", Integer, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("is_over", Boolean, nullable=False),
+    Column("part", Integer),
+    Column("publications", Integer, nullable=False),
+    Column("message", BigInteger),
+)

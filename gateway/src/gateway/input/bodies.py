@@ -130,7 +130,7 @@ class Pieces:
     async def __aiter__(self) -> AsyncIterator[bytes]:
         """Yield the pieces as they arrive, unpacked; the limits hold for what they unpack to."""
         size_bytes = 0
-        async for piece in self._unpacked():
+        async for piece in unpacked(self._request):
             size_bytes += len(piece)
             if size_bytes > self._max_bytes:
                 raise too_large(self._max_bytes)
@@ -138,23 +138,29 @@ class Pieces:
                 self._share.grow_to(size_bytes)
             yield piece
 
-    async def _unpacked(self) -> AsyncIterator[bytes]:
-        gunzipper = gunzipper_of(",".join(self._request.headers.getlist("content-encoding")))
-        if gunzipper is None:
-            async for piece in self._request.stream():
-                yield piece
-            return
-        async for packed in self._request.stream():
-            for piece in gunzipper.unpack(packed):
-                yield piece
-        gunzipper.finish()
-
     async def whole(self) -> bytearray:
         """Return the whole body."""
         body = bytearray()
         async for piece in self:
             body += piece
         return body
+
+
+async def unpacked(request: Request) -> AsyncIterator[bytes]:
+    """Yield the pieces of a body as they arrive, unpacked.
+
+    Raises:
+        Problem: 400 or 415 for its encoding.
+    """
+    gunzipper = gunzipper_of(",".join(request.headers.getlist("content-encoding")))
+    if gunzipper is None:
+        async for piece in request.stream():
+            yield piece
+        return
+    async for packed in request.stream():
+        for piece in gunzipper.unpack(packed):
+            yield piece
+    gunzipper.finish()
 
 
 async def drain(request: Request) -> bool:

@@ -21,7 +21,7 @@ IMAGE_FIELD = "image"
 
 _MAX_BOUNDARY_CHARACTERS = 70
 _MAX_FIELDS = 16  # no endpoint has half as many parameters
-_MAX_FIELD_BYTES = 16 * 1024  # the longest URL, with every character of four bytes
+MAX_FIELD_BYTES = 16 * 1024  # the longest URL, with every character of four bytes
 _MAX_HEADER_BYTES = 2048  # one line; a file name may be long
 _MAX_HEADERS = 8  # of one field; RFC 7578 knows three
 
@@ -58,21 +58,26 @@ async def read_form(
     """
     reader = _FormReader(known)
     try:
-        with _parser(content_type) as parser:
+        with form_parser(content_type) as parser:
             async for piece in pieces:
                 for event in parser.parse(piece):
                     reader.take(event)
     except MultipartError as error:
         message = "the body is no complete multipart/form-data, or has too many or too long headers"
-        raise _malformed(message) from error
+        raise malformed(message) from error
     return reader.form
 
 
-def _parser(content_type: str) -> PushMultipartParser:
+def form_parser(content_type: str) -> PushMultipartParser:
+    """Return the parser of a form with this Content-Type.
+
+    Raises:
+        Problem: 400, it names no boundary.
+    """
     _, options = parse_options_header(content_type)
     boundary = options.get("boundary", "")
     if not 0 < len(boundary) <= _MAX_BOUNDARY_CHARACTERS:
-        raise _malformed(
+        raise malformed(
             f"the Content-Type needs a boundary of 1 to {_MAX_BOUNDARY_CHARACTERS} characters"
         )
     return PushMultipartParser(
@@ -123,15 +128,15 @@ class _FormReader:
         except UnicodeDecodeError as error:
             if self._name not in self._known:
                 raise _misnamed(self._name) from error
-            raise _malformed(f"the field {self._name[:50]!r} is not UTF-8") from error
+            raise malformed(f"the field {self._name[:50]!r} is not UTF-8") from error
 
     def _check_size(self) -> None:
         if self._name == IMAGE_FIELD:
             check_image_size(len(self._content))
-        elif len(self._content) > _MAX_FIELD_BYTES and self._name not in self._known:
+        elif len(self._content) > MAX_FIELD_BYTES and self._name not in self._known:
             raise _misnamed(self._name)
-        elif len(self._content) > _MAX_FIELD_BYTES:
-            message = f"parameter {self._name[:50]!r}: over {_MAX_FIELD_BYTES // 1024} KiB"
+        elif len(self._content) > MAX_FIELD_BYTES:
+            message = f"parameter {self._name[:50]!r}: over {MAX_FIELD_BYTES // 1024} KiB"
             raise Problem(400, "invalid_parameter", message)
 
 
@@ -147,5 +152,6 @@ def _misnamed(name: str) -> Problem:
     return Problem(400, "unknown_parameter", message)
 
 
-def _malformed(message: str) -> Problem:
+def malformed(message: str) -> Problem:
+    """Return the error for a body that is no good form."""
     return Problem(400, "malformed_form", message)

@@ -54,7 +54,7 @@ async def read_input(reader: BodyReader, request: Request, endpoint: Endpoint) -
         Problem: 408, 413, 415 or 429 for the body; 400 or 404 for its fields; 413 or 415 for its
             image.
     """
-    if endpoint.takes_image and _media_type(request) == FORM_TYPE:
+    if endpoint.takes_image and media_type_of(request) == FORM_TYPE:
         return await _read_upload(reader, request, endpoint)
     _check_json_type(request, takes_form=endpoint.takes_image)
     max_bytes = MAX_IMAGE_JSON_BYTES if endpoint.takes_image else MAX_TEXT_JSON_BYTES
@@ -132,12 +132,13 @@ def _decode(text: str) -> bytes:
 
 
 def _check_json_type(request: Request, *, takes_form: bool) -> None:
-    media_type = _media_type(request)
+    media_type = media_type_of(request)
     if media_type not in _JSON_TYPES:
         upload = f" or upload a file ({FORM_TYPE})" if takes_form else ""
         message = f"send JSON (application/json){upload}, not {media_type[:50]!r}"
         raise Problem(415, "unsupported_media_type", message)
 
 
-def _media_type(request: Request) -> str:
+def media_type_of(request: Request) -> str:
+    """Return the media type of a request's body, empty where none is named."""
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()

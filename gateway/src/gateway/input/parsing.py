@@ -76,7 +76,7 @@ def parse_values(values: Json, kind: type[RequestT]) -> RequestT:
     return _parse(values, kind, given=[name for name in _IMAGES if name in values], strict=True)
 
 
-def parse_form(texts: dict[str, str], kind: type[RequestT], *, has_upload: bool) -> RequestT:
+def parse_form(texts: Json, kind: type[RequestT], *, has_upload: bool) -> RequestT:
     """Return the request of the text fields of a form; "5" is a number there, "true" a boolean.
 
     Raises:

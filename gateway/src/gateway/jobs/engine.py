@@ -24,6 +24,8 @@ from servicekit.logs import get_logger
 
 JOBS: Final = "jobs"
 WEBHOOKS: Final = "webhooks"
+BULK: Final = "bulk"  # shards of bulk jobs, whose ids are ID.NUMBER
+_KINDS: Final = (JOBS, WEBHOOKS, BULK)
 
 # Events that processes tell each other, and their texts.
 WAITING: Final = "waiting"  # KIND.TOKEN of messages that may be due
@@ -73,7 +75,7 @@ class Delivery:
     """A message in the hand of a worker.
 
     Attributes:
-        id: of the job.
+        id: of the job, or of a shard of it.
         is_again: true where it was delivered before.
     """
 
@@ -81,6 +83,11 @@ class Delivery:
         self.id = message.data.decode()
         self.is_again = message.metadata.num_delivered > 1
         self._message = message
+
+    @property
+    def job(self) -> str:
+        """Id of the job."""
+        return self.id.partition(".")[0]
 
     async def ack(self) -> None:
         """Delete the message: its work is done."""
@@ -224,6 +231,8 @@ class JobEngine:
                 info = await self._stream.stream_info(name, subjects_filter=">")
             except NotFoundError:
                 info = await self._stream.add_stream(self._config())
+            if len(info.config.subjects or ()) < len(_KINDS):  # of a release before
+                await self._stream.update_stream(self._config())
         except _FAULTS:
             self._set_ready(is_ready=False)
             return
@@ -259,7 +268,7 @@ class JobEngine:
         name = self._options.prefix
         return StreamConfig(
             name=name,
-            subjects=[f"{name}.{JOBS}.*", f"{name}.{WEBHOOKS}.*"],
+            subjects=[f"{name}.{kind}.*" for kind in _KINDS],
             retention=RetentionPolicy.WORK_QUEUE,
             num_replicas=self._options.replicas,
             duplicate_window=_DUPLICATES_S,

@@ -48,7 +48,7 @@ class Puller:
 
     def __init__(self, engine: JobEngine, kind: str, limits: PullLimits, handle: Handle) -> None:
         self._engine = engine
-        self._kind = kind
+        self.kind = kind
         self._limits = limits
         self._handle = handle
         self._ring: deque[str] = deque()
@@ -66,7 +66,7 @@ class Puller:
     @property
     def ids(self) -> list[str]:
         """Ids of the jobs in hand."""
-        return [delivery.id for _, delivery in self._in_hand.values()]
+        return [delivery.job for _, delivery in self._in_hand.values()]
 
     def offer(self, token: str) -> None:
         """Pull from this token when it is its turn."""
@@ -82,7 +82,7 @@ class Puller:
     def cancel(self, job: str) -> None:
         """Stop the work on a job."""
         for task, (_, delivery) in self._in_hand.items():
-            if delivery.id == job:
+            if delivery.job == job:
                 task.cancel()
 
     async def pull_all(self) -> None:
@@ -111,7 +111,7 @@ class Puller:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
         if left:
-            _log.info("messages given back", kind=self._kind, count=len(left))
+            _log.info("messages given back", kind=self.kind, count=len(left))
 
     def _next(self) -> str | None:
         """Return the token whose turn it is, None where no message may be taken."""
@@ -125,7 +125,7 @@ class Puller:
 
     async def _pull(self, token: str) -> Delivery | None:
         """Pull a message; one that arrives although it is not wanted any more is given back."""
-        asking = asyncio.create_task(self._engine.pull(self._kind, token))
+        asking = asyncio.create_task(self._engine.pull(self.kind, token))
         try:
             return await asyncio.shield(asking)
         except asyncio.CancelledError:
@@ -166,7 +166,7 @@ class Puller:
 
     def _offer_text(self, text: str) -> None:
         kind, _, token = text.partition(".")
-        if kind == self._kind:
+        if kind == self.kind:
             self.offer(token)
 
 

@@ -1,9 +1,9 @@
 """Worker: answers jobs through the same pipeline as requests, an item at a time."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine
 from contextlib import asynccontextmanager, suppress
-from typing import Final
+from typing import Any, Final
 
 from starlette.responses import Response
 
@@ -78,6 +78,9 @@ class RunningJob:
 
 # Answers the missing items of a job whose input is given.
 Work = Callable[[bytes, RunningJob], Awaitable[None]]
+
+# Returns which of some jobs nobody has deleted.
+Alive = Callable[[Collection[str]], Coroutine[Any, Any, set[str]]]
 
 
 class JobWorker:
@@ -174,15 +177,22 @@ async def working(
     """Pull jobs and work on them until the end."""
     limits = PullLimits(at_once=at_once, per_token=None, drain_s=drain_s)
     puller = Puller(engine, KIND, limits, worker.handle)
+    async with cancelling(puller, engine, store.alive, tasks), pulling(puller, tasks, name=KIND):
+        yield puller
+
+
+@asynccontextmanager
+async def cancelling(
+    puller: Puller, engine: JobEngine, alive: Alive, tasks: PeriodicTasks
+) -> AsyncIterator[None]:
+    """Stop the work on jobs that are deleted, until the end."""
     engine.hear(CANCELLED, puller.cancel)
 
     async def check() -> None:
         mine = set(puller.ids)
-        for job in mine - await uncut(store.alive(mine)) if mine else ():
+        for job in mine - await uncut(alive(mine)) if mine else ():
             puller.cancel(job)
 
-    async with (
-        tasks.repeating({"cancelled jobs": check}, every_s=_CHECK_EVERY_S),
-        pulling(puller, tasks, name="jobs"),
-    ):
-        yield puller
+    name = f"cancelled {puller.kind}"
+    async with tasks.repeating({name: check}, every_s=_CHECK_EVERY_S):
+        yield

@@ -5,7 +5,8 @@ from typing import Final
 
 import msgspec
 
-from contract.endpoint import Endpoint, PageView
+from contract.bulk import BulkRequest
+from contract.endpoint import Endpoint
 from contract.errors import ErrorAnswer, ErrorBody
 from contract.jobs import (
     BATCH_PATH,
@@ -19,10 +20,26 @@ from contract.lookups import CapabilitiesAnswer, LanguagesAnswer, UsageAnswer
 from contract.table import ENDPOINTS
 from gateway.catalogue import CATALOGUE
 from gateway.input.forms import FORM_TYPE, IMAGE_FIELD
+from gateway.openapi.bulk import BULK_KINDS, bulk_form, bulk_paths
 from gateway.openapi.lookups import lookup_paths, webhooks
-from gateway.openapi.parts import ERRORS, IDEMPOTENCY_KEY, PREFER, REF, Json, content, errors
+from gateway.openapi.parts import (
+    ACCOUNT,
+    ERRORS,
+    FILES,
+    IDEMPOTENCY_KEY,
+    IMAGES,
+    JOBS,
+    PREFER,
+    REF,
+    Json,
+    content,
+    error,
+    error_name,
+    errors,
+)
 
 _OTHER_KINDS: Final = (
+    *BULK_KINDS,
     BatchRequest,
     BatchAnswer,
     JobAnswer,
@@ -37,8 +54,19 @@ _OTHER_KINDS: Final = (
 # What a batch as a whole is refused with; its requests have their own statuses.
 _BATCH_ERRORS: Final = (400, 401, 404, 408, 409, 413, 415, 422, 429, 500, 503)
 
-# A request holds its image in exactly one of its forms.
-_ONE_IMAGE: Final = [{"required": ["url"]}, {"required": [IMAGE_FIELD]}]
+# A request holds its image in exactly one of its forms. As a `oneOf` of nothing but `required` it
+# would leave the generators of clients without a model.
+_ONE_IMAGE: Final[Json] = {
+    "if": {"required": ["url"]},
+    "then": {"not": {"required": [IMAGE_FIELD]}},
+    "else": {"required": [IMAGE_FIELD]},
+}
+_TAGS: Final = {
+    IMAGES: "What the models do with an image, a document or a text.",
+    JOBS: "Requests that are answered later.",
+    ACCOUNT: "What this mesh offers and what the key's account has.",
+    FILES: "Files that answers name.",
+}
 
 
 def openapi_document(
@@ -58,11 +86,14 @@ def openapi_document(
             "summary": "Self-hosted image AI.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
+        "servers": [{"url": "/", "description": "This gateway."}],
+        "tags": [{"name": name, "description": words} for name, words in _TAGS.items()],
         "security": [{"ApiKey": []}, {"Bearer": []}],
-        "paths": {**paths, BATCH_PATH: {"post": _batch()}, **lookup_paths()},
+        "paths": {**paths, BATCH_PATH: {"post": _batch()}, **bulk_paths(), **lookup_paths()},
         "webhooks": webhooks(),
         "components": {
             "schemas": _schemas(endpoints),
+            "responses": {error_name(status): error(words) for status, words in ERRORS.items()},
             "securitySchemes": {
                 "ApiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
                 "Bearer": {"type": "http", "scheme": "bearer", "description": "The API key."},
@@ -77,14 +108,30 @@ def _schemas(endpoints: Sequence[Endpoint]) -> Json:
     for endpoint in endpoints:
         if endpoint.takes_image:
             name = endpoint.request.__name__
-            schemas[name]["oneOf"] = _ONE_IMAGE
+            schemas[name].update(_ONE_IMAGE)
             schemas[_form_name(endpoint)] = _form(schemas[name])
     item = schemas[BatchRequest.__name__]["properties"]["requests"]["items"]
     item["properties"] = {"endpoint": {"enum": [endpoint.name for endpoint in endpoints]}}
     item["required"] = ["endpoint"]
+    schemas["BulkRequestForm"] = bulk_form(schemas[BulkRequest.__name__])
     code = schemas[ErrorBody.__name__]["properties"]["code"]
     code["enum"] = [fault.code for fault in CATALOGUE]
+    _spell_tuples(schemas)
     return schemas
+
+
+def _spell_tuples(schema: object) -> None:
+    """Rewrite tuples of one type as bounded arrays, for generators that know no `prefixItems`."""
+    if isinstance(schema, dict):
+        if schema.get("prefixItems") and all(
+            one == schema["prefixItems"][0] for one in schema["prefixItems"]
+        ):
+            schema["items"] = schema.pop("prefixItems")[0]
+        for value in schema.values():
+            _spell_tuples(value)
+    elif isinstance(schema, list):
+        for value in schema:
+            _spell_tuples(value)
 
 
 def _form(fields: Json) -> Json:
@@ -99,35 +146,44 @@ def _form(fields: Json) -> Json:
 
 def _operation(endpoint: Endpoint) -> Json:
     bodies = content(endpoint.request)
-    bodies["application/json"]["example"] = endpoint.example_request()
+    bodies["application/json"]["examples"] = _example(endpoint.example_request())
     if endpoint.takes_image:
-        bodies[FORM_TYPE] = {"schema": {"$ref": REF.format(name=_form_name(endpoint))}}
-    return {
-        **_posting(
-            endpoint.name,
-            endpoint.summary,
-            description=endpoint.description,
-            bodies=bodies,
-            answers=endpoint.answers,
-            error_answers=errors(ERRORS),
-        ),
-        # The page at `/` makes its form of this.
-        **({"x-page": _page(endpoint.page)} if endpoint.page else {}),
-    }
+        bodies[FORM_TYPE] = {
+            "schema": {"$ref": REF.format(name=_form_name(endpoint))},
+            "examples": _example({IMAGE_FIELD: "@photo.jpg", **endpoint.example}),
+        }
+    return _posting(
+        endpoint.name,
+        endpoint.summary,
+        description=endpoint.description,
+        bodies=bodies,
+        answers=endpoint.answers,
+        error_answers=errors(ERRORS),
+        tag=IMAGES,
+    )
 
 
-def _page(page: PageView) -> Json:
-    return {"label": page.label, "answer": page.answer, "fields": [*page.fields]}
+def _example(value: Json) -> Json:
+    return {"smallest": {"summary": "The smallest request that is answered.", "value": value}}
 
 
 def _batch() -> Json:
     return _posting(
         "batch",
         "Answer up to 16 requests at once, each with its own status.",
-        bodies=content(BatchRequest),
+        bodies=_batch_bodies(),
         answers=(BatchAnswer,),
         error_answers=errors(_BATCH_ERRORS),
+        tag=JOBS,
     )
+
+
+def _batch_bodies() -> Json:
+    bodies = content(BatchRequest)
+    endpoint = next(one for one in ENDPOINTS if one.takes_image)
+    item = {"endpoint": endpoint.name, **endpoint.example_request()}
+    bodies["application/json"]["examples"] = _example({"requests": [item]})
+    return bodies
 
 
 def _posting(
@@ -138,6 +194,7 @@ def _posting(
     bodies: Json,
     answers: Sequence[type[msgspec.Struct]],
     error_answers: Json,
+    tag: str,
 ) -> Json:
     later = {
         "description": "It is answered later, by the job at `Location`.",
@@ -146,6 +203,7 @@ def _posting(
     }
     return {
         "operationId": name,
+        "tags": [tag],
         "summary": summary,
         **({"description": description} if description else {}),
         "parameters": [IDEMPOTENCY_KEY, PREFER],

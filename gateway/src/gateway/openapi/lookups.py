@@ -16,7 +16,7 @@ from contract.lookups import (
     UsageAnswer,
 )
 from gateway.hosting.hosted import DOCUMENTS_PATH, RESULTS_PATH
-from gateway.openapi.parts import Json, content, error, errors
+from gateway.openapi.parts import ACCOUNT, FILES, JOBS, Json, content, error, errors, in_path
 
 _WITH_KEY = (401, 429, 500, 503)
 _NO_JOB = "There is no such job of this account, or it has expired."
@@ -47,7 +47,9 @@ def lookup_paths() -> Json:
         JOBS_PATH: {"get": _jobs()},
         JOBS_PATH + "/{id}": _job_path(),
         OWN_RESULTS_PATH + "/{name}": {
-            "delete": _deletion("delete-result", "Delete a hosted result.", "name", _NO_RESULT)
+            "delete": _deletion(
+                "delete-result", "Delete a hosted result.", "name", _NO_RESULT, tag=FILES
+            )
         },
         WEBHOOKS_PATH: _listing(
             "webhook-secret",
@@ -96,6 +98,7 @@ def _jobs() -> Json:
     }
     return {
         "operationId": "jobs",
+        "tags": [JOBS],
         "summary": "List the account's jobs without their answers, newest first.",
         "parameters": [
             {"name": name, "in": "query", "description": text, "schema": schema}
@@ -111,23 +114,28 @@ def _jobs() -> Json:
 def _job_path() -> Json:
     get = {
         "operationId": "job",
+        "tags": [JOBS],
         "summary": "Say how far a job is, and its answer when it has ended.",
-        "parameters": [_in_path("id")],
+        "parameters": [in_path("id")],
         "responses": {
             "200": {"description": "The job.", "content": content(JobAnswer)},
             "404": error(_NO_JOB),
             **errors(_WITH_KEY),
         },
     }
-    return {"get": get, "delete": _deletion("cancel-job", "End and forget a job.", "id", _NO_JOB)}
+    return {
+        "get": get,
+        "delete": _deletion("cancel-job", "End and forget a job.", "id", _NO_JOB, tag=JOBS),
+    }
 
 
 def _result_path(name: str, summary: str, *media_types: str) -> Json:
     get = {
         "operationId": name,
+        "tags": [FILES],
         "summary": f"{summary}; its name is the secret.",
         "security": [],
-        "parameters": [_in_path("name")],
+        "parameters": [in_path("name")],
         "responses": {
             "200": {"description": "The file.", "content": {name: {} for name in media_types}},
             "404": error(_NO_RESULT),
@@ -143,6 +151,7 @@ def _listing(
     return {
         "get": {
             "operationId": name,
+            "tags": [ACCOUNT],
             "summary": summary,
             "responses": {
                 "200": {"description": "The answer.", "content": content(answer)},
@@ -152,18 +161,15 @@ def _listing(
     }
 
 
-def _deletion(name: str, summary: str, parameter: str, missing: str) -> Json:
+def _deletion(name: str, summary: str, parameter: str, missing: str, *, tag: str) -> Json:
     return {
         "operationId": name,
+        "tags": [tag],
         "summary": summary,
-        "parameters": [_in_path(parameter)],
+        "parameters": [in_path(parameter)],
         "responses": {
             "204": {"description": "It is gone."},
             "404": error(missing),
             **errors(_WITH_KEY),
         },
     }
-
-
-def _in_path(name: str) -> Json:
-    return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}

@@ -31,6 +31,11 @@ ERRORS: Final = {
     507: "The account keeps as much as it may, or the disk is full.",
 }
 
+IMAGES: Final = "images and texts"
+JOBS: Final = "jobs"
+ACCOUNT: Final = "account"
+FILES: Final = "files"
+
 Json = dict[str, Any]  # Any: a JSON document
 
 IDEMPOTENCY_KEY: Final[Json] = {
@@ -63,4 +68,16 @@ def error(description: str) -> Json:
 
 def errors(statuses: Iterable[int]) -> Json:
     """Return the responses of these statuses."""
-    return {str(status): error(ERRORS[status]) for status in statuses}
+    return {
+        str(status): {"$ref": f"#/components/responses/{error_name(status)}"} for status in statuses
+    }
+
+
+def error_name(status: int) -> str:
+    """Return the name of the response of a status among the shared ones."""
+    return f"Error{status}"
+
+
+def in_path(name: str) -> Json:
+    """Return the parameter that is a part of the path."""
+    return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}

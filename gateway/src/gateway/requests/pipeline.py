@@ -5,36 +5,28 @@ is fetched, its price charged, the service called, the file that it made stored,
 made. An item of a batch and a job go through the same steps.
 """
 
-from base64 import b64encode
-from collections.abc import AsyncIterator, Awaitable, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import ExitStack, asynccontextmanager
-from datetime import timedelta
 from functools import partial
 from time import monotonic
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
-import msgspec
 import structlog
-from msgspec import UNSET
 from starlette.requests import Request
 from starlette.responses import Response
 
-from contract.endpoint import DocumentRequest
 from contract.jobs import BatchAnswer
 from gateway.accounts.credits import Charge, Credits
 from gateway.accounts.idempotency import Claim, IdempotentAnswers, NoClaim
 from gateway.accounts.keys import KeyStore
 from gateway.accounts.rates import RateLimits
 from gateway.accounts.scopes import authorize
-from gateway.backends import Backends, CallContext
+from gateway.backends import CallContext
 from gateway.database.engine import DatabaseUnavailable
-from gateway.endpoint_handler import EndpointHandler, ProducedFile
-from gateway.fetching.fetcher import ImageFetcher
-from gateway.hosting.hosted import HostedImages
-from gateway.hosting.results import ResultStore
+from gateway.endpoint_handler import EndpointHandler
 from gateway.input.bodies import BodyReader, UploadMemory
 from gateway.input.credentials import sent_key
-from gateway.input.forms import check_image_size
 from gateway.input.inputs import read_input, read_object
 from gateway.jobs.answers import job_answer
 from gateway.jobs.outcomes import Outcome, answered, broken, refused
@@ -42,10 +34,10 @@ from gateway.jobs.records import JobRecord, NewJob
 from gateway.jobs.store import JobGone
 from gateway.jobs.submission import Jobs
 from gateway.jobs.worker import RunningJob
-from gateway.media import EncodedImage, require_image
 from gateway.problems import Problem
 from gateway.requests.batch import Item, answer_items, parse_batch
 from gateway.requests.disconnects import cancelled_on_disconnect
+from gateway.requests.item_work import ItemWork
 from gateway.requests.orders import Order, OrderReader
 from gateway.requests.stored_orders import decode_order, encode_order
 from gateway.responses import json_response
@@ -54,13 +46,18 @@ from servicekit.logs import get_logger
 from servicekit.tracing.opening import Serving
 from servicekit.turns import CALLER, FairSemaphore, reserve_of
 
+# Bulk jobs have places of their own, a third as many as requests: they take none from these.
+_SHARE_OF_BULK: Final = 3
+# Waits for an item of a bulk job whose service is full, in parts of GATEWAY_JOB_RETRY_S.
+_PATIENCE: Final = (0.1, 0.2, 0.4, 0.8, 1.6)
+
 _UNANSWERED: Final = Outcome(503, b"{}", is_passing=True)  # of an item that is tried again
-_NO_IMAGE: Final = EncodedImage(b"", "", "")  # of a request that holds a text
 
 _log = get_logger("gateway")
 
 
 Keep: TypeAlias = Callable[[Response, Charge], Awaitable[None]]
+Load: TypeAlias = Callable[[int], Awaitable[Item]]  # returns the item of that number
 
 
 async def _keep_nothing(_: Response, __: Charge) -> None:
@@ -77,11 +74,8 @@ class Pipeline:
         orders: make orders of requests.
         idempotent: answers that are kept by Idempotency-Key.
         jobs: take what is answered later.
-        fetcher: fetches images by URL.
-        hosted: reads images that the gateway hosts itself.
         credit: charges requests.
-        backends: the services.
-        results: stores files.
+        items: works on one after the other.
         serving: makes the spans of jobs.
     """
 
@@ -94,11 +88,8 @@ class Pipeline:
         orders: OrderReader,
         idempotent: IdempotentAnswers,
         jobs: Jobs,
-        fetcher: ImageFetcher,
-        hosted: HostedImages,
         credit: Credits,
-        backends: Backends,
-        results: ResultStore,
+        items: ItemWork,
         serving: Serving | None = None,
     ) -> None:
         self._settings = settings
@@ -107,14 +98,13 @@ class Pipeline:
         self._orders = orders
         self._idempotent = idempotent
         self._jobs = jobs
-        self._fetcher = fetcher
-        self._hosted = hosted
         self._credit = credit
-        self._backends = backends
-        self._results = results
+        self._items = items
         self._serving = serving
         most = settings.max_in_flight
         self._slots = FairSemaphore(most, reserved=reserve_of(most))
+        most = max(1, most // _SHARE_OF_BULK)
+        self._bulk_slots = FairSemaphore(most, reserved=reserve_of(most))
         self._memory = UploadMemory(settings.upload_memory_mib * 2**20)
         self._bodies = BodyReader(self._memory, timeout_s=settings.body_timeout_s)
 
@@ -240,6 +230,52 @@ class Pipeline:
                 if job.missing:
                     await answer_items(job.missing, answer_item, self._slots, account=account)
 
+    async def answer_bulk(
+        self, order: Order, numbers: Sequence[int], load: Load
+    ) -> dict[int, Outcome]:
+        """Return the outcomes of items of a bulk job by number; the caller charges them.
+
+        Args:
+            order: of the bulk job.
+            numbers: of the items, one at least.
+            load: returns an item when it is its turn.
+        """
+        account = order.key.account
+        with ExitStack() as stack:
+            structlog.contextvars.bind_contextvars(request_id=order.request_id)
+            CALLER.set(account)
+            if self._serving is not None:
+                stack.enter_context(self._serving("bulk", order.traceparent))
+            answer = partial(self._answer_patiently, order, load)
+            async with self._bulk_slots.held(account):
+                outcomes = await answer_items(numbers, answer, self._bulk_slots, account=account)
+        return dict(zip(numbers, outcomes, strict=True))
+
+    async def _answer_patiently(self, order: Order, load: Load, number: int) -> Outcome:
+        """Answer one item of a bulk job; while a service is full, its place waits with it."""
+        outcome = await self._answer_loaded(order, load, number)
+        for share in _PATIENCE:
+            if not outcome.is_passing:
+                break
+            await asyncio.sleep(share * self._settings.job_retry_s)
+            outcome = await self._answer_loaded(order, load, number)
+        return outcome
+
+    async def _answer_loaded(self, order: Order, load: Load, number: int) -> Outcome:
+        """Answer one item of a bulk job; its faults do not touch the others."""
+        request_id = f"{order.request_id}-{number}"
+        try:
+            item = await load(number)
+            authorize(order.key, item.handler.endpoint.name, off=self._settings.endpoints_off)
+            context = CallContext(request_id, order.key.account, self._deadline_s(order))
+            image = await self._items.image(item, order, context)
+            return answered(await self._items.ask(item, image, order, context))
+        except Problem as problem:
+            return refused(problem, request_id=request_id)
+        except Exception:  # noqa: BLE001 - the edge of an item, as that of a request
+            _log.exception("item failed")
+            return broken(request_id=request_id)
+
     async def _answer_job_item(self, order: Order, job: RunningJob, number: int) -> Outcome:
         """Answer one item of a job, keep the answer, and settle its charge with it."""
         if job.is_stopped:
@@ -284,77 +320,22 @@ class Pipeline:
         item = order.items[number]
         if isinstance(item, Problem):
             raise item
-        handler, request = item.handler, item.given.request
-        self._lifetime(request)  # checked before anything is fetched or charged
         context = CallContext(request_id, order.key.account, self._deadline_s(order))
-        image = item.given.image or await self._own(request, order.base_url)
-        if image is None:
-            image = await self._fetcher.fetch(
-                request.url,
-                timeout_s=context.deadline_s - monotonic(),
-                or_pdf=handler.endpoint.takes_documents,
-                account=context.account,
-            )
+        image = await self._items.image(item, order, context)
         async with self._credit.charge(
             context.account,
-            endpoint=handler.endpoint.path,
+            endpoint=item.handler.endpoint.path,
             item=order.charged_once(number),
             hold=order.hold(number),
         ) as charge:
-            result = await handler.ask(self._backends, request, image.content, context)
-            file = handler.file(result)
-            path = await self._store(file, item, order, image.name) if file else ""
-            url = order.base_url + path if path.startswith("/") else path
-            answer = handler.answer(request, result, url)
-            if not request.details:
-                answer = msgspec.structs.replace(answer, details=None)
-            response = json_response(answer)
+            response = await self._items.ask(item, image, order, context)
             await keep(response, charge)
             return response
-
-    async def _own(self, request: Any, base_url: str) -> EncodedImage | None:
-        """Return an image of the gateway's own, None for one to fetch; Any: of any endpoint."""
-        url = getattr(request, "url", UNSET)
-        if url is UNSET:
-            return _NO_IMAGE
-        image = (
-            await self._hosted.read(url, base_url=base_url) if url.startswith(base_url) else None
-        )
-        if image is not None:
-            check_image_size(len(image.content))  # a PDF that was written here can be larger
-            or_pdf = isinstance(request, DocumentRequest)
-            require_image(image.content, subject="the URL leads to", or_pdf=or_pdf)
-        return image
-
-    async def _store(self, file: ProducedFile, item: Item, order: Order, image_name: str) -> str:
-        """Store a file and return its path, a data: URI in zero-retention mode."""
-        if self._settings.zero_retention:
-            return f"data:{file.media_type};base64,{b64encode(file.content).decode()}"
-        name = await self._results.save(
-            file.content,
-            account=order.key.account,
-            media_type=file.media_type,
-            original_name=image_name,
-            endpoint=item.handler.endpoint.name,
-            lifetime=self._lifetime(item.given.request),
-        )
-        return f"{file.folder}/{name}"
 
     def _deadline_s(self, order: Order) -> float:
         """Return when an item is due; the time of a job's item begins with its work."""
         starts_now = monotonic() + self._settings.request_timeout_s
         return starts_now if order.is_async else order.deadline_s
-
-    def _lifetime(self, request: Any) -> timedelta:  # Any: requests of any endpoint
-        """Return how long a file of the request is hosted; no longer than the operator allows."""
-        longest = timedelta(days=self._settings.result_days)
-        asked_s = getattr(request, "expires_in_s", UNSET)
-        if asked_s is UNSET:
-            return longest
-        if asked_s > longest.total_seconds():
-            message = f"parameter 'expires_in_s': expected `int` <= {longest.total_seconds():.0f}"
-            raise Problem(400, "invalid_parameter", message)
-        return timedelta(seconds=asked_s)
 
 
 def _accepted(record: JobRecord) -> Response:

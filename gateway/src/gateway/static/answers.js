@@ -1,8 +1,9 @@
 // The views of answers: drawn on the image and written in words.
 
-const SVG = "http://www.w3.org/2000/svg";
-
-const FEW_FACES = 3;
+import { boxed, lightTogether, rows, unseen } from "./boxes.js";
+import { beforeAndAfter } from "./compare.js";
+import { block, button, heading, hint, make, paragraph } from "./dom.js";
+import { ownUrl } from "./save.js";
 
 // By the name that the table of endpoints has for the view of an answer.
 const VIEWS = {
@@ -14,176 +15,156 @@ const VIEWS = {
   nudity: showNudity,
 };
 
-let shown = null; // the object URL of the last image, given back when the next one comes
-
-/** Fill the two places with the answer of a request. */
-export function showAnswer(view, request, answer, { drawing, words }) {
-  if (shown) URL.revokeObjectURL(shown);
-  shown = request.file ? URL.createObjectURL(request.file) : null;
-  const picture = { source: shown ?? ownPicture(request.url), name: pictureName(request) };
+/**
+ * Fill the two places with an answer.
+ *
+ * @param image {source, name}; the source is null where the page cannot show it.
+ */
+export function showAnswer(view, answer, image, { drawing, words }) {
   drawing.replaceChildren();
   words.replaceChildren();
-  VIEWS[view](answer, picture, { drawing, words });
-}
-
-/** Return the URL of an image that this gateway hosts; this page loads nothing from elsewhere. */
-function ownPicture(url) {
-  return url.startsWith(`${location.origin}/`) ? url : null;
-}
-
-function pictureName(request) {
-  return request.file ? request.file.name || "pasted image" : request.url;
-}
-
-function showColors({ result, details }, picture, { drawing, words }) {
-  const frame = make("div", { className: "picture" });
-  const after = make("img", { src: result.colorized, alt: "The image in color" });
-  frame.append(after);
-  drawing.append(frame);
-  if (picture.source) drawing.append(beforeAndAfter(frame, after, picture));
-  const link = make("a", { href: result.colorized, textContent: "The colored image", download: "" });
-  words.append(paragraph(link));
-  if (details.already_coloured) {
-    words.append(paragraph("The image has colors already; it was left as it is."));
+  for (const { message, page } of answer.details.warnings ?? []) {
+    words.append(make("p", { className: "warning", textContent: page ? `Page ${page}: ${message}` : message }));
   }
+  VIEWS[view](answer, image, { drawing, words });
 }
 
-/** Put the image under its colored copy, and return the slider that uncovers it. */
-function beforeAndAfter(frame, after, picture) {
-  const before = make("img", { src: picture.source, alt: "The image as it came" });
-  frame.prepend(before);
-  after.className = "after";
-  const slider = make("input", { type: "range", min: 0, max: 100, value: 50, className: "slider" });
-  slider.setAttribute("aria-label", "Share of the image that is shown without color");
-  const uncover = () => {
-    after.style.clipPath = `inset(0 0 0 ${slider.value}%)`;
-    slider.setAttribute("aria-valuetext", `${slider.value} percent without color`);
+/** Show the image alone, before there is an answer. */
+export function showImage(image, { drawing, words }) {
+  words.replaceChildren();
+  drawing.replaceChildren(image.source ? boxed({ ...image, size: null, boxes: [] }) : unseen(image));
+}
+
+/** Return what an answer says as plain text; empty where it is no text. */
+export function textOf({ result }) {
+  if (result.pages) return result.pages.map((page) => page.text).join("\n\n");
+  return result.text?.full_text ?? result.text ?? "";
+}
+
+/** Return the URL of the image that an answer made, null where it made none. */
+export function imageOf({ result }) {
+  return result.colorized ? ownUrl(result.colorized) : null;
+}
+
+function showColors({ result, details }, image, { drawing }) {
+  drawing.append(beforeAndAfter(image.source, ownUrl(result.colorized)));
+  const isColored = details.already_coloured;
+  drawing.append(hint(isColored ? "The image has colors already; it was left as it is."
+    : "Drag the edge, or use the arrow keys. The colors are a model's guess."));
+}
+
+function showText({ result }, image, { drawing, words }) {
+  const place = make("div");
+  const drawn = make("div");
+  const show = (page) => showPage(page, result.page_count > 1 ? { ...image, source: null } : image, drawn, place);
+  drawing.append(drawn);
+  if (result.pages.length > 1) drawing.prepend(pager(result.pages, show));
+  words.append(place);
+  show(result.pages[0]);
+}
+
+/** Draw a page with its words; pages of a PDF have no image here, so their words stand on a sheet. */
+function showPage(page, image, drawn, place) {
+  const lines = page.blocks.flatMap((part) => part.lines);
+  const boxes = lines.map(({ corners, text, words, confidence }) => ({ corners, title: text, words, confidence }));
+  const frame = boxed({ ...image, size: page, boxes });
+  const list = rows(boxes, ({ title, confidence }) => {
+    const sure = make("span", { className: "sure", textContent: confidence.toFixed(2), title: "Confidence" });
+    return make("span", { className: "said" }, make("span", { textContent: title, dir: "auto" }), sure);
+  }, "Lines");
+  lightTogether(frame, list);
+  drawn.replaceChildren(frame);
+  const summary = `${lines.length} lines, confidence ${page.confidence.toFixed(2)}. Words can be selected on the page.`;
+  place.replaceChildren(lines.length ? hint(summary) : paragraph("No text was found."), list);
+}
+
+function pager(pages, show) {
+  let here = 0;
+  const count = make("span", { role: "status" });
+  const tell = () => { count.textContent = `Page ${pages[here].number}, ${here + 1} of ${pages.length}`; };
+  const go = (step) => {
+    here = Math.min(pages.length - 1, Math.max(0, here + step));
+    tell();
+    show(pages[here]);
   };
-  slider.addEventListener("input", uncover);
-  uncover();
-  return slider;
+  const buttons = [button("Previous", () => go(-1)), button("Next", () => go(1))];
+  for (const made of buttons) made.setAttribute("aria-label", `${made.textContent} page`);
+  tell();
+  return make("div", { className: "buttons pager" }, buttons[0], count, buttons[1]);
 }
 
-function showText({ result, details }, picture, { drawing, words }) {
-  showLines(drawing, picture, details);
-  words.append(block(result.text || "No text was found."));
-}
-
-/** Draw the boxes of the lines; a document has none, only its number of pages. */
-function showLines(drawing, picture, details) {
-  if (details.page_count) drawing.append(paragraph(`Pages: ${details.page_count}.`));
-  else drawBoxes(drawing, picture, details, (details.lines ?? []).map(({ corners, text }) => ({ corners, title: text })));
-}
-
-function showAnalysis({ result, details }, picture, { drawing, words }) {
-  showLines(drawing, picture, details);
+function showAnalysis({ result, details }, image, { drawing, words }) {
+  showImageOf(image, drawing);
+  if (details.page_count) words.append(paragraph(`Pages: ${details.page_count}.`));
   if (result.notice) words.append(paragraph(result.notice));
   const { sentiment } = result;
+  const tags = make("ul", { className: "tags" });
+  tags.append(...result.tags.split(", ").filter(Boolean).map((tag) => make("li", { textContent: tag })));
   words.append(
     heading("Summary"), paragraph(result.text.summary || "None."),
-    heading("Sentiment"), table("", [[sentiment.result, sentiment.confidence]]),
-    heading("Tags"), paragraph(result.tags || "None."),
+    heading("Tone"), bars("", [[sentiment.result, sentiment.confidence]]),
+    heading("Tags"), result.tags ? tags : paragraph("None."),
     heading("Text"), block(result.text.full_text || "No text was found."),
   );
 }
 
-function showFaces({ result, details }, picture, { drawing, words }) {
-  const boxes = result.map(({ faceCoordinates: [box], emotions }, index) => ({
+function showFaces({ result }, image, { drawing, words }) {
+  const boxes = result.map(({ faceCoordinates: [box], emotions }) => ({
     corners: [[box.left, box.top], [box.right, box.top], [box.right, box.bottom], [box.left, box.bottom]],
-    title: `Face ${index + 1}: ${emotions[0].emotion}`,
+    title: emotions[0] ? emotions[0].emotion : "none sure enough",
+    emotions,
   }));
-  drawBoxes(drawing, picture, details, boxes);
-  if (result.length) words.append(...tablesOfFaces(result));
-  else words.append(paragraph("No face was found."));
-  words.append(paragraph("These are visible expressions as a model reads them, not what anyone feels."));
-}
-
-/** Return a table for each of a few faces; for many, one of their likeliest and the rest folded. */
-function tablesOfFaces(faces) {
-  const tables = faces.map(({ emotions }, index) =>
-    table(`Face ${index + 1}, from the left`, emotions.map(({ emotion, confidence }) => [emotion, confidence])),
-  );
-  if (faces.length <= FEW_FACES) return tables;
-  const likeliest = faces.map(({ emotions: [first] }, index) => [`${index + 1}: ${first.emotion}`, first.confidence]);
-  const folded = make("details");
-  folded.append(make("summary", { textContent: "All seven of each face" }), ...tables);
-  return [table("Faces from the left, the likeliest of each", likeliest), folded];
-}
-
-function showLabels({ result, details }, picture, { drawing, words }) {
-  drawBoxes(drawing, picture, details, []);
-  words.append(table("What it shows", result.map(({ tag, confidence }) => [tag, confidence])));
-}
-
-function showNudity({ result, details }, picture, { words }) {
-  words.append(
-    paragraph(result.isNude ? "Nudity was found." : "No nudity was found."),
-    table(`Score; nude from ${details.threshold}`, [["score", result.confidence]]),
-  );
-}
-
-/** Draw the image with boxes over it; without its image, boxes on an empty ground. */
-function drawBoxes(drawing, picture, details, boxes) {
-  const frame = make("div", { className: "picture" });
+  const frame = image.source ? boxed({ ...image, size: null, boxes }) : unseen(image);
   drawing.append(frame);
-  const overlay = document.createElementNS(SVG, "svg");
-  overlay.setAttribute("role", "img");
-  overlay.setAttribute("aria-label", `${boxes.length} boxes on the image`);
-  for (const { corners, title } of boxes) overlay.append(polygon(corners, title));
-  if (!picture.source) {
-    drawing.replaceChildren(paragraph("The image is not shown: this page loads nothing from other hosts."));
-    return;
-  }
-  const image = make("img", { alt: `The image ${picture.name}` });
-  image.addEventListener("load", () => {
-    overlay.setAttribute("viewBox", `0 0 ${image.naturalWidth} ${image.naturalHeight}`);
-    if (boxes.length) frame.append(overlay);
-  });
-  image.src = picture.source;
-  frame.append(image);
+  words.append(hint("Visible expressions as a model reads them, not what anyone feels."));
+  if (!boxes.length) words.prepend(paragraph("No face was found."));
+  const list = rows(boxes, ({ title, emotions }) => {
+    const made = make("details", { open: boxes.length <= 2 }, make("summary", { textContent: title }));
+    made.append(bars("", emotions.map(({ emotion, confidence }) => [emotion, confidence])));
+    return made;
+  }, "Faces from left to right");
+  lightTogether(frame, list);
+  words.append(list);
 }
 
-function polygon(corners, title) {
-  const shape = document.createElementNS(SVG, "polygon");
-  shape.setAttribute("points", corners.map((corner) => corner.join(",")).join(" "));
-  const label = document.createElementNS(SVG, "title");
-  label.textContent = title;
-  shape.append(label);
-  return shape;
+function showLabels({ result }, image, { drawing, words }) {
+  showImageOf(image, drawing);
+  words.append(bars("It shows", result.map(({ tag, confidence }) => [tag, confidence])));
 }
 
-function table(title, rows) {
-  const made = make("table");
+function showNudity({ result, details }, image, { drawing, words }) {
+  showImageOf(image, drawing);
+  const verdict = result.isNude ? "Nudity was found." : "No nudity was found.";
+  words.append(make("p", { className: "verdict", textContent: verdict }));
+  words.append(bars("", [["score", result.confidence]], details.threshold));
+  words.append(hint(`It is called nude from ${details.threshold}, the mark on the bar.`));
+  words.append(hint("Have a person look before anything is decided about a person."));
+  if (details.frame_count) words.append(hint(`Frames: ${details.frame_count}; the worst is ${details.worst_frame}.`));
+}
+
+function showImageOf(image, drawing) {
+  drawing.append(image.source ? boxed({ ...image, size: null, boxes: [] }) : unseen(image));
+}
+
+/** Return a table of names with bars from 0 to 1; the threshold, if any, is a mark on each. */
+function bars(title, pairs, threshold) {
+  const made = make("table", { className: "bars" });
   if (title) made.append(make("caption", { textContent: title }));
-  for (const [name, confidence] of rows) {
+  for (const [name, confidence] of pairs) {
     const row = made.insertRow();
     row.append(make("th", { scope: "row", textContent: name }));
-    const bar = make("meter", { min: 0, max: 1, value: confidence });
+    const filled = make("span", { className: "filled" });
+    filled.style.width = `${confidence * 100}%`;
+    const bar = make("span", { className: "bar" }, filled);
     bar.setAttribute("aria-hidden", "true");
+    if (threshold !== undefined) {
+      const mark = make("span", { className: "mark" });
+      mark.style.left = `${threshold * 100}%`;
+      bar.append(mark);
+    }
     row.insertCell().append(bar);
-    const number = row.insertCell();
-    number.className = "number";
-    number.textContent = confidence.toFixed(3);
+    const number = confidence < 0.0005 ? "<0.001" : confidence.toFixed(3);
+    row.append(make("td", { className: "number", textContent: number }));
   }
   return made;
-}
-
-function heading(text) {
-  return make("h3", { textContent: text });
-}
-
-function block(text) {
-  const made = make("pre", { textContent: text, tabIndex: 0 });
-  made.setAttribute("aria-label", "Text");
-  return made;
-}
-
-function paragraph(...parts) {
-  const made = make("p");
-  made.append(...parts);
-  return made;
-}
-
-function make(name, properties = {}) {
-  return Object.assign(document.createElement(name), properties);
 }

@@ -91,13 +91,15 @@ class PageView:
     """Place of an endpoint on the page at `/`.
 
     Attributes:
-        label: of its button.
+        label: of its tab.
         answer: which view of `static/answers.js` shows the answer.
-        fields: parameters that the form asks for besides the image.
+        sample: file in the gateway's `examples` that its tab begins with; empty for none.
+        fields: parameters that the form sets besides the image.
     """
 
     label: str
     answer: str
+    sample: str = ""
     fields: tuple[str, ...] = ()
 
 

@@ -24,7 +24,7 @@ HEADINGS = ("NAME", "VERSION", "TASK", "PROFILE", "SIZE", "LICENCE", "INSTALLED"
 
 
 def main(argv: list[str]) -> int:
-    """Run `imagemesh models ARGUMENTS...` and return the exit code."""
+    """List the models, and pull those that do not ship with the project."""
     arguments = _parser().parse_args(argv)
     settings = load_settings(ModelCommandSettings)
     try:

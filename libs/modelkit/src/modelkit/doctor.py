@@ -38,7 +38,7 @@ class Check:
 
 
 def main(argv: list[str]) -> int:
-    """Run `imagemesh doctor [SERVICE...]`; 1 where a model cannot run as configured."""
+    """Run every model, and tell which cannot run as configured."""
     points = sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda point: point.name)
     unknown = sorted(set(argv) - {point.name for point in points})
     if unknown:

@@ -8,6 +8,7 @@ from functools import partial
 from queue import SimpleQueue
 from typing import Any, TypeVar, TypeVarTuple
 
+from modelkit.denormals import flush_denormals
 from servicekit.errors import Unavailable
 from servicekit.logs import get_logger
 
@@ -89,6 +90,7 @@ class ModelThread:
         self._thread.join(CLOSE_WITHIN_S)
 
     def _work(self) -> None:
+        flush_denormals()
         try:
             while (job := self._jobs.get()) is not None:
                 job()

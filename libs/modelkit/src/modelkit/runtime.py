@@ -220,6 +220,7 @@ def open_session(
     options.log_severity_level = _ERRORS_ONLY
     # A thread that waits for work must not spin: other models share the cores.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.set_denormal_as_zero", "1")
     # Memory of a large image is given back: kept, it would be 170 MB until the process ends.
     options.enable_cpu_mem_arena = not sizes_vary
     providers = [provider] if provider == CPU_PROVIDER else [provider, CPU_PROVIDER]

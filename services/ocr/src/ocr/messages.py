@@ -16,11 +16,10 @@ from ocr.preparation import Corners
 # The names of `ocr.formats` for the formats of the contract.
 FORMATS: Mapping[int, str | None] = MappingProxyType(
     {
-        page_pb2.FORMAT_UNSPECIFIED: None,
-        page_pb2.FORMAT_HOCR: "hocr",
-        page_pb2.FORMAT_ALTO: "alto",
-        page_pb2.FORMAT_TSV: "tsv",
-        page_pb2.FORMAT_PDF: "pdf",
+        number: None
+        if number == page_pb2.FORMAT_UNSPECIFIED
+        else name.removeprefix("FORMAT_").lower()
+        for name, number in page_pb2.Format.items()
     }
 )
 

@@ -5,20 +5,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from modelkit.images import RgbImage
 from modelkit.runtime import Network
+from vision.resizing import resize
 
 IMAGE_SIZE_PX = 240  # of the published weights
-# A photo longer than this in relation to its short side is seen at both ends, one longer than the
-# second also in the middle: two squares overlap no more.
-_LONG_SHAPE = 1.2
-_VERY_LONG_SHAPE = 2.0
-# Large photos are averaged to this many times the size first; Pillow calls 3 indistinguishable.
-_REDUCING_GAP = 3.0
+# A photo longer than this in relation to its short side is seen at both ends and in its middle.
+_LONG_SHAPE = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,38 +69,26 @@ class ImageNetClassifier:
 
 
 def cut_squares(image: RgbImage) -> NDArray[np.uint8]:
-    """Return the middle square of a photo, or both ends of a long one, and its middle if very long.
+    """Return a photo squeezed into a square, or three squares of a very long one.
 
-    The whole square, without the margin of 12.5 % that is often cut: on 500 photos 0.6 % more are
-    right.
+    Squeezed, photos cut to 4:3, 3:2 or 16:9 are as often right as by two squares at their ends,
+    which take twice the time, and more often than by the one in their middle. Scaled by halves and
+    a bicubic rest, which costs a fifth of Pillow's bicubic filter and is as often right.
 
     Args:
         image: (height, width, 3) uint8, sRGB.
 
     Returns:
-        (1 to 3, 240, 240, 3) uint8; bicubic, with antialiasing.
+        (1 or 3, 240, 240, 3) uint8.
     """
-    photo = Image.fromarray(image)
-    side, longest = min(photo.size), max(photo.size)
-    if longest > _VERY_LONG_SHAPE * side:
-        room = longest - side
-        return np.stack([_scale_square(photo, one, side) for one in (0, room // 2, room)])
-    # Scaled once, since the two squares overlap.
-    length = round(IMAGE_SIZE_PX * longest / side)
-    is_wide = photo.width > photo.height
-    size = (length, IMAGE_SIZE_PX) if is_wide else (IMAGE_SIZE_PX, length)
-    small = np.asarray(photo.resize(size, Image.Resampling.BICUBIC, reducing_gap=_REDUCING_GAP))
-    room = length - IMAGE_SIZE_PX
-    starts = [0, room] if longest > _LONG_SHAPE * side else [room // 2]
-    return np.stack([small.take(range(one, one + IMAGE_SIZE_PX), int(is_wide)) for one in starts])
+    side, longest = sorted(image.shape[:2])
+    if longest <= _LONG_SHAPE * side:
+        return _scale(image)[np.newaxis]
+    is_wide = image.shape[1] > image.shape[0]
+    starts = (0, (longest - side) // 2, longest - side)
+    parts = (slice(start, start + side) for start in starts)
+    return np.stack([_scale(image[:, part] if is_wide else image[part]) for part in parts])
 
 
-def _scale_square(photo: Image.Image, start: int, side: int) -> NDArray[np.uint8]:
-    left, top = (start, 0) if photo.width > photo.height else (0, start)
-    small = photo.resize(
-        (IMAGE_SIZE_PX, IMAGE_SIZE_PX),
-        Image.Resampling.BICUBIC,
-        box=(left, top, left + side, top + side),
-        reducing_gap=_REDUCING_GAP,
-    )
-    return np.asarray(small)
+def _scale(image: RgbImage) -> RgbImage:
+    return resize(image, (IMAGE_SIZE_PX, IMAGE_SIZE_PX), interpolation=cv2.INTER_CUBIC)

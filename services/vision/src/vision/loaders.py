@@ -30,31 +30,36 @@ class FaceReader:
     faces: LoadedModel[FaceDetector]
     emotions: EmotionClassifier
 
-    def read(self, image: RgbImage, *, is_oriented: bool = True) -> list[tuple[Box, list[Emotion]]]:
+    def read(
+        self, image: RgbImage, *, is_oriented: bool = True, with_emotions: bool = True
+    ) -> list[tuple[Box, list[Emotion]]]:
         """Return each face, from left to right, with all seven emotions, the likeliest first.
 
         Args:
             image: (height, width, 3) uint8, sRGB, upright.
             is_oriented: the file said which side is up; else faces are looked for all ways up where
                 there is none.
+            with_emotions: whether expressions are read; else there are none.
         """
+        quarters, boxes = self._find(image, is_oriented=is_oriented)
+        emotions: list[list[Emotion]] = [[] for _ in boxes]
+        if with_emotions:
+            turned = np.ascontiguousarray(np.rot90(image, quarters))
+            emotions = self.emotions.classify_faces(turned, boxes)
+        size_px = image.shape[1], image.shape[0]
+        places = [unturned(box, quarters, size_px) for box in boxes]
+        faces = list(zip(places, emotions, strict=True))
+        return sorted(faces, key=lambda face: (face[0].left, face[0].top))
+
+    def _find(self, image: RgbImage, *, is_oriented: bool) -> tuple[int, list[Box]]:
+        """Return quarter turns counterclockwise and the faces in the turned image."""
         detector = self.faces.model
         boxes = detector.find(image)
         if not boxes and not is_oriented:
-            quarters, boxes = detector.find_turned(image)
-            if boxes:
-                return self._read_turned(image, quarters, boxes)
-        boxes = boxes or detector.find_small(image)
-        return list(zip(boxes, self.emotions.classify_faces(image, boxes), strict=True))
-
-    def _read_turned(
-        self, image: RgbImage, quarters: int, boxes: Sequence[Box]
-    ) -> list[tuple[Box, list[Emotion]]]:
-        turned = np.ascontiguousarray(np.rot90(image, quarters))
-        size_px = image.shape[1], image.shape[0]
-        found = zip(boxes, self.emotions.classify_faces(turned, boxes), strict=True)
-        faces = [(unturned(box, quarters, size_px), emotions) for box, emotions in found]
-        return sorted(faces, key=lambda face: (face[0].left, face[0].top))
+            quarters, turned = detector.find_turned(image)
+            if turned:
+                return quarters, turned
+        return 0, boxes or detector.find_small(image)
 
 
 class Loaders:

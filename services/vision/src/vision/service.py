@@ -81,6 +81,20 @@ class _VisionServicer(rpc.VisionServiceServicer):
             warnings=_warnings(warnings),
         )
 
+    async def DetectFaces(
+        self, request: pb.DetectFacesRequest, context: Context
+    ) -> pb.DetectFacesResponse:
+        began_s = monotonic()
+        faces, warnings = await self._face_reader.serve(
+            partial(self._read_faces, request.image, with_emotions=False), **terms_of(context)
+        )
+        return pb.DetectFacesResponse(
+            boxes=[_box(box) for box, _ in faces],
+            model=_model(self._face_reader.loaded.model.faces),
+            seconds=monotonic() - began_s,
+            warnings=_warnings(warnings),
+        )
+
     async def DetectEmotions(
         self, request: pb.DetectEmotionsRequest, context: Context
     ) -> pb.DetectEmotionsResponse:
@@ -135,12 +149,12 @@ class _VisionServicer(rpc.VisionServiceServicer):
         return await self._classifier.answer(squares, size_bytes=squares.nbytes), warnings
 
     async def _read_faces(
-        self, content: bytes
+        self, content: bytes, *, with_emotions: bool = True
     ) -> tuple[list[tuple[Box, list[Emotion]]], Sequence[ImageWarning]]:
         async with self.host.decoder.opened(content, lambda decoded: decoded) as image:
             pixels = image.pixels
             faces = await self._face_reader.answer(
-                (pixels, image.is_oriented), size_bytes=pixels.nbytes
+                (pixels, image.is_oriented, with_emotions), size_bytes=pixels.nbytes
             )
             return faces, image.warnings
 
@@ -179,9 +193,12 @@ def _classify(
 
 
 def _read_faces(
-    loaded: LoadedModel[FaceReader], images: Sequence[tuple[RgbImage, bool]]
+    loaded: LoadedModel[FaceReader], images: Sequence[tuple[RgbImage, bool, bool]]
 ) -> list[list[tuple[Box, list[Emotion]]]]:
-    return [loaded.model.read(image, is_oriented=oriented) for image, oriented in images]
+    return [
+        loaded.model.read(image, is_oriented=is_oriented, with_emotions=with_emotions)
+        for image, is_oriented, with_emotions in images
+    ]
 
 
 def _score(loaded: LoadedModel[NudityScorer], images: Sequence[NDArray[np.float32]]) -> list[float]:
@@ -193,9 +210,13 @@ def _check_limit(limit: int, *, most: int, usual: int) -> None:
         raise InvalidRequest(f"limit is {limit}; it must be from 1 to {most}, or 0 for {usual}")
 
 
+def _box(box: Box) -> image_pb2.Box:
+    return image_pb2.Box(left=box.left, top=box.top, right=box.right, bottom=box.bottom)
+
+
 def _face(box: Box, emotions: list[Emotion]) -> pb.Face:
     return pb.Face(
-        box=image_pb2.Box(left=box.left, top=box.top, right=box.right, bottom=box.bottom),
+        box=_box(box),
         emotions=[pb.Emotion(name=one.name, confidence=one.confidence) for one in emotions],
     )
 

@@ -42,5 +42,5 @@ ENDPOINT: Final = Endpoint(
     "all pages that were read, the first 50,000 letters of it.",
     request=AnalyzedOcrRequest,
     answers=(AnalyzedOcrAnswer,),
-    page=PageView(label="Read and analyze English", answer="analysis"),
+    page=PageView(label="Analyze", answer="analysis", sample="letter.png", fields=("pages",)),
 )

@@ -38,5 +38,5 @@ ENDPOINT: Final = Endpoint(
     request=ClassifyRequest,
     answers=(ClassifyAnswer,),
     example={"limit": 3},
-    page=PageView(label="Name what it shows", answer="labels"),
+    page=PageView(label="Classify", answer="labels", sample="balloon.jpg"),
 )

@@ -53,12 +53,12 @@ class ColorizeRequest(
 ENDPOINT: Final = Endpoint(
     name="colorize",
     position=1,
-    summary="Colour a black-and-white photo.",
+    summary="Color a black-and-white photo.",
     description="The colours are a model's guess, not those that were there. The image's XMP "
     "metadata says so: IPTC digital source type compositeWithTrainedAlgorithmicMedia, and the "
     "model's name.",
     request=ColorizeRequest,
     answers=(ColorizeAnswer,),
     example={"expires_in_s": 3600},
-    page=PageView(label="Colour a photo", answer="colors"),
+    page=PageView(label="Color", answer="colors", sample="landscape.jpg", fields=("strength",)),
 )

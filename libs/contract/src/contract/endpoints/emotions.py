@@ -67,5 +67,5 @@ ENDPOINT: Final = Endpoint(
     request=EmotionsRequest,
     answers=(EmotionsAnswer,),
     example={"limit": 3},
-    page=PageView(label="Expressions of faces", answer="faces"),
+    page=PageView(label="Faces", answer="faces", sample="faces.jpg"),
 )

@@ -67,5 +67,5 @@ ENDPOINT: Final = Endpoint(
     "not measured. Have a person look before anything is decided about a person.",
     request=NudityRequest,
     answers=(NudityAnswer,),
-    page=PageView(label="Detect nudity", answer="nudity"),
+    page=PageView(label="Nudity", answer="nudity", sample="beach.jpg"),
 )

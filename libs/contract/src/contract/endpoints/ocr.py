@@ -158,6 +158,7 @@ class Format(StrEnum):
     HOCR = "hocr", WrittenAnswer, "hOCR 1.2"
     ALTO = "alto", WrittenAnswer, "ALTO 4.4"
     TSV = "tsv", WrittenAnswer, "the table of Tesseract"
+    MARKDOWN = "markdown", WrittenAnswer, "Markdown with headings, lists and tables"
     PDF = "pdf", PdfAnswer, "a PDF of the images in which the text can be found and copied"
 
 
@@ -229,5 +230,10 @@ ENDPOINT: Final = Endpoint(
     request=OcrRequest,
     answers=tuple(dict.fromkeys(each.answer for each in Format)),
     example={"lang": "eng"},
-    page=PageView(label="Read text", answer="text", fields=("lang",)),
+    page=PageView(
+        label="Read text",
+        answer="text",
+        sample="receipt.jpg",
+        fields=("lang", "pages", "format"),
+    ),
 )

@@ -36,6 +36,8 @@ class _FormatEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Format.ValueTy
     """A table of the same with the columns of Tesseract, tabs between them."""
     FORMAT_PDF: _Format.ValueType  # 4
     """A PDF of the images with the text, invisible, where it stands."""
+    FORMAT_MARKDOWN: _Format.ValueType  # 5
+    """Markdown with headings, paragraphs, lists and tables, as far as the page shows them."""
 
 class Format(_Format, metaclass=_FormatEnumTypeWrapper):
     """Format is how the text of a document is written down beside its pages."""
@@ -50,6 +52,8 @@ FORMAT_TSV: Format.ValueType  # 3
 """A table of the same with the columns of Tesseract, tabs between them."""
 FORMAT_PDF: Format.ValueType  # 4
 """A PDF of the images with the text, invisible, where it stands."""
+FORMAT_MARKDOWN: Format.ValueType  # 5
+"""Markdown with headings, paragraphs, lists and tables, as far as the page shows them."""
 Global___Format: _TypeAlias = Format  # noqa: Y015
 
 @_typing.final

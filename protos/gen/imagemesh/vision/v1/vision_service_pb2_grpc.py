@@ -43,6 +43,11 @@ class VisionServiceStub:
                 request_serializer=imagemesh_dot_vision_dot_v1_dot_vision__service__pb2.ClassifyRequest.SerializeToString,
                 response_deserializer=imagemesh_dot_vision_dot_v1_dot_vision__service__pb2.ClassifyResponse.FromString,
                 _registered_method=True)
+        self.DetectFaces = channel.unary_unary(
+                '/imagemesh.vision.v1.VisionService/DetectFaces',
+                request_serializer=imagemesh_dot_vision_dot_v1_dot_vision__service__pb2.DetectFacesRequest.SerializeToString,
+                response_deserializer=imagemesh_dot_vision_dot_v1_dot_vision__service__pb2.DetectFacesResponse.FromString,
+                _registered_method=True)
         self.DetectEmotions = channel.unary_unary(
                 '/imagemesh.vision.v1.VisionService/DetectEmotions',
                 request_serializer=imagemesh_dot_vision_dot_v1_dot_vision__service__pb2.DetectEmotionsRequest.SerializeToString,
@@ -69,6 +74,13 @@ class VisionServiceServicer:
 
     def Classify(self, request, context):
         """Classify names what the photo shows.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DetectFaces(self, request, context):
+        """DetectFaces finds the faces.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -102,6 +114,11 @@ def add_VisionServiceServicer_to_server(servicer, server):
                     servicer.Classify,
                     request_deserializer=imagemesh_dot_vision_dot_v1_dot_vision__service__pb2.ClassifyRequest.FromString,
                     response_serializer=imagemesh_dot_vision_dot_v1_dot_vision__service__pb2.ClassifyResponse.SerializeToString,
+            ),
+            'DetectFaces': grpc.unary_unary_rpc_method_handler(
+                    servicer.DetectFaces,
+                    request_deserializer=imagemesh_dot_vision_dot_v1_dot_vision__service__pb2.DetectFacesRequest.FromString,
+                    response_serializer=imagemesh_dot_vision_dot_v1_dot_vision__service__pb2.DetectFacesResponse.SerializeToString,
             ),
             'DetectEmotions': grpc.unary_unary_rpc_method_handler(
                     servicer.DetectEmotions,
@@ -150,6 +167,33 @@ class VisionService:
             '/imagemesh.vision.v1.VisionService/Classify',
             imagemesh_dot_vision_dot_v1_dot_vision__service__pb2.ClassifyRequest.SerializeToString,
             imagemesh_dot_vision_dot_v1_dot_vision__service__pb2.ClassifyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DetectFaces(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/imagemesh.vision.v1.VisionService/DetectFaces',
+            imagemesh_dot_vision_dot_v1_dot_vision__service__pb2.DetectFacesRequest.SerializeToString,
+            imagemesh_dot_vision_dot_v1_dot_vision__service__pb2.DetectFacesResponse.FromString,
             options,
             channel_credentials,
             insecure,

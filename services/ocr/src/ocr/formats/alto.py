@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from ocr.engines import PageLine, PageWord
 from ocr.formats.geometry import box, for_xml, lean, lines_of_blocks
-from ocr.formats.printed import PrintedPage
+from ocr.formats.printed import PrintedPage, Writer
 from ocr.preparation import Corners
 from ocr.reading import Page
 from ocr.scripts import runs_leftward
@@ -19,7 +19,7 @@ _XSI = "http://www.w3.org/2001/XMLSchema-instance"
 _DOWNWARD_DEGREES = (45.0, 135.0)  # lines that lean this far on a page that is read run down it
 
 
-def write_alto(pages: Sequence[PrintedPage]) -> bytes:
+def _write(pages: Sequence[PrintedPage]) -> bytes:
     """Return the document, all places in pixels of each page's image."""
     alto = Element(
         "alto",
@@ -42,6 +42,9 @@ def write_alto(pages: Sequence[PrintedPage]) -> bytes:
     indent(alto)
     content: bytes = tostring(alto, "utf-8")
     return b'<?xml version="1.0" encoding="UTF-8"?>\n' + content + b"\n"
+
+
+WRITER = Writer(_write, "application/xml")
 
 
 def _add_processing(description: Element, engine: str, name: str) -> None:

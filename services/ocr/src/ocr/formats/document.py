@@ -1,24 +1,22 @@
-"""Writers of documents by the name of their format."""
+"""Writers of documents: each module of this package that has a WRITER, by its name."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from pkgutil import iter_modules
 from types import MappingProxyType
 
-from ocr.formats.alto import write_alto
-from ocr.formats.hocr import write_hocr
-from ocr.formats.pdf import write_pdf
-from ocr.formats.printed import PrintedPage, WrittenDocument
-from ocr.formats.tsv import write_tsv
+from ocr.formats.printed import PrintedPage, Writer, WrittenDocument
 from servicekit.errors import InvalidRequest
 
-# Each format with its writer and its media type.
-_WRITERS = MappingProxyType(
-    {
-        "hocr": (write_hocr, "application/xhtml+xml"),
-        "alto": (write_alto, "application/xml"),
-        "tsv": (write_tsv, "text/tab-separated-values"),
-        "pdf": (write_pdf, "application/pdf"),
-    }
-)
+
+def _find_writers() -> Mapping[str, Writer]:
+    names = [module.name for module in iter_modules([str(Path(__file__).parent)])]
+    modules = {name: import_module(f"ocr.formats.{name}") for name in names if name != "document"}
+    return {name: module.WRITER for name, module in modules.items() if hasattr(module, "WRITER")}
+
+
+_WRITERS = MappingProxyType(dict(_find_writers()))
 FORMATS = tuple(_WRITERS)
 
 
@@ -30,5 +28,5 @@ def write_document(pages: Sequence[PrintedPage], format_name: str) -> WrittenDoc
     """
     if format_name not in _WRITERS:
         raise InvalidRequest(f"format {format_name!r} is not known; send {', '.join(FORMATS)}")
-    writer, media_type = _WRITERS[format_name]
-    return WrittenDocument(writer(pages), media_type)
+    writer = _WRITERS[format_name]
+    return WrittenDocument(writer.write(pages), writer.media_type)

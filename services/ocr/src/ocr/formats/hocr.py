@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element, SubElement, tostring
 
 from ocr.engines import PageLine
 from ocr.formats.geometry import box, for_xml, lean, lines_of_blocks
-from ocr.formats.printed import PrintedPage
+from ocr.formats.printed import PrintedPage, Writer
 from ocr.preparation import Corners
 from ocr.reading import Page
 from ocr.scripts import runs_leftward
@@ -21,7 +21,7 @@ _HEAD = b"""<?xml version="1.0" encoding="UTF-8"?>
 """
 
 
-def write_hocr(pages: Sequence[PrintedPage]) -> bytes:
+def _write(pages: Sequence[PrintedPage]) -> bytes:
     """Return the document: a block is one area of one paragraph."""
     html = Element("html", {"xmlns": "http://www.w3.org/1999/xhtml"})
     head = SubElement(html, "head")
@@ -33,6 +33,9 @@ def write_hocr(pages: Sequence[PrintedPage]) -> bytes:
         _add_page(body, printed)
     written: bytes = tostring(html, "utf-8")
     return _HEAD + written + b"\n"
+
+
+WRITER = Writer(_write, "application/xhtml+xml")
 
 
 def _about(pages: Sequence[PrintedPage]) -> dict[str, str]:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from ocr.formats.geometry import for_xml, from_the_left
 from ocr.formats.invisible_font import ASCENT, DESCENT, LETTER_WIDTH, InvisibleFont
-from ocr.formats.printed import PrintedPage
+from ocr.formats.printed import PrintedPage, Writer
 from ocr.preparation import Corners
 from ocr.scripts import runs_leftward
 from servicekit.errors import InvalidRequest
@@ -33,7 +33,7 @@ _LEAST_POINTS = 0.1
 _COLORS = {"L": Name.DeviceGray, "RGB": Name.DeviceRGB}
 
 
-def write_pdf(pages: Sequence[PrintedPage]) -> bytes:
+def _write(pages: Sequence[PrintedPage]) -> bytes:
     """Return the document; the JPEG of each page is kept as it is."""
     pdf, font = Pdf.new(), InvisibleFont()
     contents = [_content(printed, font) for printed in pages]
@@ -49,6 +49,9 @@ def write_pdf(pages: Sequence[PrintedPage]) -> bytes:
     file = BytesIO()
     pdf.save(file, deterministic_id=True)
     return file.getvalue()
+
+
+WRITER = Writer(_write, "application/pdf")
 
 
 def _points_per_pixel(printed: PrintedPage) -> tuple[float, float]:

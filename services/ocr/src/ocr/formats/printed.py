@@ -1,5 +1,6 @@
 """Input and output of the format writers."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ocr.reading import Page
@@ -33,4 +34,17 @@ class WrittenDocument:
     """A document in one format: UTF-8 text, or a PDF."""
 
     content: bytes
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Writer of a format.
+
+    Attributes:
+        write: returns the document of some pages.
+        media_type: of the document.
+    """
+
+    write: Callable[[Sequence[PrintedPage]], bytes]
     media_type: str

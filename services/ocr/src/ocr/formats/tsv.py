@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from ocr.engines import PageLine
 from ocr.formats.geometry import box, lines_of_blocks
-from ocr.formats.printed import PrintedPage
+from ocr.formats.printed import PrintedPage, Writer
 from ocr.preparation import Corners
 
 _COLUMNS = (
@@ -14,10 +14,13 @@ _COLUMNS = (
 _NO_CONFIDENCE = "-1"  # of what holds words
 
 
-def write_tsv(pages: Sequence[PrintedPage]) -> bytes:
+def _write(pages: Sequence[PrintedPage]) -> bytes:
     """Return the table: a row for each page, block, paragraph, line and word."""
     rows = [list(_COLUMNS), *(row for page in pages for row in _page_rows(page))]
     return "".join("\t".join(row) + "\n" for row in rows).encode()
+
+
+WRITER = Writer(_write, "text/tab-separated-values")
 
 
 def _page_rows(printed: PrintedPage) -> Iterator[list[str]]:

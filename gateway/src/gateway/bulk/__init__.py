@@ -1,0 +1,1 @@
+"""Bulk jobs: one endpoint is asked about the items of an archive, a manifest or a folder."""
