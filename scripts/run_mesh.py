@@ -27,6 +27,8 @@ READY_WITHIN_S = 300  # a cold disk and two busy cores
 _CONFIG = """\
 [supervisord]
 logfile=%(here)s/supervisord.log
+logfile_maxbytes=10MB
+logfile_backups=3
 pidfile=%(here)s/supervisord.pid
 loglevel=error
 """
@@ -37,6 +39,8 @@ _PROGRAM = """
 [program:{name}]
 command={command}
 stdout_logfile=%(here)s/{name}.log
+stdout_logfile_maxbytes=10MB
+stdout_logfile_backups=3
 redirect_stderr=true
 autorestart=true
 startsecs=10
@@ -169,7 +173,7 @@ async def supervise(
     """
     print("starting (the first start loads the models) ...", file=sys.stderr, flush=True)
     config = plan.run_dir / "supervisord.conf"
-    config.write_text(_config(programs))
+    config.write_text(supervisor_config(programs))
     command = ("-m", "supervisor.supervisord", "--nodaemon", "-c", str(config))
     process = await asyncio.create_subprocess_exec(
         sys.executable, *command, env=plan.environment, stdout=sys.stderr
@@ -203,7 +207,8 @@ async def _until(holds: Callable[[], Awaitable[bool]]) -> None:
         await asyncio.sleep(0.25)
 
 
-def _config(programs: Mapping[str, Sequence[str]]) -> str:
+def supervisor_config(programs: Mapping[str, Sequence[str]]) -> str:
+    """Return the configuration of supervisord for these commands by name."""
     user = "user=root\n" if os.geteuid() == 0 else ""  # else it warns that it is root
     ours = [name for name in programs if name != _NATS]
     group = f"\n[group:mesh]\nprograms={','.join(ours)}\n"  # which is stopped all at once

@@ -11,7 +11,15 @@ import yaml
 from prometheus_client import CollectorRegistry
 
 from scripts.render_base import ROOT
-from servicekit.telemetry import HttpMetrics, JobMetrics, ModelMetrics, ServiceMetrics
+from servicekit.telemetry import (
+    DatabaseMetrics,
+    FetchMetrics,
+    HttpMetrics,
+    JobMetrics,
+    ModelMetrics,
+    ServiceMetrics,
+    StorageMetrics,
+)
 from tests.deploy.objects import of_kind, rendered
 
 TELEMETRY = ROOT / "deploy" / "telemetry"
@@ -38,6 +46,9 @@ def registries() -> Iterator[CollectorRegistry]:
         metric.labels("jobs")
     jobs.ended.labels("succeeded")
     jobs.webhooks.labels("delivered")
+    FetchMetrics(http.registry).seconds.labels("ok")
+    DatabaseMetrics(http.registry).failures.labels("no database")
+    StorageMetrics(http.registry).free_bytes.labels("results")
     yield from (service.registry, http.registry)
 
 

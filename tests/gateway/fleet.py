@@ -31,6 +31,7 @@ async def fleet(
     given = {f"GATEWAY_{name.upper()}": value for name, value in settings.items()}
     environment = {
         "PATH": os.defpath,
+        "PYTHONPATH": os.pathsep.join(sys.path),
         "GATEWAY_DATABASE_URL": database,
         "GATEWAY_RESULTS_DIR": str(folder / "results"),
         **given,

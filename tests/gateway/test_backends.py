@@ -129,16 +129,6 @@ async def test_gateway_without_any_service_is_live_but_not_ready(tmp_path: Path)
     assert (ready.status, ready.json["status"]) == (503, "no service")
 
 
-async def test_gateway_without_its_database_is_not_ready(
-    addresses: dict[str, str], tmp_path: Path
-) -> None:
-    async with running(gateway_settings(tmp_path, **addresses)) as gateway:
-        (tmp_path / "gateway.db").write_bytes(b"no database any more" * 1000)
-        reply = await gateway.send("GET", "/readyz")
-
-    assert (reply.status, reply.json["status"]) == (503, "database corrupt")
-
-
 async def test_services_tell_accounts_apart_without_their_names(
     gateway: Gateway, stage: Stage
 ) -> None:

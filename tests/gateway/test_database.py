@@ -7,7 +7,8 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gateway.database.engine import open_database
+from gateway.database.engine import check_writable, open_database, transaction
+from servicekit.turns import CALLER
 from tests.gateway.running import database_url
 from tests.gateway.servers import Server, empty_database
 
@@ -49,3 +50,40 @@ async def test_readers_and_a_writer_do_not_block_each_other(tmp_path: Path) -> N
     await engine.dispose()
 
     assert (mode, wait_ms) == ("wal", 5000)
+
+
+async def test_transactions_that_are_cancelled_leave_no_lock(engine: AsyncEngine) -> None:
+    """A caller who hangs up cancels them at any point; the next writer need not wait."""
+    statement = text("UPDATE alembic_version SET version_num = version_num RETURNING version_num")
+
+    async def write_twice() -> None:
+        async with transaction(engine) as connection:
+            await connection.execute(statement)
+            await connection.execute(statement)
+
+    for steps in range(100):
+        writing = asyncio.create_task(write_twice())
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        writing.cancel()
+        await asyncio.gather(writing, return_exceptions=True)
+
+        async with asyncio.timeout(2):  # less than the wait for a lock
+            await check_writable(engine)
+
+
+async def test_accounts_take_turns_at_the_connections(engine: AsyncEngine) -> None:
+    """Transactions of one account that wait do not hold up that of another."""
+    order: list[str] = []
+
+    async def use(account: str) -> None:
+        CALLER.set(account)
+        async with transaction(engine) as connection:
+            order.append(account)
+            await connection.execute(text("SELECT 1"))
+
+    async with asyncio.TaskGroup() as group:
+        for account in ["greedy"] * 30 + ["modest"]:
+            group.create_task(use(account))
+
+    assert order.index("modest") <= 6  # after those that had the connections, at most five

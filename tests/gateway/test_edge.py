@@ -123,6 +123,7 @@ async def test_fault_of_the_gateway_is_logged_with_its_trace(
     faults = [line for line in lines if line["event"] == "request failed"]
     assert [line["log_level"] for line in faults] == ["error"]
     assert faults[0]["exc_info"]
+    assert [line["code"] for line in lines if line["event"] == "request"] == ["internal"]
     assert gateway.key not in repr(lines)
 
 

@@ -1,5 +1,6 @@
 """The edge: what the log line of a request tells, and how hosted files are handed out."""
 
+import asyncio
 import json
 
 import pytest
@@ -57,4 +58,17 @@ async def test_forged_key_that_comes_again_asks_the_database_once(engine: AsyncE
         with pytest.raises(Problem, match="wrong, expired or revoked"):
             await keys.check(forged)
 
+    assert len([statement for statement in asked if "api_keys" in statement]) == 1
+
+
+async def test_requests_at_once_with_one_key_ask_the_database_once(engine: AsyncEngine) -> None:
+    """Else those of a flood would wait before another account's whenever the cache is over."""
+    keys = KeyStore(engine)
+    key = await keys.create("ada")
+    asked = []
+    event.listen(engine.sync_engine, "before_cursor_execute", lambda *told: asked.append(told[2]))
+
+    found = await asyncio.gather(*(keys.check(key) for _ in range(30)))
+
+    assert {one.account for one in found} == {"ada"}
     assert len([statement for statement in asked if "api_keys" in statement]) == 1

@@ -1,15 +1,17 @@
-"""Items of a batch are charged once, however often the batch is hung up and sent again."""
+"""Requests that are hung up and sent again are charged once for each answer."""
 
 from datetime import timedelta
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
+from starlette.responses import Response
 
 from gateway.accounts.accounts import AccountStore
-from gateway.accounts.idempotency import order_of
+from gateway.accounts.idempotency import Claim, IdempotentAnswers, order_of
 from gateway.accounts.ledger import SETTLED_FOR, Ledger
 from gateway.accounts.usage import UsageBook
 from tests.gateway.clocks import Hands
+from tests.gateway.hang_ups import cut
 
 
 @pytest.fixture
@@ -73,3 +75,24 @@ def test_order_is_of_one_account_one_key_and_one_request() -> None:
 
     assert len({order_of(*parts) for parts in asked}) == 4
     assert order_of("ada", None, "f") is None
+
+
+async def test_charge_that_is_cancelled_leaves_no_hold(engine: AsyncEngine, ledger: Ledger) -> None:
+    for steps in range(100):
+        await cut(pay(ledger, None), after_steps=steps)
+        assert (await balance(engine))[1] == 0, steps
+
+
+async def test_request_that_is_cancelled_frees_its_key(engine: AsyncEngine) -> None:
+    answers = IdempotentAnswers(engine, claim_for=timedelta(minutes=1))
+
+    async def ask(key: str) -> Response:
+        return await answers.once("ada", key=key, fingerprint="f", work=answer)
+
+    for steps in range(100):
+        await cut(ask(f"k{steps}"), after_steps=steps)
+        assert (await ask(f"k{steps}")).status_code == 200
+
+
+async def answer(_: Claim) -> Response:
+    return Response("{}")

@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from prometheus_client import CollectorRegistry
 from sqlalchemy import event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -23,12 +24,15 @@ from gateway.hosting.results import ResultStore, open_store
 from gateway.jobs.outcomes import Outcome
 from gateway.problems import Problem
 from gateway.settings import GatewaySettings
+from servicekit.telemetry import DATABASE_CONNECTIONS, DATABASE_FAILURES, DatabaseMetrics
 from tests.gateway.bulks import manifest, output, submit
 from tests.gateway.ended import ended
 from tests.gateway.job_stores import add_job, job_store
+from tests.gateway.nats_server import NatsServer
 from tests.gateway.origin import IMAGE, image_answer, listening
 from tests.gateway.running import database_url, gateway_settings, running
-from tests.gateway.uploads import base64, defer
+from tests.gateway.services import COLORED
+from tests.gateway.uploads import base64, defer, form_of, upload
 from tests.gateway.uploads import ended as ended_job
 
 DAY = timedelta(days=1)
@@ -63,6 +67,20 @@ async def test_account_keeps_no_more_than_it_may(engine: AsyncEngine, tmp_path: 
 
 def names_in(folder: Path) -> list[str]:
     return [file.name for file in folder.rglob("*") if file.is_file()]
+
+
+async def test_account_is_measured_once_for_many_files(engine: AsyncEngine, tmp_path: Path) -> None:
+    """The sum over 100,000 results takes 20 ms."""
+    asked: list[str] = []
+    event.listen(engine.sync_engine, "before_cursor_execute", lambda *told: asked.append(told[2]))
+    results = store_of(engine, tmp_path / "results", StorageLimits(account_bytes=100))
+
+    for _ in range(9):
+        await save(results, 10)
+    with pytest.raises(Problem, match="delete some"):
+        await save(results, 20)
+
+    assert len([statement for statement in asked if "sum(" in statement]) == 2
 
 
 async def test_answers_of_jobs_count(engine: AsyncEngine) -> None:
@@ -120,7 +138,8 @@ async def write_much(engine: AsyncEngine) -> None:
 async def test_database_that_cannot_be_written_is_not_ready(
     tmp_path: Path, pragma: str, state: str
 ) -> None:
-    engine = await open_database(database_url(tmp_path))
+    registry = CollectorRegistry()
+    engine = await open_database(database_url(tmp_path), metrics=DatabaseMetrics(registry))
 
     def restrict(connection: DBAPIConnection, *_: object) -> None:
         connection.cursor().execute(f"PRAGMA {pragma}")
@@ -131,6 +150,27 @@ async def test_database_that_cannot_be_written_is_not_ready(
     await engine.dispose()
 
     assert away.value.state == state
+    assert registry.get_sample_value(f"{DATABASE_FAILURES}_total", {"state": state}) == 1
+    for held in ("in use", "waiting"):
+        assert registry.get_sample_value(DATABASE_CONNECTIONS, {"state": held}) == 0
+
+
+async def test_fetches_files_and_transactions_are_counted(
+    addresses: dict[str, str], tmp_path: Path
+) -> None:
+    async with running(gateway_settings(tmp_path, **addresses)) as gateway:
+        good = await gateway.look("colorize")
+        await gateway.post("colorize", {"url": "http://192.0.2.1/a.png"})
+        page = (await gateway.send("GET", "/metrics")).body.decode()
+
+    assert good.status == 200
+    assert 'imagemesh_fetch_seconds_count{outcome="ok"} 1.0' in page
+    assert 'imagemesh_fetch_seconds_count{outcome="forbidden_url"} 1.0' in page
+    assert f"imagemesh_fetch_bytes_total {len(IMAGE)}.0" in page
+    assert f"imagemesh_storage_bytes_total {len(COLORED)}.0" in page
+    assert 'imagemesh_storage_free_bytes{folder="results"}' in page
+    assert 'imagemesh_database_connections{state="in use"}' in page
+    assert "imagemesh_database_seconds_count" in page
 
 
 def test_queries_are_cut_from_urls_alone() -> None:
@@ -159,39 +199,53 @@ async def test_nothing_of_an_account_is_left(url: str, tmp_path: Path) -> None:
     assert b"ada" not in (tmp_path / "gateway.db").read_bytes()
 
 
-async def fill(gateway_url: GatewaySettings) -> None:
+async def fill(settings: GatewaySettings) -> None:
     """Leave canaries in every kind of thing that is kept, and a webhook that never arrives."""
-    async with running(gateway_url) as gateway:
-        origin_of = listening(image_answer(JPEG))
-        async with origin_of as origin:
-            url = origin.url(f"/photo.jpg?{CANARY}=1")
-            await gateway.post("colorize", {"url": url}, Idempotency_Key=CANARY)
-            await gateway.post("ocr", {"url": url}, Idempotency_Key="k")
-            hook = {"webhook": f"http://127.0.0.1:1/{CANARY}?{CANARY}"}
-            await ended_job(gateway, await defer(gateway, "ocr", {"url": url, **hook}))
-            lines = manifest({"url": url}, {"url": url, "more": CANARY})
-            accepted = await submit(gateway, lines, kind="manifest", endpoint="analyzed-ocr")
-            told = await output(gateway, accepted)
-            assert CANARY not in str(told)
+    async with running(settings) as gateway, listening(image_answer(JPEG)) as origin:
+        url = origin.url(f"/photo.jpg?{CANARY}=1")
+        await gateway.post("colorize", {"url": url}, Idempotency_Key=CANARY)
+        await gateway.post("ocr", {"url": url}, Idempotency_Key="k")
+        hook = {"webhook": f"http://127.0.0.1:1/{CANARY}?{CANARY}"}
+        await ended_job(gateway, await defer(gateway, "ocr", {"url": url, **hook}))
+        lines = manifest({"url": url}, {"url": url, "more": CANARY})
+        accepted = await submit(gateway, lines, kind="manifest", endpoint="analyzed-ocr")
+        told = await output(gateway, accepted)
+        assert CANARY not in str(told)
         await gateway.post("analyzed-text", {"text": CANARY}, Idempotency_Key="t")
-        await gateway.post("colorize", {"image": base64(IMAGE)})
+        await upload(gateway, "colorize", form_of(JPEG, f"{CANARY}.jpg"))
 
 
-def found(folder: Path) -> list[str]:
-    """Return the names of the files with a canary in them."""
-    files = [file for file in folder.rglob("*") if file.is_file()]
-    return [file.name for file in files if CANARY.encode() in file.read_bytes()]
+async def leave_waiting(settings: GatewaySettings) -> None:
+    """Leave jobs with canaries that nobody works on, one of them a batch."""
+    async with running(settings) as gateway:
+        image = {"image": base64(JPEG)}
+        text = {"endpoint": "analyzed-text", "text": CANARY}
+        await defer(gateway, "ocr", {**image, "webhook": f"http://127.0.0.1:1/?{CANARY}"})
+        await defer(gateway, "batch", {"requests": [text]}, Idempotency_Key="b")
+
+
+def found(*folders: Path) -> list[str]:
+    """Return the names of the files with a canary in them, or in their names."""
+    files = [file for folder in folders for file in folder.rglob("*") if file.is_file()]
+    canaries = (CANARY.encode(), base64(JPEG)[8:20].encode())
+    return [
+        file.name
+        for file in files
+        if any(canary in file.name.encode() + file.read_bytes() for canary in canaries)
+    ]
 
 
 async def test_canaries_are_gone_after_erasure(
     addresses: dict[str, str],
     tmp_path: Path,
+    nats: NatsServer,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     changes = {"webhook_secret": "s" * 32, "webhook_allow": "127.0.0.0/8"}
     settings = gateway_settings(tmp_path, **addresses, **changes)
     await fill(settings)
+    await leave_waiting(settings.model_copy(update={"job_worker": False}))
     before = found(tmp_path)
     logs = capsys.readouterr().out
     monkeypatch.setenv("GATEWAY_DATABASE_URL", settings.database_url)
@@ -199,11 +253,13 @@ async def test_canaries_are_gone_after_erasure(
 
     counted, done = await in_thread(capsys, ["erase", "tests"], ["erase", "tests", "--yes"])
 
-    assert before
+    assert "gateway.db" in before
+    assert len(before) >= 4  # the database, a result, and the inputs of two jobs
     assert "would be deleted" in counted
     assert done.endswith("nothing is left\n")
-    assert found(tmp_path) == []
+    assert found(tmp_path, nats.folder) == []
     assert names_in(settings.results_dir) == []
+    assert '"event": "request"' in logs
     assert CANARY not in logs
 
 

@@ -5,13 +5,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from obstore.store import LocalStore
 from prometheus_client import CollectorRegistry, generate_latest
 from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
+from starlette.responses import Response
 
+from gateway.accounts.idempotency import Claim, IdempotentAnswers
 from gateway.database.engine import transaction
 from gateway.database.tables import JOBS as TABLE
 from gateway.jobs.backlog import Backlog
@@ -20,10 +23,13 @@ from gateway.jobs.inputs import JobInputs
 from gateway.jobs.outcomes import Outcome
 from gateway.jobs.publishing import Publisher, account_token
 from gateway.jobs.reconciler import Reconciler
+from gateway.jobs.records import QUEUED, NewJob
 from gateway.jobs.store import JobStore
+from gateway.jobs.submission import Jobs
 from gateway.periodic import PeriodicTasks
 from servicekit.telemetry import JobMetrics, PeriodicMetrics
 from tests.gateway.clocks import Hands
+from tests.gateway.hang_ups import cut
 from tests.gateway.job_stores import DAY, add_job, end_job, job_store
 from tests.gateway.nats_server import NatsServer, nats_server, prefix_of
 
@@ -205,3 +211,27 @@ async def test_depth_age_and_dead_letters_are_metrics(
     assert 'imagemesh_jobs_waiting{kind="jobs"} 1.0' in lines
     assert 'imagemesh_jobs_oldest_seconds{kind="jobs"} 3.0' in lines
     assert "imagemesh_jobs_dead 1.0" in lines
+
+
+async def test_submission_that_is_hung_up_and_repeated_makes_one_job(
+    engine: AsyncEngine, clock: Hands, tmp_path: Path, nats: NatsServer
+) -> None:
+    answers = IdempotentAnswers(engine, claim_for=DAY, clock=clock)
+    new = NewJob(account="ada", request_id="r", endpoints=["ocr"])
+    async with parts_of(engine, clock, tmp_path, nats) as parts:
+        jobs = Jobs(
+            parts.store, inputs=parts.inputs, engine=parts.engine, publisher=parts.publisher
+        )
+
+        async def submit(claim: Claim) -> Response:
+            return await jobs.submit(new, b"input", claim=claim, respond=lambda _: Response())
+
+        for steps in range(0, 60, 3):
+            ask = partial(answers.once, "ada", key=f"k{steps}", fingerprint="f", work=submit)
+            await cut(ask(), after_steps=steps)
+            await ask()
+
+        found = await jobs.page("ada", statuses=[QUEUED], limit=100, after=None)
+        inputs = [await parts.inputs.read(job.id) for job in found]
+
+    assert inputs == [b"input"] * 20

@@ -34,7 +34,7 @@ async def ask_everything(gateway: Gateway) -> list[Reply]:
     replies = []
     for endpoint in IMAGES:
         async with listening(image_answer(JPEG)) as origin:
-            replies.append(await gateway.post(endpoint, {"url": origin.url(f"/{name}")}))
+            replies.append(await gateway.post(endpoint, {"url": origin.url(f"/{name}?{TEXT}")}))
         replies.append(await gateway.post(endpoint, {"image": base64(JPEG), "details": True}))
         replies.append(await upload(gateway, endpoint, form_of(JPEG, name)))
         replies.append(
@@ -56,6 +56,9 @@ async def ask_wrongly(gateway: Gateway) -> None:
     await gateway.look("classify", b"bug" + CANARY)
     await gateway.look("classify", b"bug")
     await upload(gateway, "classify", form_of(CANARY, canary))
+    hook = {"image": base64(JPEG), "webhook": f"http://{canary}.example/?{TEXT}"}
+    await gateway.post("classify", hook, Prefer="respond-async", Idempotency_Key=canary)
+    await gateway.post(f"classify?{TEXT}", {"image": base64(JPEG)}, Authorization=canary)
     await gateway.get(f"/api/v1/jobs/{canary}")
     await gateway.get(f"/content/colorized/{canary}?{TEXT}")
 

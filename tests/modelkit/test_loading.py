@@ -260,7 +260,7 @@ async def test_close_waits_for_a_model_that_is_still_being_loaded() -> None:
     """A thread in native code that outlives Python aborts the process."""
     model = Model()
     loads = HeldJob()
-    model.load = loads  # type: ignore[method-assign]
+    model.load = loads  # type: ignore[method-assign]  # it takes no self
     setting = Setting(model)
     loading = asyncio.create_task(setting.slot.load())
     await loads.wait_until_running()

@@ -16,7 +16,7 @@ from modelkit.settings import ModelServiceSettings
 from servicekit.tracing.steps import Attributes, following
 
 IMAGE = encode_image(np.zeros((10, 20, 3), np.uint8), "image/png")
-LINE = ("wait in queue", {"imagemesh.task": "width"})
+QUEUE = ("wait in queue", {"imagemesh.task": "width"})
 DECODE: tuple[str, Attributes] = ("decode image", {})
 
 
@@ -96,7 +96,7 @@ async def test_request_leaves_every_step_in_order(service: Widths) -> None:
 
     assert await service.ask(trace) == "20 px"
     assert trace.steps == [
-        LINE,
+        QUEUE,
         DECODE,
         of_batch("wait for model", 1),
         of_batch("run model", 1),

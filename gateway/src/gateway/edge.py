@@ -22,6 +22,7 @@ from gateway.responses import json_response
 from servicekit.logs import get_logger
 from servicekit.telemetry import HttpMetrics
 
+_INTERNAL = "internal"  # code of a fault of the gateway
 CLIENT_GONE = 499  # nginx's word for a caller that hung up; only logs and metrics see it
 
 # A request id that a caller may choose: what a log line and a header can hold safely.
@@ -78,6 +79,7 @@ class HttpEdge:
             status = CLIENT_GONE
         except Exception:  # noqa: BLE001 - the edge: no stack may leave the process
             _log.exception("request failed", route=route_of(scope))
+            scope["state"]["code"] = _INTERNAL
             if status == 0:
                 await _internal(request_id)(scope, receive, send_marked)
         finally:
@@ -147,7 +149,7 @@ async def _refusal(
 
 def _internal(request_id: str) -> Response:
     message = "the gateway failed; report the request id"
-    return _error(500, "internal", message, request_id=request_id, headers={})
+    return _error(500, _INTERNAL, message, request_id=request_id, headers={})
 
 
 def _error(

@@ -50,7 +50,7 @@ from gateway.requests.orders import OrderReader
 from gateway.requests.pipeline import Pipeline
 from gateway.responses import by_method
 from gateway.settings import GatewaySettings
-from servicekit.telemetry import JobMetrics
+from servicekit.telemetry import DatabaseMetrics, FetchMetrics, JobMetrics, StorageMetrics
 from servicekit.tracing.opening import Serving, Traces
 
 _SWEEP_EVERY_S: Final = 3600.0  # an expired file is refused at once; its bytes go within the hour
@@ -117,15 +117,17 @@ async def open_routes(
     Neither the services nor NATS need be up.
     """
     async with AsyncExitStack() as stack:
-        engine = await open_database(settings.database_url)
+        registry = process.metrics.registry
+        engine = await open_database(settings.database_url, metrics=DatabaseMetrics(registry))
         stack.push_async_callback(engine.dispose)
         if clock is None:
             clock = DatabaseClock(engine)
             await clock.synchronize()
             sync = {"clock": clock.synchronize}
             await stack.enter_async_context(process.tasks.repeating(sync, every_s=_UPKEEP_EVERY_S))
-        kept = _Upkeep(clock, process.tasks, _storage(settings))
-        files = await stack.enter_async_context(_files(engine, settings, kept))
+        kept = _Upkeep(clock, process.tasks, _storage(settings, StorageMetrics(registry)))
+        opening_files = _files(engine, settings, kept, FetchMetrics(registry))
+        files = await stack.enter_async_context(opening_files)
         opening = open_backends(settings, interceptors=process.traces.channel)
         backends = await stack.enter_async_context(opening)
         books = await stack.enter_async_context(_accounts(engine, settings, kept))
@@ -137,8 +139,7 @@ async def open_routes(
         pipeline = _pipeline(
             settings, files, backends, books, jobs, credit, orders, serving=process.traces.serving
         )
-        health = Health(backends, books.keys, process.tasks, kept.storage, jobs.engine)
-        routes = _health_routes(health)
+        routes = _health_routes(files, backends, books, jobs, kept)
         if not process.is_worker:
             await _serve_operators(stack, settings, books)
             routes += [
@@ -264,7 +265,7 @@ def _lookups(
     )
 
 
-def _storage(settings: GatewaySettings) -> Storage:
+def _storage(settings: GatewaySettings, metrics: StorageMetrics) -> Storage:
     folders = kept_folders(
         database_url=settings.database_url,
         results=None if settings.results_url else settings.results_dir,
@@ -274,7 +275,8 @@ def _storage(settings: GatewaySettings) -> Storage:
             account_bytes=settings.account_storage_mib * 2**20,
             free_bytes=settings.min_free_mib * 2**20,
             folders=folders,
-        )
+        ),
+        metrics=metrics,
     )
 
 
@@ -312,7 +314,18 @@ def _content_routes(content: Content) -> list[BaseRoute]:
     ]
 
 
-def _health_routes(health: Health) -> list[BaseRoute]:
+def _health_routes(
+    files: _Files, backends: Backends, books: _Accounts, jobs: JobParts, kept: _Upkeep
+) -> list[BaseRoute]:
+    health = Health(
+        backends,
+        books.keys,
+        kept.tasks,
+        kept.storage,
+        jobs.engine,
+        results=files.results,
+        rates=books.rates,
+    )
     return [
         Route("/healthz", health.live, methods=["GET"]),
         Route("/readyz", health.ready, methods=["GET"]),
@@ -321,13 +334,15 @@ def _health_routes(health: Health) -> list[BaseRoute]:
 
 @asynccontextmanager
 async def _files(
-    engine: AsyncEngine, settings: GatewaySettings, kept: _Upkeep
+    engine: AsyncEngine, settings: GatewaySettings, kept: _Upkeep, metrics: FetchMetrics
 ) -> AsyncIterator[_Files]:
     store = open_store(settings.results_url, folder=settings.results_dir)
     lifetime = timedelta(days=settings.result_days)
     results = ResultStore(engine, store, lifetime=lifetime, clock=kept.clock, storage=kept.storage)
     fetcher = ImageFetcher(
-        FetchLimits(total_s=settings.fetch_timeout_s), allow=settings.fetch_allow
+        FetchLimits(total_s=settings.fetch_timeout_s),
+        allow=settings.fetch_allow,
+        metrics=metrics,
     )
 
     try:

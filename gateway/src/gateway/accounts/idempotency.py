@@ -5,6 +5,7 @@ is kept, when the request fails or keeps no answer, or when the process died and
 over. The answer of a job is kept with the job, and deleted when the job is cancelled or given up.
 """
 
+import asyncio
 import hashlib
 import re
 import secrets
@@ -17,11 +18,13 @@ from sqlalchemy import ColumnElement, and_, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from starlette.responses import Response
 
+from gateway.accounts.credits import Charge
 from gateway.accounts.kept_urls import without_queries
 from gateway.accounts.storage import UNLIMITED, Storage
 from gateway.database.clock import Clock, utc_now
 from gateway.database.engine import DatabaseUnavailable, transaction, upsert
 from gateway.database.tables import IDEMPOTENT, MAX_IDEMPOTENCY_KEY_CHARACTERS
+from gateway.periodic import uncut
 from gateway.problems import Problem
 from servicekit.logs import get_logger
 
@@ -42,8 +45,8 @@ class Claim(Protocol):
         """Name of the claim; None where the request came without a key."""
         ...
 
-    async def keep(self, answer: Response) -> None:
-        """Keep the answer."""
+    async def keep(self, answer: Response, charge: Charge | None = None) -> None:
+        """Keep the answer, and settle its charge with it."""
         ...
 
     async def keep_in(self, connection: AsyncConnection, answer: Response) -> None:
@@ -56,8 +59,8 @@ class NoClaim:
 
     token: None = None
 
-    async def keep(self, answer: Response) -> None:
-        """Keep nothing."""
+    async def keep(self, answer: Response, charge: Charge | None = None) -> None:
+        """Keep nothing, and leave the charge open."""
 
     async def keep_in(self, connection: AsyncConnection, answer: Response) -> None:
         """Keep nothing."""
@@ -73,9 +76,9 @@ class _Claim:
         self.is_kept = False
         self._answers = answers
 
-    async def keep(self, answer: Response) -> None:
-        """Keep the answer."""
-        await self._answers.keep(self, answer)
+    async def keep(self, answer: Response, charge: Charge | None = None) -> None:
+        """Keep the answer and settle its charge: both, or none where the caller hangs up."""
+        await uncut(self._answers.keep(self, answer, charge))
         self.is_kept = True
 
     async def keep_in(self, connection: AsyncConnection, answer: Response) -> None:
@@ -121,7 +124,7 @@ class IdempotentAnswers:
             account: whose keys these are.
             key: the header `Idempotency-Key`; None does the work without looking.
             fingerprint: what the request asks for, as `fingerprint_of` makes it.
-            work: does it, and keeps a successful answer by its argument before it is paid.
+            work: does it, and keeps a successful answer by its argument.
 
         Raises:
             Problem: 400 invalid_idempotency_key, 409 request_in_progress,
@@ -131,16 +134,16 @@ class IdempotentAnswers:
             return await work(NoClaim())
         check_idempotency_key(key)
         claim = _Claim(self, account, key)
-        kept = await self._claim(claim, fingerprint)
+        kept = await self._claim_or_release(claim, fingerprint)
         if kept is not None:
             return kept
         try:
             response = await work(claim)
         except BaseException:
-            await self._release(claim)
+            await uncut(self._release(claim))
             raise
         if not claim.is_kept:
-            await self._release(claim)
+            await uncut(self._release(claim))
         return response
 
     async def sweep(self) -> None:
@@ -148,6 +151,14 @@ class IdempotentAnswers:
         old = delete(IDEMPOTENT).where(IDEMPOTENT.c.expires_at <= self._clock())
         async with transaction(self._engine) as connection:
             await connection.execute(old)
+
+    async def _claim_or_release(self, claim: _Claim, fingerprint: str) -> Response | None:
+        """Claim the key as `_claim` does, and not for a caller who hangs up meanwhile."""
+        try:
+            return await uncut(self._claim(claim, fingerprint))
+        except asyncio.CancelledError:
+            await uncut(self._release(claim))
+            raise
 
     async def _claim(self, claim: _Claim, fingerprint: str) -> Response | None:
         """Claim the key and return None, or return the answer that is kept by it."""
@@ -184,10 +195,14 @@ class IdempotentAnswers:
         headers = {**msgspec.json.decode(kept.headers), "Idempotency-Replayed": "true"}
         return Response(kept.body, kept.status, headers, media_type="application/json")
 
-    async def keep(self, claim: _Claim, answer: Response) -> None:
-        """Keep the answer of the request with this claim."""
+    async def keep(self, claim: _Claim, answer: Response, charge: Charge | None) -> None:
+        """Keep the answer of the request with this claim, and settle its charge."""
         async with transaction(self._engine) as connection:
             await self.keep_in(connection, claim, answer)
+            if charge is not None:
+                await charge.settle(connection)
+        if charge is not None:
+            charge.close()
 
     async def keep_in(self, connection: AsyncConnection, claim: _Claim, answer: Response) -> None:
         """Keep the answer of the request with this claim in the connection's transaction."""
@@ -207,7 +222,10 @@ class IdempotentAnswers:
         await connection.execute(kept)
 
     async def _release(self, claim: _Claim) -> None:
-        mine = delete(IDEMPOTENT).where(_row_of(claim), IDEMPOTENT.c.token == claim.token)
+        """Free the key, unless an answer is kept by it."""
+        mine = delete(IDEMPOTENT).where(
+            _row_of(claim), IDEMPOTENT.c.token == claim.token, IDEMPOTENT.c.status.is_(None)
+        )
         try:
             async with transaction(self._engine) as connection:
                 await connection.execute(mine)

@@ -3,10 +3,12 @@
 Only a digest of a key is kept, beside the id that finds its row.
 """
 
+import asyncio
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from sqlalchemy import bindparam, insert, literal, or_, select, tuple_, update
 from sqlalchemy.engine import Row
@@ -19,6 +21,7 @@ from gateway.database.clock import Clock, utc_now
 from gateway.database.engine import check_writable, transaction
 from gateway.database.tables import KEYS
 from gateway.problems import Problem
+from servicekit.turns import CALLER
 
 GRACE = timedelta(days=1)  # how long a key lives on that is replaced, unless somebody says
 
@@ -85,6 +88,7 @@ class KeyStore:
         self._checked: dict[str, tuple[ApiKey, datetime]] = {}  # by digest, oldest first
         self._unknown: dict[str, datetime] = {}  # by digest, oldest first
         self._used: dict[str, datetime] = {}
+        self._lookups: dict[str, asyncio.Task[ApiKey | None]] = {}  # by digest
 
     async def create(
         self,
@@ -226,6 +230,16 @@ class KeyStore:
         name = key_id(key)
         if name is None or self._is_unknown(digest, now):
             return None
+        lookup = self._lookups.get(digest)
+        if lookup is None:
+            lookup = asyncio.create_task(self._look_up(digest, name, now))
+            self._lookups[digest] = lookup
+            lookup.add_done_callback(partial(self._end_lookup, digest))
+        return await asyncio.shield(lookup)
+
+    async def _look_up(self, digest: str, name: str, now: datetime) -> ApiKey | None:
+        """Ask the database for all requests that come with this key meanwhile."""
+        CALLER.set(name)  # so that keys take turns; the account is not known yet
         async with transaction(self._engine) as connection:
             row = (await connection.execute(select(KEYS).where(KEYS.c.id == name))).one_or_none()
         if row is None or not hmac.compare_digest(row.digest, digest):
@@ -234,6 +248,11 @@ class KeyStore:
         found = _api_key(row)
         self._remember(digest, found, now)
         return found
+
+    def _end_lookup(self, digest: str, lookup: asyncio.Task[ApiKey | None]) -> None:
+        del self._lookups[digest]
+        if not lookup.cancelled():
+            lookup.exception()  # marks it as retrieved, for callers that are gone
 
     def _is_unknown(self, digest: str, now: datetime) -> bool:
         """Tell whether the key was looked up in vain a moment ago: a flood of it asks once."""

@@ -6,6 +6,7 @@ the one conditional statement that decides, so nothing is read first and written
 process that dies between the two leaves a hold that expires.
 """
 
+import asyncio
 import hashlib
 import secrets
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
@@ -21,6 +22,7 @@ from gateway.accounts.usage import UsageBook, add_usage
 from gateway.database.clock import Clock, utc_now
 from gateway.database.engine import DatabaseUnavailable, transaction, upsert
 from gateway.database.tables import ACCOUNTS, HOLDS, SETTLED
+from gateway.periodic import uncut
 from servicekit.logs import get_logger
 
 DEFAULT_PRICE = 1
@@ -121,14 +123,14 @@ class Ledger:
             yield charge
         except BaseException:
             if taken is not None:
-                await self._try_to_refund(taken.id)
+                await uncut(self._try_to_refund(taken.id))
             raise
         if charge.is_closed:
             return
         if taken is None:
             self._usage.count(account, endpoint=name, units=units)
         else:
-            await self._settle_or_owe(taken)
+            await uncut(self._settle_or_owe(taken))
 
     async def reserve(
         self,
@@ -248,6 +250,13 @@ class Ledger:
 
     async def _reserve(self, hold: Hold) -> bool:
         """Take the price, unless it is taken; return False where nothing is to be paid."""
+        try:
+            return await uncut(self._reserve_uncut(hold))
+        except asyncio.CancelledError:
+            await uncut(self._try_to_refund(hold.id))
+            raise
+
+    async def _reserve_uncut(self, hold: Hold) -> bool:
         now = self._clock()
         if hold.amount == 0 or self._is_unmetered(hold.account, now):
             return False

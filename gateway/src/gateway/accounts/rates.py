@@ -53,8 +53,8 @@ class RateLimits:
         limits: dict[_Kind, Sequence[RateLimitItem]] = {"key": per_key, "account": per_account}
         self._limits = [(kind, item) for kind, items in limits.items() for item in items]
         self._pool = None if url == MEMORY else _connections(url)
-        storage = MemoryStorage() if self._pool is None else _storage(url, self._pool)
-        self._limiter = SlidingWindowCounterRateLimiter(storage)
+        self._store = MemoryStorage() if self._pool is None else _storage(url, self._pool)
+        self._limiter = SlidingWindowCounterRateLimiter(self._store)
         policies = [
             f"{_name(*limit)};q={limit[1].amount};w={_seconds(limit[1])}" for limit in self._limits
         ]
@@ -92,6 +92,10 @@ class RateLimits:
         message = f"more than {limit}; try again in {wait_s} s"
         headers["Retry-After"] = str(wait_s)
         raise Problem(429, "rate_limited", message, headers=headers)
+
+    async def is_available(self) -> bool:
+        """Return whether requests can be counted."""
+        return not self._limits or await self._store.check()
 
     async def close(self) -> None:
         """Close the connections to Redis."""

@@ -46,6 +46,7 @@ from gateway.requests.orders import OrderReader
 from gateway.requests.stored_orders import encode_order
 from gateway.responses import json_response
 from gateway.settings import GatewaySettings
+from servicekit.turns import CALLER
 
 _TELL_EVERY_S: Final = 1.0  # progress, as an event
 _PARTS: Final = 1000  # shards looked up in one go
@@ -164,6 +165,7 @@ class BulkHandlers:
     async def _authenticate(self, request: Request) -> ApiKey:
         key = await self._keys.check(sent_key(request.headers))
         request.state.account, request.state.key_id = key.account, key.id  # for the log line
+        CALLER.set(key.account)
         request.state.answer_headers = await self._rates.check(key)
         return key
 

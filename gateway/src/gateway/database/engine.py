@@ -2,14 +2,16 @@
 
 import asyncio
 import re
+import sqlite3
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from importlib import resources
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from asyncpg import PostgresError  # type: ignore[import-untyped]  # it ships no types
+from prometheus_client import CollectorRegistry
 from sqlalchemy import Connection, Table, event, inspect, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -28,6 +30,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from gateway.database.migrations import FIRST, HEAD
 from gateway.problems import Problem
 from servicekit.logs import get_logger
+from servicekit.telemetry import DatabaseMetrics
+from servicekit.turns import CALLER, FairSemaphore
 
 # For another process that writes, for a connection to a server, and for one of its pool.
 _MOST_WAIT_S = 5
@@ -42,9 +46,13 @@ _MIGRATION_LOCK = 0x696D6167656D6573
 # Faults of a statement; everything else that a driver raises is a fault of the database.
 _BUGS = (DataError, IntegrityError, ProgrammingError)
 
-# What SQLite and PostgreSQL say, in parts of their messages.
+_METRICS, _TURNS = "imagemesh_metrics", "imagemesh_turns"  # options of the engine
+
+# What SQLite, PostgreSQL and `_turn` say, in parts of their messages.
 _AWAY = "no database"
 _STATES = {
+    "no connection was free": "database busy",
+    "is locked": "database busy",
     "is full": "database full",
     "No space left": "database full",
     "readonly": "database read-only",
@@ -73,14 +81,23 @@ class DatabaseUnavailable(Problem):
         return next((state for word, state in _STATES.items() if word in self.reason), _AWAY)
 
 
-async def open_database(url: str) -> AsyncEngine:
+async def open_database(url: str, *, metrics: DatabaseMetrics | None = None) -> AsyncEngine:
     """Return an engine for `url` whose tables are up to date; dispose of it when done.
+
+    Args:
+        url: of the database.
+        metrics: of its transactions.
 
     Raises:
         DatabaseUnavailable: there is no database at `url`, or it does not answer.
     """
     # Parameters are what callers sent and were answered: no place for them in logs.
-    engine = create_async_engine(url, hide_parameters=True, **_options(url))
+    pool = _options(url)
+    own = {
+        _METRICS: metrics or DatabaseMetrics(CollectorRegistry()),
+        _TURNS: FairSemaphore(pool["pool_size"]),
+    }
+    engine = create_async_engine(url, hide_parameters=True, execution_options=own, **pool)
     try:
         with _faults():
             await _prepare(engine)
@@ -94,12 +111,39 @@ async def open_database(url: str) -> AsyncEngine:
 async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """Yield a connection; what was done with it is kept where the context ends well.
 
+    Accounts whose transactions wait for a connection take turns.
+
     Raises:
         DatabaseUnavailable: nothing was done, or nobody knows.
     """
-    with _faults():
-        async with engine.begin() as connection:
-            yield connection
+    options = engine.get_execution_options()
+    metrics: DatabaseMetrics = options[_METRICS]
+    try:
+        with _faults(), ExitStack() as waiting:
+            waiting.enter_context(metrics.waiting.track_inprogress())
+            async with _turn(options[_TURNS]), engine.connect() as connection:
+                waiting.close()
+                with metrics.in_use.track_inprogress(), metrics.seconds.time():
+                    async with connection.begin():
+                        yield connection
+    except DatabaseUnavailable as error:
+        metrics.failures.labels(error.state).inc()
+        raise
+
+
+@asynccontextmanager
+async def _turn(turns: FairSemaphore) -> AsyncIterator[None]:
+    """Hold a place at the connections, when it is the caller's turn."""
+    caller = CALLER.get()
+    try:
+        async with asyncio.timeout(_MOST_WAIT_S):
+            await turns.acquire(caller)
+    except TimeoutError:
+        raise NoConnectionFree(f"no connection was free within {_MOST_WAIT_S} s") from None
+    try:
+        yield
+    finally:
+        turns.release(caller)
 
 
 @contextmanager
@@ -121,6 +165,8 @@ async def check_writable(engine: AsyncEngine) -> None:
         DatabaseUnavailable: it cannot be written; `state` says why.
     """
     async with transaction(engine) as connection:
+        if connection.dialect.name == "sqlite":
+            await connection.execute(text("PRAGMA shrink_memory"))  # or pages in memory would do
         await connection.execute(text("UPDATE alembic_version SET version_num = version_num"))
 
 
@@ -131,17 +177,27 @@ def upsert(connection: AsyncConnection, table: Table) -> sqlite.Insert | postgre
     return sqlite.insert(table)
 
 
+class _SqliteConnection(sqlite3.Connection):
+    """Connection that frees its locks when it is closed.
+
+    SQLite closes a connection with unfinished statements, such as of a transaction that was
+    cancelled, only when Python has collected them; until then nobody else could write.
+    """
+
+    def close(self) -> None:
+        """Roll back, then close."""
+        with suppress(sqlite3.Error):
+            self.rollback()
+        super().close()
+
+
 def _options(url: str) -> dict[str, Any]:  # Any: options of create_async_engine
     """Return the options of an engine: few connections, for more only wait for each other."""
+    pool = {"max_overflow": 0, "pool_timeout": _MOST_WAIT_S}
     if not url.startswith("postgresql"):
-        return {"pool_size": 2, "max_overflow": 0}
+        return {**pool, "pool_size": 2, "connect_args": {"factory": _SqliteConnection}}
     times = {"timeout": _MOST_WAIT_S, "command_timeout": _MOST_STATEMENT_S}
-    return {
-        "pool_size": 5,
-        "max_overflow": 0,
-        "pool_timeout": _MOST_WAIT_S,
-        "connect_args": times,
-    }
+    return {**pool, "pool_size": 5, "connect_args": times}
 
 
 async def _prepare(engine: AsyncEngine) -> None:

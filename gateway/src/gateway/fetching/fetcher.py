@@ -7,10 +7,12 @@ connector's `socket_factory`; a resolver alone sees names only.
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from time import monotonic
 
 import aiohttp
 from aiohttp import hdrs
 from aiohttp.abc import AbstractResolver
+from prometheus_client import CollectorRegistry
 from yarl import URL
 
 from gateway.fetching.addresses import Network
@@ -25,6 +27,7 @@ from gateway.fetching.urls import file_name, next_hop, parse_url
 from gateway.media import EncodedImage, require_image
 from gateway.problems import Problem
 from servicekit.limits import MAX_IMAGE_BYTES
+from servicekit.telemetry import FetchMetrics
 from servicekit.turns import FairSemaphore, reserve_of
 
 _OK = 200
@@ -77,6 +80,7 @@ class ImageFetcher:
         limits: bounds of each fetch and of all together.
         allow: networks of the operator that are exempt from the guard, with all their ports.
         resolver: looks names up; the system's when left out. Its answers are judged all the same.
+        metrics: of all fetches.
     """
 
     def __init__(
@@ -85,7 +89,9 @@ class ImageFetcher:
         *,
         allow: Sequence[Network] = (),
         resolver: AbstractResolver | None = None,
+        metrics: FetchMetrics | None = None,
     ) -> None:
+        self._metrics = metrics or FetchMetrics(CollectorRegistry())
         self._limits = limits
         guard = DialGuard(tuple(allow))
         self._resolver = resolver or PooledResolver(
@@ -113,6 +119,22 @@ class ImageFetcher:
                 `unsupported_media_type`, 502 `fetch_failed`, 503 `overloaded`, 504
                 `fetch_timeout`.
         """
+        began_s = monotonic()
+        outcome = "cancelled"
+        try:
+            image = await self._fetch(url, timeout_s=timeout_s, or_pdf=or_pdf, account=account)
+            outcome = "ok"
+        except Problem as problem:
+            outcome = problem.code
+            raise
+        finally:
+            self._metrics.seconds.labels(outcome).observe(monotonic() - began_s)
+        self._metrics.bytes.inc(len(image.content))
+        return image
+
+    async def _fetch(
+        self, url: str, *, timeout_s: float, or_pdf: bool, account: str
+    ) -> EncodedImage:
         first = parse_url(url)
         allowed_s = max(0.0, min(timeout_s, self._limits.total_s))
         try:

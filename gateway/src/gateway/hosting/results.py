@@ -1,5 +1,7 @@
 """Results, coloured images and PDFs, hosted under an unguessable name until they expire."""
 
+import asyncio
+import os
 import re
 import secrets
 from collections.abc import AsyncIterator, Collection, Iterator, Sequence
@@ -27,6 +29,7 @@ _TOKEN_BYTES = 16  # 128 bits: nobody guesses a name
 # A bucket that is away is an answer too, long before the request's own time is over.
 _RETRY_TIMEOUT = timedelta(seconds=10)
 _MAX_RETRIES = 2
+_PROBE_S = 1.0  # as long as a probe of Kubernetes waits by default
 
 # What a file name may keep: letters, digits, dot, dash and underscore of ASCII.
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
@@ -127,6 +130,7 @@ class ResultStore:
             await connection.execute(insert(RESULTS).values(row))
         with store_at_work():
             await self._store.put_async(name, content, mode="create")
+        self._storage.count(len(content))
         return name
 
     async def open(self, name: str) -> Result | None:
@@ -170,6 +174,19 @@ class ResultStore:
             await self._delete_file(name)
         async with transaction(self._engine) as connection:
             await connection.execute(delete(RESULTS).where(*mine))
+        return True
+
+    async def is_available(self) -> bool:
+        """Return whether the folder can be written, or the bucket answers."""
+        if isinstance(self._store, LocalStore):
+            return os.access(self._store.prefix or "/", os.W_OK)
+        try:
+            async with asyncio.timeout(_PROBE_S):
+                await self._store.head_async("readyz")
+        except FileNotFoundError:
+            return True
+        except (ObstoreError, TimeoutError):
+            return False
         return True
 
     async def erase(self, account: str) -> int:

@@ -12,6 +12,7 @@ from gateway.jobs.inputs import JobInputs
 from gateway.jobs.publishing import Publisher
 from gateway.jobs.records import JobRecord, NewJob
 from gateway.jobs.store import JobStore
+from gateway.periodic import uncut
 from gateway.problems import Problem
 
 
@@ -57,6 +58,13 @@ class Jobs:
         await self._store.check_room(job.account, input_bytes=len(content))
         # The input first: a job without its input cannot be worked on; the other is swept.
         await self._inputs.write(job.id, content)
+        # Also for a caller who hangs up, so that the job is either whole or not there.
+        return await uncut(self._add(job, claim, respond))
+
+    async def _add(
+        self, job: NewJob, claim: Claim, respond: Callable[[JobRecord], Response]
+    ) -> Response:
+        """Store a job whose input is stored, have it worked on, and return the response."""
         added: list[JobRecord] = []
 
         def responded(record: JobRecord) -> Response:

@@ -5,6 +5,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from gateway.accounts.keys import KeyStore
+from gateway.accounts.rates import RateLimits
 from gateway.accounts.storage import Storage
 from gateway.backends import Backends
 from gateway.database.engine import DatabaseUnavailable
@@ -53,19 +54,24 @@ class Health:
         tasks: PeriodicTasks,
         storage: Storage,
         engine: JobEngine,
+        *,
+        results: ResultStore,
+        rates: RateLimits,
     ) -> None:
         self._backends = backends
         self._keys = keys
         self._tasks = tasks
         self._storage = storage
         self._engine = engine
+        self._results = results
+        self._rates = rates
 
     async def live(self, _: Request) -> Response:
         """Answer GET /healthz: the process runs."""
         return _json({"status": "ok"})
 
     async def ready(self, _: Request) -> Response:
-        """Answer GET /readyz: keys can be checked, and at least one service can be asked.
+        """Answer GET /readyz: requests can be checked, and at least one service can be asked.
 
         One dead service must not take the gateway away from the callers of the others.
         """
@@ -74,10 +80,18 @@ class Health:
             await self._keys.ping()
         except DatabaseUnavailable as error:
             return _json({"status": error.state, "services": services}, status=503)
+        if not await self._rates.is_available():
+            return _json({"status": "no rate counters", "services": services}, status=503)
         if "SERVING" not in services.values():
             return _json({"status": "no service", "services": services}, status=503)
         jobs = "unavailable" if self._engine.is_on and not self._engine.is_ready else ""
-        troubles = {"jobs": jobs, "failing": self._tasks.failing, "full": self._storage.full()}
+        results = "" if await self._results.is_available() else "unavailable"
+        troubles = {
+            "jobs": jobs,
+            "results": results,
+            "failing": self._tasks.failing,
+            "full": self._storage.full(),
+        }
         found = {name: trouble for name, trouble in troubles.items() if trouble}
         return _json({"status": "ok", "services": services, **found})
 

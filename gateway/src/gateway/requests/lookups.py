@@ -24,6 +24,7 @@ from gateway.problems import Problem
 from gateway.requests.capabilities import find_capabilities, list_languages
 from gateway.responses import json_response
 from gateway.settings import GatewaySettings
+from servicekit.turns import CALLER
 
 MOST_JOBS: Final = 100  # of one page
 
@@ -142,6 +143,7 @@ class Lookups:
         """Return the key of a request, which counts for its rate limits."""
         key = await self._keys.check(sent_key(request.headers))
         request.state.account, request.state.key_id = key.account, key.id  # for the log line
+        CALLER.set(key.account)
         if scope is not None:
             key.check_scope(scope)
         # The edge puts these on the answer, whatever it will be.

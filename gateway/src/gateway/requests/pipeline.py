@@ -44,7 +44,7 @@ from gateway.responses import json_response
 from gateway.settings import GatewaySettings
 from servicekit.logs import get_logger
 from servicekit.tracing.opening import Serving
-from servicekit.turns import FairSemaphore, reserve_of
+from servicekit.turns import CALLER, FairSemaphore, reserve_of
 
 # Bulk jobs have places of their own, a third as many as requests: they take none from these.
 _SHARE_OF_BULK: Final = 3
@@ -117,6 +117,7 @@ class Pipeline:
         deadline_s = monotonic() + self._settings.request_timeout_s
         key = await self._keys.check(sent_key(request.headers))
         request.state.account, request.state.key_id = key.account, key.id  # for the log line
+        CALLER.set(key.account)
         authorize(key, handler.endpoint.name, off=self._settings.endpoints_off)
         request.state.answer_headers = await self._rates.check(key)
         given = await read_input(self._bodies, request, handler.endpoint)
@@ -139,6 +140,7 @@ class Pipeline:
         deadline_s = monotonic() + self._settings.request_timeout_s
         key = await self._keys.check(sent_key(request.headers))
         request.state.account, request.state.key_id = key.account, key.id  # for the log line
+        CALLER.set(key.account)
         request.state.answer_headers = await self._rates.check(key)
         values = await read_object(self._bodies, request)
         batch = parse_batch(values)
@@ -200,8 +202,7 @@ class Pipeline:
     async def _answer(self, order: Order, claim: Claim) -> Response:
         """Answer an order that holds a place; a batch takes more while some are free."""
         if not order.is_batch:
-            keep: Keep = lambda answer, _: claim.keep(answer)  # noqa: E731 - one level
-            return await self._work(order, 0, order.request_id, keep)
+            return await self._work(order, 0, order.request_id, claim.keep)
         outcomes = await answer_items(
             range(len(order.items)),
             partial(self._answer_item, order),
@@ -222,6 +223,7 @@ class Pipeline:
         account = order.key.account
         with ExitStack() as stack:
             structlog.contextvars.bind_contextvars(request_id=order.request_id)
+            CALLER.set(account)
             if self._serving is not None:
                 stack.enter_context(self._serving("job", order.traceparent))
             async with self._slots.held(account):
@@ -241,6 +243,7 @@ class Pipeline:
         account = order.key.account
         with ExitStack() as stack:
             structlog.contextvars.bind_contextvars(request_id=order.request_id)
+            CALLER.set(account)
             if self._serving is not None:
                 stack.enter_context(self._serving("bulk", order.traceparent))
             answer = partial(self._answer_patiently, order, load)
@@ -326,7 +329,6 @@ class Pipeline:
             hold=order.hold(number),
         ) as charge:
             response = await self._items.ask(item, image, order, context)
-            # Before it is paid: a request that is repeated after a crash must not be paid twice.
             await keep(response, charge)
             return response
 

@@ -7,7 +7,7 @@ from time import monotonic
 from typing import Any, TypeVar
 
 from servicekit.errors import DeadlineExceeded, Overloaded, Unavailable
-from servicekit.telemetry import SPAN_LINE, SPAN_TASK, TaskMetrics
+from servicekit.telemetry import SPAN_QUEUE, SPAN_TASK, TaskMetrics
 from servicekit.tracing.steps import add_step
 from servicekit.turns import CALLER, FairSemaphore
 
@@ -25,7 +25,7 @@ class FairQueue:
         places: Requests that are worked on at once.
         reserved: Further places, for callers with less than an equal share of all.
         max_waiting: Most requests that wait, of all callers together.
-        metrics: Counters of waits, refusals and cancels.
+        metrics: Times of waits, and counters of cancels.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class FairQueue:
         try:
             async with limit:
                 await self._take_place(caller)
-                add_step(SPAN_LINE, began_s=began_s, attributes={SPAN_TASK: self._name})
+                add_step(SPAN_QUEUE, began_s=began_s, attributes={SPAN_TASK: self._name})
                 CALLER.set(caller)
                 task = asyncio.create_task(work())
                 task.add_done_callback(partial(self._pass_place, caller))
@@ -98,12 +98,11 @@ class FairQueue:
             raise self._closed()
         loop = asyncio.get_running_loop()
         began_s = loop.time()
-        if not self._turns.is_free(caller) and self._turns.waiting >= self._max_waiting:
-            self._metrics.shed.inc()
-            if not self._turns.displace(caller, self._full()):
-                raise self._full()
+        is_full = not self._turns.is_free(caller) and self._turns.waiting >= self._max_waiting
+        if is_full and not self._turns.displace(caller, self._full()):
+            raise self._full()
         await self._turns.acquire(caller)
-        self._metrics.line_seconds.observe(loop.time() - began_s)
+        self._metrics.queue_seconds.observe(loop.time() - began_s)
 
     # Any: of the work only its end matters here.
     def _pass_place(self, caller: str, ended: asyncio.Task[Any]) -> None:

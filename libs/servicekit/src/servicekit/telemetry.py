@@ -15,7 +15,6 @@ MODEL_QUEUE_SECONDS = "imagemesh_model_queue_seconds"
 MODEL_RUN_SECONDS = "imagemesh_model_run_seconds"
 MODEL_BATCH_SIZE = "imagemesh_model_batch_size"
 MODEL_WAITING = "imagemesh_model_waiting"
-MODEL_SHED = "imagemesh_model_shed"
 MODEL_CANCELLED = "imagemesh_model_cancelled"
 MODEL_LOSSES = "imagemesh_model_losses"
 HTTP_SECONDS = "imagemesh_http_seconds"
@@ -31,10 +30,17 @@ JOBS_ENDED = "imagemesh_jobs_ended"
 JOBS_ITEMS = "imagemesh_jobs_items"
 JOBS_REDELIVERIES = "imagemesh_jobs_redeliveries"
 JOBS_WEBHOOKS = "imagemesh_jobs_webhooks"
+FETCH_SECONDS = "imagemesh_fetch_seconds"
+FETCH_BYTES = "imagemesh_fetch_bytes"
+DATABASE_SECONDS = "imagemesh_database_seconds"
+DATABASE_CONNECTIONS = "imagemesh_database_connections"
+DATABASE_FAILURES = "imagemesh_database_failures"
+STORAGE_BYTES = "imagemesh_storage_bytes"
+STORAGE_FREE_BYTES = "imagemesh_storage_free_bytes"
 
 # Steps of one request, as spans within its own.
 SPAN_DECODE = "decode image"
-SPAN_LINE = "wait in queue"
+SPAN_QUEUE = "wait in queue"
 SPAN_BATCH = "wait for model"
 SPAN_RUN = "run model"
 
@@ -50,7 +56,7 @@ SPAN_TASK = "imagemesh.task"
 SPAN_BATCH_SIZE = "imagemesh.batch_size"
 
 # Stages of a wait: in the queue to be prepared, and prepared for the model to be free.
-LINE, BATCH = "line", "batch"
+QUEUE, BATCH = "queue", "batch"
 BATCH_SIZE_BUCKETS = (1, 2, 4, 8, 16, 32, 64)
 
 
@@ -81,12 +87,11 @@ class ServiceMetrics:
 class TaskMetrics:
     """Metrics of one model, bound to its name."""
 
-    line_seconds: Histogram
+    queue_seconds: Histogram
     batch_seconds: Histogram
     run_seconds: Histogram
     batch_size: Histogram
     waiting: Gauge
-    shed: Counter
     cancelled: Counter
     losses: Counter
 
@@ -122,9 +127,6 @@ class ModelMetrics:
         self.waiting = Gauge(
             MODEL_WAITING, "Requests in the queue of a model.", ["task"], registry=registry
         )
-        self.shed = counter(
-            MODEL_SHED, "Requests refused because the queue of their model was full."
-        )
         self.cancelled = counter(
             MODEL_CANCELLED, "Requests that were cancelled or out of time before their answer."
         )
@@ -136,12 +138,11 @@ class ModelMetrics:
     def of(self, task: str) -> TaskMetrics:
         """Return the metrics of one model, from now on exported, at first as zeros."""
         return TaskMetrics(
-            line_seconds=self.queue_seconds.labels(task, LINE),
+            queue_seconds=self.queue_seconds.labels(task, QUEUE),
             batch_seconds=self.queue_seconds.labels(task, BATCH),
             run_seconds=self.run_seconds.labels(task),
             batch_size=self.batch_size.labels(task),
             waiting=self.waiting.labels(task),
-            shed=self.shed.labels(task),
             cancelled=self.cancelled.labels(task),
             losses=self.losses.labels(task),
         )
@@ -231,4 +232,69 @@ class JobMetrics:
         )
         self.webhooks = Counter(
             JOBS_WEBHOOKS, "Deliveries of webhooks that were tried.", ["outcome"], registry=registry
+        )
+
+
+class FetchMetrics:
+    """Metrics of the fetches of images by URL.
+
+    Args:
+        registry: Of the process.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.seconds = Histogram(
+            FETCH_SECONDS,
+            "Time of a fetch with its wait for a connection, in seconds.",
+            ["outcome"],
+            buckets=SECONDS_BUCKETS,
+            registry=registry,
+        )
+        self.bytes = Counter(FETCH_BYTES, "Bytes of fetched images.", registry=registry)
+
+
+class DatabaseMetrics:
+    """Metrics of the gateway's database.
+
+    Args:
+        registry: Of the process.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.seconds = Histogram(
+            DATABASE_SECONDS,
+            "Time of a transaction without its wait for a connection, in seconds.",
+            buckets=SECONDS_BUCKETS,
+            registry=registry,
+        )
+        connections = Gauge(
+            DATABASE_CONNECTIONS,
+            "Transactions that hold a connection of the pool, and that wait for one.",
+            ["state"],
+            registry=registry,
+        )
+        self.in_use = connections.labels("in use")
+        self.waiting = connections.labels("waiting")
+        self.failures = Counter(
+            DATABASE_FAILURES,
+            "Transactions that the database failed, by its state.",
+            ["state"],
+            registry=registry,
+        )
+
+
+class StorageMetrics:
+    """Metrics of the files that the gateway keeps.
+
+    Args:
+        registry: Of the process.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.bytes = Counter(STORAGE_BYTES, "Bytes of results stored.", registry=registry)
+        self.free_bytes = Gauge(
+            STORAGE_FREE_BYTES,
+            "Free bytes of the disk of a folder; 0 while it is away.",
+            ["folder"],
+            registry=registry,
         )
