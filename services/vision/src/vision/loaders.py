@@ -9,10 +9,11 @@ import numpy as np
 from modelkit.images import RgbImage
 from modelkit.loading import LoadedModel, loaded_model
 from modelkit.manifest import InstalledModel, ModelEntry, find_model
-from modelkit.runtime import Runtime
+from modelkit.runtime import Network, Runtime
 from vision.centerface import CenterFace
 from vision.classifier import ImageNetClassifier
-from vision.emotions import Emotion, EmotionClassifier
+from vision.described import DescribedClassifier, DescribedEmotions
+from vision.emotions import Emotion, EmotionClassifier, FaceClassifier
 from vision.faces import FaceDetector
 from vision.geometry import Box, unturned
 from vision.nudity import NudityScorer
@@ -28,7 +29,7 @@ class FaceReader:
     """Face detector and emotion model together; owned by one thread."""
 
     faces: LoadedModel[FaceDetector]
-    emotions: EmotionClassifier
+    emotions: FaceClassifier
 
     def read(
         self, image: RgbImage, *, is_oriented: bool = True, with_emotions: bool = True
@@ -92,9 +93,8 @@ class Loaders:
     def face_reader(self) -> LoadedModel[FaceReader]:
         """Load the emotion model and the face detector."""
         found = self._find("emotions")
-        network = self._runtime.open(found.path, torch_network="vision.networks:EmotionNetwork")
-        emotions = EmotionClassifier(network)
-        emotions.classify_face(_BLANK, Box(0, 0, *_BLANK.shape[:2]))  # as above
+        network, emotions = self._emotions(found)
+        emotions.classify_faces(_BLANK, [Box(0, 0, *_BLANK.shape[:2])])  # as above
         faces = self._face_detector()
         return loaded_model(FaceReader(faces, emotions), found, network, parts=(faces,))
 
@@ -103,6 +103,15 @@ class Loaders:
         found = self._find("nudity")
         network = self._runtime.open(found.path)
         return loaded_model(NudityScorer(network), found, network)
+
+    def _emotions(self, found: InstalledModel) -> tuple[Network, FaceClassifier]:
+        spec, name = found.entry.classifier, found.entry.name
+        if spec is None:
+            network = self._runtime.open(found.path, torch_network="vision.networks:EmotionNetwork")
+            return network, EmotionClassifier(network)
+        network = self._runtime.open(found.path)
+        classifier = DescribedClassifier(network, spec, name=name)
+        return network, DescribedEmotions(classifier, name=name)
 
     def _face_detector(self) -> LoadedModel[FaceDetector]:
         found = self._find("faces")

@@ -17,7 +17,7 @@ from modelkit.frames import Frames
 from modelkit.hosting import ModelHost
 from modelkit.images import DecodedImage, RgbImage
 from modelkit.loading import LoadedModel
-from modelkit.manifest import load_manifest
+from modelkit.manifest import ModelEntry, load_manifest
 from servicekit.callers import terms_of
 from servicekit.errors import InvalidRequest
 from servicekit.interceptors import Context
@@ -33,9 +33,14 @@ NAME = "imagemesh.vision.v1.VisionService"
 USUAL_LABELS = 5  # what limit 0 means to Classify
 
 
-def build_service(settings: VisionSettings) -> Service:
-    """Return the vision service; nothing is loaded yet."""
-    servicer = _VisionServicer(settings)
+def build_service(settings: VisionSettings, entries: Sequence[ModelEntry] | None = None) -> Service:
+    """Return the vision service; nothing is loaded yet.
+
+    Args:
+        settings: Of the service.
+        entries: Its models; None for those of its manifest.
+    """
+    servicer = _VisionServicer(settings, load_manifest("vision") if entries is None else entries)
     return Service(
         name=NAME,
         register=partial(rpc.add_VisionServiceServicer_to_server, servicer),
@@ -49,11 +54,11 @@ def build_service(settings: VisionSettings) -> Service:
 class _VisionServicer(rpc.VisionServiceServicer):
     """Servicer; images are decoded outside of the queues, which hold bytes, not pixels."""
 
-    def __init__(self, settings: VisionSettings) -> None:
+    def __init__(self, settings: VisionSettings, entries: Sequence[ModelEntry]) -> None:
         self._settings = settings
         self.host = host = ModelHost(settings)
-        self._entries = load_manifest("vision")
-        loaders = Loaders(settings, self._entries, host.runtime)
+        self._entries = entries
+        loaders = Loaders(settings, entries, host.runtime)
         # Only on a GPU: on a core eight images at once take as long as one by one.
         most = settings.max_batch if host.runtime.gains_from_batches else 1
         self._classifier = host.slot(

@@ -1,0 +1,179 @@
+"""Classifiers by description: golden pre- and post-processing, and graphs of another shape."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from modelkit.classification import ClassifierSpec
+from modelkit.manifest import load_manifest
+from modelkit.runtime import Runtime
+from servicekit.errors import ModelNotInstalled
+from tests.vision.drawn import draw_flat, draw_ramp
+from tests.vision.stand_ins import make_graph
+from vision.described import DescribedClassifier, DescribedEmotions, prepare
+from vision.geometry import Box
+
+ENET = next(entry for entry in load_manifest("vision") if entry.name == "enet-b2-8")
+# Of the authors' code, in their order: label 0 first.
+HSEMOTION = ("Anger", "Contempt", "Disgust", "Fear", "Happiness", "Neutral", "Sadness", "Surprise")
+
+
+class FixedNetwork:
+    """Network that always returns the same."""
+
+    device = provider = "none"
+
+    def __init__(self, outputs: Sequence[float]) -> None:
+        self._outputs = np.array([outputs], np.float32)
+
+    def run(self, *inputs: NDArray[np.float32]) -> list[NDArray[np.float32]]:
+        """Return the outputs."""
+        del inputs
+        return [self._outputs]
+
+
+def spec_of_enet() -> ClassifierSpec:
+    assert ENET.classifier is not None
+    return ENET.classifier
+
+
+def classifier_of(graph: bytes, spec: ClassifierSpec | None = None) -> DescribedClassifier:
+    return DescribedClassifier(Runtime().open(graph), spec or spec_of_enet(), name="stand-in")
+
+
+def test_enet_is_prepared_as_its_authors_do() -> None:
+    """Values by hand from hsemotion_onnx: (byte / 255 - mean) / std, RGB, channels first."""
+    image = draw_flat(31, 57, (255, 0, 128))
+
+    tensor = prepare(image, spec_of_enet())
+
+    assert tensor.shape == (3, 260, 260)
+    assert tensor.dtype == np.float32
+    for channel, value in enumerate((2.2489083, -2.0357144, 0.4264925)):
+        np.testing.assert_allclose(tensor[channel], value, atol=1e-5)
+
+
+def test_enet_is_squeezed_not_cut() -> None:
+    red = prepare(draw_ramp(520, 130), spec_of_enet())[0] * 0.229 + 0.485
+
+    np.testing.assert_allclose(red[:, 0], 0, atol=0.01)
+    np.testing.assert_allclose(red[:, -1], 1, atol=0.01)
+
+
+def test_labels_of_enet_are_in_the_order_of_its_authors() -> None:
+    assert spec_of_enet().labels == HSEMOTION
+
+
+def test_contempt_is_dropped_and_the_others_sum_to_one() -> None:
+    logits = (1.0, 9.0, 0.5, -1.0, 2.0, 0.0, -0.5, 1.5)
+    emotions = DescribedEmotions(classifier_of(make_graph(logits=logits)), name="stand-in")
+    black = -0.485 / 0.229  # what a black face adds to Happiness
+
+    (found,) = emotions.classify_faces(draw_flat(40, 40, (0, 0, 0)), [Box(5, 5, 30, 35)])
+
+    shares = np.exp([1.0, 0.5, -1.0, 2.0 + black, 0.0, -0.5, 1.5])
+    expected = dict(
+        zip(
+            ("Angry", "Disgust", "Fear", "Happy", "Neutral", "Sad", "Surprise"),
+            shares / shares.sum(),
+            strict=True,
+        )
+    )
+    assert {one.name: one.confidence for one in found} == pytest.approx(expected, abs=1e-6)
+    assert [one.name for one in found][:2] == ["Surprise", "Angry"]
+
+
+def test_only_the_face_is_seen() -> None:
+    image = draw_flat(200, 100, (0, 0, 0))
+    image[20:60, 50:90, 0] = 255
+    emotions = DescribedEmotions(classifier_of(make_graph()), name="stand-in")
+
+    inside, outside = emotions.classify_faces(image, [Box(50, 20, 90, 60), Box(100, 20, 140, 60)])
+
+    assert inside[0].name == "Happy"
+    assert outside[-1].name == "Happy"
+
+
+@pytest.mark.parametrize("box", [Box(-9, -9, 300, 300), Box(5, 5, 5, 5), Box(-20, -20, -5, -5)])
+def test_box_may_leave_the_image(box: Box) -> None:
+    emotions = DescribedEmotions(classifier_of(make_graph()), name="stand-in")
+
+    (found,) = emotions.classify_faces(draw_flat(20, 20, (1, 2, 3)), [box])
+
+    assert len(found) == 7
+
+
+def test_no_face_has_no_emotions() -> None:
+    emotions = DescribedEmotions(classifier_of(make_graph()), name="stand-in")
+
+    assert emotions.classify_faces(draw_flat(20, 20, (1, 2, 3)), []) == []
+
+
+@pytest.mark.parametrize(
+    ("graph", "message"),
+    [
+        (make_graph(side=224), r"model stand-in does not take \(1, 3, 260, 260\) float32"),
+        (make_graph(logits=(0.0,) * 7), r"returns \(1, 7\); its manifest has the labels of \(1, 8"),
+    ],
+)
+def test_graph_of_another_shape_is_refused_in_one_line(graph: bytes, message: str) -> None:
+    with pytest.raises(ModelNotInstalled, match=message) as caught:
+        classifier_of(graph)
+
+    assert "\n" not in str(caught.value)
+
+
+def test_labels_that_are_no_emotions_are_refused() -> None:
+    spec = ClassifierSpec(size_px=260, labels=HSEMOTION)
+
+    with pytest.raises(ModelNotInstalled, match="must map its labels to Neutral, Happy"):
+        DescribedEmotions(classifier_of(make_graph(), spec), name="stand-in")
+
+
+def test_shorter_side_is_scaled_and_the_middle_taken() -> None:
+    spec = ClassifierSpec(size_px=8, resized_px=10, labels=("a", "b"), fit="crop", scale=1.0)
+    image = np.zeros((10, 30, 3), np.uint8)
+    image[1:9, 11:19] = 200
+
+    np.testing.assert_array_equal(prepare(image, spec), np.full((3, 8, 8), 200.0))
+
+
+def test_channels_and_layout_are_as_described() -> None:
+    image = draw_flat(8, 8, (10, 20, 30))
+    plain = ClassifierSpec(size_px=8, labels=("a", "b"), scale=1.0)
+
+    bgr = prepare(image, replace(plain, channels="bgr", layout="nhwc"))
+    grey = prepare(image, replace(plain, channels="grey"))
+
+    assert bgr[3, 3].tolist() == [30, 20, 10]
+    assert grey.shape == (1, 8, 8)
+    assert grey.mean() == 18  # .299 r + .587 g + .114 b
+
+
+@pytest.mark.parametrize(
+    ("activation", "outputs", "expected"),
+    [
+        ("sigmoid", [0.0, 20.0, -20.0], [0.5, 0.0]),
+        ("none", [0.2, 0.5, 0.3], [0.4, 0.6]),
+        ("softmax", [0.0, 900.0, 0.0], [0.5, 0.5]),
+    ],
+)
+def test_activation_makes_probabilities(
+    activation: str, outputs: list[float], expected: list[float]
+) -> None:
+    """The middle label has no name in the answer."""
+    spec = ClassifierSpec(
+        size_px=8,
+        labels=("a", "b", "c"),
+        answers={"a": "x", "c": "y"},
+        activation=activation,  # type: ignore[arg-type]  # of the parameters
+    )
+
+    classifier = DescribedClassifier(FixedNetwork(outputs), spec, name="fixed")
+
+    probabilities = classifier.probabilities([draw_flat(8, 8, (0, 0, 0))])
+
+    np.testing.assert_allclose(probabilities, [expected], atol=1e-6)
