@@ -117,6 +117,7 @@ lock: setup ## pin the newest dependencies in requirements.lock
 docs: setup ## rewrite the generated pages of docs/ and the gateway
 	$(BIN)/python scripts/write_settings_page.py
 	$(BIN)/python scripts/write_languages_page.py
+	$(BIN)/python scripts/write_models_page.py
 	$(BIN)/python scripts/write_analysis_page.py
 	$(BIN)/python scripts/write_inputs_page.py
 	$(BIN)/python scripts/write_chart_page.py

@@ -44,6 +44,10 @@ class ModelEntry:
         licence: SPDX expression or a short name.
         source: Where the model comes from, for people.
         card: Path in the project of the page that says how good it is.
+        trained_on: Training data and their terms.
+        published: Score that its authors publish, with the source.
+        measured: Score measured by this project; None where the model was not run here.
+        code_licence: Of the code that trained it or defines its network; None for `licence`.
         sha256: Of the file, 64 lower-case hex digits; None where its authors published none and it
             was not pulled by this project. The first pull then pins it in `models.lock`.
         bytes: Size of the file; None where it is not known.
@@ -63,6 +67,10 @@ class ModelEntry:
     licence: Text
     source: Text
     card: Text
+    trained_on: Text | None = None
+    published: Text | None = None
+    measured: Text | None = None
+    code_licence: Text | None = None
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
     bytes: Annotated[int, Field(gt=0)] | None = None
     package: Text | None = None
