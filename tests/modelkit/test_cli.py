@@ -1,5 +1,6 @@
 """The command `imagemesh models`, over the manifests of the installed services."""
 
+import hashlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from modelkit.cli import (
 )
 from modelkit.manifest import ModelEntry
 from modelkit.settings import ModelCommandSettings
+from tests.modelkit.file_server import FileServer, serving_file
 
 
 @pytest.fixture
@@ -179,3 +181,22 @@ def test_command_without_subcommand_tells_its_usage(capsys: pytest.CaptureFixtur
 
     assert caught.value.code == 2
     assert "usage: imagemesh models" in capsys.readouterr().err
+
+
+def test_every_model_with_a_url_comes_from_a_mirror(
+    content: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Stand-ins: the hashes of the manifests are replaced by that of one small file."""
+    digest = hashlib.sha256(content).hexdigest()
+    entries = [
+        replace(entry, sha256=digest, bytes=len(content))
+        for entry in installed_entries()
+        if entry.url is not None
+    ]
+    with serving_file(FileServer(content)) as mirror:
+        settings = ModelCommandSettings(models_dir=tmp_path, models_mirror=mirror.url)
+        assert pull_models(entries, settings) == 0
+
+    assert [path for path, _ in mirror.requests] == [f"/{entry.file}" for entry in entries]
+    assert verify_models(entries, tmp_path) == 0
+    assert capsys.readouterr().out.count("is installed\n") == len(entries)
