@@ -5,15 +5,17 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 
-def make_graph(*, side: int = 260, logits: tuple[float, ...] = (0.0,) * 8) -> bytes:
-    """Return a graph of the signature of enet_b2_8: the mean of red is added to fixed logits."""
+def make_graph(
+    *, side: int = 260, logits: tuple[float, ...] = (0.0,) * 8, reddened: int = 4
+) -> bytes:
+    """Return a graph of the signature of enet_b2_8: the mean of red is added to one logit."""
     nodes = [
         helper.make_node("ReduceMean", ["input", "space"], ["means"], keepdims=0),
         helper.make_node("MatMul", ["means", "red"], ["shift"]),
         helper.make_node("Add", ["shift", "logits"], ["output"]),
     ]
     red = np.zeros((3, len(logits)), np.float32)
-    red[0, 4] = 1
+    red[0, reddened] = 1
     weights = {
         "space": np.array([2, 3]),
         "red": red,

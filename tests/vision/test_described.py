@@ -13,10 +13,10 @@ from modelkit.runtime import Runtime
 from servicekit.errors import ModelNotInstalled
 from tests.vision.drawn import draw_flat, draw_ramp
 from tests.vision.stand_ins import make_graph
-from vision.described import DescribedClassifier, DescribedEmotions, prepare
+from vision.described import DescribedClassifier, DescribedEmotions, DescribedScorer, prepare
 from vision.geometry import Box
 
-ENET = next(entry for entry in load_manifest("vision") if entry.name == "enet-b2-8")
+SPECS = {entry.name: entry.classifier for entry in load_manifest("vision")}
 # Of the authors' code, in their order: label 0 first.
 HSEMOTION = ("Anger", "Contempt", "Disgust", "Fear", "Happiness", "Neutral", "Sadness", "Surprise")
 
@@ -35,9 +35,14 @@ class FixedNetwork:
         return [self._outputs]
 
 
+def spec_of(name: str) -> ClassifierSpec:
+    spec = SPECS[name]
+    assert spec is not None
+    return spec
+
+
 def spec_of_enet() -> ClassifierSpec:
-    assert ENET.classifier is not None
-    return ENET.classifier
+    return spec_of("enet-b2-8")
 
 
 def classifier_of(graph: bytes, spec: ClassifierSpec | None = None) -> DescribedClassifier:
@@ -177,3 +182,37 @@ def test_activation_makes_probabilities(
     probabilities = classifier.probabilities([draw_flat(8, 8, (0, 0, 0))])
 
     np.testing.assert_allclose(probabilities, [expected], atol=1e-6)
+
+
+def test_vit_is_prepared_with_pillow_from_minus_one_to_one() -> None:
+    """(byte / 255 - 0.5) / 0.5; a reduction averages, so that stripes of a pixel become grey."""
+    spec = spec_of("vit-base-nsfw-detector")
+    stripes = np.zeros((1536, 1536, 3), np.uint8)
+    stripes[:, ::2] = 255
+
+    tensor = prepare(draw_flat(31, 57, (255, 0, 128)), spec)
+    grey = prepare(stripes, spec)
+
+    assert tensor.shape == (3, 384, 384)
+    for channel, value in enumerate((1.0, -1.0, 0.0039216)):
+        np.testing.assert_allclose(tensor[channel], value, atol=1e-6)
+    assert np.abs(grey[:, 8:-8, 8:-8]).max() < 0.02
+
+
+def test_vit_scores_by_its_second_class() -> None:
+    spec = spec_of("vit-base-nsfw-detector")
+    graph = make_graph(side=384, logits=(0.5, 0.0), reddened=1)
+    scorer = DescribedScorer(classifier_of(graph, spec), name="stand-in")
+    images = [draw_flat(50, 40, (255, 0, 0)), draw_flat(50, 40, (0, 0, 0))]
+
+    scores = scorer.score_all([scorer.prepare(image) for image in images])
+
+    # Red adds 1, black -1: 1 / (1 + e^(0.5 - red)).
+    assert scores == pytest.approx([0.6224593, 0.1824255], abs=1e-6)
+
+
+def test_labels_without_nude_are_refused() -> None:
+    spec = ClassifierSpec(size_px=260, labels=HSEMOTION)
+
+    with pytest.raises(ModelNotInstalled, match="must map its labels to nude and safe"):
+        DescribedScorer(classifier_of(make_graph(), spec), name="stand-in")

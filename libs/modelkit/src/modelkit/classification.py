@@ -24,7 +24,8 @@ class ClassifierSpec:
         fit: "stretch" squeezes the image to a square, "crop" scales its shorter side and takes the
             middle.
         resized_px: Side before the margin is cut; None for `size_px`, that is without a margin.
-        interpolation: "linear", "cubic" or "area", of OpenCV, without antialiasing.
+        interpolation: "linear", "cubic" or "area".
+        is_antialiased: Scaled as Pillow does, which averages what it reduces; else as OpenCV.
         channels: "rgb", "bgr" or "grey".
         layout: "nchw" or "nhwc".
         scale: Factor of the bytes.
@@ -41,6 +42,7 @@ class ClassifierSpec:
     fit: Literal["stretch", "crop"] = "stretch"
     resized_px: Annotated[int, Field(gt=0, le=4096)] | None = None
     interpolation: Literal["linear", "cubic", "area"] = "linear"
+    is_antialiased: bool = False
     channels: Literal["rgb", "bgr", "grey"] = "rgb"
     layout: Literal["nchw", "nhwc"] = "nchw"
     scale: Annotated[float, Field(gt=0)] = BYTE_SCALE

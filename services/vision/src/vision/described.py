@@ -11,6 +11,7 @@ from onnxruntime.capi.onnxruntime_pybind11_state import (  # type: ignore[import
     InvalidArgument,
     RuntimeException,
 )
+from PIL import Image
 
 from modelkit.classification import ClassifierSpec
 from modelkit.images import RgbImage
@@ -19,9 +20,17 @@ from servicekit.errors import ModelNotInstalled
 from vision.emotions import EMOTIONS, Emotion, ranked
 from vision.geometry import Box
 
+_NUDE, _SAFE = "nude", "safe"
 _UNUSABLE = (Fail, InvalidArgument, RuntimeException, ValueError)
 _INTERPOLATIONS = MappingProxyType(
     {"linear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC, "area": cv2.INTER_AREA}
+)
+_FILTERS = MappingProxyType(
+    {
+        "linear": Image.Resampling.BILINEAR,
+        "cubic": Image.Resampling.BICUBIC,
+        "area": Image.Resampling.BOX,
+    }
 )
 
 
@@ -51,10 +60,13 @@ class DescribedClassifier:
         Args:
             images: (height, width, 3) uint8 each, sRGB, upright.
         """
+        return self.of_prepared([prepare(image, self.spec) for image in images])
+
+    def of_prepared(self, images: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+        """Return what `probabilities` does, for images that went through `prepare`."""
         if not images:
             return np.zeros((0, len(self._columns)), np.float32)
-        rows = [self._network.run(prepare(image, self.spec)[np.newaxis])[0][0] for image in images]
-        return self._finish(np.stack(rows))
+        return self._finish(np.stack([self._network.run(one[np.newaxis])[0][0] for one in images]))
 
     def _finish(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
         kept = outputs[:, sorted(column for some in self._columns for column in some)]
@@ -100,7 +112,13 @@ def prepare(image: RgbImage, spec: ClassifierSpec) -> NDArray[np.float32]:
             max(side, round(width * side / min(height, width))),
             max(side, round(height * side / min(height, width))),
         )
-    pixels = cv2.resize(image, size_px, interpolation=_INTERPOLATIONS[spec.interpolation])
+    if spec.is_antialiased:
+        scaled_image = Image.fromarray(image).resize(size_px, _FILTERS[spec.interpolation])
+        pixels = np.asarray(scaled_image)
+    else:
+        pixels = np.asarray(
+            cv2.resize(image, size_px, interpolation=_INTERPOLATIONS[spec.interpolation])
+        )
     top, left = ((have - spec.size_px) // 2 for have in pixels.shape[:2])
     pixels = pixels[top : top + spec.size_px, left : left + spec.size_px]
     if spec.channels == "bgr":
@@ -111,6 +129,37 @@ def prepare(image: RgbImage, spec: ClassifierSpec) -> NDArray[np.float32]:
     if spec.layout == "nchw":
         scaled = scaled.transpose(2, 0, 1)
     return np.ascontiguousarray(scaled, np.float32)
+
+
+class DescribedScorer:
+    """Nudity scorer whose manifest describes it; owned by one thread.
+
+    Args:
+        classifier: Its answers are named "nude" and "safe".
+        name: Names the model in messages.
+
+    Raises:
+        ModelNotInstalled: They are named otherwise.
+    """
+
+    def __init__(self, classifier: DescribedClassifier, *, name: str) -> None:
+        self._classifier = classifier
+        names = list(classifier.spec.columns)
+        if set(names) != {_NUDE, _SAFE}:
+            raise ModelNotInstalled(
+                f"model {name} answers {', '.join(names)}; its manifest must map its labels to "
+                f"{_NUDE} and {_SAFE}"
+            )
+        self._column = names.index(_NUDE)
+
+    def prepare(self, image: RgbImage) -> NDArray[np.float32]:
+        """Return a photo as the graph takes it; see `modelkit.classification`."""
+        return prepare(image, self._classifier.spec)
+
+    def score_all(self, images: Sequence[NDArray[np.float32]]) -> list[float]:
+        """Return the scores of several photos that went through `prepare`."""
+        scores: list[float] = self._classifier.of_prepared(images)[:, self._column].tolist()
+        return scores
 
 
 class DescribedEmotions:

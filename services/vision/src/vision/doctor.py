@@ -7,7 +7,7 @@ from servicekit.settings import load_settings
 from vision.classifier import ImageNetClassifier
 from vision.geometry import Box
 from vision.loaders import FaceReader, Loaders
-from vision.nudity import NudityScorer
+from vision.nudity import PhotoScorer
 from vision.settings import VisionSettings
 
 
@@ -18,7 +18,7 @@ def checks() -> list[Check]:
     return [
         Check("classify", loaders.classifier, {"classify": ImageNetClassifier.classify}),
         Check("emotions", loaders.face_reader, {"emotions": _read_face, "faces": _find_faces}),
-        Check("nudity", loaders.nudity_scorer, {"nudity": NudityScorer.score}),
+        Check("nudity", loaders.nudity_scorer, {"nudity": _score}),
     ]
 
 
@@ -28,3 +28,7 @@ def _read_face(reader: FaceReader, image: RgbImage) -> object:
 
 def _find_faces(reader: FaceReader, image: RgbImage) -> object:
     return reader.faces.model.find(image)
+
+
+def _score(scorer: PhotoScorer, image: RgbImage) -> object:
+    return scorer.score_all([scorer.prepare(image)])

@@ -12,11 +12,11 @@ from modelkit.manifest import InstalledModel, ModelEntry, find_model
 from modelkit.runtime import Network, Runtime
 from vision.centerface import CenterFace
 from vision.classifier import ImageNetClassifier
-from vision.described import DescribedClassifier, DescribedEmotions
+from vision.described import DescribedClassifier, DescribedEmotions, DescribedScorer
 from vision.emotions import Emotion, EmotionClassifier, FaceClassifier
 from vision.faces import FaceDetector
 from vision.geometry import Box, unturned
-from vision.nudity import NudityScorer
+from vision.nudity import NudityScorer, PhotoScorer
 from vision.settings import VisionSettings
 from vision.yunet import Yunet
 
@@ -98,11 +98,15 @@ class Loaders:
         faces = self._face_detector()
         return loaded_model(FaceReader(faces, emotions), found, network, parts=(faces,))
 
-    def nudity_scorer(self) -> LoadedModel[NudityScorer]:
+    def nudity_scorer(self) -> LoadedModel[PhotoScorer]:
         """Load the nudity model."""
         found = self._find("nudity")
         network = self._runtime.open(found.path)
-        return loaded_model(NudityScorer(network), found, network)
+        spec, name = found.entry.classifier, found.entry.name
+        scorer: PhotoScorer = NudityScorer(network)
+        if spec is not None:
+            scorer = DescribedScorer(DescribedClassifier(network, spec, name=name), name=name)
+        return loaded_model(scorer, found, network)
 
     def _emotions(self, found: InstalledModel) -> tuple[Network, FaceClassifier]:
         spec, name = found.entry.classifier, found.entry.name

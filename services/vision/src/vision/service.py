@@ -26,7 +26,7 @@ from vision.classifier import ImageNetClassifier, cut_squares
 from vision.emotions import EMOTIONS, Emotion
 from vision.geometry import Box
 from vision.loaders import FaceReader, Loaders
-from vision.nudity import NudityScorer, prepare
+from vision.nudity import PhotoScorer
 from vision.settings import VisionSettings
 
 NAME = "imagemesh.vision.v1.VisionService"
@@ -164,11 +164,15 @@ class _VisionServicer(rpc.VisionServiceServicer):
             return faces, image.warnings
 
     async def _score(self, content: bytes) -> Frames[float]:
-        image, warnings = await self.host.decoder.read(content, _prepare_score)
+        prepare = self._nudity_scorer.loaded.model.prepare
+        image, warnings = await self.host.decoder.read(
+            content, lambda decoded: (prepare(decoded.pixels), decoded.warnings)
+        )
         score = await self._nudity_scorer.answer(image, size_bytes=image.nbytes)
         return Frames([(1, score)], 1, warnings)
 
     async def _score_frames(self, content: bytes) -> Frames[float]:
+        prepare = self._nudity_scorer.loaded.model.prepare
         frames = await self.host.decoder.read_frames(content, lambda one: prepare(one.pixels))
         scores = [
             (number, await self._nudity_scorer.answer(image, size_bytes=image.nbytes))
@@ -179,12 +183,6 @@ class _VisionServicer(rpc.VisionServiceServicer):
 
 def _cut(decoded: DecodedImage) -> tuple[NDArray[np.uint8], tuple[ImageWarning, ...]]:
     return cut_squares(decoded.pixels), decoded.warnings
-
-
-def _prepare_score(
-    decoded: DecodedImage,
-) -> tuple[NDArray[np.float32], tuple[ImageWarning, ...]]:
-    return prepare(decoded.pixels), decoded.warnings
 
 
 def _warnings(warnings: Sequence[ImageWarning]) -> list[image_pb2.Warning]:
@@ -206,7 +204,7 @@ def _read_faces(
     ]
 
 
-def _score(loaded: LoadedModel[NudityScorer], images: Sequence[NDArray[np.float32]]) -> list[float]:
+def _score(loaded: LoadedModel[PhotoScorer], images: Sequence[NDArray[np.float32]]) -> list[float]:
     return loaded.model.score_all(images)
 
 

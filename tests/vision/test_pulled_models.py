@@ -1,4 +1,4 @@
-"""The standard profile, pulled from a loopback mirror that serves stand-ins."""
+"""Models of the profiles standard and full, pulled from a loopback mirror with stand-ins."""
 
 import asyncio
 import hashlib
@@ -28,31 +28,36 @@ from vision.settings import VisionSettings
 FACE = encode_image(draw_face(400), "image/jpeg")
 
 
-def pull_stand_in(graph: bytes, models_dir: Path) -> Sequence[ModelEntry]:
-    """Pull a graph in place of enet-b2-8 and return the manifest with its hash."""
+def pull_stand_in(graph: bytes, models_dir: Path, name: str = "enet-b2-8") -> Sequence[ModelEntry]:
+    """Pull a graph in place of a model and return the manifest with its hash."""
     entries = [
         replace(one, sha256=hashlib.sha256(graph).hexdigest(), bytes=len(graph))
-        if one.name == "enet-b2-8"
+        if one.name == name
         else one
         for one in load_manifest("vision")
         if one.name != "yunet"  # its stand-in would need faces to find
     ]
     with serving_file(FileServer(graph)) as mirror:
         settings = ModelCommandSettings(models_dir=models_dir, models_mirror=mirror.url)
-        assert pull_models(choose_models(entries, [], "standard", ["emotions"]), settings) == 0
+        assert pull_models(choose_models(entries, [name]), settings) == 0
     return entries
 
 
 async def ask(
-    entries: Sequence[ModelEntry], models_dir: Path
+    entries: Sequence[ModelEntry], models_dir: Path, *, is_nudity: bool = False
 ) -> tuple[int, Any]:  # Any: an answer or a failure
     settings = VisionSettings(
-        port=0, metrics_port=0, models_dir=models_dir, threads=1, profile="standard"
+        port=0, metrics_port=0, models_dir=models_dir, threads=1, profile="auto"
     )
     async with connected(build_service(settings, entries), settings) as channel:
         health: Any = health_pb2_grpc.HealthStub(channel)  # Any: it ships no types
         state = await health.Check(health_pb2.HealthCheckRequest(service=NAME))
-        call = rpc.VisionServiceStub(channel).DetectEmotions(pb.DetectEmotionsRequest(image=FACE))
+        stub = rpc.VisionServiceStub(channel)
+        call: Any = (
+            stub.DetectNudity(pb.DetectNudityRequest(image=FACE))
+            if is_nudity
+            else stub.DetectEmotions(pb.DetectEmotionsRequest(image=FACE))
+        )
         try:
             return state.status, await call
         except grpc.aio.AioRpcError:
@@ -80,3 +85,13 @@ async def test_model_of_another_shape_is_not_serving(tmp_path: Path) -> None:
     assert (code, reason) == (grpc.StatusCode.FAILED_PRECONDITION, "model_not_installed")
     assert message.startswith("model enet-b2-8 does not take (1, 3, 260, 260) float32")
     assert "\n" not in message
+
+
+async def test_pulled_nudity_model_answers_and_is_named(tmp_path: Path) -> None:
+    graph = make_graph(side=384, logits=(0.0, 5.0), reddened=1)
+    entries = await asyncio.to_thread(pull_stand_in, graph, tmp_path, "vit-base-nsfw-detector")
+
+    _, answer = await ask(entries, tmp_path, is_nudity=True)
+
+    assert (answer.model.name, answer.is_nude) == ("vit-base-nsfw-detector", True)
+    assert 0.9 < answer.confidence < 1
