@@ -13,6 +13,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from imagemesh.vision.v1 import vision_service_pb2 as pb
 from imagemesh.vision.v1 import vision_service_pb2_grpc as rpc
+from modelkit.classification import ClassifierSpec
 from modelkit.cli import choose_models, pull_models
 from modelkit.images import encode_image
 from modelkit.manifest import ModelEntry, load_manifest
@@ -25,6 +26,11 @@ from vision.emotions import EMOTIONS
 from vision.service import NAME, build_service
 from vision.settings import VisionSettings
 
+REQUESTS: dict[str, Any] = {  # Any: each is made of its own fields
+    "Classify": pb.ClassifyRequest,
+    "DetectEmotions": pb.DetectEmotionsRequest,
+    "DetectNudity": pb.DetectNudityRequest,
+}
 FACE = encode_image(draw_face(400), "image/jpeg")
 
 
@@ -44,20 +50,14 @@ def pull_stand_in(graph: bytes, models_dir: Path, name: str = "enet-b2-8") -> Se
 
 
 async def ask(
-    entries: Sequence[ModelEntry], models_dir: Path, *, is_nudity: bool = False
-) -> tuple[int, Any]:  # Any: an answer or a failure
-    settings = VisionSettings(
-        port=0, metrics_port=0, models_dir=models_dir, threads=1, profile="auto"
-    )
+    entries: Sequence[ModelEntry], models_dir: Path, method: str = "DetectEmotions"
+) -> tuple[int, Any]:
+    """Return the health and the answer, or the failure; Any: either."""
+    settings = VisionSettings(port=0, metrics_port=0, models_dir=models_dir, threads=1)
     async with connected(build_service(settings, entries), settings) as channel:
         health: Any = health_pb2_grpc.HealthStub(channel)  # Any: it ships no types
         state = await health.Check(health_pb2.HealthCheckRequest(service=NAME))
-        stub = rpc.VisionServiceStub(channel)
-        call: Any = (
-            stub.DetectNudity(pb.DetectNudityRequest(image=FACE))
-            if is_nudity
-            else stub.DetectEmotions(pb.DetectEmotionsRequest(image=FACE))
-        )
+        call = getattr(rpc.VisionServiceStub(channel), method)(REQUESTS[method](image=FACE))
         try:
             return state.status, await call
         except grpc.aio.AioRpcError:
@@ -91,7 +91,34 @@ async def test_pulled_nudity_model_answers_and_is_named(tmp_path: Path) -> None:
     graph = make_graph(side=384, logits=(0.0, 5.0), reddened=1)
     entries = await asyncio.to_thread(pull_stand_in, graph, tmp_path, "vit-base-nsfw-detector")
 
-    _, answer = await ask(entries, tmp_path, is_nudity=True)
+    _, answer = await ask(entries, tmp_path, "DetectNudity")
 
     assert (answer.model.name, answer.is_nude) == ("vit-base-nsfw-detector", True)
     assert 0.9 < answer.confidence < 1
+
+
+async def test_further_classifier_is_an_entry(tmp_path: Path) -> None:
+    """A graph of three classes and its description; no code knows it."""
+    graph = make_graph(side=64, logits=(0.0, 5.0, 2.0), reddened=0)
+    (tmp_path / "pets-1.0").mkdir()
+    (tmp_path / "pets-1.0" / "pets.onnx").write_bytes(graph)
+    pets = ModelEntry(
+        name="pets",
+        version="1.0",
+        task="classify",
+        profile="full",
+        file="pets.onnx",
+        licence="MIT",
+        source="made in a test",
+        card="README.md",
+        sha256=hashlib.sha256(graph).hexdigest(),
+        url="https://example.com/pets.onnx",
+        classifier=ClassifierSpec(size_px=64, labels=("hamster", "cat", "dog")),
+    )
+
+    status, answer = await ask([*load_manifest("vision"), pets], tmp_path, "Classify")
+
+    assert status == health_pb2.HealthCheckResponse.SERVING
+    assert answer.model.name == "pets"
+    assert [label.tag for label in answer.labels] == ["cat", "dog", "hamster"]
+    assert sum(label.confidence for label in answer.labels) == pytest.approx(1)

@@ -17,6 +17,7 @@ from modelkit.classification import ClassifierSpec
 from modelkit.images import RgbImage
 from modelkit.runtime import Network
 from servicekit.errors import ModelNotInstalled
+from vision.classifier import Label, best_labels
 from vision.emotions import EMOTIONS, Emotion, ranked
 from vision.geometry import Box
 
@@ -129,6 +130,30 @@ def prepare(image: RgbImage, spec: ClassifierSpec) -> NDArray[np.float32]:
     if spec.layout == "nchw":
         scaled = scaled.transpose(2, 0, 1)
     return np.ascontiguousarray(scaled, np.float32)
+
+
+class DescribedLabels:
+    """Classifier of photos whose manifest describes it; owned by one thread.
+
+    Args:
+        classifier: Its answers are the labels.
+    """
+
+    def __init__(self, classifier: DescribedClassifier) -> None:
+        self._classifier = classifier
+        self._names = list(classifier.spec.columns)
+
+    def prepare(self, image: RgbImage) -> NDArray[np.float32]:
+        """Return a photo as the graph takes it; see `modelkit.classification`."""
+        return prepare(image, self._classifier.spec)
+
+    def confidences(self, images: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+        """Return the probability of each label for several photos that went through `prepare`."""
+        return list(self._classifier.of_prepared(images))
+
+    def labels(self, confidences: NDArray[np.float32], *, limit: int) -> list[Label]:
+        """Return the likeliest labels of a photo, the likeliest first."""
+        return best_labels(self._names, confidences, limit=limit)
 
 
 class DescribedScorer:

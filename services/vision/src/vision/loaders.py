@@ -6,13 +6,19 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from modelkit.classification import ClassifierSpec
 from modelkit.images import RgbImage
 from modelkit.loading import LoadedModel, loaded_model
 from modelkit.manifest import InstalledModel, ModelEntry, find_model
 from modelkit.runtime import Network, Runtime
 from vision.centerface import CenterFace
-from vision.classifier import ImageNetClassifier
-from vision.described import DescribedClassifier, DescribedEmotions, DescribedScorer
+from vision.classifier import ImageNetClassifier, PhotoClassifier
+from vision.described import (
+    DescribedClassifier,
+    DescribedEmotions,
+    DescribedLabels,
+    DescribedScorer,
+)
 from vision.emotions import Emotion, EmotionClassifier, FaceClassifier
 from vision.faces import FaceDetector
 from vision.geometry import Box, unturned
@@ -82,9 +88,12 @@ class Loaders:
         self._runtime = runtime
         cv2.setNumThreads(settings.threads)
 
-    def classifier(self) -> LoadedModel[ImageNetClassifier]:
+    def classifier(self) -> LoadedModel[PhotoClassifier]:
         """Load the classifier."""
         found = self._find("classify")
+        if (spec := found.entry.classifier) is not None:
+            network, described = self._described(found, spec)
+            return loaded_model(DescribedLabels(described), found, network)
         network = self._runtime.open(found.path, torch_network="vision.networks:ImageNetNetwork")
         classifier = ImageNetClassifier(network)
         classifier.classify(_BLANK)  # no caller waits until a GPU has its kernels
@@ -101,21 +110,26 @@ class Loaders:
     def nudity_scorer(self) -> LoadedModel[PhotoScorer]:
         """Load the nudity model."""
         found = self._find("nudity")
+        if (spec := found.entry.classifier) is not None:
+            network, described = self._described(found, spec)
+            scorer = DescribedScorer(described, name=found.entry.name)
+            return loaded_model(scorer, found, network)
         network = self._runtime.open(found.path)
-        spec, name = found.entry.classifier, found.entry.name
-        scorer: PhotoScorer = NudityScorer(network)
-        if spec is not None:
-            scorer = DescribedScorer(DescribedClassifier(network, spec, name=name), name=name)
-        return loaded_model(scorer, found, network)
+        return loaded_model(NudityScorer(network), found, network)
 
     def _emotions(self, found: InstalledModel) -> tuple[Network, FaceClassifier]:
-        spec, name = found.entry.classifier, found.entry.name
-        if spec is None:
-            network = self._runtime.open(found.path, torch_network="vision.networks:EmotionNetwork")
-            return network, EmotionClassifier(network)
+        if (spec := found.entry.classifier) is not None:
+            network, described = self._described(found, spec)
+            return network, DescribedEmotions(described, name=found.entry.name)
+        network = self._runtime.open(found.path, torch_network="vision.networks:EmotionNetwork")
+        return network, EmotionClassifier(network)
+
+    def _described(
+        self, found: InstalledModel, spec: ClassifierSpec
+    ) -> tuple[Network, DescribedClassifier]:
+        """Open a model that its manifest describes."""
         network = self._runtime.open(found.path)
-        classifier = DescribedClassifier(network, spec, name=name)
-        return network, DescribedEmotions(classifier, name=name)
+        return network, DescribedClassifier(network, spec, name=found.entry.name)
 
     def _face_detector(self) -> LoadedModel[FaceDetector]:
         found = self._find("faces")

@@ -1,9 +1,9 @@
 """The RPC edge of the vision service: requests in, models in their threads, answers out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from google.protobuf.json_format import ParseDict
@@ -22,12 +22,14 @@ from servicekit.callers import terms_of
 from servicekit.errors import InvalidRequest
 from servicekit.interceptors import Context
 from servicekit.server import Service
-from vision.classifier import ImageNetClassifier, cut_squares
+from vision.classifier import PhotoClassifier
 from vision.emotions import EMOTIONS, Emotion
 from vision.geometry import Box
 from vision.loaders import FaceReader, Loaders
 from vision.nudity import PhotoScorer
 from vision.settings import VisionSettings
+
+Number = TypeVar("Number", bound=np.generic)
 
 NAME = "imagemesh.vision.v1.VisionService"
 USUAL_LABELS = 5  # what limit 0 means to Classify
@@ -150,8 +152,9 @@ class _VisionServicer(rpc.VisionServiceServicer):
         return ParseDict({"models": self.host.listed(self._entries)}, pb.ListModelsResponse())
 
     async def _classify(self, content: bytes) -> tuple[NDArray[np.float32], Sequence[ImageWarning]]:
-        squares, warnings = await self.host.decoder.read(content, _cut)
-        return await self._classifier.answer(squares, size_bytes=squares.nbytes), warnings
+        prepare = self._classifier.loaded.model.prepare
+        image, warnings = await self.host.decoder.read(content, partial(_prepare, prepare))
+        return await self._classifier.answer(image, size_bytes=image.nbytes), warnings
 
     async def _read_faces(
         self, content: bytes, *, with_emotions: bool = True
@@ -165,9 +168,7 @@ class _VisionServicer(rpc.VisionServiceServicer):
 
     async def _score(self, content: bytes) -> Frames[float]:
         prepare = self._nudity_scorer.loaded.model.prepare
-        image, warnings = await self.host.decoder.read(
-            content, lambda decoded: (prepare(decoded.pixels), decoded.warnings)
-        )
+        image, warnings = await self.host.decoder.read(content, partial(_prepare, prepare))
         score = await self._nudity_scorer.answer(image, size_bytes=image.nbytes)
         return Frames([(1, score)], 1, warnings)
 
@@ -181,8 +182,10 @@ class _VisionServicer(rpc.VisionServiceServicer):
         return Frames(scores, frames.count, frames.warnings)
 
 
-def _cut(decoded: DecodedImage) -> tuple[NDArray[np.uint8], tuple[ImageWarning, ...]]:
-    return cut_squares(decoded.pixels), decoded.warnings
+def _prepare(
+    prepare: Callable[[RgbImage], NDArray[Number]], decoded: DecodedImage
+) -> tuple[NDArray[Number], tuple[ImageWarning, ...]]:
+    return prepare(decoded.pixels), decoded.warnings
 
 
 def _warnings(warnings: Sequence[ImageWarning]) -> list[image_pb2.Warning]:
@@ -190,7 +193,8 @@ def _warnings(warnings: Sequence[ImageWarning]) -> list[image_pb2.Warning]:
 
 
 def _classify(
-    loaded: LoadedModel[ImageNetClassifier], images: Sequence[NDArray[np.uint8]]
+    loaded: LoadedModel[PhotoClassifier],
+    images: Sequence[NDArray[Any]],  # Any: as it takes them
 ) -> list[NDArray[np.float32]]:
     return loaded.model.confidences(images)
 
