@@ -25,6 +25,7 @@ imagemesh doctor
 `IMAGEMESH_MODELS_MIRROR` stands in for every download.
 A model without a hash in its manifest is trusted at its first pull and pinned in `models.lock` \
 of the models folder (`sha256sum --check models.lock` reads it); `--require-hashes` refuses it.
+Another file of the same name is refused from then on, until its line is removed.
 No model here is without one today.
 
 A profile means the best model of each task up to it; `auto`, the default of a service, takes the \

@@ -99,7 +99,7 @@ def test_profile_means_the_best_models_up_to_it(entry: ModelEntry) -> None:
     other = replace(entry, name="other", task="faces")
 
     def names(profile: str, *tasks: str) -> list[str]:
-        chosen = choose_models([entry, best, other], [], profile, tasks)
+        chosen = choose_models([entry, best, other], [], profile=profile, tasks=tasks)
         return [one.name for one in chosen]
 
     assert names("standard") == ["net", "other"]
@@ -147,7 +147,7 @@ def test_pull_goes_on_after_a_model_that_fails(
 )
 def test_unknown_name_or_task_is_refused(names: list[str], tasks: list[str], message: str) -> None:
     with pytest.raises(UnknownModelError, match=message):
-        choose_models([], names, None, tasks)
+        choose_models([], names, tasks=tasks)
 
 
 def test_verify_finds_the_damaged_file(

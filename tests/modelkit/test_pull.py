@@ -267,3 +267,15 @@ def test_damaged_pinned_file_is_not_installed(served: ModelEntry, tmp_path: Path
 
     with pytest.raises(ModelNotInstalled, match="run `imagemesh models pull net`"):
         find_model([unknown], "classify", models_dir=tmp_path)
+
+
+def test_file_of_unknown_size_from_a_home_that_tells_none_is_refused(
+    served: ModelEntry, server: FileServer, tmp_path: Path
+) -> None:
+    """The end of the connection may be a broken one, and half a file would be pinned."""
+    server.tells_size = False
+
+    with pytest.raises(PullError, match="its home tells no size"):
+        pull(replace(served, sha256=None, bytes=None), tmp_path)
+
+    assert files(tmp_path) == []

@@ -181,7 +181,12 @@ def pull_stand_in(graph: bytes, models_dir: Path) -> list[ModelEntry]:
     entries = [pinned if one == ENTRY else one for one in load_manifest("ocr")]
     with serving_file(FileServer(graph)) as mirror:
         settings = ModelCommandSettings(models_dir=models_dir, models_mirror=mirror.url)
-        assert pull_models(choose_models(entries, [], "standard", [ENTRY.task]), settings) == 0
+        assert (
+            pull_models(
+                choose_models(entries, [], profile="standard", tasks=[ENTRY.task]), settings
+            )
+            == 0
+        )
     return entries
 
 

@@ -49,7 +49,9 @@ def main(argv: list[str]) -> int:
     if arguments.command == "verify":
         return verify_models(entries, settings.models_dir)
     try:
-        wanted = choose_models(entries, arguments.names, arguments.profile, arguments.task)
+        wanted = choose_models(
+            entries, arguments.names, profile=arguments.profile, tasks=arguments.task
+        )
     except UnknownModelError as error:
         return _fail(f"{error}; see `imagemesh models list`")
     return pull_models(wanted, settings, require_hashes=arguments.require_hashes)
@@ -80,6 +82,7 @@ def verify_models(entries: Sequence[ModelEntry], models_dir: Path) -> int:
 def choose_models(
     entries: Sequence[ModelEntry],
     names: Sequence[str],
+    *,
     profile: str | None = None,
     tasks: Sequence[str] | None = None,
 ) -> list[ModelEntry]:

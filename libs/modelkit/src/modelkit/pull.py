@@ -115,7 +115,7 @@ def _fetch(url: str, part: Path, entry: ModelEntry, progress: Progress) -> int:
         resumes = response.status == HTTPStatus.PARTIAL_CONTENT
         size = entry.bytes
         if size is None:
-            coming = int(response.headers.get("Content-Length") or 0)
+            coming = _told_size(response.headers.get("Content-Length"), entry)
             _require_space(part, entry, coming)
             size = coming + (have_bytes if resumes else 0)
         with part.open("ab" if resumes else "wb") as file:
@@ -127,6 +127,12 @@ def _fetch(url: str, part: Path, entry: ModelEntry, progress: Progress) -> int:
             file.flush()
             os.fsync(file.fileno())
     return size
+
+
+def _told_size(header: str | None, entry: ModelEntry) -> int:
+    if header is None:  # a broken connection would pass for the end
+        raise PullError(f"model {entry.name}: its home tells no size; take it from a mirror")
+    return int(header)
 
 
 def _size(part: Path) -> int:
