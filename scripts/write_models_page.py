@@ -26,13 +26,13 @@ imagemesh doctor
 A model without a hash in its manifest is trusted at its first pull and pinned in `models.lock` \
 of the models folder (`sha256sum --check models.lock` reads it); `--require-hashes` refuses it.
 Another file of the same name is refused from then on, until its line is removed.
-No model here is without one today.
+Without a name and without `--profile`, only models with a hash are pulled.
 
 A profile means the best model of each task up to it; `auto`, the default of a service, takes the \
 best that is installed.
 Scores of different rows were not measured on the same images and cannot be compared.
 "Not run here" means that no machine of this project had the file, and the published score is \
-the authors' claim; the tests run a graph of the same signature for `enet-b2-8` and `pp-ocrv5-*`.
+the authors' claim; the tests run a graph of the same signature for all but the medium PP-OCRv6.
 The licence of the weights does not settle what the terms of the training data mean for you.
 PaddleOCR's weights carry the tag Apache-2.0 on their hub, and no file of the licence beside them.
 """
@@ -86,7 +86,10 @@ def _row(entry: ModelEntry) -> str:
 def _size(entries: Sequence[ModelEntry], profile: str) -> str:
     tasks = sorted({entry.task for entry in entries})
     chosen = [one for task in tasks for one in candidates_of(entries, task, profile)]
-    return f"| {profile} | {len(chosen)} | {_megabytes(sum(one.bytes or 0 for one in chosen))} |\n"
+    unknown = sum(one.bytes is None for one in chosen)
+    size = _megabytes(sum(one.bytes or 0 for one in chosen))
+    rest = f" and {unknown} of unknown size" if unknown else ""
+    return f"| {profile} | {len(chosen)} | {size}{rest} |\n"
 
 
 def _megabytes(size: int) -> str:

@@ -6,7 +6,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from modelkit.classification import ClassifierSpec
-from modelkit.manifest import parse_manifest
+from modelkit.manifest import InvalidManifestError, parse_manifest
 
 ENTRY = """
 [[model]]
@@ -46,6 +46,18 @@ def test_labels_of_one_answer_share_it_and_the_others_are_dropped() -> None:
     assert spec.columns == {"feline": [0, 2]}
 
 
+def test_labels_may_be_a_file_beside_the_manifest() -> None:
+    text = ENTRY.replace('["cat", "dog", "hamster"]', '"imagenet.tags.json"')
+
+    (entry,) = parse_manifest(text, "vision")
+
+    assert entry.classifier is not None
+    assert len(entry.classifier.labels) == 1000
+    assert entry.classifier.columns["crane"] == [134, 517]  # the bird and the machine
+    with pytest.raises(InvalidManifestError, match=r"no labels in tags.json"):
+        parse_manifest(text.replace("imagenet.tags", "tags"), "vision")
+
+
 def test_layout_and_channels_shape_the_input() -> None:
     assert described(layout="nhwc", channels="grey").input_shape == (8, 8, 1)
 
@@ -53,7 +65,6 @@ def test_layout_and_channels_shape_the_input() -> None:
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"labels": ["cat", "cat"]}, "labels names one twice"),
         ({"answers": {"cow": "cow"}}, "answers has no label cow"),
         ({"resized_px": 7}, "resized_px is smaller than size_px"),
         ({"mean": [0.5, 0.5]}, "mean and std have one value, or one for each channel"),

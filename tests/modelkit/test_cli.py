@@ -108,10 +108,12 @@ def test_profile_means_the_best_models_up_to_it(entry: ModelEntry) -> None:
     assert names("standard", "faces") == ["other"]
 
 
-def test_pull_without_names_means_all_that_have_a_url(
+def test_pull_without_names_means_all_that_have_a_url_and_a_hash(
     entry: ModelEntry, carried: ModelEntry, settings: ModelCommandSettings
 ) -> None:
-    chosen = choose_models([carried, entry], [])
+    unknown = replace(entry, name="new", sha256=None)
+
+    chosen = choose_models([carried, entry, unknown], [])
 
     assert chosen == [entry]
     assert pull_models(chosen, settings) == 0

@@ -13,7 +13,13 @@ from modelkit.runtime import Runtime
 from servicekit.errors import ModelNotInstalled
 from tests.vision.drawn import draw_flat, draw_ramp
 from tests.vision.stand_ins import make_graph
-from vision.described import DescribedClassifier, DescribedEmotions, DescribedScorer, prepare
+from vision.described import (
+    DescribedClassifier,
+    DescribedEmotions,
+    DescribedLabels,
+    DescribedScorer,
+    prepare,
+)
 from vision.geometry import Box
 
 SPECS = {entry.name: entry.classifier for entry in load_manifest("vision")}
@@ -216,3 +222,21 @@ def test_labels_without_nude_are_refused() -> None:
 
     with pytest.raises(ModelNotInstalled, match="must map its labels to nude and safe"):
         DescribedScorer(classifier_of(make_graph(), spec), name="stand-in")
+
+
+def test_convnext_is_squeezed_with_pillow_and_named_as_imagenet() -> None:
+    """(byte / 255 - mean) / std of ImageNet, RGB, bicubic without a cut."""
+    spec = spec_of("convnext-base-384")
+    graph = make_graph(side=384, logits=(0.0,) * 999 + (9.0,))
+    classifier = DescribedLabels(classifier_of(graph, spec))
+
+    tensor = prepare(draw_flat(31, 57, (255, 0, 128)), spec)
+    red = prepare(draw_ramp(768, 192), spec)[0] * 0.229 + 0.485
+    (confidences,) = classifier.confidences([classifier.prepare(draw_flat(9, 9, (0, 0, 0)))])
+
+    for channel, value in enumerate((2.2489083, -2.0357144, 0.4264925)):
+        np.testing.assert_allclose(tensor[channel], value, atol=1e-5)
+    np.testing.assert_allclose(red[:, 0], 0, atol=0.01)
+    np.testing.assert_allclose(red[:, -1], 1, atol=0.01)
+    assert classifier.labels(confidences, limit=1)[0].tag.startswith("toilet tissue")
+    assert confidences.sum() == pytest.approx(1, abs=1e-5)

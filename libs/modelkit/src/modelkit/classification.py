@@ -20,7 +20,8 @@ class ClassifierSpec:
 
     Attributes:
         size_px: Side of the square that the graph takes.
-        labels: Of the outputs, in their order.
+        labels: Of the outputs, in their order; in a manifest also the name of a JSON file beside
+            it. Equal labels share an answer.
         fit: "stretch" squeezes the image to a square, "crop" scales its shorter side and takes the
             middle.
         resized_px: Side before the margin is cut; None for `size_px`, that is without a margin.
@@ -73,8 +74,6 @@ class ClassifierSpec:
     def _fits(self) -> Self:
         if unknown := sorted(set(self.answers) - set(self.labels)):
             raise ValueError(f"answers has no label {', '.join(unknown)}")
-        if len(set(self.labels)) != len(self.labels):
-            raise ValueError("labels names one twice")
         if self.resized_px is not None and self.resized_px < self.size_px:
             raise ValueError("resized_px is smaller than size_px")
         if {len(self.mean), len(self.std)} - {1, _CHANNELS[self.channels]}:

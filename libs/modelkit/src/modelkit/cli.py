@@ -86,11 +86,11 @@ def choose_models(
     profile: str | None = None,
     tasks: Sequence[str] | None = None,
 ) -> list[ModelEntry]:
-    """Return the models to pull: the named ones, or those with a url.
+    """Return the models to pull: the named ones, or those of a profile.
 
     Args:
         entries: All models.
-        names: Names; with none, all models that have a url.
+        names: Names; with neither names nor a profile, all models with a url and a known hash.
         profile: Only the best models up to this profile, one group for each task.
         tasks: Only models of these tasks.
 
@@ -103,6 +103,8 @@ def choose_models(
     if unknown := sorted(set(tasks or ()) - {entry.task for entry in entries}):
         raise UnknownModelError(f"no model has the task {', '.join(unknown)}")
     wanted = [known[name] for name in names] or [entry for entry in entries if entry.url]
+    if not names and profile is None:
+        wanted = [entry for entry in wanted if entry.sha256 is not None]
     if profile is not None:
         wanted = [one for one in wanted if one in candidates_of(entries, one.task, profile)]
     return [entry for entry in wanted if not tasks or entry.task in tasks]
@@ -216,7 +218,9 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("list", help="name, profile, size, licence, and whether it is installed")
     commands.add_parser("verify", help="check the size and hash of every installed model")
-    pull = commands.add_parser("pull", help="download models; all that have a url without NAME")
+    pull = commands.add_parser(
+        "pull", help="download models; without NAME and --profile all with a URL and a hash"
+    )
     pull.add_argument("names", nargs="*", metavar="NAME")
     pull.add_argument(
         "--profile", choices=PROFILES, help="only the best model of each task up to this profile"

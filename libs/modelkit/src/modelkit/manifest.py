@@ -3,6 +3,7 @@
 import hashlib
 import importlib.resources
 import importlib.util
+import json
 import tomllib
 from collections.abc import Sequence
 from dataclasses import replace
@@ -147,8 +148,10 @@ def parse_manifest(text: str, package: str) -> tuple[ModelEntry, ...]:
         raise InvalidManifestError(f"{where} is no TOML: {error}") from error
     if set(content) - {"model"}:
         raise InvalidManifestError(f"{where} has other tables than [[model]]")
+    models = content.get("model", [])
+    _read_labels(models, package)
     try:
-        entries = TypeAdapter(tuple[ModelEntry, ...]).validate_python(content.get("model", []))
+        entries = TypeAdapter(tuple[ModelEntry, ...]).validate_python(models)
     except ValidationError as error:
         faults = "; ".join(
             f"{'.'.join(('model', *map(str, fault['loc'])))}: {fault['msg']}"
@@ -160,6 +163,19 @@ def parse_manifest(text: str, package: str) -> tuple[ModelEntry, ...]:
     if twice:
         raise InvalidManifestError(f"{where} names a model twice: {', '.join(twice)}")
     return entries
+
+
+def _read_labels(models: object, package: str) -> None:
+    """Replace the name of a file of labels by its content."""
+    for model in models if isinstance(models, list) else []:
+        spec = model.get("classifier") if isinstance(model, dict) else None
+        if isinstance(spec, dict) and isinstance(name := spec.get("labels"), str):
+            try:
+                text = importlib.resources.files(package).joinpath(name).read_text("utf-8")
+                spec["labels"] = json.loads(text)
+            except (OSError, ValueError) as error:
+                where = f"{MANIFEST_FILE} of {package}"
+                raise InvalidManifestError(f"{where}: there are no labels in {name}") from error
 
 
 def find_model(
