@@ -52,8 +52,8 @@ run: setup ## start the mesh in the foreground on 127.0.0.1:$PORT
 mesh: setup ## start the mesh with two replicas of each service behind Envoy, on 127.0.0.1:$PORT
 	@exec $(BIN)/python -m scripts.run_replicas
 
-models: setup ## pull the better models of all services, $IMAGEMESH_MODELS_MIRROR standing in
-	$(BIN)/imagemesh models pull
+models: setup ## pull the better models of all services, or of PROFILE=standard|full, $IMAGEMESH_MODELS_MIRROR standing in
+	$(BIN)/imagemesh models pull $(if $(PROFILE),--profile $(PROFILE))
 
 test: setup .venv/.tested ## run all tests
 	$(BIN)/python -m pytest --cov --cov-report=term
@@ -117,6 +117,7 @@ lock: setup ## pin the newest dependencies in requirements.lock
 docs: setup ## rewrite the generated pages of docs/ and the gateway
 	$(BIN)/python scripts/write_settings_page.py
 	$(BIN)/python scripts/write_languages_page.py
+	$(BIN)/python scripts/write_models_page.py
 	$(BIN)/python scripts/write_analysis_page.py
 	$(BIN)/python scripts/write_inputs_page.py
 	$(BIN)/python scripts/write_chart_page.py

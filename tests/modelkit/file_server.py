@@ -15,6 +15,7 @@ class FileServer:
         content: The file, whatever its path.
         cuts: For each coming request, after how many bytes of the answer the connection breaks.
         has_ranges: Whether it knows the header `Range`.
+        tells_size: Whether it sends the header `Content-Length`.
         status: Answers this instead of the file, when not zero.
         requests: The path and the Range header of each request.
         url: Where it listens.
@@ -23,6 +24,7 @@ class FileServer:
     content: bytes
     cuts: list[int] = field(default_factory=list)
     has_ranges: bool = True
+    tells_size: bool = True
     status: int = 0
     requests: list[tuple[str, str]] = field(default_factory=list)
     url: str = ""
@@ -57,6 +59,7 @@ def _answer(request: BaseHTTPRequestHandler, server: FileServer) -> None:
     first = int(asked.removeprefix("bytes=").rstrip("-") or 0) if server.has_ranges else 0
     body = server.content[first:]
     request.send_response(206 if server.has_ranges and asked else 200)
-    request.send_header("Content-Length", str(len(body)))
+    if server.tells_size:
+        request.send_header("Content-Length", str(len(body)))
     request.end_headers()
     request.wfile.write(body[: server.cuts.pop(0)] if server.cuts else body)

@@ -91,6 +91,16 @@ def test_home_of_a_model_is_one_and_can_be_reached(change: str, message: str) ->
         parse_manifest(text, "vision")
 
 
+def test_hash_may_be_missing_only_where_a_pull_pins_it() -> None:
+    text = "\n".join(line for line in MANIFEST.splitlines() if not line.startswith("sha256"))
+
+    with pytest.raises(InvalidManifestError, match="sha256 may be missing only beside url"):
+        parse_manifest(text, "vision")
+
+    (entry,) = parse_manifest(text.replace('package = "', 'url = "file://'), "vision")
+    assert entry.sha256 is None
+
+
 @pytest.mark.parametrize("file", ["/etc/passwd", "../net.onnx", "a/../../b", "a\\\\b"])
 def test_file_stays_below_its_folder(file: str) -> None:
     with pytest.raises(InvalidManifestError, match="must stay below its folder"):

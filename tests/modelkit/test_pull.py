@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from modelkit.manifest import ModelEntry
+from modelkit.manifest import ModelEntry, find_model
 from modelkit.pull import PullError, pull_model
+from servicekit.errors import ModelNotInstalled
 from tests.modelkit.file_server import FileServer, serving_file
 
 # Pulls from the folder argv[1] into argv[2], as on a disk with room for 1,000 bytes.
@@ -17,8 +18,8 @@ PULL_ON_A_FULL_DISK = """
 import resource, sys, pathlib
 from modelkit.manifest import ModelEntry
 from modelkit.pull import PullError, pull_model
-entry = ModelEntry("net", "1.0", "classify", "standard", "net.onnx", sys.argv[3], 3000,
-                   "licence", "source", "card", url="https://example.com/net.onnx")
+entry = ModelEntry("net", "1.0", "classify", "standard", "net.onnx", "licence", "source", "card",
+                   sha256=sys.argv[3], bytes=3000, url="https://example.com/net.onnx")
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 try:
     pull_model(entry, models_dir=pathlib.Path(sys.argv[2]), mirror=sys.argv[1], progress=int)
@@ -119,7 +120,7 @@ def test_server_without_ranges_sends_all_again(
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        (b"?" * 3000, "has the sha256 [0-9a-f]{64}; its manifest says [0-9a-f]{64}"),
+        (b"?" * 3000, "has the sha256 [0-9a-f]{64}; its manifest or models.lock says"),
         (b"?" * 3001, "has more than the 3000 bytes of its manifest"),
     ],
 )
@@ -179,7 +180,7 @@ def test_full_disk_leaves_nothing_half_written(
 ) -> None:
     (tmp_path / "net.onnx").write_bytes(content)
     models = tmp_path / "models"
-    arguments = (str(tmp_path), str(models), entry.sha256)
+    arguments = (str(tmp_path), str(models), str(entry.sha256))
 
     done = subprocess.run(
         [sys.executable, "-c", PULL_ON_A_FULL_DISK, *arguments],
@@ -211,3 +212,70 @@ def test_folder_that_cannot_be_written_is_told(entry: ModelEntry, tmp_path: Path
 def test_model_of_a_package_is_not_pulled(entry: ModelEntry, tmp_path: Path) -> None:
     with pytest.raises(PullError, match="comes with a Python package"):
         pull(replace(entry, url=None, package="vision"), tmp_path)
+
+
+def test_unknown_hash_is_pinned_at_the_first_pull(
+    served: ModelEntry, server: FileServer, tmp_path: Path
+) -> None:
+    unknown = replace(served, sha256=None, bytes=None)
+
+    path = pull(unknown, tmp_path)
+
+    assert (tmp_path / "models.lock").read_text() == f"{served.sha256}  net-1.0/net.onnx\n"
+    assert find_model([unknown], "classify", models_dir=tmp_path).path == path
+    pull(unknown, tmp_path)
+    assert len(server.requests) == 1
+
+
+def test_other_content_than_the_pinned_is_refused(
+    served: ModelEntry, server: FileServer, tmp_path: Path
+) -> None:
+    unknown = replace(served, sha256=None, bytes=None)
+    pull(unknown, tmp_path).unlink()
+    server.content = b"?" * 3000
+
+    with pytest.raises(PullError, match=f"models.lock says {served.sha256}"):
+        pull(unknown, tmp_path)
+
+    assert files(tmp_path) == ["models.lock"]
+
+
+def test_file_of_unknown_size_is_resumed_after_a_break(
+    served: ModelEntry, server: FileServer, content: bytes, tmp_path: Path
+) -> None:
+    server.cuts = [1000, 500]
+
+    path = pull(replace(served, sha256=None, bytes=None), tmp_path)
+
+    assert path.read_bytes() == content
+    assert [asked for _, asked in server.requests] == ["bytes=0-", "bytes=1000-", "bytes=1500-"]
+
+
+def test_part_of_an_unknown_file_is_not_trusted_later(
+    served: ModelEntry, content: bytes, tmp_path: Path
+) -> None:
+    part = tmp_path / "net-1.0" / "net.onnx.part"
+    part.parent.mkdir()
+    part.write_bytes(b"of another file")
+
+    assert pull(replace(served, sha256=None, bytes=None), tmp_path).read_bytes() == content
+
+
+def test_damaged_pinned_file_is_not_installed(served: ModelEntry, tmp_path: Path) -> None:
+    unknown = replace(served, sha256=None, bytes=None)
+    pull(unknown, tmp_path).write_bytes(b"?")
+
+    with pytest.raises(ModelNotInstalled, match="run `imagemesh models pull net`"):
+        find_model([unknown], "classify", models_dir=tmp_path)
+
+
+def test_file_of_unknown_size_from_a_home_that_tells_none_is_refused(
+    served: ModelEntry, server: FileServer, tmp_path: Path
+) -> None:
+    """The end of the connection may be a broken one, and half a file would be pinned."""
+    server.tells_size = False
+
+    with pytest.raises(PullError, match="its home tells no size"):
+        pull(replace(served, sha256=None, bytes=None), tmp_path)
+
+    assert files(tmp_path) == []

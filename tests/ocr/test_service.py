@@ -44,6 +44,19 @@ async def test_models_in_use_are_listed_with_their_device(stub: "rpc.OcrServiceA
         ("minilm-sentiment", "cpu"),
         ("pp-ocrv6-medium-detector", ""),
         ("pp-ocrv6-medium", ""),
+        *(
+            (f"pp-ocrv5-{script}", "")
+            for script in (
+                "arabic",
+                "cyrillic",
+                "devanagari",
+                "greek",
+                "korean",
+                "tamil",
+                "telugu",
+                "thai",
+            )
+        ),
     ]
 
 

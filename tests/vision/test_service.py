@@ -265,7 +265,7 @@ async def test_largest_image_is_a_setting(tmp_path: Path) -> None:
 
 
 async def test_missing_model_fails_its_calls_and_is_not_serving(tmp_path: Path) -> None:
-    """Only the face detector has a better model than the embedded one."""
+    """Of classify and nudity there is no better model than the embedded one."""
     async with running(tmp_path, profile="standard") as channel:
         health: Any = health_pb2_grpc.HealthStub(channel)  # Any: it ships no types
         health_answer = await health.Check(health_pb2.HealthCheckRequest(service=NAME))
@@ -275,7 +275,7 @@ async def test_missing_model_fails_its_calls_and_is_not_serving(tmp_path: Path) 
     assert health_answer.status == health_pb2.HealthCheckResponse.NOT_SERVING
     assert answer.model.name == "efficientnet-lite1"
     assert (code, reason) == (grpc.StatusCode.FAILED_PRECONDITION, "model_not_installed")
-    assert "imagemesh models pull yunet" in message
+    assert "imagemesh models pull enet-b2-8" in message
 
 
 async def test_installed_yunet_finds_the_faces(tmp_path: Path, shared_dir: Path) -> None:

@@ -21,7 +21,7 @@
         - name: pull-models
           image: {{ include "imagemesh.service.image" . }}
           imagePullPolicy: {{ .root.Values.image.pullPolicy }}
-          command: [imagemesh, models, pull]
+          command: [imagemesh, models, pull, --profile, {{ eq .values.profile "auto" | ternary "standard" .values.profile }}]
           env:
             - name: IMAGEMESH_MODELS_DIR
               value: /models

@@ -3,17 +3,26 @@
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import NoReturn
+
+from tqdm import tqdm
 
 from modelkit.manifest import (
+    PROFILES,
     InvalidManifestError,
     ModelEntry,
+    candidates_of,
+    has_size,
     how_to_install,
     is_whole,
     load_manifest,
     model_path,
+    pinned,
 )
+from modelkit.pins import LOCK_FILE
 from modelkit.pull import PullError, pull_model
 from modelkit.settings import ModelCommandSettings
 from servicekit.settings import load_settings
@@ -21,6 +30,10 @@ from servicekit.settings import load_settings
 ENTRY_POINT_GROUP = "imagemesh.models"
 BYTES_PER_MB = 1_000_000
 HEADINGS = ("NAME", "VERSION", "TASK", "PROFILE", "SIZE", "LICENCE", "INSTALLED")
+
+
+class UnknownModelError(Exception):
+    """A name or task that no manifest has."""
 
 
 def main(argv: list[str]) -> int:
@@ -35,7 +48,13 @@ def main(argv: list[str]) -> int:
         return list_models(entries, settings.models_dir)
     if arguments.command == "verify":
         return verify_models(entries, settings.models_dir)
-    return pull_models(entries, arguments.names, settings)
+    try:
+        wanted = choose_models(
+            entries, arguments.names, profile=arguments.profile, tasks=arguments.task
+        )
+    except UnknownModelError as error:
+        return _fail(f"{error}; see `imagemesh models list`")
+    return pull_models(wanted, settings, require_hashes=arguments.require_hashes)
 
 
 def installed_entries() -> tuple[ModelEntry, ...]:
@@ -46,18 +65,7 @@ def installed_entries() -> tuple[ModelEntry, ...]:
 
 def list_models(entries: Sequence[ModelEntry], models_dir: Path) -> int:
     """Write a table of all models; an installed file is recognized by its size, not by its hash."""
-    rows = [
-        (
-            entry.name,
-            entry.version,
-            entry.task,
-            entry.profile,
-            f"{entry.bytes / BYTES_PER_MB:.1f} MB",
-            entry.licence,
-            _presence(entry, models_dir, lambda path, entry: path.stat().st_size == entry.bytes),
-        )
-        for entry in entries
-    ]
+    rows = [_row(entry, _presence(entry, models_dir, has_size)) for entry in entries]
     write_table((HEADINGS, *rows))
     return 0
 
@@ -71,32 +79,100 @@ def verify_models(entries: Sequence[ModelEntry], models_dir: Path) -> int:
     return int(any(presence == "damaged" for _, _, presence in rows))
 
 
-def pull_models(
-    entries: Sequence[ModelEntry], names: Sequence[str], settings: ModelCommandSettings
-) -> int:
-    """Pull the named models, or all with a url; 1 when a pull failed."""
+def choose_models(
+    entries: Sequence[ModelEntry],
+    names: Sequence[str],
+    *,
+    profile: str | None = None,
+    tasks: Sequence[str] | None = None,
+) -> list[ModelEntry]:
+    """Return the models to pull: the named ones, or those of a profile.
+
+    Args:
+        entries: All models.
+        names: Names; with neither names nor a profile, all models with a url and a known hash.
+        profile: Only the best models up to this profile, one group for each task.
+        tasks: Only models of these tasks.
+
+    Raises:
+        UnknownModelError: A name or a task is not known.
+    """
     known = {entry.name: entry for entry in entries}
-    unknown = sorted(set(names) - set(known))
-    if unknown:
-        return _fail(f"no model is called {', '.join(unknown)}; see `imagemesh models list`")
+    if unknown := sorted(set(names) - set(known)):
+        raise UnknownModelError(f"no model is called {', '.join(unknown)}")
+    if unknown := sorted(set(tasks or ()) - {entry.task for entry in entries}):
+        raise UnknownModelError(f"no model has the task {', '.join(unknown)}")
     wanted = [known[name] for name in names] or [entry for entry in entries if entry.url]
+    if not names and profile is None:
+        wanted = [entry for entry in wanted if entry.sha256 is not None]
+    if profile is not None:
+        wanted = [one for one in wanted if one in candidates_of(entries, one.task, profile)]
+    return [entry for entry in wanted if not tasks or entry.task in tasks]
+
+
+def pull_models(
+    wanted: Sequence[ModelEntry], settings: ModelCommandSettings, *, require_hashes: bool = False
+) -> int:
+    """Write the sizes and licences of models, then pull them; 1 when a pull failed.
+
+    Args:
+        wanted: Models to pull.
+        settings: Folder and mirror.
+        require_hashes: Refuse a model with a hash neither in the manifest nor in the lock.
+    """
+    _announce(wanted, settings.models_dir)
     failures = 0
     for entry in wanted:
         try:
-            if entry.url is None:
-                _require_package(entry, settings.models_dir)
-            else:
-                pull_model(
-                    entry,
-                    models_dir=settings.models_dir,
-                    mirror=settings.models_mirror,
-                    progress=_progress(entry),
-                )
+            _pull(entry, settings, require_hashes=require_hashes)
         except PullError as error:
             failures += _fail(str(error))
         else:
             sys.stdout.write(f"{entry.name} {entry.version} is installed\n")
     return int(failures > 0)
+
+
+def _announce(wanted: Sequence[ModelEntry], models_dir: Path) -> None:
+    presences = [_presence(entry, models_dir, has_size) for entry in wanted]
+    rows = [_row(*pair) for pair in zip(wanted, presences, strict=True)]
+    write_table((HEADINGS, *rows))
+    coming = [one for one, there in zip(wanted, presences, strict=True) if there != "yes"]
+    unknown = sum(entry.bytes is None for entry in coming)
+    sys.stdout.write(
+        f"{len(coming)} to pull, {_megabytes(sum(entry.bytes or 0 for entry in coming))}"
+        + (f" and {unknown} of unknown size" if unknown else "")
+        + f"; licences: {', '.join(sorted({entry.licence for entry in coming})) or 'none'}\n"
+    )
+    for entry in coming:
+        if pinned(entry, models_dir).sha256 is None and entry.url is not None:
+            sys.stdout.write(
+                f"{entry.name} has no known hash: what comes is trusted and pinned in {LOCK_FILE}\n"
+            )
+
+
+def _pull(entry: ModelEntry, settings: ModelCommandSettings, *, require_hashes: bool) -> None:
+    if entry.url is None:
+        _require_package(entry, settings.models_dir)
+        return
+    if require_hashes and pinned(entry, settings.models_dir).sha256 is None:
+        raise PullError(
+            f"model {entry.name} has no sha256 in its manifest or {LOCK_FILE}; --require-hashes "
+            "refuses it"
+        )
+    # It writes to a terminal only.
+    with tqdm(
+        total=entry.bytes, unit="B", unit_scale=True, desc=entry.name, disable=None, leave=False
+    ) as bar:
+        pull_model(
+            entry,
+            models_dir=settings.models_dir,
+            mirror=settings.models_mirror,
+            progress=partial(_show, bar),
+        )
+
+
+def _show(bar: "tqdm[NoReturn]", done_bytes: int) -> None:
+    bar.update(done_bytes - bar.n)
 
 
 def _require_package(entry: ModelEntry, models_dir: Path) -> None:
@@ -110,21 +186,16 @@ def _presence(
     path = model_path(entry, models_dir)
     if path is None or not path.is_file():
         return "no"
-    return "yes" if is_right(path, entry) else "damaged"
+    return "yes" if is_right(path, pinned(entry, models_dir)) else "damaged"
 
 
-def _progress(entry: ModelEntry) -> Callable[[int], None]:
-    is_terminal = sys.stderr.isatty()
+def _row(entry: ModelEntry, presence: str) -> tuple[str, ...]:
+    size = "unknown" if entry.bytes is None else _megabytes(entry.bytes)
+    return entry.name, entry.version, entry.task, entry.profile, size, entry.licence, presence
 
-    def show(done_bytes: int) -> None:
-        if is_terminal:
-            percent = 100 * done_bytes / entry.bytes
-            end = "\n" if done_bytes >= entry.bytes else ""
-            sys.stderr.write(
-                f"\r{entry.name} {done_bytes / BYTES_PER_MB:.1f} MB {percent:.0f} %{end}"
-            )
 
-    return show
+def _megabytes(size: int) -> str:
+    return f"{size / BYTES_PER_MB:.1f} MB"
 
 
 def write_table(rows: Sequence[Sequence[str]]) -> None:
@@ -147,6 +218,17 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("list", help="name, profile, size, licence, and whether it is installed")
     commands.add_parser("verify", help="check the size and hash of every installed model")
-    pull = commands.add_parser("pull", help="download models; all that have a url without NAME")
+    pull = commands.add_parser(
+        "pull", help="download models; without NAME and --profile all with a URL and a hash"
+    )
     pull.add_argument("names", nargs="*", metavar="NAME")
+    pull.add_argument(
+        "--profile", choices=PROFILES, help="only the best model of each task up to this profile"
+    )
+    pull.add_argument("--task", action="append", help="only models of this task; may be repeated")
+    pull.add_argument(
+        "--require-hashes",
+        action="store_true",
+        help=f"refuse a model whose hash is neither in its manifest nor in {LOCK_FILE}",
+    )
     return parser

@@ -12,6 +12,7 @@ import numpy as np
 from modelkit.cli import write_table
 from modelkit.images import RgbImage
 from modelkit.loading import LoadedModel
+from modelkit.pins import LOCK_FILE
 from servicekit.errors import NotInstalled
 
 ENTRY_POINT_GROUP = "imagemesh.doctor"
@@ -71,7 +72,7 @@ def examine(service: str, checks: Sequence[Check]) -> list[tuple[str, ...]]:
 def _described(loaded: LoadedModel[Any]) -> tuple[str, ...]:  # Any: as above
     entry = loaded.entry
     name = f"{entry.name} {entry.version}"
-    digits = entry.sha256[:_SHOWN_DIGITS]
+    digits = (entry.sha256 or LOCK_FILE)[:_SHOWN_DIGITS]
     return name, entry.task, entry.file, digits, loaded.device, loaded.provider
 
 

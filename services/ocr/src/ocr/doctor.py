@@ -8,11 +8,12 @@ from modelkit.doctor import Check
 from modelkit.images import RgbImage
 from modelkit.manifest import load_manifest
 from ocr.embedding import SentenceEmbedder
-from ocr.loaders import load_embedder, load_ppocr
+from ocr.loaders import RECOGNIZED_SCRIPTS, load_embedder, load_ppocr, script_task
 from ocr.ppocr import PpOcr
 from ocr.settings import OcrSettings
 from servicekit.settings import load_settings
 
+_LINE = np.array([[0, 0], [320, 0], [320, 48], [0, 48]], np.float64)
 _SENTENCE = ["The invoice of 4 October has been paid, and the parcel is on its way."]
 
 
@@ -24,7 +25,11 @@ def checks() -> list[Check]:
         Check(
             "read-text",
             partial(load_ppocr, settings, entries),
-            {"detect-text": PpOcr.detect, "read-text": _read_line},
+            {
+                "detect-text": PpOcr.detect,
+                "read-text": _read_line,
+                **{script_task(one): partial(_read_script, one) for one in RECOGNIZED_SCRIPTS},
+            },
         ),
         Check(
             "embed-text",
@@ -35,8 +40,11 @@ def checks() -> list[Check]:
 
 
 def _read_line(engine: PpOcr, image: RgbImage) -> object:
-    line = np.array([[0, 0], [320, 0], [320, 48], [0, 48]], np.float64)
-    return engine.read_lines(image, [line])
+    return engine.read_lines(image, [_LINE])
+
+
+def _read_script(script: str, engine: PpOcr, image: RgbImage) -> object:
+    return engine.by_script[script].model.read_lines(image, [_LINE])
 
 
 def _embed(embedder: SentenceEmbedder, image: RgbImage) -> object:

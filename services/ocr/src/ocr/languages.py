@@ -16,7 +16,7 @@ BOTH_LINES = "both-lines"  # both engines read each row, and what they agree on 
 TESSERACT_PAGE = "tesseract-page"  # Tesseract's own layout; never the default of a language
 ORIENTATION_PACKAGE = "tesseract-ocr-osd"
 
-_RIGHT_TO_LEFT = frozenset({"Arab", "Hebr", "Syrc"})
+RIGHT_TO_LEFT = frozenset({"Arab", "Hebr", "Syrc"})
 _DOWNWARDS = frozenset({"Hans", "Hant", "Jpan"})
 # Scripts that Unicode has no code of their own for, or several.
 _LETTER_SCRIPTS = MappingProxyType(
@@ -56,6 +56,7 @@ class Language:
         error_rate: the character error rate of that route on a clean page, at least 0.
         photo_error_rate: the same on a photo of the page.
         orientation: Tesseract's orientation detection can be trusted for this script.
+        recognizer: The recognizer of its script, where one is installed, knows the language.
     """
 
     code: str
@@ -67,6 +68,7 @@ class Language:
     error_rate: float
     photo_error_rate: float
     orientation: bool = True
+    recognizer: bool = True
 
     @property
     def engine(self) -> str:
@@ -76,7 +78,7 @@ class Language:
     @property
     def right_to_left(self) -> bool:
         """Whether the boxes of one row are read from right to left."""
-        return self.script in _RIGHT_TO_LEFT
+        return self.script in RIGHT_TO_LEFT
 
     @property
     def letter_scripts(self) -> frozenset[str]:
@@ -129,4 +131,5 @@ def _language(code: str, written: dict[str, str | bool], measured: dict[str, str
         error_rate=float(measured["clean_cer"]),
         photo_error_rate=float(measured["photo_cer"]),
         orientation=bool(written.get("orientation", True)),
+        recognizer=bool(written.get("recognizer", True)),
     )

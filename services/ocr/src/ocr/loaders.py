@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import cv2
 
 from modelkit.loading import LoadedModel, loaded_model
-from modelkit.manifest import InstalledModel, ModelEntry, find_model
+from modelkit.manifest import InstalledModel, ModelEntry, candidates_of, find_model
 from ocr.analysis import Analyzer
 from ocr.embedding import SentenceEmbedder
 from ocr.ppocr import PpOcr
@@ -14,9 +15,11 @@ from ocr.reading import Reader
 from ocr.settings import OcrSettings
 from ocr.tesseract import Tesseract, find_data_dir
 from ocr.tokens import MiniLmTokenizer
+from servicekit.errors import ModelNotInstalled
 from servicekit.logs import get_logger
 
 PPOCR_TASKS = ("detect-text", "read-text")
+RECOGNIZED_SCRIPTS = ("Arab", "Cyrl", "Deva", "Grek", "Kore", "Taml", "Telu", "Thai")
 TOKENIZER_FILE = "minilm.tokenizer.json"  # beside the graph
 
 log = get_logger("ocr")
@@ -29,14 +32,40 @@ def load_reader(settings: OcrSettings, entries: Sequence[ModelEntry]) -> LoadedM
         NotInstalled: A PP-OCR model, or the device that it is to run on, is missing.
     """
     ppocr = load_ppocr(settings, entries)
-    return ppocr.with_model(Reader(ppocr.model, load_tesseract(settings)))
+    by_script = {script: one.model for script, one in ppocr.model.by_script.items()}
+    return ppocr.with_model(Reader(ppocr.model, load_tesseract(settings), by_script))
 
 
 def load_ppocr(settings: OcrSettings, entries: Sequence[ModelEntry]) -> LoadedModel[PpOcr]:
     """Return PP-OCR with the best models that are installed, on any device; as `load_reader`."""
     detector, recognizer = (_find(settings, entries, task) for task in PPOCR_TASKS)
-    engine = PpOcr(detector, recognizer, settings.open_runtime())
-    return replace(engine.recognizer.with_model(engine), parts=(engine.detector,))
+    by_script = _find_recognizers(settings, entries)
+    engine = PpOcr(detector, recognizer, settings.open_runtime(), by_script=by_script)
+    # Any: models of several kinds.
+    parts: tuple[LoadedModel[Any], ...] = (engine.detector, *engine.by_script.values())
+    return replace(engine.recognizer.with_model(engine), parts=parts)
+
+
+def _find_recognizers(
+    settings: OcrSettings, entries: Sequence[ModelEntry]
+) -> dict[str, InstalledModel]:
+    """Return the recognizers of single scripts; the profile "auto" does without missing ones."""
+    found: dict[str, InstalledModel] = {}
+    for script in RECOGNIZED_SCRIPTS:
+        task = script_task(script)
+        if not candidates_of(entries, task, settings.profile):
+            continue
+        try:
+            found[script] = _find(settings, entries, task)
+        except ModelNotInstalled:
+            if settings.profile != "auto":
+                raise
+    return found
+
+
+def script_task(script: str) -> str:
+    """Return the task of the recognizer of a script, such as "read-arab"."""
+    return f"read-{script.lower()}"
 
 
 def load_tesseract(settings: OcrSettings) -> Tesseract:

@@ -48,7 +48,8 @@ class MixedReader:
         lines = self._read_others(pixels, _with_lost(lines, pieces), main)
         lines = self._tell_latin(pixels, [line for line in lines if line.text])
         codes = dict.fromkeys(line.language for line in lines) or {main.code: None}
-        return ReadLines(lines, read.route, tuple(all_languages()[code] for code in codes))
+        found = tuple(all_languages()[code] for code in codes)
+        return ReadLines(lines, read.route, found, read.recognizer)
 
     def _read_others(
         self, pixels: RgbImage, lines: list[PageLine], main: Language

@@ -1,14 +1,20 @@
-"""Engine PP-OCRv6 small: detects lines, recognizes Latin and CJK text."""
+"""Engine PP-OCR: a detector of lines, and recognizers of one or several scripts."""
 
 import logging
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import cast
 
 import cv2
 import numpy as np
 from omegaconf import OmegaConf
+from onnxruntime import InferenceSession  # type: ignore[import-untyped]  # it ships no types
+from onnxruntime.capi.onnxruntime_pybind11_state import (  # type: ignore[import-untyped]  # as above
+    Fail,
+    InvalidArgument,
+    RuntimeException,
+)
 from rapidocr import RapidOCR
 from rapidocr.ch_ppocr_det import TextDetOutput
 from rapidocr.ch_ppocr_rec.typings import WordInfo
@@ -18,7 +24,10 @@ from modelkit.loading import loaded_model
 from modelkit.manifest import InstalledModel
 from modelkit.runtime import OnnxNetwork, Runtime
 from ocr.engines import PageWord, ReadText
+from ocr.languages import RIGHT_TO_LEFT
+from ocr.leftward import as_written
 from ocr.preparation import Corners, crop, downward, is_upright, part
+from servicekit.errors import ModelNotInstalled
 
 # Less than rapidocr's default and no loss on pages; receipts lose a word in a thousand at 1280.
 DETECTOR_SIDE_PX = 1600
@@ -36,65 +45,31 @@ _LETTER_ASPECT = 3.0  # most heights of the box of a letter in widths
 _MIN_COLUMNS = 320  # the recognizer pads narrower lines to this
 
 
-class PpOcr:
-    """Detector and recognizer; for one thread.
+class LineRecognizer:
+    """Recognizer of lines; for one thread.
 
     Attributes:
-        detector: The loaded detector.
-        recognizer: The loaded recognizer.
+        name: Of its model.
+        loaded: The loaded model.
     """
 
-    def __init__(
-        self, detector: InstalledModel, recognizer: InstalledModel, runtime: Runtime
-    ) -> None:
-        """Load both ONNX models; nothing is ever downloaded.
+    def __init__(self, found: InstalledModel, runtime: Runtime, *, leftward: bool = False) -> None:
+        """Load an ONNX model that carries its letters; nothing is ever downloaded.
+
+        Args:
+            found: The model.
+            runtime: Opens its graph.
+            leftward: Its script runs from right to left.
 
         Raises:
-            NotInstalled: The device is cuda and cannot be had.
+            NotInstalled: The device is cuda and cannot be had, or the graph is no recognizer.
         """
-        logging.getLogger("RapidOCR").setLevel(logging.ERROR)
-        self._engine = RapidOCR(
-            params={
-                "Global.log_level": "error",
-                "Global.use_preprocess_img": False,  # images arrive fitted
-                "Global.use_vertical_padding": False,
-                "Global.return_word_box": True,
-                "Global.use_cls": False,  # it turns long upright lines by 180 degrees
-                "Det.model_path": str(detector.path),
-                "Det.limit_type": "max",
-                "Det.limit_side_len": DETECTOR_SIDE_PX,
-                "Det.max_candidates": MAX_LINES,
-                "Rec.model_path": str(recognizer.path),
-                "Rec.rec_batch_num": MAX_LINES,  # `_batches` bounds them by width instead
-            }
-        )
-        # Its parameters take no session of ONNX Runtime, its configuration does.
-        sessions = [
-            runtime.open_session(found.path, sizes_vary=True) for found in (detector, recognizer)
-        ]
-        for name, session in zip(("Det", "Rec"), sessions, strict=True):
-            options = {**self._engine.cfg[name], "session": session}
-            self._engine.cfg[name] = OmegaConf.create(options, flags={"allow_objects": True})
-        self.detector, self.recognizer = (
-            loaded_model(found.entry.task, found, OnnxNetwork(session))
-            for found, session in zip((detector, recognizer), sessions, strict=True)
-        )
-
-    def detect(self, pixels: RgbImage) -> list[Corners]:
-        """Return the corners of every piece of a line, in pixels of `pixels`, in no order."""
-        height, width = pixels.shape[:2]
-        scale = min(
-            1.0,
-            DETECTOR_SIDE_PX / max(height, width),
-            math.sqrt(DETECTOR_MOST_PIXELS / (height * width)),
-        )
-        size = tuple(max(1, round(side * scale)) for side in pixels.shape[1::-1])
-        small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-        bgr = cv2.cvtColor(small, cv2.COLOR_RGB2BGR)
-        found = self._engine(bgr, use_det=True, use_cls=False, use_rec=False)
-        if not isinstance(found, TextDetOutput) or found.boxes is None:
-            return []
-        return [np.asarray(box, np.float64) / scale for box in found.boxes]
+        session = runtime.open_session(found.path, sizes_vary=True)
+        self.name = found.entry.name
+        _require_recognizer(session, self.name)
+        self._engine = _open_engine("Rec", found, session)
+        self._leftward = leftward
+        self.loaded = loaded_model(self, found, OnnxNetwork(session))
 
     def read_lines(self, pixels: RgbImage, lines: Sequence[Corners]) -> list[ReadText]:
         """Read each line; the answers are in the order of `lines`, words in pixels of `pixels`."""
@@ -117,9 +92,105 @@ class PpOcr:
                 batch, answer.txts or (), answer.scores, answer.word_results, strict=True
             ):
                 words = _words(text, cast("WordInfo", places), level[index])
+                if self._leftward:
+                    words = as_written(words)
                 spelt = " ".join(word.text for word in words)
                 read[index] = ReadText(spelt, float(confidence), words)
         return read
+
+
+class PpOcr:
+    """Detector, recognizer, and the installed recognizers of other scripts; for one thread.
+
+    Attributes:
+        detector: The loaded detector.
+        recognizer: The loaded recognizer.
+        by_script: Loaded recognizers of other scripts, by their ISO 15924 codes.
+    """
+
+    def __init__(
+        self,
+        detector: InstalledModel,
+        recognizer: InstalledModel,
+        runtime: Runtime,
+        *,
+        by_script: Mapping[str, InstalledModel] | None = None,
+    ) -> None:
+        """Load the ONNX models; nothing is ever downloaded.
+
+        Raises:
+            NotInstalled: The device is cuda and cannot be had, or a graph is no recognizer.
+        """
+        logging.getLogger("RapidOCR").setLevel(logging.ERROR)
+        session = runtime.open_session(detector.path, sizes_vary=True)
+        self._engine = _open_engine("Det", detector, session)
+        self.detector = loaded_model("detect-text", detector, OnnxNetwork(session))
+        self.recognizer = LineRecognizer(recognizer, runtime).loaded
+        self.by_script = {
+            script: LineRecognizer(found, runtime, leftward=script in RIGHT_TO_LEFT).loaded
+            for script, found in (by_script or {}).items()
+        }
+
+    def detect(self, pixels: RgbImage) -> list[Corners]:
+        """Return the corners of every piece of a line, in pixels of `pixels`, in no order."""
+        height, width = pixels.shape[:2]
+        scale = min(
+            1.0,
+            DETECTOR_SIDE_PX / max(height, width),
+            math.sqrt(DETECTOR_MOST_PIXELS / (height * width)),
+        )
+        size = tuple(max(1, round(side * scale)) for side in pixels.shape[1::-1])
+        small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+        bgr = cv2.cvtColor(small, cv2.COLOR_RGB2BGR)
+        found = self._engine(bgr, use_det=True, use_cls=False, use_rec=False)
+        if not isinstance(found, TextDetOutput) or found.boxes is None:
+            return []
+        return [np.asarray(box, np.float64) / scale for box in found.boxes]
+
+    def read_lines(self, pixels: RgbImage, lines: Sequence[Corners]) -> list[ReadText]:
+        """Read each line with the recognizer of Latin and East Asian scripts."""
+        return self.recognizer.model.read_lines(pixels, lines)
+
+
+def _open_engine(part: str, found: InstalledModel, session: InferenceSession) -> RapidOCR:
+    """Return the engine of a detector ("Det") or a recognizer ("Rec")."""
+    engine = RapidOCR(
+        params={
+            "Global.log_level": "error",
+            "Global.use_preprocess_img": False,  # images arrive fitted
+            "Global.use_vertical_padding": False,
+            "Global.return_word_box": True,
+            "Global.use_cls": False,  # it turns long upright lines by 180 degrees
+            "Det.limit_type": "max",
+            "Det.limit_side_len": DETECTOR_SIDE_PX,
+            "Det.max_candidates": MAX_LINES,
+            "Rec.rec_batch_num": MAX_LINES,  # `_batches` bounds them by width instead
+            f"{part}.model_path": str(found.path),
+        }
+    )
+    # Its parameters take no session of ONNX Runtime, its configuration does.
+    options = {**engine.cfg[part], "session": session}
+    engine.cfg[part] = OmegaConf.create(options, flags={"allow_objects": True})
+    return engine
+
+
+def _require_recognizer(session: InferenceSession, name: str) -> None:
+    """Raise where a graph is no recognizer of lines of 48 pixels that carries its letters."""
+    letters = session.get_modelmeta().custom_metadata_map.get("character")
+    if letters is None:  # rapidocr would download them
+        raise ModelNotInstalled(f"model {name} has no list of letters in its metadata")
+    shape = (1, 3, _LINE_HEIGHT_PX, _MIN_COLUMNS)
+    classes = len(letters.splitlines()) + 2  # a blank before them, a space after them
+    inputs = session.get_inputs()
+    try:
+        (scores,) = session.run(None, {inputs[0].name: np.zeros(shape, np.float32)})
+    except (Fail, InvalidArgument, RuntimeException, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise ModelNotInstalled(f"model {name} does not take {shape} float32: {reason}") from error
+    if scores.ndim != len(("line", "column", "class")) or scores.shape[2] != classes:
+        raise ModelNotInstalled(
+            f"model {name} returns {scores.shape}; its letters need (1, columns, {classes})"
+        )
 
 
 def _words(text: str, places: WordInfo, line: Corners) -> tuple[PageWord, ...]:

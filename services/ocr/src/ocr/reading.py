@@ -1,6 +1,6 @@
 """Reader of an image: straightens the page, picks a route by language, corrects its turn."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,7 +9,14 @@ from modelkit.doubts import ImageWarning
 from modelkit.images import RgbImage
 from ocr.blocks import find_blocks
 from ocr.doubts import find_doubts
-from ocr.engines import LineEngine, PageLine, evidence, mean_confidence
+from ocr.engines import (
+    NO_SCRIPTS,
+    LineEngine,
+    PageLine,
+    ScriptReader,
+    evidence,
+    mean_confidence,
+)
 from ocr.guessing import ImageLanguageGuesser
 from ocr.languages import PP_OCR, TESSERACT, Language
 from ocr.mixed import MixedReader
@@ -43,6 +50,7 @@ class Page:
         blocks: the corners of each block, clockwise from its upper left, in reading order.
         skew_degrees: how far the lines lean clockwise after the turn, in [-45, 45].
         warnings: what may be missing or wrong.
+        recognizer: the model of a single script that read it; empty for the other engines.
     """
 
     lines: tuple[PageLine, ...]
@@ -52,6 +60,7 @@ class Page:
     blocks: tuple[Corners, ...] = ()
     skew_degrees: float = 0.0
     warnings: tuple[ImageWarning, ...] = ()
+    recognizer: str = ""
 
     @property
     def text(self) -> str:
@@ -65,8 +74,8 @@ class Page:
 
     @property
     def engine(self) -> str:
-        """`PP_OCR` or `TESSERACT`; where both engines read, `PP_OCR`."""
-        return TESSERACT if self.route.startswith(TESSERACT) else PP_OCR
+        """`PP_OCR`, `TESSERACT` or the recognizer; where both engines read, `PP_OCR`."""
+        return TESSERACT if self.route.startswith(TESSERACT) else self.recognizer or PP_OCR
 
     @property
     def right_to_left(self) -> bool:
@@ -94,16 +103,22 @@ class Reader:
     Args:
         ppocr: PP-OCR.
         tesseract: Tesseract with the languages that are installed.
+        by_script: Recognizers of single scripts, by their ISO 15924 codes.
     """
 
-    def __init__(self, ppocr: LineEngine, tesseract: Tesseract) -> None:
+    def __init__(
+        self,
+        ppocr: LineEngine,
+        tesseract: Tesseract,
+        by_script: Mapping[str, ScriptReader] = NO_SCRIPTS,
+    ) -> None:
         self._tesseract = tesseract
-        self._routes = Routes(ppocr, tesseract)
+        self._routes = Routes(ppocr, tesseract, by_script)
         self._mixed = MixedReader(self._routes, ImageLanguageGuesser(ppocr, tesseract))
 
     def is_installed(self, language: Language) -> bool:
         """Return whether a language can be read now."""
-        return language.engine == PP_OCR or self._tesseract.has(language)
+        return self._routes.is_installed(language)
 
     def read(self, fitted: FittedImage, *languages: Language) -> Page:
         """Read an image.
@@ -214,6 +229,7 @@ def _page(read: ReadLines, way: _Way) -> Page:
         read.languages,
         tuple(_from_upper_left(way.back(corners)) for corners in blocks.corners),
         way.page.skew_degrees,
+        recognizer=read.recognizer,
     )
 
 

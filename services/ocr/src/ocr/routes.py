@@ -5,7 +5,7 @@ lines, and the engine that reads the language best reads them one by one.
 """
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 
@@ -13,11 +13,13 @@ import numpy as np
 
 from modelkit.images import RgbImage
 from ocr.engines import (
+    NO_SCRIPTS,
     LineEngine,
     LineReader,
     PageLine,
     PageWord,
     ReadText,
+    ScriptReader,
     evidence,
     mean_confidence,
 )
@@ -25,6 +27,7 @@ from ocr.finding import find_pieces
 from ocr.ink import is_plain_stroke
 from ocr.languages import (
     BOTH_LINES,
+    PP_OCR,
     PP_OCR_LINES,
     TESSERACT_LINES,
     TESSERACT_PAGE,
@@ -50,11 +53,19 @@ _WIDE_SCRIPTS = frozenset({"Hans", "Hant", "Jpan"})
 
 @dataclass(frozen=True, slots=True)
 class ReadLines:
-    """The lines of an image in reading order, and how they were read."""
+    """Lines of an image in reading order, and how they were read.
+
+    Attributes:
+        lines: in reading order.
+        route: a route of `ocr.languages`.
+        languages: as asked for or found.
+        recognizer: the model of a single script that read them; empty for the other engines.
+    """
 
     lines: list[PageLine]
     route: str
     languages: tuple[Language, ...]
+    recognizer: str = ""
 
 
 class Routes:
@@ -63,11 +74,24 @@ class Routes:
     Args:
         ppocr: PP-OCR.
         tesseract: Tesseract with the languages that are installed.
+        by_script: Recognizers of single scripts, by their ISO 15924 codes.
     """
 
-    def __init__(self, ppocr: LineEngine, tesseract: Tesseract) -> None:
+    def __init__(
+        self,
+        ppocr: LineEngine,
+        tesseract: Tesseract,
+        by_script: Mapping[str, ScriptReader] = NO_SCRIPTS,
+    ) -> None:
         self._ppocr = ppocr
         self._tesseract = tesseract
+        self._by_script = by_script
+
+    def is_installed(self, language: Language) -> bool:
+        """Return whether a language can be read now."""
+        if language.engine == PP_OCR or self._script_reader((language,)) is not None:
+            return True
+        return self._tesseract.has(language)
 
     def detect(self, pixels: RgbImage) -> list[Corners]:
         """Return the corners of every piece of a line, in no order."""
@@ -92,6 +116,10 @@ class Routes:
         Raises:
             LanguageNotInstalled: Tesseract's data of a language is missing.
         """
+        own = None if route else self._script_reader(languages)
+        if own is not None:
+            lines = _read_with_ppocr(own, pixels, pieces, languages)
+            return ReadLines(lines, PP_OCR_LINES, languages, own.name)
         route = route or self._choose(languages)
         if route == PP_OCR_LINES:
             lines = _read_with_ppocr(self._ppocr, pixels, pieces, languages)
@@ -109,6 +137,9 @@ class Routes:
         Raises:
             LanguageNotInstalled: Tesseract's data of the language is missing.
         """
+        own = self._script_reader((language,))
+        if own is not None:
+            return own.read_lines(pixels, rows)
         route = self._choose((language,))
         if route == PP_OCR_LINES:
             return self._ppocr.read_lines(pixels, rows)
@@ -117,6 +148,11 @@ class Routes:
             return by_tesseract
         by_ppocr = self._ppocr.read_lines(pixels, rows)
         return [_better(*pair) for pair in zip(by_ppocr, by_tesseract, strict=True)]
+
+    def _script_reader(self, languages: Sequence[Language]) -> ScriptReader | None:
+        """Return the recognizer that knows all the languages; each of them knows English too."""
+        scripts = {one.script if one.recognizer else "" for one in languages if one.code != "eng"}
+        return self._by_script.get(scripts.pop()) if len(scripts) == 1 else None
 
     def _choose(self, languages: Sequence[Language]) -> str:
         if all(language.route == TESSERACT_LINES for language in languages):
@@ -186,7 +222,8 @@ def _read_with_ppocr(
         _laid([pieces[index] for index in kept], languages),
         [read[index] for index in kept],
     )
-    rows: list[Row] = order_rows(pieces)
+    to_left = all(language.right_to_left for language in languages)
+    rows: list[Row] = order_rows(pieces, right_to_left=to_left)
     texts = [_merge([read[index] for index in row], languages) for row in rows]
     return _lines([row_corners(pieces, row) for row in rows], texts)
 

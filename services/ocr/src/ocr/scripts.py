@@ -7,7 +7,7 @@ from fontTools.unicodedata import script  # type: ignore[import-untyped]  # it l
 
 _NO_SCRIPT = "Zyyy"
 _WITHOUT = frozenset({_NO_SCRIPT, "Zinh", "Zzzz"})  # signs and marks that many scripts share
-_LEFTWARD = frozenset({"R", "AL"})  # Unicode's classes of letters that run from right to left
+LEFTWARD = frozenset({"R", "AL"})  # Unicode's classes of letters that run from right to left
 
 
 def script_of(text: str) -> str:
@@ -20,4 +20,4 @@ def script_of(text: str) -> str:
 def runs_leftward(text: str) -> bool:
     """Return whether text runs from right to left, by its first letter with a direction."""
     kinds = (unicodedata.bidirectional(letter) for letter in text)
-    return next((kind in _LEFTWARD for kind in kinds if kind in {"L", *_LEFTWARD}), False)
+    return next((kind in LEFTWARD for kind in kinds if kind in {"L", *LEFTWARD}), False)

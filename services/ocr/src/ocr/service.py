@@ -192,7 +192,9 @@ class _OcrServicer(rpc.OcrServiceServicer):
             return image_pb2.Model(
                 name=TESSERACT, version=tesseract_version(), device="cpu", provider=TESSERACT
             )
-        return image_pb2.Model(**self._reader.loaded.named())
+        loaded = self._reader.loaded
+        own = [part for part in loaded.parts if part.entry.name == page.recognizer]
+        return image_pb2.Model(**(own or [loaded])[0].named())
 
     def _analysis_model(self) -> image_pb2.Model:
         return image_pb2.Model(**self._analyzer.loaded.named())

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -24,6 +25,19 @@ class Label:
 
     tag: str
     confidence: float
+
+
+class PhotoClassifier(Protocol):
+    """Model that names what a photo shows."""
+
+    def prepare(self, image: RgbImage) -> NDArray[Any]:  # Any: bytes or scaled numbers
+        """Return a photo as the network takes it; may run in any thread."""
+
+    def confidences(self, images: Sequence[NDArray[Any]]) -> list[NDArray[np.float32]]:
+        """Return the probability of each class for several prepared photos."""
+
+    def labels(self, confidences: NDArray[np.float32], *, limit: int) -> list[Label]:
+        """Return the likeliest labels of a photo, the likeliest first."""
 
 
 class ImageNetClassifier:
@@ -47,6 +61,10 @@ class ImageNetClassifier:
         (confidences,) = self.confidences([cut_squares(image)])
         return self.labels(confidences, limit=len(confidences))
 
+    def prepare(self, image: RgbImage) -> NDArray[np.uint8]:
+        """Return the squares of a photo; see `cut_squares`."""
+        return cut_squares(image)
+
     def confidences(self, images: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.float32]]:
         """Return the probability of each class in ImageNet's order, (1000,), for several photos.
 
@@ -64,8 +82,15 @@ class ImageNetClassifier:
             confidences: Of each class, as `confidences` returns them.
             limit: Most labels.
         """
-        best = np.argsort(-confidences, kind="stable")[:limit]
-        return [Label(self._tags[index], float(confidences[index])) for index in best]
+        return best_labels(self._tags, confidences, limit=limit)
+
+
+def best_labels(
+    tags: Sequence[str], confidences: NDArray[np.float32], *, limit: int
+) -> list[Label]:
+    """Return the likeliest labels, the likeliest first."""
+    best = np.argsort(-confidences, kind="stable")[:limit]
+    return [Label(tags[index], float(confidences[index])) for index in best]
 
 
 def cut_squares(image: RgbImage) -> NDArray[np.uint8]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,13 @@ class Emotion:
 
     name: str
     confidence: float
+
+
+class FaceClassifier(Protocol):
+    """Model that tells the expression of faces."""
+
+    def classify_faces(self, image: RgbImage, boxes: Sequence[Box]) -> list[list[Emotion]]:
+        """Return all seven emotions of each face, the likeliest first."""
 
 
 class EmotionClassifier:
@@ -69,11 +77,12 @@ class EmotionClassifier:
 
     def _classify(self, faces: NDArray[np.uint8]) -> list[list[Emotion]]:
         (confidences,) = self._network.run(faces[:, np.newaxis])
-        return [_rank(row) for row in confidences.tolist()]
+        return [ranked(EMOTIONS, row) for row in confidences.tolist()]
 
 
-def _rank(confidences: Sequence[float]) -> list[Emotion]:
-    emotions = [Emotion(*pair) for pair in zip(EMOTIONS, confidences, strict=True)]
+def ranked(names: Sequence[str], confidences: Sequence[float]) -> list[Emotion]:
+    """Return emotions, the likeliest first."""
+    emotions = [Emotion(*pair) for pair in zip(names, confidences, strict=True)]
     return sorted(emotions, key=lambda emotion: -emotion.confidence)
 
 

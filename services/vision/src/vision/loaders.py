@@ -6,16 +6,23 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from modelkit.classification import ClassifierSpec
 from modelkit.images import RgbImage
 from modelkit.loading import LoadedModel, loaded_model
 from modelkit.manifest import InstalledModel, ModelEntry, find_model
-from modelkit.runtime import Runtime
+from modelkit.runtime import Network, Runtime
 from vision.centerface import CenterFace
-from vision.classifier import ImageNetClassifier
-from vision.emotions import Emotion, EmotionClassifier
+from vision.classifier import ImageNetClassifier, PhotoClassifier
+from vision.described import (
+    DescribedClassifier,
+    DescribedEmotions,
+    DescribedLabels,
+    DescribedScorer,
+)
+from vision.emotions import Emotion, EmotionClassifier, FaceClassifier
 from vision.faces import FaceDetector
 from vision.geometry import Box, unturned
-from vision.nudity import NudityScorer
+from vision.nudity import NudityScorer, PhotoScorer
 from vision.settings import VisionSettings
 from vision.yunet import Yunet
 
@@ -28,7 +35,7 @@ class FaceReader:
     """Face detector and emotion model together; owned by one thread."""
 
     faces: LoadedModel[FaceDetector]
-    emotions: EmotionClassifier
+    emotions: FaceClassifier
 
     def read(
         self, image: RgbImage, *, is_oriented: bool = True, with_emotions: bool = True
@@ -81,9 +88,12 @@ class Loaders:
         self._runtime = runtime
         cv2.setNumThreads(settings.threads)
 
-    def classifier(self) -> LoadedModel[ImageNetClassifier]:
+    def classifier(self) -> LoadedModel[PhotoClassifier]:
         """Load the classifier."""
         found = self._find("classify")
+        if (spec := found.entry.classifier) is not None:
+            network, described = self._described(found, spec)
+            return loaded_model(DescribedLabels(described), found, network)
         network = self._runtime.open(found.path, torch_network="vision.networks:ImageNetNetwork")
         classifier = ImageNetClassifier(network)
         classifier.classify(_BLANK)  # no caller waits until a GPU has its kernels
@@ -92,17 +102,34 @@ class Loaders:
     def face_reader(self) -> LoadedModel[FaceReader]:
         """Load the emotion model and the face detector."""
         found = self._find("emotions")
-        network = self._runtime.open(found.path, torch_network="vision.networks:EmotionNetwork")
-        emotions = EmotionClassifier(network)
-        emotions.classify_face(_BLANK, Box(0, 0, *_BLANK.shape[:2]))  # as above
+        network, emotions = self._emotions(found)
+        emotions.classify_faces(_BLANK, [Box(0, 0, *_BLANK.shape[:2])])  # as above
         faces = self._face_detector()
         return loaded_model(FaceReader(faces, emotions), found, network, parts=(faces,))
 
-    def nudity_scorer(self) -> LoadedModel[NudityScorer]:
+    def nudity_scorer(self) -> LoadedModel[PhotoScorer]:
         """Load the nudity model."""
         found = self._find("nudity")
+        if (spec := found.entry.classifier) is not None:
+            network, described = self._described(found, spec)
+            scorer = DescribedScorer(described, name=found.entry.name)
+            return loaded_model(scorer, found, network)
         network = self._runtime.open(found.path)
         return loaded_model(NudityScorer(network), found, network)
+
+    def _emotions(self, found: InstalledModel) -> tuple[Network, FaceClassifier]:
+        if (spec := found.entry.classifier) is not None:
+            network, described = self._described(found, spec)
+            return network, DescribedEmotions(described, name=found.entry.name)
+        network = self._runtime.open(found.path, torch_network="vision.networks:EmotionNetwork")
+        return network, EmotionClassifier(network)
+
+    def _described(
+        self, found: InstalledModel, spec: ClassifierSpec
+    ) -> tuple[Network, DescribedClassifier]:
+        """Open a model that its manifest describes."""
+        network = self._runtime.open(found.path)
+        return network, DescribedClassifier(network, spec, name=found.entry.name)
 
     def _face_detector(self) -> LoadedModel[FaceDetector]:
         found = self._find("faces")

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,16 @@ CROPPED_PX = 224
 CHANNEL_MEANS_BGR = (104.0, 117.0, 123.0)
 JPEG_QUALITY = 75  # Pillow's default, which the authors used
 _NUDE = 1  # column of the output; column 0 is its complement
+
+
+class PhotoScorer(Protocol):
+    """Model that tells how likely a photo holds nudity."""
+
+    def prepare(self, image: RgbImage) -> NDArray[np.float32]:
+        """Return a photo as the network takes it; may run in any thread."""
+
+    def score_all(self, images: Sequence[NDArray[np.float32]]) -> list[float]:
+        """Return the scores of several prepared photos, in [0, 1]."""
 
 
 class NudityScorer:
@@ -36,6 +47,10 @@ class NudityScorer:
         """
         (score,) = self.score_all([prepare(image)])
         return score
+
+    def prepare(self, image: RgbImage) -> NDArray[np.float32]:
+        """Return a photo as `prepare` does."""
+        return prepare(image)
 
     def score_all(self, images: Sequence[NDArray[np.float32]]) -> list[float]:
         """Return the scores of several photos, of each what `score` returns.

@@ -1,9 +1,9 @@
 """The RPC edge of the vision service: requests in, models in their threads, answers out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from google.protobuf.json_format import ParseDict
@@ -17,25 +17,32 @@ from modelkit.frames import Frames
 from modelkit.hosting import ModelHost
 from modelkit.images import DecodedImage, RgbImage
 from modelkit.loading import LoadedModel
-from modelkit.manifest import load_manifest
+from modelkit.manifest import ModelEntry, load_manifest
 from servicekit.callers import terms_of
 from servicekit.errors import InvalidRequest
 from servicekit.interceptors import Context
 from servicekit.server import Service
-from vision.classifier import ImageNetClassifier, cut_squares
+from vision.classifier import PhotoClassifier
 from vision.emotions import EMOTIONS, Emotion
 from vision.geometry import Box
 from vision.loaders import FaceReader, Loaders
-from vision.nudity import NudityScorer, prepare
+from vision.nudity import PhotoScorer
 from vision.settings import VisionSettings
+
+Number = TypeVar("Number", bound=np.generic)
 
 NAME = "imagemesh.vision.v1.VisionService"
 USUAL_LABELS = 5  # what limit 0 means to Classify
 
 
-def build_service(settings: VisionSettings) -> Service:
-    """Return the vision service; nothing is loaded yet."""
-    servicer = _VisionServicer(settings)
+def build_service(settings: VisionSettings, entries: Sequence[ModelEntry] | None = None) -> Service:
+    """Return the vision service; nothing is loaded yet.
+
+    Args:
+        settings: Of the service.
+        entries: Its models; None for those of its manifest.
+    """
+    servicer = _VisionServicer(settings, load_manifest("vision") if entries is None else entries)
     return Service(
         name=NAME,
         register=partial(rpc.add_VisionServiceServicer_to_server, servicer),
@@ -49,11 +56,11 @@ def build_service(settings: VisionSettings) -> Service:
 class _VisionServicer(rpc.VisionServiceServicer):
     """Servicer; images are decoded outside of the queues, which hold bytes, not pixels."""
 
-    def __init__(self, settings: VisionSettings) -> None:
+    def __init__(self, settings: VisionSettings, entries: Sequence[ModelEntry]) -> None:
         self._settings = settings
         self.host = host = ModelHost(settings)
-        self._entries = load_manifest("vision")
-        loaders = Loaders(settings, self._entries, host.runtime)
+        self._entries = entries
+        loaders = Loaders(settings, entries, host.runtime)
         # Only on a GPU: on a core eight images at once take as long as one by one.
         most = settings.max_batch if host.runtime.gains_from_batches else 1
         self._classifier = host.slot(
@@ -145,8 +152,9 @@ class _VisionServicer(rpc.VisionServiceServicer):
         return ParseDict({"models": self.host.listed(self._entries)}, pb.ListModelsResponse())
 
     async def _classify(self, content: bytes) -> tuple[NDArray[np.float32], Sequence[ImageWarning]]:
-        squares, warnings = await self.host.decoder.read(content, _cut)
-        return await self._classifier.answer(squares, size_bytes=squares.nbytes), warnings
+        prepare = self._classifier.loaded.model.prepare
+        image, warnings = await self.host.decoder.read(content, partial(_prepare, prepare))
+        return await self._classifier.answer(image, size_bytes=image.nbytes), warnings
 
     async def _read_faces(
         self, content: bytes, *, with_emotions: bool = True
@@ -159,11 +167,13 @@ class _VisionServicer(rpc.VisionServiceServicer):
             return faces, image.warnings
 
     async def _score(self, content: bytes) -> Frames[float]:
-        image, warnings = await self.host.decoder.read(content, _prepare_score)
+        prepare = self._nudity_scorer.loaded.model.prepare
+        image, warnings = await self.host.decoder.read(content, partial(_prepare, prepare))
         score = await self._nudity_scorer.answer(image, size_bytes=image.nbytes)
         return Frames([(1, score)], 1, warnings)
 
     async def _score_frames(self, content: bytes) -> Frames[float]:
+        prepare = self._nudity_scorer.loaded.model.prepare
         frames = await self.host.decoder.read_frames(content, lambda one: prepare(one.pixels))
         scores = [
             (number, await self._nudity_scorer.answer(image, size_bytes=image.nbytes))
@@ -172,13 +182,9 @@ class _VisionServicer(rpc.VisionServiceServicer):
         return Frames(scores, frames.count, frames.warnings)
 
 
-def _cut(decoded: DecodedImage) -> tuple[NDArray[np.uint8], tuple[ImageWarning, ...]]:
-    return cut_squares(decoded.pixels), decoded.warnings
-
-
-def _prepare_score(
-    decoded: DecodedImage,
-) -> tuple[NDArray[np.float32], tuple[ImageWarning, ...]]:
+def _prepare(
+    prepare: Callable[[RgbImage], NDArray[Number]], decoded: DecodedImage
+) -> tuple[NDArray[Number], tuple[ImageWarning, ...]]:
     return prepare(decoded.pixels), decoded.warnings
 
 
@@ -187,7 +193,8 @@ def _warnings(warnings: Sequence[ImageWarning]) -> list[image_pb2.Warning]:
 
 
 def _classify(
-    loaded: LoadedModel[ImageNetClassifier], images: Sequence[NDArray[np.uint8]]
+    loaded: LoadedModel[PhotoClassifier],
+    images: Sequence[NDArray[Any]],  # Any: as it takes them
 ) -> list[NDArray[np.float32]]:
     return loaded.model.confidences(images)
 
@@ -201,7 +208,7 @@ def _read_faces(
     ]
 
 
-def _score(loaded: LoadedModel[NudityScorer], images: Sequence[NDArray[np.float32]]) -> list[float]:
+def _score(loaded: LoadedModel[PhotoScorer], images: Sequence[NDArray[np.float32]]) -> list[float]:
     return loaded.model.score_all(images)
 
 
