@@ -3,6 +3,7 @@
 import io
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +13,19 @@ import pypdfium2  # type: ignore[import-untyped]  # no py.typed
 import pypdfium2.raw as pdfium  # type: ignore[import-untyped]  # as above
 import pytest
 from numpy.typing import NDArray
-from pikepdf import Array, Dictionary, Name, Pdf
+from pikepdf import Array, Dictionary, Name, Pdf, pdfa
 
 from imagemesh.ocr.v1 import ocr_service_pb2 as pb
 from imagemesh.ocr.v1 import ocr_service_pb2_grpc as rpc
 from imagemesh.ocr.v1 import page_pb2
+from modelkit.images import encode_image
 from ocr.amending import Amendment
-from ocr.formats import write_layers
+from ocr.formats import write_document, write_layers
 from ocr.writing import PdfAmender
 from tests.ocr.papers import layered_pdf, typed_pdf
+from tests.ocr.printed import printed_page
 from tests.ocr.test_pdf import pdftotext
+from tests.ocr.written import draw_lines
 
 LINE = "Nine brown foxes"
 NEAR_POINTS = 9.0  # the detector has the line 40 points high and 8 longer than its letters
@@ -301,6 +305,22 @@ def _sign(pdf: Pdf) -> None:
     )
     pdf.pages[0].obj.Annots = Array([pdf.make_indirect(field)])
     pdf.Root.AcroForm = Dictionary(Fields=Array([pdf.pages[0].obj.Annots[0]]), SigFlags=3)
+
+
+async def test_pdf_for_archives_stays_one(stub: "rpc.OcrServiceAsyncStub") -> None:
+    pixels = draw_lines(LINE, width=500)
+    page = replace(
+        printed_page([], dots_per_inch=100),
+        jpeg=encode_image(pixels, "image/jpeg"),
+        height_px=pixels.shape[0],
+        width_px=pixels.shape[1],
+    )
+    content = write_document([page], "pdf").content
+
+    amended = await written(stub, content)
+
+    assert text_of(amended) == LINE
+    assert pdfa.validate_written(io.BytesIO(amended), "2b").passed
 
 
 async def test_restrictions_of_an_encrypted_pdf_stay(stub: "rpc.OcrServiceAsyncStub") -> None:

@@ -9,7 +9,7 @@ from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
-from pikepdf import Dictionary, Name, Object, Pdf
+from pikepdf import Dictionary, Name, Object, Pdf, pdfa
 from PIL import Image
 
 from ocr.engines import PageWord
@@ -20,6 +20,7 @@ from ocr.preparation import Corners
 from ocr.scripts import runs_leftward
 from servicekit.errors import InvalidRequest
 
+_ARCHIVAL = "2b"  # level of PDF/A, ISO 19005-2
 _POINTS_PER_INCH = 72
 _UNKNOWN_DOTS_PER_INCH = 70  # what Tesseract takes for an image that does not tell
 _MOST_POINTS = 14_400  # the longest side of a page; PDF 32000-1, annex C
@@ -48,8 +49,11 @@ def _write(pages: Sequence[PrintedPage]) -> bytes:
             Font=Dictionary(F=written), XObject=Dictionary(P=_image(pdf, printed.jpeg))
         )
         page.obj.Contents = pdf.make_stream(content)
+    pdfa.prepare(pdf, _ARCHIVAL)
+    with pdf.open_metadata(set_pikepdf_as_editor=False) as metadata:
+        del metadata["xmp:MetadataDate"]  # the same pages make the same file
     file = BytesIO()
-    pdf.save(file, deterministic_id=True)
+    pdf.save(file, **pdfa.resolve_save_kwargs(_ARCHIVAL, deterministic_id=True))
     return file.getvalue()
 
 
