@@ -246,7 +246,7 @@ async def test_drawing_that_nobody_waits_for_ends() -> None:
     await asyncio.wait((drawing,))
 
     assert drawing.cancelled()
-    assert await drawer.count_pages(typed_pdf("its place is free")) == 1
+    assert (await drawer.inspect(typed_pdf("its place is free"))).page_count == 1
 
 
 async def test_broken_tiff_has_pages_or_is_refused(documents: Documents) -> None:

@@ -14,6 +14,7 @@ from ocr.reading import Reader
 from tests.ocr.written import draw_lines
 
 ENGLISH = find_language("eng")
+NASKH = Path("/usr/share/fonts/truetype/noto/NotoNaskhArabic-Regular.ttf")
 DEJAVU = Path("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf")  # it has letters of three scripts
 
 
@@ -120,3 +121,31 @@ def test_lines_of_several_scripts_are_read_in_their_own(reader: Reader) -> None:
 
     assert [(line.language, line.text) for line in page.lines] == texts
     assert page.language == "+".join(code for code, _ in texts)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "نستخدم برنامج Windows في المكتب كل يوم",
+        "شركة Microsoft تعلن عن منتج جديد",
+        "أرسل رسالة إلى info@example.com اليوم",
+    ],
+)
+def test_latin_word_of_an_arabic_line_keeps_its_letters(reader: Reader, text: str) -> None:
+    arabic = find_language("ara")
+    if not (reader.is_installed(arabic) and NASKH.is_file()):
+        pytest.skip("Tesseract's Arabic data or Noto Naskh Arabic is not installed")
+    image = Image.new("RGB", (900, 140), "white")
+    fonts = {False: ImageFont.truetype(NASKH, 32), True: ImageFont.truetype(DEJAVU, 28)}
+    right = 860.0
+    for word in text.split():  # from the right
+        font = fonts[word.isascii()]
+        right -= font.getlength(word)
+        top = 52 if word.isascii() else 40
+        ImageDraw.Draw(image).text((right, top), word, "black", font)
+        right -= 14
+
+    page = reader.read(fit(np.asarray(image)), arabic)
+
+    assert page.text == text
+    assert [word.text for word in page.lines[0].words] == text.split()

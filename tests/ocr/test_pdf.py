@@ -13,6 +13,7 @@ import numpy as np
 import pikepdf
 import pypdfium2  # type: ignore[import-untyped]  # it lacks the py.typed marker
 import pytest
+from pikepdf import pdfa
 from PIL import Image
 
 from ocr.engines import PageLine, PageWord
@@ -113,6 +114,15 @@ def test_both_readers_give_the_text_as_it_is_read(tmp_path: Path, code: str, tex
 
     assert pypdfium2.PdfDocument(content)[0].get_textpage().get_text_range().strip() == text
     assert text_in_poppler(content, tmp_path) == text
+
+
+@pytest.mark.parametrize(("code", "text"), TEXTS, ids=[code for code, _ in TEXTS])
+def test_pdf_of_images_is_for_archives(code: str, text: str) -> None:
+    content = pdf_of(written_line(text, 100), code=code)
+
+    with pikepdf.open(BytesIO(content)) as pdf, pdf.open_metadata() as metadata:
+        assert metadata.pdfa_status == "2B"
+    assert pdfa.validate_written(BytesIO(content), "2b").passed
 
 
 def test_digits_in_a_leftward_word_keep_their_order(tmp_path: Path) -> None:

@@ -68,7 +68,8 @@ class AnswerWarning(Struct, frozen=True, omit_defaults=True):
             description="Stable code: `unread_ink` for letters that were seen but not read, "
             "`small_letters` for lines too low to be read well, `truncated` for an image whose "
             "end is missing, `frames_skipped` for an animation too long to be looked at whole, "
-            "`transparency_lost` for a colored image that is too large as a PNG."
+            "`transparency_lost` for a colored image that is too large as a PNG, `signature_lost` "
+            "for a PDF that is written without the digital signature of the one that came."
         ),
     ]
     message: Annotated[str, Meta(description="A sentence on what to send instead.")]

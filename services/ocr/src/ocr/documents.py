@@ -50,6 +50,7 @@ class OpenedPage:
         warnings: what is missing of it.
         layer: the lines of text that a page of a PDF brings along.
         jpeg: the page as large as the engines read it, empty where nobody asked for it.
+        corners: of a page of a PDF; see `Drawn`.
     """
 
     fitted: FittedImage
@@ -58,6 +59,7 @@ class OpenedPage:
     jpeg: bytes
     warnings: tuple[ImageWarning, ...] = ()
     layer: Sequence[LayerLine] = ()
+    corners: Sequence[tuple[float, float]] = ()
 
 
 class Document(Protocol):
@@ -66,6 +68,14 @@ class Document(Protocol):
     @property
     def page_count(self) -> int:
         """Number of pages, at least 1."""
+
+    @property
+    def pdf(self) -> bytes:
+        """The file where it is a PDF, else empty."""
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether the file has a digital signature."""
 
     def opened(self, number: int, *, with_jpeg: bool) -> AbstractAsyncContextManager[OpenedPage]:
         """Open the page of that number, counted from 1, and hold room for its pixels meanwhile.
@@ -101,8 +111,8 @@ class Documents:
                 f"the document is {len(content)} bytes; the limit is {MAX_IMAGE_BYTES}"
             )
         if is_pdf(content):
-            page_count = await self._drawer.count_pages(content)
-            return _Pdf(content, page_count, self._drawer, self._decoder)
+            found = await self._drawer.inspect(content)
+            return _Pdf(content, found.page_count, found.is_signed, self._drawer, self._decoder)
         if is_tiff(content):
             offsets = await self._decoder.run(tiff.find_pages, content)
             return _Tiff(content, offsets, self._decoder)
@@ -122,6 +132,8 @@ class _Image:
     content: bytes
     decoder: Decoder
     page_count: int = 1
+    pdf: bytes = b""
+    is_signed: bool = False
 
     @asynccontextmanager
     async def opened(
@@ -140,6 +152,8 @@ class _Tiff:
     content: bytes
     offsets: Sequence[int]
     decoder: Decoder
+    pdf: bytes = b""
+    is_signed: bool = False
 
     @property
     def page_count(self) -> int:
@@ -154,14 +168,15 @@ class _Tiff:
 
 @dataclass(frozen=True, slots=True)
 class _Pdf:
-    content: bytes
+    pdf: bytes
     page_count: int
+    is_signed: bool
     drawer: PdfDrawer
     decoder: Decoder
 
     @asynccontextmanager
     async def opened(self, number: int, *, with_jpeg: bool) -> AsyncIterator[OpenedPage]:
-        pixels, drawn = await self.drawer.draw(self.content, number)
+        pixels, drawn = await self.drawer.draw(self.pdf, number)
         prepare = partial(_prepare, resolution=(drawn.dots_per_inch,) * 2, with_jpeg=with_jpeg)
         page = await self.decoder.run(prepare, pixels)
         lines = [
@@ -171,11 +186,7 @@ class _Pdf:
             )
             for line in drawn.lines
         ]
-        yield replace(page, layer=lines)
-
-
-def _layer_word(text: str, left: float, top: float, right: float, bottom: float) -> LayerWord:
-    return LayerWord(text, (left, top, right, bottom))
+        yield replace(page, layer=lines, corners=drawn.corners)
 
 
 def _prepare_decoded(decoded: DecodedImage, *, content: bytes, with_jpeg: bool) -> OpenedPage:

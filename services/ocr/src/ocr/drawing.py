@@ -9,7 +9,7 @@ import json
 import math
 import resource
 import sys
-from ctypes import c_int
+from ctypes import c_double, c_int
 from dataclasses import asdict, dataclass, field
 from typing import IO, Any
 
@@ -62,6 +62,9 @@ class Drawn:
         dots_per_inch: what the page was drawn at.
         lines: words of each line of text that the page brings along, as (text, left, top, right,
             bottom) in pixels; empty where it has too many letters.
+        corners: where the upper left, the upper right and the lower left corner of the drawn page
+            lie in the coordinates of the PDF page, which may be turned and cropped.
+        is_signed: whether the document has a signature; told where no page was asked for.
     """
 
     fault: str = ""
@@ -70,6 +73,8 @@ class Drawn:
     height: int = 0
     dots_per_inch: int = 0
     lines: list[list[Word]] = field(default_factory=list)
+    corners: list[tuple[float, float]] = field(default_factory=list)
+    is_signed: bool = False
 
 
 def main() -> None:
@@ -93,14 +98,15 @@ def draw(content: bytes, number: int, limits: DrawingLimits, *, out: IO[bytes]) 
         _tell(Drawn(fault=fault), out)
         return
     if page is None:
-        _tell(Drawn(page_count=page_count), out)
+        _tell(Drawn(page_count=page_count, is_signed=_is_signed(pdf)), out)
         return
     width, height = page.get_size()
     scale = _scale(width, height, limits)
     bitmap = page.render(scale=scale, rev_byteorder=True)
     dots_per_inch = max(1, round(scale * _POINTS_PER_INCH))
-    lines = _lines_of(page, (bitmap.width, bitmap.height))
-    _tell(Drawn("", page_count, bitmap.width, bitmap.height, dots_per_inch, lines), out)
+    size_px = (bitmap.width, bitmap.height)
+    lines, corners = _lines_of(page, size_px), _corners_of(page, size_px)
+    _tell(Drawn("", page_count, *size_px, dots_per_inch, lines, corners), out)
     rows = memoryview(bitmap.buffer).cast("B")
     for start in range(0, bitmap.height * bitmap.stride, bitmap.stride):
         out.write(rows[start : start + 3 * bitmap.width])
@@ -128,6 +134,24 @@ def _lines_of(page: pypdfium2.PdfPage, size_px: tuple[int, int]) -> list[list[Wo
     if word:
         lines[-1].append(_word(word, boxes))
     return [line for line in lines if line]
+
+
+def _corners_of(page: pypdfium2.PdfPage, size_px: tuple[int, int]) -> list[tuple[float, float]]:
+    width, height = size_px
+    found = []
+    for corner in ((0, 0), (width, 0), (0, height)):
+        x, y = c_double(), c_double()
+        pdfium.FPDF_DeviceToPage(page, 0, 0, width, height, 0, *corner, x, y)
+        found.append((x.value, y.value))
+    return found
+
+
+def _is_signed(pdf: pypdfium2.PdfDocument) -> bool:
+    signatures = (
+        pdfium.FPDF_GetSignatureObject(pdf, number)
+        for number in range(max(0, pdfium.FPDF_GetSignatureCount(pdf)))
+    )
+    return any(pdfium.FPDFSignatureObj_GetContents(each, None, 0) for each in signatures)
 
 
 def _letter(code: int) -> str:

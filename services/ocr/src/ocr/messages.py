@@ -10,6 +10,7 @@ from modelkit.doubts import ImageWarning
 from ocr.analysis import Analysis
 from ocr.engines import PageLine, PageWord
 from ocr.formats import PrintedPage, WrittenDocument
+from ocr.indentation import indented_text
 from ocr.languages import Language
 from ocr.preparation import Corners
 
@@ -37,7 +38,7 @@ def recognized(
     """Return the message of a page that was read."""
     page = printed.page
     return pb.RecognizeResponse(
-        text=page.text,
+        text=indented_text(page.lines),
         lines=[_line(line) for line in page.lines],
         language=page.language,
         confidence=page.confidence,

@@ -14,7 +14,7 @@ from ocr.formats import PrintedPage
 from ocr.languages import Language
 from ocr.preparation import FittedImage
 from ocr.reading import Page, Reader
-from ocr.text_layer import page_of_layer
+from ocr.text_layer import Box, is_strange, page_of_layer
 
 Result = TypeVar("Result")
 ReaderSlot: TypeAlias = ModelSlot[
@@ -95,6 +95,8 @@ class PageReader:
                 dots_per_inch=opened.dots_per_inch,
                 vertical_dots_per_inch=opened.vertical_dots_per_inch,
                 jpeg=opened.jpeg,
+                corners=opened.corners,
+                own_words=_own_words(opened) if order.with_layer and order.with_jpeg else (),
             )
 
         printed = await self._serve(work, order)
@@ -133,3 +135,8 @@ class PageReader:
         order: PageOrder,
     ) -> Result:
         return await self._slot.serve(work, caller=order.caller, timeout_s=order.remaining_s())
+
+
+def _own_words(opened: OpenedPage) -> list[Box]:
+    """Return the boxes of the legible words that a page of a PDF brings along."""
+    return [word.box for line in opened.layer for word in line if not is_strange(word.text)]

@@ -33,6 +33,7 @@ from ocr.languages import (
     TESSERACT_PAGE,
     Language,
 )
+from ocr.latin_words import restore_latin_words
 from ocr.layout import Row, order_rows, row_corners
 from ocr.ppocr import MIN_LINE_CONFIDENCE
 from ocr.preparation import Corners, downward, is_upright
@@ -178,6 +179,8 @@ class Routes:
         if len(rows) == 1 and _is_whole(rows[0], pixels):
             return _whole(pixels, reader), TESSERACT_LINES
         lines = _joined(rows, _read_rows(reader, pixels, pieces, order))
+        if to_left:
+            lines = restore_latin_words(self._ppocr, pixels, lines)
         is_long = len(cut_tiles(*pixels.shape[:2])) > 1  # Tesseract's layout of it takes a minute
         if lines and (is_long or mean_confidence(lines) >= _DOUBTFUL_CONFIDENCE):
             return lines, TESSERACT_LINES

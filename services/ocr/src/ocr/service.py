@@ -29,7 +29,7 @@ from ocr.reading import Page, Reader
 from ocr.settings import OcrSettings
 from ocr.tesseract import tesseract_version
 from ocr.text_layer import TEXT_LAYER
-from ocr.writing import DocumentWriter
+from ocr.writing import DocumentWriter, PdfAmender
 from servicekit.callers import caller_of, terms_of
 from servicekit.errors import InvalidRequest
 from servicekit.interceptors import Context
@@ -70,6 +70,7 @@ class _OcrServicer(rpc.OcrServiceServicer):
             max_pixels=settings.max_image_pixels,
             drawings=DECODE_THREADS,
         )
+        self._amender = PdfAmender(at_once=DECODE_THREADS)
         # Pages differ too much to be read together, and texts to be analyzed together.
         self._reader = self.host.slot(
             "reader", partial(load_reader, settings, entries), _read_pages
@@ -103,20 +104,22 @@ class _OcrServicer(rpc.OcrServiceServicer):
         document = await self._pages.open(request.document, order)
         count = document.page_count
         numbers = choose_pages(request.pages, page_count=count, most=self._max_pages)
-        written = DocumentWriter(FORMATS[request.format])
+        written = DocumentWriter(
+            FORMATS[request.format], document, numbers, with_layer=not is_ignored
+        )
         async with aclosing(self._pages.read_all(document, numbers, order)) as pages:
             async for read in pages:
-                written.add(read.printed)
+                printed = written.add(read.printed)
                 page = pb.DocumentPage(
-                    number=read.printed.number,
+                    number=printed.number,
                     page_count=count,
-                    read=self._recognized(read),
-                    dots_per_inch=read.printed.dots_per_inch,
-                    vertical_dots_per_inch=read.printed.vertical_dots_per_inch,
+                    read=self._recognized(replace(read, printed=printed)),
+                    dots_per_inch=printed.dots_per_inch,
+                    vertical_dots_per_inch=printed.vertical_dots_per_inch,
                 )
                 yield pb.RecognizeDocumentResponse(page=page)
         if written.format_name is not None:
-            for piece in pieces_of(await self.host.decoder.run(written.write)):
+            for piece in pieces_of(await written.write(self._amender, self.host.decoder)):
                 yield pb.RecognizeDocumentResponse(document=piece)
 
     async def Analyze(self, request: pb.AnalyzeRequest, context: Context) -> pb.AnalyzeResponse:

@@ -47,7 +47,7 @@ def page_of_layer(
     on their side or run from right to left, whose order in the file is not told.
     """
     text = "".join(word.text for line in lines for word in line)
-    if not (languages and text) or _is_strange(text) or _is_turned(lines) or runs_leftward(text):
+    if not (languages and text) or is_strange(text) or _is_turned(lines) or runs_leftward(text):
         return None
     places = [np.concatenate([_corners(word.box) for word in line]) for line in lines]
     corners = [_corners((*place.min(axis=0), *place.max(axis=0))) for place in places]
@@ -71,7 +71,8 @@ def _text(line: LayerLine) -> str:
     return " ".join(word.text for word in line)
 
 
-def _is_strange(text: str) -> bool:
+def is_strange(text: str) -> bool:
+    """Return whether letters of a text are none, as from a font without a table of its letters."""
     strange = sum(
         letter == _REPLACEMENT or unicodedata.category(letter) in _STRANGE for letter in text
     )

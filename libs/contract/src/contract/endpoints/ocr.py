@@ -159,7 +159,11 @@ class Format(StrEnum):
     ALTO = "alto", WrittenAnswer, "ALTO 4.4"
     TSV = "tsv", WrittenAnswer, "the table of Tesseract"
     MARKDOWN = "markdown", WrittenAnswer, "Markdown with headings, lists and tables"
-    PDF = "pdf", PdfAnswer, "a PDF of the images in which the text can be found and copied"
+    PDF = (
+        "pdf",
+        PdfAnswer,
+        "the PDF that came, or one of the images, in which the text can be found and copied",
+    )
 
 
 Pages = Annotated[

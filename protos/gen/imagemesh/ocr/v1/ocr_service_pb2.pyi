@@ -99,7 +99,9 @@ class RecognizeResponse(_message.Message):
     SKEW_DEGREES_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
     text: _builtins.str
-    """The whole text: lines in reading order, with a line break between two; empty when there is none."""
+    """The whole text: lines in reading order, with a line break between two; empty when there is none. Lines of program
+    code go from the top and begin with the spaces of their indentation.
+    """
     language: _builtins.str
     """Code of the language that was read, asked for or found, such as "eng"; several have "+" between two."""
     confidence: _builtins.float

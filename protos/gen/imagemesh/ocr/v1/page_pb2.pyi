@@ -148,7 +148,8 @@ class Warning(_message.Message):
     MESSAGE_FIELD_NUMBER: _builtins.int
     code: _builtins.str
     """A stable code: "unread_ink" for letters that were seen but not read, "small_letters" for lines too low to be read
-    well, or "truncated" for an image whose end is missing.
+    well, "truncated" for an image whose end is missing, or "signature_lost" for a PDF that is written without the
+    digital signature of the one that came.
     """
     message: _builtins.str
     """A sentence that tells the caller what is doubtful and what to send instead."""

@@ -1,16 +1,18 @@
-"""Writer of searchable PDFs: page images with invisible text at its place."""
+"""Writer of searchable PDFs: page images, or layers for a PDF, with invisible text."""
 
 import math
 import unicodedata
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from io import BytesIO
 from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
-from pikepdf import Dictionary, Name, Object, Pdf
+from pikepdf import Dictionary, Name, Object, Pdf, pdfa
 from PIL import Image
 
+from ocr.engines import PageWord
 from ocr.formats.geometry import for_xml, from_the_left
 from ocr.formats.invisible_font import ASCENT, DESCENT, LETTER_WIDTH, InvisibleFont
 from ocr.formats.printed import PrintedPage, Writer
@@ -18,6 +20,7 @@ from ocr.preparation import Corners
 from ocr.scripts import runs_leftward
 from servicekit.errors import InvalidRequest
 
+_ARCHIVAL = "2b"  # level of PDF/A, ISO 19005-2
 _POINTS_PER_INCH = 72
 _UNKNOWN_DOTS_PER_INCH = 70  # what Tesseract takes for an image that does not tell
 _MOST_POINTS = 14_400  # the longest side of a page; PDF 32000-1, annex C
@@ -46,12 +49,60 @@ def _write(pages: Sequence[PrintedPage]) -> bytes:
             Font=Dictionary(F=written), XObject=Dictionary(P=_image(pdf, printed.jpeg))
         )
         page.obj.Contents = pdf.make_stream(content)
+    pdfa.prepare(pdf, _ARCHIVAL)
+    with pdf.open_metadata(set_pikepdf_as_editor=False) as metadata:
+        del metadata["xmp:MetadataDate"]  # the same pages make the same file
     file = BytesIO()
-    pdf.save(file, deterministic_id=True)
+    pdf.save(file, **pdfa.resolve_save_kwargs(_ARCHIVAL, deterministic_id=True))
     return file.getvalue()
 
 
 WRITER = Writer(_write, "application/pdf")
+
+
+def write_layers(pages: Sequence[PrintedPage]) -> bytes:
+    """Return a PDF of the text that pages of a PDF lack, in the coordinates of those pages.
+
+    Each of its pages has a content that leaves no trace in the state of what is drawn after it.
+    """
+    pdf, font = Pdf.new(), InvisibleFont()
+    contents = [_layer(printed, font) for printed in pages]
+    written = font.add_to(pdf)
+    for content in contents:
+        page = pdf.add_blank_page()
+        page.obj.Resources = Dictionary(Font=Dictionary(F=written))
+        page.obj.Contents = pdf.make_stream(content)
+    file = BytesIO()
+    pdf.save(file)
+    return file.getvalue()
+
+
+def _layer(printed: PrintedPage, font: InvisibleFont) -> bytes:
+    along, down = _points_per_pixel(printed)
+    upper_left, upper_right, lower_left = np.array(printed.corners)
+    rightward = (upper_right - upper_left) / (printed.width_px * along)
+    upward = (upper_left - lower_left) / (printed.height_px * down)
+    matrix = " ".join(f"{number:.6f}" for number in (*rightward, *upward, *lower_left))
+    words = "\n".join(_words(_without_own(printed), font))
+    return f"q {matrix} cm\nBT {_INVISIBLE} Tr\n{words}\nET Q\n".encode("ascii")
+
+
+def _without_own(printed: PrintedPage) -> PrintedPage:
+    """Return a page without the words that stand where the PDF has text already."""
+    if not printed.own_words:
+        return printed
+    boxes = np.array(printed.own_words)
+    lines = [
+        replace(line, words=tuple(word for word in line.words if not _is_within(word, boxes)))
+        for line in printed.page.lines
+    ]
+    lines = [line for line in lines if line.words]
+    return replace(printed, page=replace(printed.page, lines=tuple(lines)))
+
+
+def _is_within(word: PageWord, boxes: NDArray[np.float64]) -> bool:
+    middle = word.corners.mean(axis=0)
+    return bool(np.all((boxes[:, :2] <= middle) & (middle <= boxes[:, 2:]), axis=1).any())
 
 
 def _points_per_pixel(printed: PrintedPage) -> tuple[float, float]:

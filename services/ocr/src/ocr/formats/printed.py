@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from ocr.reading import Page
 
+Box = tuple[float, float, float, float]
+
 
 @dataclass(frozen=True, slots=True)
 class PrintedPage:
@@ -18,6 +20,9 @@ class PrintedPage:
         dots_per_inch: along a row of the upright image; 0 when it is not known.
         jpeg: the upright image, which only a PDF needs; not turned by `page.rotation_degrees`.
         vertical_dots_per_inch: `dots_per_inch` down the image; 0 where it is the same.
+        corners: of a page of a PDF, where the upper left, the upper right and the lower left corner
+            of the image lie in the coordinates of that page; else empty.
+        own_words: boxes of the words that this page has already, in pixels of the image.
     """
 
     page: Page
@@ -27,6 +32,8 @@ class PrintedPage:
     dots_per_inch: int = 0
     jpeg: bytes = b""
     vertical_dots_per_inch: int = 0
+    corners: Sequence[tuple[float, float]] = ()
+    own_words: Sequence[Box] = ()
 
 
 @dataclass(frozen=True, slots=True)
