@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from contract.table import ENDPOINT_NAMES
 from gateway.accounts.key_format import key_id
 from gateway.accounts.keys import KeyStore
 from imagemesh.admin.v1 import admin_service_pb2 as pb
@@ -168,7 +169,7 @@ async def test_usage_of_an_account_that_nobody_meters_has_no_balance(admin: Admi
 NO_KEY = "there is no live key with the id abcd1234; ListKeys shows all"
 NO_ACCOUNT = "there is no account nobody; ListAccounts shows all"
 NAME = "the name of an account must have 1 to 100 printable characters"
-ENDPOINTS = "colorize, ocr, analyzed-ocr, analyzed-text, emotions, classify, nudity"
+ENDPOINTS = ", ".join(ENDPOINT_NAMES)
 SCOPES = f"{ENDPOINTS}, webhooks, usage"
 BALANCE = "amount: the balance must stay between 0 and 1000000000000000; nothing was changed"
 ID = "id: expected the 8 letters and digits behind im_live_ in a key"
