@@ -15,7 +15,7 @@ from models.training.calibration import (
 from models.training.images import ImageSet, load_images
 from models.training.run import Options, Recipe, parse_options, train
 from vision.emotions import EMOTIONS, FACE_SIZE_PX
-from vision.networks import EMOTION_WIDTHS, emotion_member, normalise_faces
+from vision.networks import EMOTION_WIDTHS, emotion_member, normalize_faces
 from vision.residual import ResidualNetwork
 
 EMOTION_FOLDERS = tuple(name.lower() for name in EMOTIONS)
@@ -63,7 +63,7 @@ class EmotionTask:
 
     def loss(self, network: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
         """Return the smoothed cross-entropy."""
-        faces = normalise_faces(inputs).contiguous(memory_format=torch.channels_last)
+        faces = normalize_faces(inputs).contiguous(memory_format=torch.channels_last)
         logits = network(faces).float()
         return functional.cross_entropy(
             logits, targets, weight=self._weights, label_smoothing=_LABEL_SMOOTHING
@@ -94,7 +94,7 @@ class EmotionTask:
         plain, mirrored = [], []
         for part in torch.split(torch.from_numpy(self._validation.images), _EVALUATION_BATCH):
             faces = part.permute(0, 3, 1, 2).float().to(device)
-            inputs = normalise_faces(faces).contiguous(memory_format=torch.channels_last)
+            inputs = normalize_faces(faces).contiguous(memory_format=torch.channels_last)
             plain.append(network(inputs).cpu())
             mirrored.append(network(inputs.flip(-1)).cpu())
         return torch.cat(plain), torch.cat(mirrored)

@@ -12,7 +12,7 @@ from modelkit.runtime import Runtime
 from modelkit.torch_network import load_module
 from vision.emotions import EMOTIONS, EmotionClassifier, cut_face
 from vision.geometry import Box
-from vision.networks import normalise_faces
+from vision.networks import normalize_faces
 
 GRAPH = Path(str(files("vision") / "weights" / "emotions.onnx"))
 
@@ -70,13 +70,13 @@ def test_color_becomes_grey_by_the_weights_of_the_eye() -> None:
 def test_faces_are_numbered_about_their_own_mean() -> None:
     faces = torch.tensor([[10, 20], [30, 40]], dtype=torch.uint8).view(1, 1, 2, 2)
 
-    numbers = normalise_faces(faces).flatten().tolist()
+    numbers = normalize_faces(faces).flatten().tolist()
 
     assert numbers == pytest.approx([-1.1619, -0.3873, 0.3873, 1.1619], abs=1e-4)
 
 
 def test_flat_face_is_all_zero() -> None:
-    assert normalise_faces(torch.full((1, 1, 48, 48), 77.0)).abs().max().item() < 1e-4
+    assert normalize_faces(torch.full((1, 1, 48, 48), 77.0)).abs().max().item() < 1e-4
 
 
 @pytest.mark.parametrize(

@@ -80,12 +80,12 @@ class GatewaySettings(ProcessSettings):
         "redis://host:port/0 for all of them together.",
     )
     results_dir: Path = Field(
-        default=Path("results"), description="Folder of the hosted coloured images."
+        default=Path("results"), description="Folder of the hosted colored images."
     )
     results_url: str = Field(
         default="",
         pattern=r"^(s3://\S+)?$",  # empty, or a bucket with an optional prefix
-        description="Bucket of the coloured images instead of the folder, such as "
+        description="Bucket of the colored images instead of the folder, such as "
         "s3://bucket/results; keys, region and endpoint come from the usual AWS_ variables.",
     )
     endpoints_off: Annotated[tuple[str, ...], NoDecode] = Field(
@@ -94,11 +94,11 @@ class GatewaySettings(ProcessSettings):
     )
     zero_retention: bool = Field(
         default=False,
-        description="Keep nothing of a request: coloured images are answered in a data: URI, "
+        description="Keep nothing of a request: colored images are answered in a data: URI, "
         "and neither jobs nor Idempotency-Keys are taken.",
     )
     result_days: float = Field(
-        default=30, gt=0, le=3650, description="How long a coloured image is hosted, in days."
+        default=30, gt=0, le=3650, description="How long a colored image is hosted, in days."
     )
     account_storage_mib: int = Field(
         default=1024,

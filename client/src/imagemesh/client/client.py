@@ -149,7 +149,7 @@ class AsyncClient:
         )
 
     async def download(self, answer: ColorizeAnswer | PdfAnswer) -> DownloadedFile:
-        """Return the coloured image or the PDF of an answer."""
+        """Return the colored image or the PDF of an answer."""
         url = answer.result.pdf if isinstance(answer, PdfAnswer) else answer.result.colorized
         if is_data_uri(url):
             return file_of_data_uri(url)

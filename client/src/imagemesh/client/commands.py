@@ -46,7 +46,7 @@ Arguments = argparse.Namespace
 
 def colorize(argv: Sequence[str]) -> int:
     """Color black-and-white photos."""
-    parser = input_parser("colorize", "Colour black-and-white photos.")
+    parser = input_parser("colorize", "Color black-and-white photos.")
     add_output(parser, of="NAME-colorized.jpg (or .png)")
     arguments = parser.parse_args(argv)
     request = ColorizeRequest(details=arguments.details)

@@ -36,7 +36,7 @@ class RemoteImage:
 
 @dataclass(frozen=True, slots=True)
 class DownloadedFile:
-    """A coloured image, or a PDF: the whole file and its media type, such as "image/jpeg"."""
+    """A colored image, or a PDF: the whole file and its media type, such as "image/jpeg"."""
 
     content: bytes
     media_type: str

@@ -1,4 +1,4 @@
-"""POST /api/v1/colorize on ColorizeService.Colorize; the coloured image is hosted."""
+"""POST /api/v1/colorize on ColorizeService.Colorize; the colored image is hosted."""
 
 from typing import Final
 

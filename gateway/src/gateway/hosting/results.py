@@ -1,4 +1,4 @@
-"""Results, coloured images and PDFs, hosted under an unguessable name until they expire."""
+"""Results, colored images and PDFs, hosted under an unguessable name until they expire."""
 
 import asyncio
 import os

@@ -58,7 +58,7 @@ def lookup_paths() -> Json:
             statuses=(400, *_WITH_KEY),
         ),
         RESULTS_PATH + "/{name}": _result_path(
-            "result", "Download a coloured image", "image/jpeg", "image/png"
+            "result", "Download a colored image", "image/jpeg", "image/png"
         ),
         DOCUMENTS_PATH + "/{name}": _result_path("document", "Download a PDF", "application/pdf"),
     }

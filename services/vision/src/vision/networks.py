@@ -51,7 +51,7 @@ class EmotionNetwork(nn.Module):
         Args:
             faces: (count, 1, side, side) uint8, grey.
         """
-        numbers = normalise_faces(faces).to(next(self.narrow.stem.parameters()).dtype)
+        numbers = normalize_faces(faces).to(next(self.narrow.stem.parameters()).dtype)
         plain: Tensor = self.narrow(numbers).softmax(dim=1)
         mirrored: Tensor = self.wide(numbers.flip(-1)).softmax(dim=1)
         return (plain + mirrored) / 2
@@ -81,7 +81,7 @@ class ImageNetNetwork(nn.Module):
         return shares
 
 
-def normalise_faces(faces: Tensor) -> Tensor:
+def normalize_faces(faces: Tensor) -> Tensor:
     """Return faces of mean 0 and spread 1, so that the light of the photo matters less.
 
     Args:

@@ -8,13 +8,13 @@ from contract.endpoint import AnswerDetails, Endpoint, ImageRequest, PageView
 
 
 class Colorized(Struct, frozen=True):
-    """Address of the coloured image; a `data:` URI where the gateway hosts none."""
+    """Address of the colored image; a `data:` URI where the gateway hosts none."""
 
-    colorized: Annotated[str, Meta(description="URL of the coloured image, good for 30 days.")]
+    colorized: Annotated[str, Meta(description="URL of the colored image, good for 30 days.")]
 
 
 class ColorizeDetails(AnswerDetails, frozen=True, omit_defaults=True, kw_only=True):
-    """Details of a coloured image; its size is in pixels."""
+    """Details of a colored image; its size is in pixels."""
 
     width: int
     height: int
@@ -31,7 +31,7 @@ class ColorizeAnswer(Struct, frozen=True, omit_defaults=True):
 class ColorizeRequest(
     ImageRequest[ColorizeAnswer], frozen=True, forbid_unknown_fields=True, kw_only=True
 ):
-    """The black-and-white photo to colour."""
+    """The black-and-white photo to color."""
 
     strength: Annotated[
         float,
@@ -42,7 +42,7 @@ class ColorizeRequest(
             int,
             Meta(
                 ge=60,
-                description="How long the coloured image is hosted, in seconds; the operator's "
+                description="How long the colored image is hosted, in seconds; the operator's "
                 "setting, 30 days unless changed, is the default and the most.",
             ),
         ]
@@ -54,7 +54,7 @@ ENDPOINT: Final = Endpoint(
     name="colorize",
     position=1,
     summary="Color a black-and-white photo.",
-    description="The colours are a model's guess, not those that were there. The image's XMP "
+    description="The colors are a model's guess, not those that were there. The image's XMP "
     "metadata says so: IPTC digital source type compositeWithTrainedAlgorithmicMedia, and the "
     "model's name.",
     request=ColorizeRequest,
