@@ -88,7 +88,7 @@ def _cells(
     height = box[3] - box[1]
     place, begins, ends = 0, 0, (float(box[0]), float(box[0]))
     for index, word in enumerate(line.words):
-        across = (word.corners @ np.linalg.inv(frame).T)[:, 0]
+        across = (word.corners @ frame)[:, 0]  # as `level_boxes` turns the corners of a line
         left, right = float(across.min()), float(across.max())
         found = line.text.find(word.text, place)
         gap = ends[0] - right if is_leftward else left - ends[1]
