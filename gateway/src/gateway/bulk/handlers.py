@@ -34,19 +34,18 @@ from gateway.endpoint_handler import EndpointHandler
 from gateway.endpoint_table import HANDLERS
 from gateway.hosting.sources import Sources
 from gateway.input.bodies import CLOSE, BodyReader, drain
-from gateway.input.credentials import sent_key
 from gateway.input.forms import FORM_TYPE
 from gateway.input.inputs import Input, input_of, media_type_of, read_object
 from gateway.input.parsing import parse_values
 from gateway.jobs.records import NewJob
 from gateway.leaving import Leaving
 from gateway.problems import Problem
+from gateway.requests.authentication import authenticate
 from gateway.requests.batch import Item
 from gateway.requests.orders import OrderReader
 from gateway.requests.stored_orders import encode_order
 from gateway.responses import json_response
 from gateway.settings import GatewaySettings
-from servicekit.turns import CALLER
 
 _TELL_EVERY_S: Final = 1.0  # progress, as an event
 _PARTS: Final = 1000  # shards looked up in one go
@@ -163,9 +162,7 @@ class BulkHandlers:
         return Response(status_code=_NO_CONTENT)
 
     async def _authenticate(self, request: Request) -> ApiKey:
-        key = await self._keys.check(sent_key(request.headers))
-        request.state.account, request.state.key_id = key.account, key.id  # for the log line
-        CALLER.set(key.account)
+        key = await authenticate(request, self._keys)
         request.state.answer_headers = await self._rates.check(key)
         return key
 

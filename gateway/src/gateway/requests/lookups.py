@@ -15,16 +15,15 @@ from gateway.accounts.scopes import USAGE_SCOPE, WEBHOOKS_SCOPE
 from gateway.accounts.usage import UsageBook
 from gateway.backends import Backends, CallContext
 from gateway.hosting.results import ResultStore
-from gateway.input.credentials import sent_key
 from gateway.jobs.answers import job_answer, job_of
 from gateway.jobs.records import FAILED, QUEUED, RUNNING, SUCCEEDED
 from gateway.jobs.submission import Jobs
 from gateway.jobs.webhooks import Webhooks
 from gateway.problems import Problem
+from gateway.requests.authentication import authenticate
 from gateway.requests.capabilities import find_capabilities, list_languages
 from gateway.responses import json_response
 from gateway.settings import GatewaySettings
-from servicekit.turns import CALLER
 
 MOST_JOBS: Final = 100  # of one page
 
@@ -141,9 +140,7 @@ class Lookups:
 
     async def _authenticate(self, request: Request, *, scope: str | None = None) -> ApiKey:
         """Return the key of a request, which counts for its rate limits."""
-        key = await self._keys.check(sent_key(request.headers))
-        request.state.account, request.state.key_id = key.account, key.id  # for the log line
-        CALLER.set(key.account)
+        key = await authenticate(request, self._keys)
         if scope is not None:
             key.check_scope(scope)
         # The edge puts these on the answer, whatever it will be.

@@ -6,8 +6,8 @@ made. An item of a batch and a job go through the same steps.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import ExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from functools import partial
 from time import monotonic
 from typing import Final, TypeAlias
@@ -26,7 +26,6 @@ from gateway.backends import CallContext
 from gateway.database.engine import DatabaseUnavailable
 from gateway.endpoint_handler import EndpointHandler
 from gateway.input.bodies import BodyReader, UploadMemory
-from gateway.input.credentials import sent_key
 from gateway.input.inputs import read_input, read_object
 from gateway.jobs.answers import job_answer
 from gateway.jobs.outcomes import Outcome, answered, broken, refused
@@ -35,6 +34,7 @@ from gateway.jobs.store import JobGone
 from gateway.jobs.submission import Jobs
 from gateway.jobs.worker import RunningJob
 from gateway.problems import Problem
+from gateway.requests.authentication import authenticate
 from gateway.requests.batch import Item, answer_items, parse_batch
 from gateway.requests.disconnects import cancelled_on_disconnect
 from gateway.requests.item_work import ItemWork
@@ -115,9 +115,7 @@ class Pipeline:
             Problem: any answer but 200 and 202.
         """
         deadline_s = monotonic() + self._settings.request_timeout_s
-        key = await self._keys.check(sent_key(request.headers))
-        request.state.account, request.state.key_id = key.account, key.id  # for the log line
-        CALLER.set(key.account)
+        key = await authenticate(request, self._keys)
         authorize(key, handler.endpoint.name, off=self._settings.endpoints_off)
         request.state.answer_headers = await self._rates.check(key)
         given = await read_input(self._bodies, request, handler.endpoint)
@@ -138,9 +136,7 @@ class Pipeline:
             Problem: any answer but 200 and 202.
         """
         deadline_s = monotonic() + self._settings.request_timeout_s
-        key = await self._keys.check(sent_key(request.headers))
-        request.state.account, request.state.key_id = key.account, key.id  # for the log line
-        CALLER.set(key.account)
+        key = await authenticate(request, self._keys)
         request.state.answer_headers = await self._rates.check(key)
         values = await read_object(self._bodies, request)
         batch = parse_batch(values)
@@ -221,11 +217,7 @@ class Pipeline:
         order = decode_order(content, job=job.record.id)
         answer_item = partial(self._answer_job_item, order, job)
         account = order.key.account
-        with ExitStack() as stack:
-            structlog.contextvars.bind_contextvars(request_id=order.request_id)
-            CALLER.set(account)
-            if self._serving is not None:
-                stack.enter_context(self._serving("job", order.traceparent))
+        with self._working("job", order):
             async with self._slots.held(account):
                 if job.missing:
                     await answer_items(job.missing, answer_item, self._slots, account=account)
@@ -241,15 +233,19 @@ class Pipeline:
             load: returns an item when it is its turn.
         """
         account = order.key.account
-        with ExitStack() as stack:
-            structlog.contextvars.bind_contextvars(request_id=order.request_id)
-            CALLER.set(account)
-            if self._serving is not None:
-                stack.enter_context(self._serving("bulk", order.traceparent))
-            answer = partial(self._answer_patiently, order, load)
+        answer = partial(self._answer_patiently, order, load)
+        with self._working("bulk", order):
             async with self._bulk_slots.held(account):
                 outcomes = await answer_items(numbers, answer, self._bulk_slots, account=account)
         return dict(zip(numbers, outcomes, strict=True))
+
+    @contextmanager
+    def _working(self, kind: str, order: Order) -> Iterator[None]:
+        """Work on an order of no open request: logs, turns and spans are those of its caller."""
+        structlog.contextvars.bind_contextvars(request_id=order.request_id)
+        CALLER.set(order.key.account)
+        with nullcontext() if self._serving is None else self._serving(kind, order.traceparent):
+            yield
 
     async def _answer_patiently(self, order: Order, load: Load, number: int) -> Outcome:
         """Answer one item of a bulk job; while a service is full, its place waits with it."""
