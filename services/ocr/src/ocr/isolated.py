@@ -1,11 +1,32 @@
 """Modules run in a process of their own, for work on files that may be hostile."""
 
+import asyncio
 import sys
 from subprocess import DEVNULL, PIPE, Popen
 from threading import Lock
 
 
-class IsolatedModule:
+async def run_module(content: bytes, module: str, *arguments: str, within_s: float) -> bytes:
+    """Return what a module writes of the content in a process of its own.
+
+    Args:
+        content: its standard input.
+        module: its name.
+        arguments: of its command line.
+        within_s: longest time, in seconds.
+
+    Raises:
+        TimeoutError: it took longer, and was ended, as it is where the caller is cancelled.
+    """
+    run = _Run(module, *arguments)
+    try:
+        async with asyncio.timeout(within_s):
+            return await asyncio.to_thread(run.finish, content)
+    finally:
+        run.give_up()
+
+
+class _Run:
     """One run of a module; given up, it ends at once.
 
     In a thread and not by asyncio: uvloop forks, which in a process of this size takes long and
@@ -18,7 +39,7 @@ class IsolatedModule:
         self._process: Popen[bytes] | None = None
         self._is_given_up = False
 
-    def run(self, content: bytes) -> bytes:
+    def finish(self, content: bytes) -> bytes:
         """Return what it writes, empty where it was given up."""
         with self._lock:
             if self._is_given_up:

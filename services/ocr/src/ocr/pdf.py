@@ -1,6 +1,5 @@
 """The pages of a PDF as images, drawn by `ocr.drawing` in processes of their own."""
 
-import asyncio
 import json
 from dataclasses import asdict
 from types import MappingProxyType
@@ -9,7 +8,7 @@ import numpy as np
 
 from modelkit.images import RgbImage
 from ocr.drawing import ASKS_FOR_PASSWORD, DAMAGED, DrawingLimits, Drawn
-from ocr.isolated import IsolatedModule
+from ocr.isolated import run_module
 from servicekit.errors import UnreadableImage
 from servicekit.turns import CALLER, FairSemaphore
 
@@ -55,15 +54,14 @@ class PdfDrawer:
 
     async def _draw(self, content: bytes, number: int) -> tuple[Drawn, RgbImage]:
         arguments = (str(number), json.dumps(asdict(self._limits)))
-        process = IsolatedModule("ocr.drawing", *arguments)
         try:
-            async with self._places.held(CALLER.get()), asyncio.timeout(self._within_s):
-                output = await asyncio.to_thread(process.run, content)
+            async with self._places.held(CALLER.get()):
+                output = await run_module(
+                    content, "ocr.drawing", *arguments, within_s=self._within_s
+                )
         except TimeoutError as error:
             message = f"{_subject(number)} takes over {self._within_s:g} s; send it as an image"
             raise UnreadableImage(message) from error
-        finally:
-            process.give_up()
         head, found, _ = output.partition(b"\n")
         drawn = Drawn(**json.loads(head)) if found else Drawn()
         size_bytes = drawn.height * drawn.width * 3

@@ -1,6 +1,5 @@
 """Collector of the pages of a document, within a bound of memory and of time."""
 
-import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -12,7 +11,7 @@ from modelkit.doubts import ImageWarning
 from ocr.amending import Amendment
 from ocr.documents import Document
 from ocr.formats import PrintedPage, WrittenDocument, write_document, write_layers
-from ocr.isolated import IsolatedModule
+from ocr.isolated import run_module
 from ocr.text_layer import TEXT_LAYER
 from servicekit.errors import InvalidRequest
 from servicekit.turns import CALLER, FairSemaphore
@@ -41,14 +40,13 @@ class PdfAmender:
     async def amend(self, content: bytes, layers: bytes, amendment: Amendment) -> bytes:
         """Return the PDF with the layers on its pages, empty where that cannot be done."""
         header = json.dumps(asdict(amendment)).encode() + b"\n"
-        process = IsolatedModule("ocr.amending")
         try:
-            async with self._places.held(CALLER.get()), asyncio.timeout(self._within_s):
-                output = await asyncio.to_thread(process.run, header + layers + content)
+            async with self._places.held(CALLER.get()):
+                output = await run_module(
+                    header + layers + content, "ocr.amending", within_s=self._within_s
+                )
         except TimeoutError:
             return b""
-        finally:
-            process.give_up()
         return output if output.endswith(_PDF_END) else b""
 
 
