@@ -23,6 +23,7 @@ from modelkit.images import RgbImage
 from modelkit.loading import loaded_model
 from modelkit.manifest import InstalledModel
 from modelkit.runtime import OnnxNetwork, Runtime
+from modelkit.stopping import check_stop
 from ocr.engines import PageWord, ReadText
 from ocr.languages import RIGHT_TO_LEFT
 from ocr.leftward import as_written
@@ -86,6 +87,7 @@ class LineRecognizer:
     def _read_level(self, pixels: RgbImage, level: Sequence[Corners]) -> list[ReadText]:
         read = [ReadText("", 0.0)] * len(level)
         for batch in _batches([_columns(line) for line in level]):
+            check_stop()
             answer = self._engine.recognize_txt([_cut(pixels, level[index]) for index in batch])
             # `word_results` are declared as what becomes of them on a whole page.
             for index, text, confidence, places in zip(
@@ -133,6 +135,7 @@ class PpOcr:
 
     def detect(self, pixels: RgbImage) -> list[Corners]:
         """Return the corners of every piece of a line, in pixels of `pixels`, in no order."""
+        check_stop()
         height, width = pixels.shape[:2]
         scale = min(
             1.0,

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from tesserocr import PSM, PyTessBaseAPI
 
 from modelkit.images import RgbImage
+from modelkit.stopping import check_stop
 from ocr.engines import PageLine, ReadText
 from ocr.languages import Language
 from ocr.preparation import Corners, crop, flatten_light, grow, part
@@ -163,6 +164,7 @@ class Tesseract:
         return None
 
     def _load(self, paths: tuple[Path, ...]) -> PyTessBaseAPI:
+        check_stop()
         if paths in self._loaded:
             self._loaded.move_to_end(paths)
             return self._loaded[paths]
