@@ -15,7 +15,14 @@ from tests.ocr.written import draw_lines
 
 ENGLISH = find_language("eng")
 NASKH = Path("/usr/share/fonts/truetype/noto/NotoNaskhArabic-Regular.ttf")
-DEJAVU = Path("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf")  # it has letters of three scripts
+DEJAVU = Path("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf")  # it has letters of five scripts
+TICKETS = {
+    "eng": "Please keep this ticket until you leave.",
+    "rus": "Пожалуйста, сохраняйте билет до выхода.",
+    "ell": "Παρακαλώ κρατήστε το εισιτήριο σας.",
+    "kat": "გთხოვთ შეინახოთ ეს ბილეთი",
+    "heb": "נא לשמור את הכרטיס עד היציאה",
+}
 
 
 def write(
@@ -102,17 +109,14 @@ def test_text_on_transparency_is_read_whatever_its_color(
     assert page.text.split("\n") == ["You never told me"] * len(letters)
 
 
-def test_lines_of_several_scripts_are_read_in_their_own(reader: Reader) -> None:
-    texts = [
-        ("eng", "Please keep this ticket until you leave."),
-        ("rus", "Пожалуйста, сохраняйте билет до выхода."),
-        ("ell", "Παρακαλώ κρατήστε το εισιτήριο σας."),
-    ]
-    if not all(reader.is_installed(find_language(code)) for code, _ in texts):
-        pytest.skip("Tesseract's Russian and Greek data are not installed")
+@pytest.mark.parametrize("codes", ["eng rus ell", "kat heb rus eng ell"])
+def test_lines_of_several_scripts_are_read_in_their_own(reader: Reader, codes: str) -> None:
+    if not all(reader.is_installed(find_language(code)) for code in codes.split()):
+        pytest.skip("Tesseract's data of some scripts is not installed")
     if not DEJAVU.is_file():
         pytest.skip("DejaVu Sans is not installed")
-    image = Image.new("RGB", (1000, 300), "white")
+    texts = [(code, TICKETS[code]) for code in codes.split()]
+    image = Image.new("RGB", (1000, 60 + 80 * len(texts)), "white")
     font = ImageFont.truetype(DEJAVU, 36)
     for row, (_, text) in enumerate(texts):
         ImageDraw.Draw(image).text((20, 20 + 80 * row), text, "black", font)
