@@ -109,6 +109,27 @@ def test_text_on_transparency_is_read_whatever_its_color(
     assert page.text.split("\n") == ["You never told me"] * len(letters)
 
 
+@pytest.mark.parametrize(
+    ("code", "left", "turn"), [("eng", 20, 1), ("eng", 780, -1), ("slk", 20, -1)]
+)
+def test_caption_that_runs_upright_beside_lines_is_a_line_of_its_own(
+    reader: Reader, code: str, left: int, turn: int
+) -> None:
+    if not reader.is_installed(find_language(code)):
+        pytest.skip("Tesseract's Slovak data is not installed")
+    lines = ["Vlk a medved stoja pri rieke", "Otec vari obed a mama spieva"] * 4
+    pixels = draw_lines(*lines, width=840).copy()
+    pixels[:, 40:] = pixels[:, :-40]  # makes room for the caption
+    caption = np.rot90(draw_lines("photo by Ada Novak", size_px=24, width=320)[30:66], turn)
+    pixels[120 : 120 + caption.shape[0], left : left + caption.shape[1]] = caption
+
+    page = reader.read(fit(pixels), find_language(code))
+
+    read = [line.text for line in page.lines]
+    assert sorted(read) == sorted([*lines, "photo by Ada Novak"])
+    assert [text for text in read if text in lines] == lines
+
+
 @pytest.mark.parametrize("codes", ["eng rus ell", "kat heb rus eng ell"])
 def test_lines_of_several_scripts_are_read_in_their_own(reader: Reader, codes: str) -> None:
     if not all(reader.is_installed(find_language(code)) for code in codes.split()):

@@ -79,7 +79,7 @@ class MixedReader:
     def _guess_rest(
         self, pixels: RgbImage, lines: list[PageLine], main: Language
     ) -> list[PageLine]:
-        """Guess the main language again without the lines of other scripts that misled the guess."""
+        """Guess the main language again, without the lines of other scripts."""
         rest = [at for at, line in enumerate(lines) if line.language == main.code]
         if not 0 < len(rest) < len(lines):
             return lines

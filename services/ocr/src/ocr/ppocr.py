@@ -27,7 +27,7 @@ from modelkit.stopping import check_stop
 from ocr.engines import PageWord, ReadText
 from ocr.languages import RIGHT_TO_LEFT
 from ocr.leftward import as_written
-from ocr.preparation import Corners, crop, downward, is_upright, part
+from ocr.preparation import Corners, crop, downward, is_upright, part, runs_upright, upward
 from servicekit.errors import ModelNotInstalled
 
 # Less than rapidocr's default and no loss on pages; receipts lose a word in a thousand at 1280.
@@ -42,7 +42,6 @@ MAX_LINES = 1000
 MIN_LINE_CONFIDENCE = 0.5  # rapidocr's own threshold; below it are mostly drawings taken for text
 
 _LINE_HEIGHT_PX = 48
-_LETTER_ASPECT = 3.0  # most heights of the box of a letter in widths
 _MIN_COLUMNS = 320  # the recognizer pads narrower lines to this
 
 
@@ -74,15 +73,30 @@ class LineRecognizer:
 
     def read_lines(self, pixels: RgbImage, lines: Sequence[Corners]) -> list[ReadText]:
         """Read each line; the answers are in the order of `lines`, words in pixels of `pixels`."""
+        upright = [at for at, line in enumerate(lines) if is_upright(line)]
         turned = [downward(line) if is_upright(line) else line for line in lines]
         read = self._read_level(pixels, turned)
-        short = [at for at, line in enumerate(lines) if is_upright(line) and not _is_long(line)]
+        if len(upright) <= len(lines) / 2:  # else the page lies on its side, or runs downwards
+            self._read_upwards(pixels, lines, upright, read)
+        short = [at for at in upright if not runs_upright(lines[at])]
         as_they_are = self._read_level(pixels, [lines[at] for at in short])
         for at, level in zip(short, as_they_are, strict=True):
             # A lone digit is upright too; what runs downwards has more letters that way.
             if len(level.text) >= len(read[at].text) or level.evidence > read[at].evidence:
                 read[at] = level
         return read
+
+    def _read_upwards(
+        self,
+        pixels: RgbImage,
+        lines: Sequence[Corners],
+        upright: Sequence[int],
+        read: list[ReadText],
+    ) -> None:
+        """Replace what was read in upright lines that run upwards, as beside a photo."""
+        upwards = self._read_level(pixels, [upward(lines[at]) for at in upright])
+        for at, text in zip(upright, upwards, strict=True):
+            read[at] = max(read[at], text, key=lambda one: one.evidence)
 
     def _read_level(self, pixels: RgbImage, level: Sequence[Corners]) -> list[ReadText]:
         read = [ReadText("", 0.0)] * len(level)
@@ -224,11 +238,6 @@ def _cut(pixels: RgbImage, corners: Corners) -> RgbImage:
     """Return a line as the recognizer takes it: BGR."""
     line = crop(pixels, corners, max_aspect=MAX_LINE_ASPECT)
     return np.asarray(cv2.cvtColor(line, cv2.COLOR_RGB2BGR), np.uint8)
-
-
-def _is_long(line: Corners) -> bool:
-    """Return whether an upright piece is too long for a single letter."""
-    return bool(np.hypot(*(line[3] - line[0])) > _LETTER_ASPECT * np.hypot(*(line[1] - line[0])))
 
 
 def _columns(line: Corners) -> int:
