@@ -92,6 +92,14 @@ def test_single_letter_is_read(
     assert page.text == text
 
 
+@pytest.mark.parametrize("lines", [["7"], ["1204 88 97", "3051 42 16", "- 12 -"]])
+def test_numbers_need_no_language(reader: Reader, lines: list[str]) -> None:
+    page = reader.read(fit(draw_lines(*lines, size_px=44, width=600)))
+
+    assert page.text.split("\n") == lines
+    assert page.language == "eng"
+
+
 @pytest.mark.parametrize("letters", [["white"], ["black"], ["white", "black"]])
 def test_text_on_transparency_is_read_whatever_its_color(
     reader: Reader, letters: list[str]

@@ -133,6 +133,8 @@ def _is_doubtful(line: PageLine) -> bool:
         1.0, line_height(line.corners)
     )
     has_digits = any(letter.isdigit() for letter in line.text)
+    if has_digits and not letters:  # a number is in no script
+        return line.confidence < _LEAST_CONFIDENCE
     return line.confidence < _SURE_CONFIDENCE or (is_sparse and not has_digits)
 
 
