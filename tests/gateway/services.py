@@ -80,7 +80,7 @@ class Colorize(colorize_rpc.ColorizeServiceServicer):
             image=COLORED,
             media_type="image/jpeg",
             size=SIZE,
-            already_coloured=True,
+            already_colored=True,
             model=MODEL,
             seconds=SECONDS,
         )
