@@ -18,6 +18,7 @@ from ocr.languages import (
     PP_OCR_LINES,
     TESSERACT,
     TESSERACT_LINES,
+    Language,
     all_languages,
 )
 from ocr.loaders import load_ppocr
@@ -75,12 +76,16 @@ def test_page_that_nobody_waits_for_is_read_no_further(reader: Reader, ppocr: Pp
     copy_context().run(read_when_gone)
 
 
-@pytest.mark.parametrize("degrees", [90, 180, 270])
-def test_turned_page_is_read_like_the_upright_one(reader: Reader, degrees: int) -> None:
+@pytest.mark.parametrize(
+    ("degrees", "languages"), [(90, (ENGLISH,)), (180, (ENGLISH,)), (180, ()), (270, ())]
+)
+def test_turned_page_is_read_like_the_upright_one(
+    reader: Reader, degrees: int, languages: tuple[Language, ...]
+) -> None:
     upright = draw_lines(*PAGE)
     height, width = turn(upright, degrees).shape[:2]
 
-    page = reader.read(fit(turn(upright, degrees)), ENGLISH)
+    page = reader.read(fit(turn(upright, degrees)), *languages)
 
     assert page.text.split("\n") == PAGE
     assert page.rotation_degrees == 360 - degrees

@@ -20,10 +20,10 @@ from py3langid.langid import (  # type: ignore[import-untyped]  # it ships no ty
 from modelkit.images import RgbImage
 from ocr.engines import LineReader, ReadText, mean_confidence
 from ocr.languages import TESSERACT_LINES, Language, all_languages
-from ocr.preparation import Corners
+from ocr.preparation import Corners, runs_upright
 from ocr.tesseract import Tesseract, TesseractReader
 
-_FALLBACK = "eng"
+FALLBACK = all_languages()["eng"]
 _SAMPLE_LINES = 8  # the widest of a page; more text is a surer guess
 _TRIAL_LINES = 2
 # PP-OCR is sure of the signs between letters that it does not know; so letters are counted too.
@@ -50,6 +50,7 @@ _UNICODE_NAMES = MappingProxyType(
 )  # fmt: skip
 # What Tesseract calls a script, where that is not the start of its Unicode name.
 _OSD_NAMES = MappingProxyType({"Korean": "Kore", "Fraktur": "Latf"})
+_SCRIPTS_OF_PPOCR = frozenset({"Latin", "Han", "Japanese"})  # so called by Tesseract
 # One model reads all languages of these scripts; for the others each language's own one is asked.
 _SHARED = MappingProxyType({"Arab": "fas", "Cyrl": "aze_cyrl"})
 # Marks of languages that the identifier does not know, and the language it takes each for.
@@ -75,8 +76,10 @@ class ImageLanguageGuesser:
         self._tesseract = tesseract
         self._identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
 
-    def guess(self, pixels: RgbImage, pieces: Sequence[Corners]) -> Language:
+    def guess(self, pixels: RgbImage, pieces: Sequence[Corners]) -> Language | None:
         """Return the likeliest language of the text in an image; English without any text.
+
+        None where the image is turned: no engine reads it so.
 
         Args:
             pixels: the image.
@@ -84,11 +87,13 @@ class ImageLanguageGuesser:
         """
         sample = sorted(pieces, key=_aspect, reverse=True)[:_SAMPLE_LINES]
         if not sample:
-            return all_languages()[_FALLBACK]
+            return FALLBACK
         read = self._ppocr.read_lines(pixels, sample)
         script = _script_of_ppocr(read, sample)
         if script in {"Hans", "Hant", "Jpan"}:
             return next(found for found in all_languages().values() if found.script == script)
+        if not script and (self._is_turned(pixels) or _lies(pieces)):
+            return None
         if not script:
             script = self._try_scripts(pixels, sample[:_TRIAL_LINES])
         if script in {"", "Latn"}:
@@ -109,6 +114,12 @@ class ImageLanguageGuesser:
             return None
         is_out = shares[main.code] < (1 - _SURE_OF_LINE) * sum(shares.values())
         return found if is_out else None
+
+    def _is_turned(self, pixels: RgbImage) -> bool:
+        """Return whether PP-OCR would read the text, if only the page stood upright."""
+        if self._tesseract.script(pixels) not in _SCRIPTS_OF_PPOCR:
+            return False
+        return bool(self._tesseract.clockwise_turn(pixels))
 
     def _try_scripts(self, pixels: RgbImage, lines: Sequence[Corners]) -> str:
         """Return the script whose model reads the lines best; empty if no model reads any."""
@@ -161,8 +172,8 @@ class ImageLanguageGuesser:
 
     def _by_text(self, text: str, languages: Sequence[Language]) -> tuple[Language, float]:
         """Return the language that a text is in, and how sure that is, in [0, 1]."""
-        if not any(letter.isalpha() for letter in text) and all_languages()[_FALLBACK] in languages:
-            return all_languages()[_FALLBACK], 0.0
+        if FALLBACK in languages and not any(letter.isalpha() for letter in text):
+            return FALLBACK, 0.0
         plain = [language for language in languages if language.code not in _MARKS] or languages
         ranks = dict(self._identifier.rank(" ".join(text.split())))
         scores = [_rank_of(ranks, language) for language in plain]
@@ -173,6 +184,10 @@ class ImageLanguageGuesser:
             if plain[best].code == taken_for and len(marks.findall(text)) >= _MARK_SHARE * letters:
                 return language, 1.0
         return plain[best], scores[best] / total if total else 0.0
+
+
+def _lies(pieces: Sequence[Corners]) -> bool:
+    return sum(map(runs_upright, pieces)) > len(pieces) / 2
 
 
 def _tag(language: Language) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 
 from modelkit.images import RgbImage
 from ocr.engines import PageLine, ReadText
-from ocr.guessing import ImageLanguageGuesser
+from ocr.guessing import FALLBACK, ImageLanguageGuesser
 from ocr.languages import Language, all_languages
 from ocr.layout import order_rows, row_corners
 from ocr.preparation import Corners, line_height
@@ -43,6 +43,8 @@ class MixedReader:
             pieces: the corners of the pieces of lines in it.
         """
         main = self._guesser.guess(pixels, pieces)
+        if main is None:  # it is read again once it is turned
+            return self._routes.read(pixels, pieces, (FALLBACK,))
         read = self._routes.read(pixels, pieces, (main,))
         lines = [replace(line, language=main.code) for line in read.lines]
         lines = self._read_others(pixels, _with_lost(lines, pieces), main)
@@ -64,7 +66,7 @@ class MixedReader:
             language = self._guesser.guess(pixels, [lines[longest].corners])
             asked = sorted(doubtful)
             doubtful.discard(longest)
-            if language.script in known:
+            if language is None or language.script in known:
                 misses += 1
                 continue
             known.add(language.script)
@@ -85,7 +87,7 @@ class MixedReader:
             return lines
         corners = [lines[at].corners for at in rest]
         language = self._guesser.guess(pixels, corners)
-        if language != main:
+        if language is not None and language != main:
             texts = self._routes.read_rows(pixels, corners, language)
             for at, text in zip(rest, texts, strict=True):
                 lines[at] = _reread(lines[at], text, language)
