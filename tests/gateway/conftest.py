@@ -1,15 +1,18 @@
 """Fixtures of the gateway's tests: three hand-written services and a gateway before them."""
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from gateway.accounts.credits import Credits
 from gateway.database.engine import open_database
 from tests.gateway.clocks import Hands
 from tests.gateway.nats_server import NatsServer, nats_server
-from tests.gateway.running import Gateway, database_url, gateway_settings, running
+from tests.gateway.running import Gateway, Start, database_url, gateway_settings, running
 from tests.gateway.servers import Server, empty_database, postgres
 from tests.gateway.services import serving_all
 from tests.gateway.stage import Stage
@@ -44,6 +47,21 @@ async def gateway(
     settings = gateway_settings(tmp_path_factory.mktemp("gateway"), **addresses)
     async with running(settings) as found:
         yield found
+
+
+@pytest.fixture
+def start(addresses: dict[str, str], tmp_path: Path) -> Start:
+    """Return what runs a gateway of the test's own, with these settings changed."""
+
+    def run(
+        credit: Credits | None = None,
+        clock: Hands | None = None,
+        **changes: Any,  # Any: values of any setting
+    ) -> AbstractAsyncContextManager[Gateway]:
+        settings = gateway_settings(tmp_path, **{**addresses, **changes})
+        return running(settings, credit=credit, clock=clock)
+
+    return run
 
 
 @pytest.fixture(scope="session")

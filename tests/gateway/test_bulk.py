@@ -23,7 +23,7 @@ from tests.gateway.alone import alone
 from tests.gateway.bulks import archive, images, manifest, output, submit, told
 from tests.gateway.clocks import Hands
 from tests.gateway.origin import IMAGE, image_answer, listening
-from tests.gateway.running import Gateway, create_key, gateway_settings, running
+from tests.gateway.running import Gateway, Start, create_key, running
 from tests.gateway.services import service_settings, services_of
 from tests.gateway.stage import WAIT, Stage
 
@@ -170,10 +170,9 @@ async def test_error_that_passes_is_tried_again_and_nothing_else_is(tmp_path: Pa
     assert found == (8, 0, 2, 2)
 
 
-async def test_service_that_is_away_fails_no_item(tmp_path: Path) -> None:
+async def test_service_that_is_away_fails_no_item(start: Start) -> None:
     port, stage = free_port(), Stage()
-    settings = gateway_settings(tmp_path, vision_address=f"127.0.0.1:{port}")
-    async with running(settings) as gateway:
+    async with start(vision_address=f"127.0.0.1:{port}") as gateway:
         accepted = await submit(gateway, images(3))
         again = 'imagemesh_jobs_redeliveries_total{kind="bulk"} 7.0'
         while again.encode() not in (await gateway.get("/metrics")).body:

@@ -11,10 +11,11 @@ import pytest
 from contract.endpoints.ocr import Format
 from imagemesh.ocr.v1 import ocr_service_pb2 as pb
 from imagemesh.ocr.v1 import page_pb2
+from tests.gateway.alone import alone
 from tests.gateway.origin import IMAGE, image_answer
 from tests.gateway.purse import Purse
-from tests.gateway.running import Gateway, gateway_settings, running
-from tests.gateway.services import DOUBTFUL, WARNING, WRITTEN, serving_all
+from tests.gateway.running import Gateway, Start
+from tests.gateway.services import DOUBTFUL, WARNING, WRITTEN
 from tests.gateway.stage import Stage
 from tests.gateway.uploads import FORMS, base64, form_of, send_in, upload
 
@@ -169,11 +170,8 @@ async def test_hosted_pdf_is_no_image_for_other_endpoints(gateway: Gateway) -> N
     assert reply.refusal == (415, "unsupported_media_type")
 
 
-async def test_gateway_that_keeps_nothing_answers_with_the_pdf_itself(
-    addresses: dict[str, str], tmp_path: Path
-) -> None:
-    settings = gateway_settings(tmp_path, zero_retention=True, **addresses)
-    async with running(settings) as gateway:
+async def test_gateway_that_keeps_nothing_answers_with_the_pdf_itself(start: Start) -> None:
+    async with start(zero_retention=True) as gateway:
         url = (await read(gateway, format="pdf"))["result"]["pdf"]
 
     head, _, content = url.partition(",")
@@ -244,11 +242,10 @@ async def test_unknown_format_gets_the_list(gateway: Gateway) -> None:
 
 @pytest.mark.parametrize(("word", "status"), [("unreadable", 422), ("invalid", 400), ("bug", 500)])
 async def test_fault_in_the_middle_of_a_document_costs_nothing(
-    addresses: dict[str, str], tmp_path: Path, word: str, status: int
+    start: Start, word: str, status: int
 ) -> None:
     purse = Purse(coins=2)
-    settings = gateway_settings(tmp_path, **addresses)
-    async with running(settings, credit=purse) as gateway:
+    async with start(credit=purse) as gateway:
         reply = await gateway.post("ocr", {"image": base64(PDF + b"|" + word.encode())})
         await read(gateway, format="hocr")
 
@@ -257,11 +254,7 @@ async def test_fault_in_the_middle_of_a_document_costs_nothing(
 
 
 async def test_caller_that_hangs_up_ends_the_document(tmp_path: Path) -> None:
-    stage = Stage()
-    async with (
-        serving_all(stage) as addresses,
-        running(gateway_settings(tmp_path, **addresses)) as gateway,
-    ):
+    async with alone(tmp_path) as (gateway, stage):
         asking = asyncio.create_task(read(gateway, PDF + b"|wait"))
         await stage.waiting.wait()
         asking.cancel()

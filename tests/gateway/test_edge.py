@@ -3,7 +3,6 @@
 import asyncio
 import json
 import re
-from pathlib import Path
 
 import pytest
 from structlog.contextvars import merge_contextvars
@@ -12,7 +11,7 @@ from structlog.testing import capture_logs
 from gateway.accounts.key_format import key_id
 from tests.gateway.origin import IMAGE, image_answer, listening
 from tests.gateway.purse import BrokenCredits
-from tests.gateway.running import Gateway, gateway_settings, running
+from tests.gateway.running import Gateway, Start
 from tests.gateway.stage import Stage
 
 ENOUGH_S = 20  # far beyond what the wait below takes
@@ -112,11 +111,8 @@ async def test_line_of_a_result_holds_no_name(gateway: Gateway) -> None:
     assert routes == ["/content/colorized/{name}"]
 
 
-async def test_fault_of_the_gateway_is_logged_with_its_trace(
-    addresses: dict[str, str], tmp_path: Path
-) -> None:
-    settings = gateway_settings(tmp_path, **addresses)
-    async with running(settings, credit=BrokenCredits()) as gateway:
+async def test_fault_of_the_gateway_is_logged_with_its_trace(start: Start) -> None:
+    async with start(credit=BrokenCredits()) as gateway:
         with capture_logs() as lines:
             await gateway.post("analyzed-text", {"text": "hello"})
 
@@ -127,8 +123,8 @@ async def test_fault_of_the_gateway_is_logged_with_its_trace(
     assert gateway.key not in repr(lines)
 
 
-async def test_metrics_count_by_route_and_status(addresses: dict[str, str], tmp_path: Path) -> None:
-    async with running(gateway_settings(tmp_path, **addresses)) as gateway:
+async def test_metrics_count_by_route_and_status(start: Start) -> None:
+    async with start() as gateway:
         await gateway.look("classify")
         await gateway.post("classify", {})
         for path in ("/nothing", "/api/v1/ocr//", "/content/colorized/x", "/wp-login.php"):
@@ -146,10 +142,8 @@ async def test_metrics_count_by_route_and_status(addresses: dict[str, str], tmp_
     assert "imagemesh_http_in_flight 1.0" in page  # the page itself
 
 
-async def test_caller_that_hangs_up_amid_the_body_is_counted_and_no_fault(
-    addresses: dict[str, str], tmp_path: Path
-) -> None:
-    async with running(gateway_settings(tmp_path, **addresses)) as gateway:
+async def test_caller_that_hangs_up_amid_the_body_is_counted_and_no_fault(start: Start) -> None:
+    async with start() as gateway:
         with capture_logs() as lines:
             head = f"POST /api/v1/ocr HTTP/1.1\r\nHost: x\r\nX-API-Key: {gateway.key}\r\n"
             await say(gateway, f"{head}Content-Length: 999\r\n\r\n{{".encode())

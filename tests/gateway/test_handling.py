@@ -13,9 +13,8 @@ from structlog.typing import EventDict
 from tests.gateway.alone import alone
 from tests.gateway.origin import IMAGE, image_answer, listening, says
 from tests.gateway.purse import Purse
-from tests.gateway.running import Gateway, gateway_settings, running
-from tests.gateway.services import serving_all
-from tests.gateway.stage import WAIT, Stage
+from tests.gateway.running import Gateway
+from tests.gateway.stage import WAIT
 
 ENOUGH_S = 20  # far beyond what any of the waits below takes
 TOO_LARGE = b"x" * (768 * 1024 + 1)
@@ -172,10 +171,9 @@ async def test_failed_request_frees_its_place(tmp_path: Path) -> None:
 @asynccontextmanager
 async def asking(gateway: Gateway, url: str) -> AsyncIterator[None]:
     """Send a request for an image at `url`, and hang up at the end without reading an answer."""
-    host, _, port = gateway.url.removeprefix("http://").partition(":")
     body = json.dumps({"url": url}).encode()
-    head = f"POST /api/v1/classify HTTP/1.1\r\nHost: {host}\r\nX-API-Key: {gateway.key}\r\n"
-    _, writer = await asyncio.open_connection(host, int(port))
+    head = f"POST /api/v1/classify HTTP/1.1\r\nHost: x\r\nX-API-Key: {gateway.key}\r\n"
+    _, writer = await gateway.connect()
     writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
     yield
     writer.close()
@@ -240,9 +238,8 @@ async def test_caller_that_hangs_up_ends_the_fetch(tmp_path: Path) -> None:
 
 
 async def test_stop_waits_for_the_request_in_flight(tmp_path: Path) -> None:
-    stage = Stage()
-    async with serving_all(stage) as addresses, listening(image_answer(IMAGE + WAIT)) as origin:
-        async with running(gateway_settings(tmp_path, **addresses)) as gateway:
+    async with listening(image_answer(IMAGE + WAIT)) as origin:
+        async with alone(tmp_path) as (gateway, stage):
             reply = asyncio.create_task(gateway.post("nudity", {"url": origin.url()}))
             await stage.waiting.wait()
             asyncio.get_running_loop().call_later(0.2, stage.release.set)

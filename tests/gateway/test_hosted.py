@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.gateway.clocks import Hands
-from tests.gateway.running import Gateway, Reply, gateway_settings, running
+from tests.gateway.running import Gateway, Reply, Start, gateway_settings, running
 from tests.gateway.services import COLORED
 from tests.gateway.stage import Stage
 from tests.gateway.uploads import base64
@@ -93,10 +93,9 @@ async def test_path_alone_is_no_url(offline: Gateway, url: str) -> None:
     assert (await refused(offline, url)).refusal == (400, "invalid_url")
 
 
-async def test_expired_result_is_not_read(addresses: dict[str, str], tmp_path: Path) -> None:
+async def test_expired_result_is_not_read(start: Start) -> None:
     clock = Hands()
-    settings = gateway_settings(tmp_path, **addresses, fetch_allow="", result_days=1)
-    async with running(settings, clock=clock) as gateway:
+    async with start(fetch_allow="", result_days=1, clock=clock) as gateway:
         url = await color_example(gateway)
         clock.now = clock.now.replace(day=2)
         reply = await gateway.post("classify", {"url": url})
@@ -105,12 +104,9 @@ async def test_expired_result_is_not_read(addresses: dict[str, str], tmp_path: P
 
 
 async def test_public_url_begins_the_urls_of_results_and_is_read_without_the_network(
-    addresses: dict[str, str], tmp_path: Path
+    start: Start,
 ) -> None:
-    settings = gateway_settings(
-        tmp_path, **addresses, fetch_allow="", public_url="https://images.example.org/mesh/"
-    )
-    async with running(settings) as gateway:
+    async with start(fetch_allow="", public_url="https://images.example.org/mesh/") as gateway:
         reply = await gateway.post("colorize", {"url": "https://images.example.org/mesh" + EXAMPLE})
         url = reply.json["result"]["colorized"]
         again = await gateway.post("classify", {"url": url})
@@ -133,10 +129,9 @@ async def test_public_url_begins_the_urls_of_results_and_is_read_without_the_net
     ],
 )
 async def test_result_is_named_by_a_host_that_is_allowed(
-    addresses: dict[str, str], tmp_path: Path, host: str, begins: str
+    start: Start, host: str, begins: str
 ) -> None:
-    settings = gateway_settings(tmp_path, **addresses, allowed_hosts="mesh.example")
-    async with running(settings) as gateway:
+    async with start(allowed_hosts="mesh.example") as gateway:
         reply = await gateway.post("colorize", {"image": base64()}, Host=host)
 
     assert reply.json["result"]["colorized"].startswith(begins)

@@ -9,16 +9,15 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.responses import Response
 
-from gateway.accounts.accounts import AccountStore
 from gateway.accounts.idempotency import KEPT_FOR, Claim, IdempotentAnswers, fingerprint_of
-from gateway.database.engine import open_database
 from gateway.database.tables import IDEMPOTENT
 from gateway.problems import Problem
+from tests.gateway.alone import alone
+from tests.gateway.books import give
 from tests.gateway.clocks import Hands
 from tests.gateway.origin import IMAGE, image_answer, listening
-from tests.gateway.running import Gateway, Reply, gateway_settings, running
-from tests.gateway.services import serving_all
-from tests.gateway.stage import WAIT, Stage
+from tests.gateway.running import Gateway, Reply, Start
+from tests.gateway.stage import WAIT
 from tests.gateway.uploads import base64
 
 CLAIM_FOR = timedelta(minutes=2)
@@ -192,12 +191,9 @@ async def test_key_of_another_form_is_400(gateway: Gateway, key: str) -> None:
     assert "1 to 255" in reply.json["error"]["message"]
 
 
-async def test_repeated_request_is_answered_alike_and_charged_once(
-    addresses: dict[str, str], tmp_path: Path
-) -> None:
-    settings = gateway_settings(tmp_path, **addresses)
-    async with running(settings) as gateway, listening(image_answer()) as origin:
-        await give(gateway, 10)
+async def test_repeated_request_is_answered_alike_and_charged_once(start: Start) -> None:
+    async with start() as gateway, listening(image_answer()) as origin:
+        await give(gateway.settings.database_url, 10)
         body = {"url": origin.url(), "details": True}
         first = await gateway.post("ocr", body, Idempotency_Key="a-1")
         second = await gateway.post("ocr", body, Idempotency_Key="a-1")
@@ -213,12 +209,9 @@ async def test_repeated_request_is_answered_alike_and_charged_once(
 
 
 async def test_repeated_request_is_409_while_the_first_runs(tmp_path: Path) -> None:
-    stage = Stage()
     async with (
-        serving_all(stage) as addresses,
-        running(gateway_settings(tmp_path, **addresses)) as gateway,
+        alone(tmp_path) as (gateway, stage),
         listening(image_answer(IMAGE + WAIT)) as origin,
-        asyncio.timeout(ENOUGH_S),
     ):
         body = {"url": origin.url()}
 
@@ -237,17 +230,9 @@ async def test_repeated_request_is_409_while_the_first_runs(tmp_path: Path) -> N
     assert (answered.status, after.status, after.body) == (200, 200, answered.body)
 
 
-async def give(gateway: Gateway, amount: int) -> None:
-    engine = await open_database(gateway.settings.database_url)
-    await AccountStore(engine).credit("tests", amount)
-    await engine.dispose()
-
-
-async def test_batch_with_errors_that_pass_is_not_replayed_and_charges_once(
-    addresses: dict[str, str], tmp_path: Path
-) -> None:
-    async with running(gateway_settings(tmp_path, **addresses)) as gateway:
-        await give(gateway, 10)
+async def test_batch_with_errors_that_pass_is_not_replayed_and_charges_once(start: Start) -> None:
+    async with start() as gateway:
+        await give(gateway.settings.database_url, 10)
         contents = [IMAGE, IMAGE + b"full"]
         items = [{"endpoint": "nudity", "image": base64(content)} for content in contents]
         replies = [

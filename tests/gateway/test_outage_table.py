@@ -9,12 +9,10 @@ from typing import Final
 import pytest
 from structlog.testing import capture_logs
 
+from tests.gateway.books import books, give
 from tests.gateway.origin import IMAGE
 from tests.gateway.outages import OUTAGES, Outage
-from tests.gateway.running import Gateway, Reply, gateway_settings, running
-from tests.gateway.services import serving_all
-from tests.gateway.stage import Stage
-from tests.gateway.test_outage import books, give
+from tests.gateway.running import Gateway, Reply, Start
 from tests.gateway.uploads import base64, defer, ended
 
 OPERATIONS: Final = Path(__file__).parents[2] / "docs" / "operations.md"
@@ -25,13 +23,16 @@ GOOD: Final = ("200", "200", "202", '200 `"status": "ok"`')
 
 @pytest.mark.parametrize(("name", "outage_in"), OUTAGES.items(), ids=OUTAGES)
 async def test_outage_is_answered_as_the_table_says_and_ends_by_itself(
-    name: str, outage_in: Callable[[Path], AbstractContextManager[Outage]], tmp_path: Path
+    start: Start,
+    tmp_path: Path,
+    name: str,
+    outage_in: Callable[[Path], AbstractContextManager[Outage]],
 ) -> None:
-    async with serving_all(Stage()) as addresses, asyncio.timeout(ENOUGH_S):
+    async with asyncio.timeout(ENOUGH_S):
         with outage_in(tmp_path) as outage:
-            settings = gateway_settings(tmp_path, **addresses, **outage.settings)
-            async with running(settings) as gateway:
-                await give(settings.database_url, CREDITS)
+            async with start(**outage.settings) as gateway:
+                url = gateway.settings.database_url
+                await give(url, CREDITS)
                 before = await asked(gateway)
                 await asyncio.to_thread(outage.begin)
                 with capture_logs() as lines:
@@ -40,13 +41,13 @@ async def test_outage_is_answered_as_the_table_says_and_ends_by_itself(
                 while state(await gateway.get("/readyz")) != GOOD[-1]:
                     pass
                 after = await asked(gateway)
-            balance, held, _, charges = await books(settings.database_url)
+            found = await books(url)
 
     assert (before, after) == (GOOD, GOOD)
     assert during == rows()[name]
     answered = [*before[:3], *during[:3], *after[:3]]
-    assert charges == sum(status in {"200", "202"} for status in answered)
-    assert (balance, held) == (CREDITS - charges, 0)
+    assert found.charges == sum(status in {"200", "202"} for status in answered)
+    assert (found.balance, found.held) == (CREDITS - found.charges, 0)
     assert not [line for line in lines if "exc_info" in line]
 
 

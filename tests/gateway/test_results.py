@@ -18,6 +18,7 @@ from tests.gateway.clocks import Hands
 from tests.gateway.running import (
     Gateway,
     Reply,
+    Start,
     create_key,
     database_url,
     gateway_settings,
@@ -334,9 +335,9 @@ async def test_life_that_is_too_short_or_too_long_is_400(gateway: Gateway, secon
     assert "'expires_in_s'" in reply.json["error"]["message"]
 
 
-async def test_expired_result_is_404(addresses: dict[str, str], tmp_path: Path) -> None:
+async def test_expired_result_is_404(start: Start, tmp_path: Path) -> None:
     clock = Hands()
-    async with running(gateway_settings(tmp_path, **addresses), clock=clock) as gateway:
+    async with start(clock=clock) as gateway:
         path = await colorized(gateway)
         clock.now += LIFETIME
         reply = await gateway.send("GET", path)
@@ -360,9 +361,8 @@ async def test_start_sweeps_what_expired_while_nothing_ran(
             await gateway.send("GET", "/healthz")
 
 
-async def test_days_of_hosting_are_a_setting(addresses: dict[str, str], tmp_path: Path) -> None:
-    settings = gateway_settings(tmp_path, **addresses, result_days=1)
-    async with running(settings) as gateway:
+async def test_days_of_hosting_are_a_setting(start: Start) -> None:
+    async with start(result_days=1) as gateway:
         reply = await gateway.send("GET", await colorized(gateway))
 
     assert int(reply.headers["Cache-Control"].rpartition("=")[2]) <= 86_400

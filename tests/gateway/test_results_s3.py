@@ -12,7 +12,7 @@ import pytest
 from gateway.hosting.results import open_store
 from tests.gateway.bulks import archive, output, submit
 from tests.gateway.origin import IMAGE
-from tests.gateway.running import Gateway, gateway_settings, running
+from tests.gateway.running import Gateway, Start, gateway_settings, running
 from tests.gateway.services import COLORED
 
 ENOUGH_S = 60  # far beyond a start of Python
@@ -105,9 +105,7 @@ async def test_deleted_result_is_gone_from_the_bucket(gateway: Gateway) -> None:
         await store.head_async(name)
 
 
-async def test_bucket_that_is_away_is_503(
-    addresses: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_bucket_that_is_away_is_503(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing listens there."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
@@ -115,7 +113,7 @@ async def test_bucket_that_is_away_is_503(
     monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "anybody")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "anything")
-    async with running(gateway_settings(tmp_path, **addresses, results_url=BUCKET)) as away:
+    async with start(results_url=BUCKET) as away:
         reply = await away.look("colorize")
 
     assert reply.refusal == (503, "unavailable")
