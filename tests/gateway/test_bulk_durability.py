@@ -9,13 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-from sqlalchemy import func, select
 
-from gateway.accounts.usage import UsageBook
-from gateway.database.engine import open_database, transaction
-from gateway.database.tables import LEDGER
 from servicekit.callers import caller_digest
 from tests.gateway.alone import alone
+from tests.gateway.books import Books, books
 from tests.gateway.bulks import archive, images, output, submit
 from tests.gateway.origin import IMAGE
 from tests.gateway.running import create_key
@@ -56,14 +53,8 @@ async def check(mesh: Mesh, lines: list[dict[str, Any]], count: int) -> None:
     assert [(line["number"], line["status"]) for line in lines] == [
         (number, 200) for number in range(count)
     ]
-    engine = await open_database(mesh.database)
-    async with transaction(engine) as connection:
-        charges = select(func.count()).where(LEDGER.c.kind == "charge")
-        charged = await connection.scalar(charges)
-    usage = await UsageBook(engine).report("tests")
-    await engine.dispose()
-    assert (charged, usage.spent, usage.held) == (count, count, 0)
-    assert usage.balance == CREDITS - count
+    left = CREDITS - count
+    assert await books(mesh.database) == Books(left, 0, left, spent=count, charges=count)
 
 
 async def test_killed_worker_repeats_no_more_than_a_shard(tmp_path: Path) -> None:

@@ -12,12 +12,11 @@ from typing import Any
 import aiohttp
 from sqlalchemy import func, select
 
-from gateway.accounts.accounts import AccountStore
-from gateway.accounts.usage import UsageBook
-from gateway.database.engine import open_database, transaction
-from gateway.database.tables import JOB_ITEMS, JOBS, LEDGER
+from gateway.database.engine import open_database
+from gateway.database.tables import JOB_ITEMS, JOBS
 from servicekit.callers import caller_digest
 from tests.gateway.alone import alone
+from tests.gateway.books import Books, books, give
 from tests.gateway.nats_server import NatsServer, nats_server
 from tests.gateway.origin import IMAGE, listening
 from tests.gateway.processes import GatewayProcess, environment_of, started
@@ -73,43 +72,21 @@ class Mesh:
         with suppress(TimeoutError):
             await asyncio.wait_for(self.stage.called.wait(), ASK_EVERY_S)
 
-    async def settle(self) -> "Books":
-        """Wait until no job is left, and return what the database says then."""
+    async def check_all(self) -> None:
+        """Wait until no job is left; each item must be answered and charged exactly once."""
         engine = await open_database(self.database)
         left = select(func.count()).select_from(JOBS).where(JOBS.c.status != "succeeded")
-        while True:
-            async with transaction(engine) as connection:
-                if not await connection.scalar(left):
-                    break
-            await self._wait()
-        async with transaction(engine) as connection:
+        async with engine.connect() as connection:
+            while await connection.scalar(left):
+                await connection.rollback()
+                await self._wait()
             jobs = int(await connection.scalar(select(func.count()).select_from(JOBS)) or 0)
             statuses = [row[0] for row in await connection.execute(select(JOB_ITEMS.c.status))]
-            charges = select(func.count()).where(LEDGER.c.kind == "charge")
-            charged = int(await connection.scalar(charges) or 0)
-        usage = await UsageBook(engine).report("tests")
+        items, rest = 3 * jobs, CREDITS - 3 * jobs
+        assert jobs >= self.accepted
+        assert statuses == [200] * items
+        assert await books(engine) == Books(rest, 0, rest, spent=items, charges=items)
         await engine.dispose()
-        return Books(jobs, statuses, charged, usage.balance, usage.held, usage.spent)
-
-
-@dataclass(frozen=True, slots=True)
-class Books:
-    """Jobs, answers and credits as the database has them."""
-
-    jobs: int
-    statuses: list[int]
-    charged: int
-    balance: int | None
-    held: int
-    spent: int
-
-    def check(self, *, accepted: int) -> None:
-        """Check that each item of each job was answered and charged exactly once."""
-        items = 3 * self.jobs
-        assert self.jobs >= accepted
-        assert self.statuses == [200] * items
-        assert (self.charged, self.spent, self.held) == (items, items, 0)
-        assert self.balance == CREDITS - items
 
 
 @asynccontextmanager
@@ -121,9 +98,7 @@ async def mesh_in(folder: Path) -> AsyncIterator[Mesh]:
         environment = environment_of(folder, nats, addresses, max_running_jobs=4)
         settings = gateway_settings(folder)
         key = await create_key(settings)
-        engine = await open_database(settings.database_url)
-        await AccountStore(engine).credit("tests", CREDITS)
-        await engine.dispose()
+        await give(settings.database_url, CREDITS)
         gateway = GatewayProcess([], {**environment, "GATEWAY_JOB_WORKER": "false"})
         workers = [GatewayProcess(["worker"], environment) for _ in range(2)]
         processes = (started(process) for process in (gateway, *workers))
@@ -147,9 +122,8 @@ async def test_kills_lose_nothing_and_charge_nothing_twice(
             await mesh.gateway.start()
             await mesh.workers[0].start()
             await submitting
-        books = await mesh.settle()
 
-        books.check(accepted=mesh.accepted)
+        await mesh.check_all()
 
 
 async def test_rolling_restart_of_workers_fails_nothing(tmp_path: Path) -> None:
@@ -161,9 +135,8 @@ async def test_rolling_restart_of_workers_fails_nothing(tmp_path: Path) -> None:
             codes.append(await worker.end(signal.SIGTERM))
             await worker.start()
         await submitting
-        books = await mesh.settle()
 
-        books.check(accepted=100)
+        await mesh.check_all()
         assert codes == [0, 0]
         assert len(mesh.stage.calls) == 300  # nothing was worked on twice
 

@@ -4,15 +4,14 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.accounts.accounts import MAX_CREDITS, AccountStore
 from gateway.accounts.ledger import UNMETERED_FOR, Ledger
 from gateway.accounts.usage import UsageBook
 from gateway.database.engine import open_database
-from gateway.database.tables import ACCOUNTS, HOLDS, LEDGER, USAGE
 from gateway.problems import Problem
+from tests.gateway.books import books
 from tests.gateway.clocks import Hands
 
 HOLD_FOR = timedelta(minutes=2)
@@ -36,25 +35,14 @@ def open_ledger(engine: AsyncEngine, clock: Hands) -> Ledger:
     return Ledger(engine, usage, prices=prices, hold_for=HOLD_FOR, clock=clock)
 
 
-async def books(engine: AsyncEngine) -> tuple[int | None, int, int, int]:
-    """Return balance, held, the ledger's sum and what usage says was spent, of all accounts."""
-    async with engine.connect() as connection:
-        return (
-            await connection.scalar(select(func.sum(ACCOUNTS.c.balance))),
-            int(await connection.scalar(select(func.sum(HOLDS.c.amount))) or 0),
-            int(await connection.scalar(select(func.sum(LEDGER.c.amount))) or 0),
-            int(await connection.scalar(select(func.sum(USAGE.c.credits))) or 0),
-        )
-
-
 async def test_charge_takes_the_price_when_it_ends_well(
     engine: AsyncEngine, accounts: AccountStore, ledger: Ledger
 ) -> None:
     await accounts.credit("ada", 10)
 
     async with ledger.charge("ada", endpoint="/api/v1/colorize"):
-        during = await books(engine)
-    after = await books(engine)
+        during = (await books(engine, "ada"))[:4]
+    after = (await books(engine, "ada"))[:4]
 
     assert during == (7, 3, 10, 0)
     assert after == (7, 0, 7, 3)
@@ -71,20 +59,20 @@ async def test_units_are_paid_at_once(
         async with ledger.charge("ada", endpoint="colorize", units=3):
             raise AssertionError
 
-    assert await books(engine) == (6, 0, 6, 4)
+    assert (await books(engine, "ada"))[:4] == (6, 0, 6, 4)
 
 
-@pytest.mark.parametrize("fault", [Problem(503, "x", "y"), ValueError(), asyncio.CancelledError()])
 async def test_charge_that_does_not_end_well_costs_nothing(
-    engine: AsyncEngine, accounts: AccountStore, ledger: Ledger, fault: BaseException
+    engine: AsyncEngine, accounts: AccountStore, ledger: Ledger
 ) -> None:
     await accounts.credit("ada", 10)
 
-    with pytest.raises(type(fault)):
-        async with ledger.charge("ada", endpoint="ocr"):
-            raise fault
+    for fault in (Problem(503, "x", "y"), ValueError(), asyncio.CancelledError()):
+        with pytest.raises(type(fault)):
+            async with ledger.charge("ada", endpoint="ocr"):
+                raise fault
 
-    assert await books(engine) == (10, 0, 10, 0)
+        assert (await books(engine, "ada"))[:4] == (10, 0, 10, 0)
 
 
 @pytest.mark.parametrize("endpoint", ["ocr", "nudity"])
@@ -109,7 +97,7 @@ async def test_account_without_a_balance_is_not_metered(
         async with ledger.charge(name, endpoint="ocr"):
             pass
 
-    assert await books(engine) == (None, 0, 0, 0)
+    assert (await books(engine, "ada"))[:4] == (None, 0, 0, 0)
     assert [account.balance for account in await accounts.list_accounts()] == [None]
 
 
@@ -124,7 +112,7 @@ async def test_account_is_metered_soon_after_its_first_credit(
     async with ledger.charge("ada", endpoint="ocr"):
         pass
 
-    assert await books(engine) == (9, 0, 9, 1)
+    assert (await books(engine, "ada"))[:4] == (9, 0, 9, 1)
 
 
 async def test_hold_of_a_dead_process_comes_back_when_it_expires(
@@ -135,13 +123,13 @@ async def test_hold_of_a_dead_process_comes_back_when_it_expires(
 
     async with open_ledger(engine, clock).charge("ada", endpoint="colorize"):
         early = await ledger.sweep()
-        held = await books(engine)
+        held = (await books(engine, "ada"))[:4]
         clock.now += HOLD_FOR
         late = await asyncio.gather(ledger.sweep(), open_ledger(engine, clock).sweep())
 
     assert (early, held) == (0, (7, 3, 10, 0))
     assert sum(late) == 1
-    assert await books(engine) == (10, 0, 10, 0)
+    assert (await books(engine, "ada"))[:4] == (10, 0, 10, 0)
 
 
 async def test_charge_whose_hold_expired_is_free(
@@ -154,7 +142,7 @@ async def test_charge_whose_hold_expired_is_free(
         clock.now += HOLD_FOR
         await ledger.sweep()
 
-    assert await books(engine) == (10, 0, 10, 0)
+    assert (await books(engine, "ada"))[:4] == (10, 0, 10, 0)
 
 
 async def test_no_credit_is_spent_twice_however_many_ask_at_once(
@@ -176,31 +164,7 @@ async def test_no_credit_is_spent_twice_however_many_ask_at_once(
     await other.dispose()
 
     assert sum(paid) == 60
-    assert await books(engine) == (0, 0, 0, 60)
-
-
-async def test_callers_that_hang_up_anywhere_leave_nothing_behind(
-    engine: AsyncEngine, accounts: AccountStore, ledger: Ledger, clock: Hands
-) -> None:
-    """Each charge is cancelled one turn of the event loop later than the one before."""
-    await accounts.credit("ada", 1000)
-
-    async def pay() -> None:
-        async with ledger.charge("ada", endpoint="ocr"):
-            await asyncio.sleep(0)
-
-    for turns in range(0, 80, 2):
-        task = asyncio.create_task(pay())
-        for _ in range(turns):
-            await asyncio.sleep(0)
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-    clock.now += HOLD_FOR
-    await ledger.sweep()
-
-    balance, held, total, spent = await books(engine)
-    assert held == 0
-    assert balance == total == 1000 - spent
+    assert (await books(engine, "ada"))[:4] == (0, 0, 0, 60)
 
 
 async def test_credits_can_be_taken_back_but_not_below_zero(accounts: AccountStore) -> None:
@@ -211,7 +175,7 @@ async def test_credits_can_be_taken_back_but_not_below_zero(accounts: AccountSto
 
 async def test_unknown_account_gets_no_credits(engine: AsyncEngine, accounts: AccountStore) -> None:
     assert await accounts.credit("nobody", 10) is None
-    assert await books(engine) == (None, 0, 0, 0)
+    assert (await books(engine, "ada"))[:4] == (None, 0, 0, 0)
 
 
 async def test_account_is_made_once(accounts: AccountStore) -> None:
