@@ -29,8 +29,7 @@ async def ask(
     gateway: Gateway, pieces: Sequence[bytes], *, answers: int = 1
 ) -> list[tuple[int, object]]:
     """Return status and body of each answer to these bytes, sent one piece at a time."""
-    host, _, port = gateway.url.removeprefix("http://").partition(":")
-    reader, writer = await asyncio.open_connection(host, int(port))
+    reader, writer = await gateway.connect()
     found = []
     async with asyncio.timeout(ENOUGH_S):
         for piece in pieces:
