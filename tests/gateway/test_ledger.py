@@ -1,18 +1,21 @@
-"""Credits: never more is spent than there was, and the ledger adds up, on both databases."""
+"""Credits: never more is spent than there was, and once for each answer, on both databases."""
 
 import asyncio
 from datetime import timedelta
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
+from starlette.responses import Response
 
 from gateway.accounts.accounts import MAX_CREDITS, AccountStore
-from gateway.accounts.ledger import UNMETERED_FOR, Ledger
+from gateway.accounts.idempotency import Claim, IdempotentAnswers, order_of
+from gateway.accounts.ledger import SETTLED_FOR, UNMETERED_FOR, Ledger
 from gateway.accounts.usage import UsageBook
 from gateway.database.engine import open_database
 from gateway.problems import Problem
 from tests.gateway.books import books
 from tests.gateway.clocks import Hands
+from tests.gateway.hang_ups import cut
 
 HOLD_FOR = timedelta(minutes=2)
 
@@ -29,18 +32,21 @@ def ledger(engine: AsyncEngine, clock: Hands) -> Ledger:
     return open_ledger(engine, clock)
 
 
+@pytest.fixture
+async def paid(accounts: AccountStore, ledger: Ledger) -> Ledger:
+    """Return a ledger with an account of ten credits."""
+    await accounts.credit("ada", 10)
+    return ledger
+
+
 def open_ledger(engine: AsyncEngine, clock: Hands) -> Ledger:
     usage = UsageBook(engine, clock=clock)
     prices = {"colorize": 3, "nudity": 0}
     return Ledger(engine, usage, prices=prices, hold_for=HOLD_FOR, clock=clock)
 
 
-async def test_charge_takes_the_price_when_it_ends_well(
-    engine: AsyncEngine, accounts: AccountStore, ledger: Ledger
-) -> None:
-    await accounts.credit("ada", 10)
-
-    async with ledger.charge("ada", endpoint="/api/v1/colorize"):
+async def test_charge_takes_the_price_when_it_ends_well(engine: AsyncEngine, paid: Ledger) -> None:
+    async with paid.charge("ada", endpoint="/api/v1/colorize"):
         during = (await books(engine, "ada"))[:4]
     after = (await books(engine, "ada"))[:4]
 
@@ -48,28 +54,22 @@ async def test_charge_takes_the_price_when_it_ends_well(
     assert after == (7, 0, 7, 3)
 
 
-async def test_units_are_paid_at_once(
-    engine: AsyncEngine, accounts: AccountStore, ledger: Ledger
-) -> None:
-    await accounts.credit("ada", 10)
-
-    async with ledger.charge("ada", endpoint="ocr", units=4):
+async def test_units_are_paid_at_once(engine: AsyncEngine, paid: Ledger) -> None:
+    async with paid.charge("ada", endpoint="ocr", units=4):
         pass
     with pytest.raises(Problem, match="the balance is 6; the price is 9"):
-        async with ledger.charge("ada", endpoint="colorize", units=3):
+        async with paid.charge("ada", endpoint="colorize", units=3):
             raise AssertionError
 
     assert (await books(engine, "ada"))[:4] == (6, 0, 6, 4)
 
 
 async def test_charge_that_does_not_end_well_costs_nothing(
-    engine: AsyncEngine, accounts: AccountStore, ledger: Ledger
+    engine: AsyncEngine, paid: Ledger
 ) -> None:
-    await accounts.credit("ada", 10)
-
     for fault in (Problem(503, "x", "y"), ValueError(), asyncio.CancelledError()):
         with pytest.raises(type(fault)):
-            async with ledger.charge("ada", endpoint="ocr"):
+            async with paid.charge("ada", endpoint="ocr"):
                 raise fault
 
         assert (await books(engine, "ada"))[:4] == (10, 0, 10, 0)
@@ -116,16 +116,14 @@ async def test_account_is_metered_soon_after_its_first_credit(
 
 
 async def test_hold_of_a_dead_process_comes_back_when_it_expires(
-    engine: AsyncEngine, accounts: AccountStore, ledger: Ledger, clock: Hands
+    engine: AsyncEngine, paid: Ledger, clock: Hands
 ) -> None:
     """A charge that has not ended stands for the process that was killed inside it."""
-    await accounts.credit("ada", 10)
-
     async with open_ledger(engine, clock).charge("ada", endpoint="colorize"):
-        early = await ledger.sweep()
+        early = await paid.sweep()
         held = (await books(engine, "ada"))[:4]
         clock.now += HOLD_FOR
-        late = await asyncio.gather(ledger.sweep(), open_ledger(engine, clock).sweep())
+        late = await asyncio.gather(paid.sweep(), open_ledger(engine, clock).sweep())
 
     assert (early, held) == (0, (7, 3, 10, 0))
     assert sum(late) == 1
@@ -133,14 +131,12 @@ async def test_hold_of_a_dead_process_comes_back_when_it_expires(
 
 
 async def test_charge_whose_hold_expired_is_free(
-    engine: AsyncEngine, accounts: AccountStore, ledger: Ledger, clock: Hands
+    engine: AsyncEngine, paid: Ledger, clock: Hands
 ) -> None:
     """It was given back, so it must not be taken a second time."""
-    await accounts.credit("ada", 10)
-
-    async with ledger.charge("ada", endpoint="ocr"):
+    async with paid.charge("ada", endpoint="ocr"):
         clock.now += HOLD_FOR
-        await ledger.sweep()
+        await paid.sweep()
 
     assert (await books(engine, "ada"))[:4] == (10, 0, 10, 0)
 
@@ -181,3 +177,74 @@ async def test_unknown_account_gets_no_credits(engine: AsyncEngine, accounts: Ac
 async def test_account_is_made_once(accounts: AccountStore) -> None:
     assert [await accounts.create("bob"), await accounts.create("bob")] == [True, False]
     assert [account.name for account in await accounts.list_accounts()] == ["ada", "bob"]
+
+
+async def pay(paid: Ledger, item: str | None) -> None:
+    async with paid.charge("ada", endpoint="ocr", item=item):
+        pass
+
+
+async def test_item_is_charged_once_by_key_and_number(engine: AsyncEngine, paid: Ledger) -> None:
+    """A batch of three is hung up after its second item, and sent again twice."""
+    for items in (2, 3, 3):
+        for number in range(items):
+            await pay(paid, f"order:{number}")
+
+    assert (await books(engine, "ada"))[:2] == (7, 0)
+
+
+async def test_item_without_a_key_is_charged_each_time(engine: AsyncEngine, paid: Ledger) -> None:
+    for _ in range(3):
+        await pay(paid, None)
+
+    assert (await books(engine, "ada"))[:2] == (7, 0)
+
+
+async def test_item_that_failed_is_charged_when_it_is_answered(
+    engine: AsyncEngine, paid: Ledger
+) -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with paid.charge("ada", endpoint="ocr", item="order:0"):
+            raise ZeroDivisionError
+    await pay(paid, "order:0")
+
+    assert (await books(engine, "ada"))[:2] == (9, 0)
+
+
+async def test_key_is_a_new_order_when_it_is_forgotten(
+    engine: AsyncEngine, paid: Ledger, clock: Hands
+) -> None:
+    await pay(paid, "order:0")
+    clock.now += SETTLED_FOR
+    await pay(paid, "order:0")
+    await paid.sweep()
+
+    assert (await books(engine, "ada"))[:2] == (8, 0)
+
+
+def test_order_is_of_one_account_one_key_and_one_request() -> None:
+    asked = [("ada", "k", "f"), ("bob", "k", "f"), ("ada", "l", "f"), ("ada", "k", "g")]
+
+    assert len({order_of(*parts) for parts in asked}) == 4
+    assert order_of("ada", None, "f") is None
+
+
+async def test_charge_that_is_cancelled_leaves_no_hold(engine: AsyncEngine, paid: Ledger) -> None:
+    for steps in range(100):
+        await cut(pay(paid, None), after_steps=steps)
+        assert (await books(engine, "ada")).held == 0, steps
+
+
+async def test_request_that_is_cancelled_frees_its_key(engine: AsyncEngine) -> None:
+    answers = IdempotentAnswers(engine, claim_for=timedelta(minutes=1))
+
+    async def ask(key: str) -> Response:
+        return await answers.once("ada", key=key, fingerprint="f", work=answer)
+
+    for steps in range(100):
+        await cut(ask(f"k{steps}"), after_steps=steps)
+        assert (await ask(f"k{steps}")).status_code == 200
+
+
+async def answer(_: Claim) -> Response:
+    return Response("{}")
