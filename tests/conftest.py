@@ -13,6 +13,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kill-rounds", type=int, default=1, help="kills of each process of jobs")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a file in one process, and all that use the one mesh in another."""
+    for item in items:
+        names = getattr(item, "fixturenames", ())
+        group = "mesh" if "mesh" in names else item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture
 def kill_rounds(pytestconfig: pytest.Config) -> int:
     """Return how many times each process of the durability test is killed."""
