@@ -148,13 +148,14 @@ SCOPES = ", ".join((*ENDPOINT_NAMES, "webhooks", "usage"))
 BALANCE = "the balance must stay between 0 and 1000000000000000; nothing was changed"
 ID = "id: expected the 8 letters and digits behind im_live_ in a key"
 DAYS = "days are not above 0 and at most 36500"
-MISSING = (
+Rows = tuple[tuple[str, dict[str, Any], str], ...]  # Any: of any field
+MISSING: Rows = (
     ("RevokeKey", {"id": "abcd1234"}, NO_KEY),
     ("RotateKey", {"id": "abcd1234"}, NO_KEY),
     ("CreditAccount", {"name": "nobody", "amount": 1}, NO_ACCOUNT),
     ("GetUsage", {"name": "nobody"}, NO_ACCOUNT),
 )
-INVALID = (
+INVALID: Rows = (
     ("RevokeKey", {"id": "\x00"}, ID),
     ("RotateKey", {}, ID),
     ("RotateKey", {"id": "abcd1234", "grace_days": 0}, f"grace_days: 0 {DAYS}"),
