@@ -12,6 +12,7 @@ from gateway.accounts.credits import Credits
 from gateway.database.engine import open_database
 from tests.gateway.clocks import Hands
 from tests.gateway.nats_server import NatsServer, nats_server
+from tests.gateway.processes import JobProcesses, job_processes
 from tests.gateway.running import Gateway, Start, database_url, gateway_settings, running
 from tests.gateway.servers import Server, empty_database, postgres
 from tests.gateway.services import serving_all
@@ -92,3 +93,19 @@ async def engine(url: str) -> AsyncIterator[AsyncEngine]:
 def clock() -> Hands:
     """Return a clock that the test moves."""
     return Hands()
+
+
+@pytest.fixture(scope="module")
+async def started_processes(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[JobProcesses]:
+    """Return a gateway and two workers that the tests of a file kill and start again."""
+    async with job_processes(tmp_path_factory.mktemp("processes")) as found:
+        yield found
+
+
+@pytest.fixture
+async def processes(started_processes: JobProcesses) -> JobProcesses:
+    """Return the same, all of them running."""
+    await started_processes.restore()
+    return started_processes
