@@ -9,7 +9,7 @@ from servicekit.logs import configure_logs
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let `make fuzz` ask for more than a run of all tests has time for."""
-    parser.addoption("--schema-cases", type=int, default=300, help="requests made up, at least")
+    parser.addoption("--schema-cases", type=int, default=100, help="requests made up, at least")
     parser.addoption("--kill-rounds", type=int, default=1, help="kills of each process of jobs")
 
 

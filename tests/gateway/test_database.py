@@ -18,7 +18,7 @@ from tests.gateway.running import database_url
 from tests.gateway.servers import Server, empty_database
 
 
-@pytest.mark.parametrize("_round", range(25))
+@pytest.mark.parametrize("_round", range(10))
 async def test_tables_are_made_once_however_many_open_the_file_at_once(
     tmp_path: Path, _round: int
 ) -> None:
