@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from gateway.accounts.accounts import AccountStore
 from gateway.database.engine import open_database
 from gateway.database.tables import ACCOUNTS, HOLDS, LEDGER, USAGE
+from tests.gateway.running import Gateway
 
 
 class Books(NamedTuple):
@@ -54,3 +55,8 @@ async def give(url: str, amount: int, account: str = "tests") -> None:
     engine = await open_database(url)
     await AccountStore(engine).credit(account, amount)
     await engine.dispose()
+
+
+async def coins_of(gateway: Gateway) -> int:
+    """Return the balance of a metered account; what is held counts as gone."""
+    return (await books(gateway.settings.database_url)).balance or 0

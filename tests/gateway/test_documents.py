@@ -12,8 +12,8 @@ from contract.endpoints.ocr import Format
 from imagemesh.ocr.v1 import ocr_service_pb2 as pb
 from imagemesh.ocr.v1 import page_pb2
 from tests.gateway.alone import alone
+from tests.gateway.books import coins_of, give
 from tests.gateway.origin import IMAGE, image_answer
-from tests.gateway.purse import Purse
 from tests.gateway.running import Gateway, Start
 from tests.gateway.services import DOUBTFUL, WARNING, WRITTEN
 from tests.gateway.stage import Stage
@@ -204,13 +204,13 @@ async def test_unknown_format_gets_the_list(gateway: Gateway) -> None:
 async def test_fault_in_the_middle_of_a_document_costs_nothing(
     start: Start, word: str, status: int
 ) -> None:
-    purse = Purse(coins=2)
-    async with start(credit=purse) as gateway:
+    async with start() as gateway:
+        await give(gateway.settings.database_url, 2)
         reply = await gateway.post("ocr", {"image": base64(PDF + b"|" + word.encode())})
         await read(gateway, format="hocr")
+        left = await coins_of(gateway)
 
-    assert reply.status == status
-    assert purse.coins == 1
+    assert (reply.status, left) == (status, 1)
 
 
 async def test_caller_that_hangs_up_ends_the_document(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ from structlog.testing import capture_logs
 from gateway.accounts.key_format import generate_key, key_id
 from gateway.accounts.keys import KeyStore
 from gateway.problems import Problem
+from tests.gateway.broken_credits import BrokenCredits
 from tests.gateway.origin import IMAGE, image_answer, listening
-from tests.gateway.purse import BrokenCredits
 from tests.gateway.running import Gateway, Start
 from tests.gateway.stage import Stage
 

@@ -8,10 +8,10 @@ import pytest
 
 from gateway.jobs.worker import MAX_ATTEMPTS
 from tests.gateway.alone import alone
+from tests.gateway.books import coins_of
 from tests.gateway.clocks import Hands
 from tests.gateway.nats_server import nats_server
 from tests.gateway.origin import IMAGE
-from tests.gateway.purse import Purse
 from tests.gateway.running import Gateway, Reply, create_key, gateway_settings, running
 from tests.gateway.stage import WAIT
 from tests.gateway.uploads import base64, defer, ended
@@ -100,8 +100,7 @@ async def delete(gateway: Gateway, accepted: Reply) -> Reply:
 
 
 async def test_deleted_job_stops_and_costs_nothing(tmp_path: Path) -> None:
-    purse = Purse(coins=5)
-    async with alone(tmp_path, purse) as (gateway, stage):
+    async with alone(tmp_path, coins=5) as (gateway, stage):
         accepted = await defer(gateway, "nudity", WAITING)
         await stage.waiting.wait()
 
@@ -111,7 +110,7 @@ async def test_deleted_job_stops_and_costs_nothing(tmp_path: Path) -> None:
         assert (deleted.status, deleted.body) == (204, b"")
         assert (await look_up(gateway, accepted)).refusal == (404, "not_found")
         assert (await delete(gateway, accepted)).refusal == (404, "not_found")
-        assert purse.coins == 5
+        assert await coins_of(gateway) == 5
 
 
 async def test_jobs_beyond_the_account_s_share_are_429(tmp_path: Path) -> None:
@@ -164,37 +163,37 @@ async def test_job_s_time_begins_when_it_runs(tmp_path: Path) -> None:
 
 
 async def test_job_goes_on_when_its_gateway_is_started_again(tmp_path: Path) -> None:
-    purse = Purse(coins=5)
-    async with alone(tmp_path, purse) as (gateway, stage):
+    async with alone(tmp_path, coins=5) as (gateway, stage):
         accepted = await defer(gateway, "nudity", WAITING)
         await stage.waiting.wait()
-    async with alone(tmp_path, purse) as (later, stage):
+    async with alone(tmp_path) as (later, stage):
         await stage.waiting.wait()
         running_again = await look_up(replace(later, key=gateway.key), accepted)
         stage.release.set()
         reply = await ended(replace(later, key=gateway.key), accepted)
+        left = await coins_of(later)
 
     assert running_again.json["result"]["status"] == "running"
     assert reply.json["result"]["answer"]["status"] == 200
-    assert purse.coins == 4
+    assert left == 4
 
 
 async def test_batch_that_goes_on_asks_only_what_has_no_answer(tmp_path: Path) -> None:
-    purse = Purse(coins=5)
     items = [{"endpoint": "nudity", **item} for item in (WAITING, GOOD, WAITING)]
-    async with alone(tmp_path, purse) as (gateway, stage):
+    async with alone(tmp_path, coins=5) as (gateway, stage):
         accepted = await defer(gateway, "batch", {"requests": items})
         while (await look_up(gateway, accepted)).json["result"]["progress"]["done"] < 1:
             continue
         await stage.waiting.wait()
-    async with alone(tmp_path, purse) as (later, stage):
+    async with alone(tmp_path) as (later, stage):
         stage.release.set()
         reply = await ended(replace(later, key=gateway.key), accepted)
+        left = await coins_of(later)
 
     job = reply.json["result"]
     assert (job["status"], job["progress"]) == ("succeeded", {"done": 3, "total": 3})
     assert [item["status"] for item in job["answer"]["body"]["result"]] == [200] * 3
-    assert (len(stage.calls), purse.coins) == (2, 2)
+    assert (len(stage.calls), left) == (2, 2)
 
 
 async def test_error_that_passes_is_tried_again(tmp_path: Path) -> None:
@@ -229,14 +228,13 @@ async def test_jobs_are_503_while_nats_is_away(addresses: dict[str, str], tmp_pa
 
 async def test_job_that_was_deleted_elsewhere_costs_nothing(tmp_path: Path) -> None:
     """Its gateway learns it at the latest when it keeps the answer, which comes before the bill."""
-    purse = Purse(coins=5)
-    async with alone(tmp_path, purse) as (first, stage), running(first.settings) as second:
+    async with alone(tmp_path, coins=5) as (first, stage), running(first.settings) as second:
         accepted = await defer(first, "nudity", WAITING)
         await stage.waiting.wait()
         deleted = await delete(second, accepted)
         stage.release.set()
-        while purse.coins != 5:
-            await first.send("GET", "/healthz")
+        while await coins_of(first) != 5:
+            continue
 
     assert deleted.status == 204
 

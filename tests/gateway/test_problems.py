@@ -10,8 +10,8 @@ import pytest
 from contract.fields import MAX_URL_CHARACTERS
 from contract.table import ENDPOINT_NAMES
 from tests.gateway.books import give
+from tests.gateway.broken_credits import BrokenCredits
 from tests.gateway.origin import IMAGE, Answer, drip, image_answer, says
-from tests.gateway.purse import BrokenCredits
 from tests.gateway.running import Gateway, Start
 from tests.gateway.stage import WORDS_OF_BUG
 
