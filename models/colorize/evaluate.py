@@ -1,4 +1,4 @@
-"""Score the colorizer on colour photos: python -m models.colorize.evaluate --photos PATH."""
+"""Score the colorizer on color photos: python -m models.colorize.evaluate --photos PATH."""
 
 import argparse
 import io
@@ -17,12 +17,12 @@ from modelkit.images import RgbImage
 from modelkit.runtime import Runtime
 from models.colorize.export import GRAPH
 
-_LEAST_COLOURFULNESS = 1e-3  # some photos are grey: a share of nothing
+_LEAST_COLORFULNESS = 1e-3  # some photos are grey: a share of nothing
 
 
 def main() -> None:
     """Print the scores over all photos of a zip, each turned grey at full size."""
-    parser = argparse.ArgumentParser(description="Score the colorizer on colour photos.")
+    parser = argparse.ArgumentParser(description="Score the colorizer on color photos.")
     parser.add_argument("--photos", type=Path, required=True, help="a zip of JPEG files")
     parser.add_argument("--graph", type=Path, default=GRAPH)
     arguments = parser.parse_args()
@@ -37,7 +37,7 @@ def main() -> None:
         "ab_error": errors.mean(),
         "ab_error_of_grey": greys.mean(),
         "ab_error_share_of_grey": errors.mean() / greys.mean(),
-        "colourfulness_share_median": np.median(shares),
+        "colorfulness_share_median": np.median(shares),
         "lightness_shift_mean": shifts.mean(),
     }
     print(json.dumps({name: round(float(score), 4) for name, score in scores.items()}))
@@ -64,18 +64,18 @@ def grey_copy(photo: RgbImage) -> RgbImage:
 
 
 def _compare(truth: RgbImage, guess: RgbImage) -> tuple[float, float, float, float]:
-    """Return the ab error, that of grey, the share of colourfulness, the shift of lightness."""
+    """Return the ab error, that of grey, the share of colorfulness, the shift of lightness."""
     true_lab, guessed_lab = to_lab(truth), to_lab(guess)
     return (
         float(np.abs(true_lab - guessed_lab)[..., 1:].mean()),
         float(np.abs(true_lab)[..., 1:].mean()),
-        colourfulness(guess) / max(colourfulness(truth), _LEAST_COLOURFULNESS),
+        colorfulness(guess) / max(colorfulness(truth), _LEAST_COLORFULNESS),
         float(np.abs(true_lab - guessed_lab)[..., 0].mean()),
     )
 
 
-def colourfulness(photo: RgbImage) -> float:
-    """Return the colourfulness M3 of Hasler and Suesstrunk 2003, section 4.
+def colorfulness(photo: RgbImage) -> float:
+    """Return the colorfulness M3 of Hasler and Suesstrunk 2003, section 4.
 
     Args:
         photo: (height, width, 3) uint8, sRGB.

@@ -54,14 +54,14 @@ class ColorTask:
     def __init__(self, options: Options) -> None:
         everything = _load(options, "train", [f"train-{part}" for part in range(8)])
         self._small = everything.images
-        self._coloured = _coloured(self._small)
+        self._colored = _colored(self._small)
         self._photos = _load_photos([options.data / "photos" / name for name in PHOTOS])
         self._validation = _load(options, "val", ["val"]).images[:_EVALUATED]
-        self.colors, self._weights, self._nearest = _find_bins(self._small, self._coloured)
+        self.colors, self._weights, self._nearest = _find_bins(self._small, self._colored)
         self._frozen: FrozenEncoder | None = None
         self._progress = 0.0
         self.recipe = Recipe(
-            steps_per_epoch=max(1, min(_STEPS_PER_EPOCH, len(self._coloured) // _BATCH)),
+            steps_per_epoch=max(1, min(_STEPS_PER_EPOCH, len(self._colored) // _BATCH)),
             peak_rate=2e-3,
             weight_decay=0.02,
             warm_up_share=0.1,
@@ -83,7 +83,7 @@ class ColorTask:
         size_px = next(size for end, size in _SIZES_PX if progress < end)
         generator = np.random.default_rng(int(torch.randint(2**31, ())))
         for _ in range(self.recipe.steps_per_epoch):
-            chosen = np.sort(generator.choice(self._coloured, _BATCH - _SHARP, replace=False))
+            chosen = np.sort(generator.choice(self._colored, _BATCH - _SHARP, replace=False))
             small = torch.from_numpy(self._small[chosen]).permute(0, 3, 1, 2).float() / 255
             moved = random_affine(small, size_px=size_px, degrees=5, shift=0.05, least_scale=0.5)
             sharp = [
@@ -174,12 +174,12 @@ def _load_photos(archives: Iterable[Path]) -> list[NDArray[np.uint8]]:
         with zipfile.ZipFile(archive) as opened:
             for name in sorted(opened.namelist()):
                 photo = np.array(Image.open(io.BytesIO(opened.read(name))).convert("RGB"))
-                if len(_coloured(np.ascontiguousarray(photo[np.newaxis]))):
+                if len(_colored(np.ascontiguousarray(photo[np.newaxis]))):
                     photos.append(photo)
     return photos
 
 
-def _coloured(images: NDArray[np.uint8]) -> NDArray[np.int64]:
+def _colored(images: NDArray[np.uint8]) -> NDArray[np.int64]:
     chromas = []
     for start in range(0, len(images), 1000):
         part = torch.from_numpy(images[start : start + 1000, ::4, ::4]).permute(0, 3, 1, 2)
@@ -194,10 +194,10 @@ def _cells(colors: Tensor) -> Tensor:
 
 
 def _find_bins(
-    images: NDArray[np.uint8], coloured: NDArray[np.int64]
+    images: NDArray[np.uint8], colored: NDArray[np.int64]
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Return the ab of each kept bin, its weight in the loss, the nearest kept bin of each cell."""
-    sample = images[coloured[:: max(1, len(coloured) // _SAMPLE)], ::2, ::2]
+    sample = images[colored[:: max(1, len(colored) // _SAMPLE)], ::2, ::2]
     lab = to_lab(torch.from_numpy(sample).permute(0, 3, 1, 2).float() / 255)
     grid = torch.cartesian_prod(_CELLS, _CELLS) * _BIN_SIDE
     counts = torch.bincount(_cells(lab[:, 1:]).flatten(), minlength=len(grid))

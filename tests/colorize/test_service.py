@@ -74,7 +74,7 @@ async def test_grey_image_gets_colors_and_keeps_its_lightness(
     answer = await stub.Colorize(pb.ColorizeRequest(image=encode_image(GREY, "image/png")))
 
     colored = Image.open(io.BytesIO(answer.image)).convert("RGB")
-    assert not answer.already_coloured
+    assert not answer.already_colored
     assert np.ptp(np.asarray(colored).astype(int), axis=2).max() > 3
     luma_error = np.asarray(colored.convert("L")).astype(int) - GREY[..., 0]
     assert np.abs(luma_error).mean() < 6  # luma is not quite the lightness that is kept
@@ -135,7 +135,7 @@ async def test_colored_image_keeps_its_colors(stub: "rpc.ColorizeServiceAsyncStu
 
     answer = await stub.Colorize(pb.ColorizeRequest(image=encode_image(image, "image/png")))
 
-    assert answer.already_coloured
+    assert answer.already_colored
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(answer.image))), image)
     assert b"CreatorTool" not in answer.image
     assert answer.model.name == "lite-colorizer"

@@ -10,8 +10,6 @@ from tests.docs.test_style import ROOT, sources
 BANNED = frozenset({"gate", "workshop", "crew", "hire", "chore", "chores", "picture", "pictures"})
 RIDDLE = re.compile(r"(What|Who|Those|That|How)\b")
 BRITISH = re.compile(r"colour|recognis|neighbour|behaviour", re.IGNORECASE)
-KEPT = frozenset({"already_coloured"})  # a field of the contract
-TRAINED = ("models/colorize/", "models/emotions/")  # named anew together with their next weights
 PAGES = ("*.md", "docs/**/*.md", "services/*/*.md", "benchmarks/**/*.md", "models/*/*.md")
 
 Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
@@ -19,8 +17,7 @@ Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 def nodes() -> Iterator[tuple[Path, ast.AST]]:
     for path in (path.relative_to(ROOT) for path in sources()):
-        if not str(path).startswith(TRAINED):
-            yield from ((path, node) for node in ast.walk(ast.parse((ROOT / path).read_text())))
+        yield from ((path, node) for node in ast.walk(ast.parse((ROOT / path).read_text())))
 
 
 def test_docstring_begins_with_its_subject() -> None:
@@ -38,7 +35,7 @@ def test_identifiers_are_trade_words_in_american_spelling() -> None:
         f"{path}: {name}"
         for path, node in nodes()
         for name in (path.stem, *(getattr(node, k, None) for k in ("name", "id", "attr", "arg")))
-        if isinstance(name, str) and name not in KEPT
+        if isinstance(name, str)
         if BRITISH.search(name)
         or BANNED & {word.lower() for word in re.split(r"_|(?<=[a-z])(?=[A-Z])", name)}
     }

@@ -72,7 +72,7 @@ def _colorize(_: colorize_pb.ColorizeRequest, __: bytes) -> colorize_pb.Colorize
         image=COLORED,
         media_type="image/jpeg",
         size=SIZE,
-        already_coloured=True,
+        already_colored=True,
         model=MODEL,
         seconds=SECONDS,
     )

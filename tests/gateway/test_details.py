@@ -30,7 +30,7 @@ async def answer(gateway: Gateway, endpoint: str, *, details: bool) -> Reply:
 @pytest.mark.parametrize(
     ("endpoint", "details"),
     [
-        ("colorize", {**SIZED, "already_coloured": True}),
+        ("colorize", {**SIZED, "already_colored": True}),
         (
             "ocr",
             {

@@ -42,7 +42,7 @@ async def test_colorize(
 
     assert hosted == native.image
     assert response.content_type == native.media_type == "image/jpeg"
-    assert answer["details"]["already_coloured"] is native.already_coloured is False
+    assert answer["details"]["already_colored"] is native.already_colored is False
     assert answer["details"]["model"] == details_of(native)
 
 

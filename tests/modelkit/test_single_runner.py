@@ -1,12 +1,15 @@
 """Queue of a model that takes one item at a time."""
 
 import asyncio
+import threading
 from collections.abc import Sequence
 
 import pytest
 from prometheus_client import CollectorRegistry
 
 from modelkit.batching import SingleRunner
+from modelkit.execution import ModelThread
+from modelkit.stopping import Stopped, check_stop
 from servicekit.errors import Overloaded
 from servicekit.telemetry import ModelMetrics
 from servicekit.turns import CALLER
@@ -95,6 +98,43 @@ async def test_item_cancelled_in_its_run_ends_with_the_run() -> None:
 
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_run_whose_caller_is_gone_stops_at_its_next_step() -> None:
+    thread = ModelThread("test")
+    running = threading.Event()
+    outcomes: list[type[BaseException]] = []
+
+    def step_forever(_: int) -> Sequence[str]:
+        try:
+            while True:
+                check_stop()
+                running.set()
+        except Stopped:
+            outcomes.append(Stopped)
+            raise
+
+    async def run(items: list[int]) -> Sequence[str]:
+        step = step_forever if items == [0] else check_and_answer
+        return await thread.run(step, items[0])
+
+    def check_and_answer(item: int) -> Sequence[str]:
+        check_stop()
+        return [f"answer {item}"]
+
+    metrics = ModelMetrics(CollectorRegistry()).of("test")
+    runner = SingleRunner[int, str](run, task="test", metrics=metrics)
+    gone = asyncio.create_task(runner.answer(0))
+    assert await asyncio.to_thread(running.wait, 10)
+    other = asyncio.create_task(runner.answer(1))
+
+    gone.cancel()
+
+    async with asyncio.timeout(10):
+        assert await other == "answer 1"
+    assert gone.cancelled()
+    assert outcomes == [Stopped]
+    thread.close()
 
 
 async def test_failed_item_leaves_its_neighbors_alone() -> None:

@@ -15,7 +15,14 @@ from tests.ocr.written import draw_lines
 
 ENGLISH = find_language("eng")
 NASKH = Path("/usr/share/fonts/truetype/noto/NotoNaskhArabic-Regular.ttf")
-DEJAVU = Path("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf")  # it has letters of three scripts
+DEJAVU = Path("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf")  # it has letters of five scripts
+TICKETS = {
+    "eng": "Please keep this ticket until you leave.",
+    "rus": "Пожалуйста, сохраняйте билет до выхода.",
+    "ell": "Παρακαλώ κρατήστε το εισιτήριο σας.",
+    "kat": "გთხოვთ შეინახოთ ეს ბილეთი",
+    "heb": "נא לשמור את הכרטיס עד היציאה",
+}
 
 
 def write(
@@ -85,6 +92,14 @@ def test_single_letter_is_read(
     assert page.text == text
 
 
+@pytest.mark.parametrize("lines", [["7"], ["1204 88 97", "3051 42 16", "- 12 -"]])
+def test_numbers_need_no_language(reader: Reader, lines: list[str]) -> None:
+    page = reader.read(fit(draw_lines(*lines, size_px=44, width=600)))
+
+    assert page.text.split("\n") == lines
+    assert page.language == "eng"
+
+
 @pytest.mark.parametrize("letters", [["white"], ["black"], ["white", "black"]])
 def test_text_on_transparency_is_read_whatever_its_color(
     reader: Reader, letters: list[str]
@@ -102,17 +117,35 @@ def test_text_on_transparency_is_read_whatever_its_color(
     assert page.text.split("\n") == ["You never told me"] * len(letters)
 
 
-def test_lines_of_several_scripts_are_read_in_their_own(reader: Reader) -> None:
-    texts = [
-        ("eng", "Please keep this ticket until you leave."),
-        ("rus", "Пожалуйста, сохраняйте билет до выхода."),
-        ("ell", "Παρακαλώ κρατήστε το εισιτήριο σας."),
-    ]
-    if not all(reader.is_installed(find_language(code)) for code, _ in texts):
-        pytest.skip("Tesseract's Russian and Greek data are not installed")
+@pytest.mark.parametrize(
+    ("code", "left", "turn"), [("eng", 20, 1), ("eng", 780, -1), ("slk", 20, -1)]
+)
+def test_caption_that_runs_upright_beside_lines_is_a_line_of_its_own(
+    reader: Reader, code: str, left: int, turn: int
+) -> None:
+    if not reader.is_installed(find_language(code)):
+        pytest.skip("Tesseract's Slovak data is not installed")
+    lines = ["Vlk a medved stoja pri rieke", "Otec vari obed a mama spieva"] * 4
+    pixels = draw_lines(*lines, width=840).copy()
+    pixels[:, 40:] = pixels[:, :-40]  # makes room for the caption
+    caption = np.rot90(draw_lines("photo by Ada Novak", size_px=24, width=320)[30:66], turn)
+    pixels[120 : 120 + caption.shape[0], left : left + caption.shape[1]] = caption
+
+    page = reader.read(fit(pixels), find_language(code))
+
+    read = [line.text for line in page.lines]
+    assert sorted(read) == sorted([*lines, "photo by Ada Novak"])
+    assert [text for text in read if text in lines] == lines
+
+
+@pytest.mark.parametrize("codes", ["eng rus ell", "kat heb rus eng ell"])
+def test_lines_of_several_scripts_are_read_in_their_own(reader: Reader, codes: str) -> None:
+    if not all(reader.is_installed(find_language(code)) for code in codes.split()):
+        pytest.skip("Tesseract's data of some scripts is not installed")
     if not DEJAVU.is_file():
         pytest.skip("DejaVu Sans is not installed")
-    image = Image.new("RGB", (1000, 300), "white")
+    texts = [(code, TICKETS[code]) for code in codes.split()]
+    image = Image.new("RGB", (1000, 60 + 80 * len(texts)), "white")
     font = ImageFont.truetype(DEJAVU, 36)
     for row, (_, text) in enumerate(texts):
         ImageDraw.Draw(image).text((20, 20 + 80 * row), text, "black", font)

@@ -1,5 +1,7 @@
 """Choice between the engines, and turned pages."""
 
+from collections.abc import Callable
+from contextvars import copy_context
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,7 @@ from PIL import Image
 
 from modelkit.images import RgbImage
 from modelkit.manifest import load_manifest
+from modelkit.stopping import Stopped, new_stop
 from ocr.asking import find_language
 from ocr.languages import (
     BOTH_LINES,
@@ -22,7 +25,7 @@ from ocr.ppocr import PpOcr
 from ocr.preparation import fit, turn
 from ocr.reading import Reader
 from ocr.settings import OcrSettings
-from ocr.tesseract import Tesseract
+from ocr.tesseract import Tesseract, find_data_dir
 from servicekit.errors import LanguageNotInstalled
 from tests.ocr.written import PANGRAM, SLOVAK_LINES, draw_lines
 
@@ -52,6 +55,24 @@ def test_lines_come_in_order_with_their_places(reader: Reader) -> None:
     tops = [float(line.corners[0, 1]) for line in page.lines]
     assert tops == sorted(tops)
     assert 0.9 < page.confidence <= 1
+
+
+def test_page_that_nobody_waits_for_is_read_no_further(reader: Reader, ppocr: PpOcr) -> None:
+    pixels = draw_lines(*PAGE)
+    pieces = ppocr.detect(pixels)
+    reads: list[Callable[[], object]] = [
+        lambda: reader.read(fit(pixels), ENGLISH),
+        lambda: ppocr.read_lines(pixels, pieces),
+        lambda: Tesseract(find_data_dir("")).read_page(pixels, ENGLISH),
+    ]
+
+    def read_when_gone() -> None:
+        new_stop().set()
+        for read in reads:
+            with pytest.raises(Stopped):
+                read()
+
+    copy_context().run(read_when_gone)
 
 
 @pytest.mark.parametrize("degrees", [90, 180, 270])

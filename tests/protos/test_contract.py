@@ -30,7 +30,7 @@ FIELDS = {
     "vision.v1.ListModelsRequest": "",
     "vision.v1.ListModelsResponse": "models=1",
     "colorize.v1.ColorizeRequest": "image=1 strength=2",
-    "colorize.v1.ColorizeResponse": "image=1 media_type=2 size=3 already_coloured=4 model=5 "
+    "colorize.v1.ColorizeResponse": "image=1 media_type=2 size=3 already_colored=4 model=5 "
     "seconds=6 warnings=7",
     "ocr.v1.Word": "text=1 confidence=2 corners=3",
     "ocr.v1.Line": "text=1 confidence=2 corners=3 words=4 block=5 script=6 language=7",
@@ -182,7 +182,7 @@ GOLDEN = [
         "0803 11000000000000e03f",
     ),
     (
-        colorize.ColorizeResponse(image=b"\x89", media_type="image/png", already_coloured=True),
+        colorize.ColorizeResponse(image=b"\x89", media_type="image/png", already_colored=True),
         "0a0189 1209696d6167652f706e67 2001",
     ),
     (ocr.RecognizeResponse(text="é", rotation_degrees=270), "0a02c3a9 288e02"),
@@ -198,9 +198,9 @@ def test_encoding_is_golden(message: Message, encoded: str) -> None:
 
 
 def test_json_names_are_lower_camel() -> None:
-    response = colorize.ColorizeResponse(media_type="image/png", already_coloured=True)
+    response = colorize.ColorizeResponse(media_type="image/png", already_colored=True)
 
     assert json_format.MessageToDict(response) == {
         "mediaType": "image/png",
-        "alreadyColoured": True,
+        "alreadyColored": True,
     }

@@ -33,7 +33,7 @@ def _answer(_: ColorizeRequest, response: pb.ColorizeResponse, url: str) -> Colo
         seconds=response.seconds,
         width=response.size.width,
         height=response.size.height,
-        already_coloured=response.already_coloured,
+        already_colored=response.already_colored,
         warnings=warnings_of(response.warnings),
     )
     return ColorizeAnswer(Colorized(url), details)

@@ -48,7 +48,7 @@ export function imageOf({ result }) {
 
 function showColors({ result, details }, image, { drawing }) {
   drawing.append(beforeAndAfter(image.source, ownUrl(result.colorized)));
-  const isColored = details.already_coloured;
+  const isColored = details.already_colored;
   drawing.append(hint(isColored ? "The image has colors already; it was left as it is."
     : "Drag the edge, or use the arrow keys. The colors are a model's guess."));
 }

@@ -8,6 +8,7 @@ from time import monotonic
 from typing import Generic, Protocol, TypeAlias, TypeVar
 
 from modelkit.execution import ModelLost
+from modelkit.stopping import new_stop
 from servicekit.errors import Overloaded
 from servicekit.telemetry import SPAN_BATCH, SPAN_BATCH_SIZE, SPAN_RUN, SPAN_TASK, TaskMetrics
 from servicekit.tracing.steps import Attributes, RequestTrace, current_trace
@@ -31,7 +32,7 @@ class ItemQueue(Protocol[Item_contra, Answer_co]):
         """Return the model's answer to an item.
 
         Cancelled before its run, the item never runs. Cancelled within it, this ends when the run
-        does: the memory of the item is in use until then.
+        does: the memory of the item is in use until then. A run of that item alone is told to stop.
 
         Raises:
             ModelLost: The model was lost while it computed.
@@ -90,10 +91,12 @@ class SingleRunner(Generic[Item, Answer]):
             self._metrics.batch_seconds.observe(began_s - waited_since_s)
             self._metrics.batch_size.observe(1)
             steps.end(SPAN_BATCH, batch_size=1)
+            stop = new_stop()
             run = asyncio.ensure_future(self._run([item]))
             try:
                 (answer,) = await asyncio.shield(run)
             except asyncio.CancelledError:
+                stop.set()
                 await asyncio.wait((run,))
                 raise
             except MemoryError as error:

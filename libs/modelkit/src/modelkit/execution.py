@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import copy_context
 from functools import partial
 from queue import SimpleQueue
 from typing import Any, TypeVar, TypeVarTuple
@@ -57,7 +58,8 @@ class ModelThread:
         """Queue `function(*args)` and return the future of its result.
 
         Not a coroutine: the event loop would run all ready callbacks before the model has work.
-        Once begun the job runs to its end, even if the future is cancelled.
+        Once begun the job runs to its end, even if the future is cancelled, unless it asks
+        `modelkit.stopping`. It sees the context variables of now.
 
         Args:
             function: The job.
@@ -76,7 +78,8 @@ class ModelThread:
         if limit_s is not None:
             limit = self._loop.call_later(limit_s, _fail, outcome, self._lost("hangs"))
             outcome.add_done_callback(lambda _: limit.cancel())
-        self._jobs.put(partial(self._do, outcome, partial(function, *args)))
+        job = partial(copy_context().run, function, *args)
+        self._jobs.put(partial(self._do, outcome, job))
         return outcome
 
     def stop(self) -> None:

@@ -65,7 +65,7 @@ class _Answer:
     file: EncodedImage
     width: int
     height: int
-    already_coloured: bool
+    already_colored: bool
     warnings: Sequence[ImageWarning]
 
 
@@ -99,7 +99,7 @@ class _ColorizeServicer(rpc.ColorizeServiceServicer):
             image=answer.file.content,
             media_type=answer.file.media_type,
             size=image_pb2.Size(width=answer.width, height=answer.height),
-            already_coloured=answer.already_coloured,
+            already_colored=answer.already_colored,
             model=image_pb2.Model(**loaded.named()),
             seconds=monotonic() - began_s,
             warnings=[
@@ -166,4 +166,4 @@ def _write(opened: _Opened, pixels: RgbImage, mark: bytes) -> _Answer:
     warnings = opened.decoded.warnings
     if alpha is not None and file.media_type != "image/png":
         warnings = (*warnings, _OPAQUE)
-    return _Answer(file, width, height, already_coloured=not mark, warnings=warnings)
+    return _Answer(file, width, height, already_colored=not mark, warnings=warnings)

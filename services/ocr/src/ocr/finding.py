@@ -10,7 +10,7 @@ import numpy as np
 from modelkit.images import RgbImage
 from ocr.engines import Detector
 from ocr.ink import InkRow, cover, find_ink, uncovered_rows
-from ocr.preparation import Corners, crop, part
+from ocr.preparation import Corners, crop, part, runs_upright
 from ocr.tiling import cut_tiles, join_pieces
 
 # The detector, whose sight is the whole image, passes over a lone line on a large page and now and
@@ -28,6 +28,7 @@ _OTHER_SHARE = 0.15  # the same of an image where lines were found: receipts hav
 _LEAST_ASPECT = 0.3  # there; rules and the edges of paper are narrower
 _MOST_ROWS = 200
 _COVERED_SHARE = 0.5
+_SAME_COLUMN = 0.7  # least width that two pieces of an upright line share, in the wider one's
 _MOST_ASPECT = 60.0  # of a piece, in heights; the engines squeeze those of more than 64
 _CUT_ASPECT = 40.0  # of the parts that it is cut into
 _CUT_REACH = 5.0  # heights around a cut, within which there is a blank between two words
@@ -77,8 +78,37 @@ def find_pieces(detector: Detector, pixels: RgbImage) -> list[Corners]:
     """
     tiles = cut_tiles(*pixels.shape[:2])
     found = [_find(detector, np.ascontiguousarray(tile.of(pixels))) for tile in tiles]
-    joined = join_pieces(tiles, found)
+    joined = _join_sideways(join_pieces(tiles, found))
     return [part for piece in joined for part in _cut_at_blanks(pixels, piece)]
+
+
+def _join_sideways(pieces: list[Corners]) -> list[Corners]:
+    """Join the pieces of each line that runs down or up on a page of level ones.
+
+    The detector cuts such a line into words, and only a whole line tells which way it runs.
+    """
+    upright = [piece for piece in pieces if runs_upright(piece)]
+    if len(upright) > len(pieces) / 2:
+        return pieces
+    lines = [piece for piece in pieces if not runs_upright(piece)]
+    for piece in sorted(upright, key=lambda one: float(one[0, 1])):
+        above = next((at for at, line in enumerate(lines) if _goes_on(line, piece)), None)
+        if above is None:
+            lines.append(piece)
+        else:
+            lines[above] = np.stack([*lines[above][:2], *piece[2:]])
+    return lines
+
+
+def _goes_on(above: Corners, below: Corners) -> bool:
+    """Return whether an upright piece goes on with another above it."""
+    if not runs_upright(above):
+        return False
+    left = max(above[:, 0].min(), below[:, 0].min())
+    right = min(above[:, 0].max(), below[:, 0].max())
+    widths = [float(np.ptp(piece[:, 0])) for piece in (above, below)]
+    gap = float(below[:2, 1].mean() - above[2:, 1].mean())
+    return bool(right - left >= _SAME_COLUMN * max(widths) and gap <= min(widths))
 
 
 def _find(detector: Detector, pixels: RgbImage) -> list[Corners]:

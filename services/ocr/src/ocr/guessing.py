@@ -161,6 +161,8 @@ class ImageLanguageGuesser:
 
     def _by_text(self, text: str, languages: Sequence[Language]) -> tuple[Language, float]:
         """Return the language that a text is in, and how sure that is, in [0, 1]."""
+        if not any(letter.isalpha() for letter in text) and all_languages()[_FALLBACK] in languages:
+            return all_languages()[_FALLBACK], 0.0
         plain = [language for language in languages if language.code not in _MARKS] or languages
         ranks = dict(self._identifier.rank(" ".join(text.split())))
         scores = [_rank_of(ranks, language) for language in plain]
@@ -184,13 +186,17 @@ def _rank_of(ranks: Mapping[str, float], language: Language) -> float:
 
 def _script_of_ppocr(read: Sequence[ReadText], lines: Sequence[Corners]) -> str:
     """Return the script of lines that PP-OCR read; empty when it cannot read them."""
-    letters = [letter for letter in _text(read) if letter.isalpha()]
+    text = _text(read)
+    letters = [letter for letter in text if letter.isalpha()]
     known = Counter(unicodedata.name(letter, "").partition(" ")[0] for letter in letters)
     kana = known["HIRAGANA"] + known["KATAKANA"]
-    is_read = known["LATIN"] + known["CJK"] + kana >= _LETTERS_PER_HEIGHT * sum(map(_aspect, lines))
+    signs = known["LATIN"] + known["CJK"] + kana
+    if not letters:  # numbers alone, which all engines read
+        signs = sum(sign.isdigit() for sign in text)
+    is_read = signs >= _LETTERS_PER_HEIGHT * sum(map(_aspect, lines))
     if mean_confidence(read) < _SURE_CONFIDENCE or not is_read:
         return ""
-    if known["LATIN"] > known["CJK"] + kana:
+    if known["LATIN"] >= known["CJK"] + kana:
         return "Latn"
     if kana >= _KANA_SHARE * len(letters):
         return "Jpan"

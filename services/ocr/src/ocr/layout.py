@@ -15,6 +15,7 @@ from ocr.preparation import Corners
 Row = list[int]  # indices of the pieces of one row, in reading order
 
 _SAME_ROW = 0.5  # least overlap of two pieces of a row, in heights of the lower one
+_SIDEWAYS = 2.0  # least height of a line that runs down or up, in widths and in heights of others
 _NEIGHBOR_ROWS = 4.5  # how far above and below a column is looked at, in heights
 _LEAST_COLUMN_ROWS = 3
 _PROSE_ASPECT = 6.0  # a line of prose is wider than this many heights; a price or a label is not
@@ -112,11 +113,19 @@ def _merge_into_rows(boxes: NDArray[np.float64]) -> list[Row]:
 
 
 def _same_row(left: NDArray[np.float64], right: NDArray[np.float64]) -> bool:
+    if _runs_past(left, right) or _runs_past(right, left):
+        return False
     overlap = min(left[3], right[3]) - max(left[1], right[1])
     lower = min(left[3] - left[1], right[3] - right[1])
     inside = left[2] - right[0]  # how far the right one reaches into the left one
     narrow = min(left[2] - left[0], right[2] - right[0])
     return bool(overlap >= _SAME_ROW * lower and inside <= _SAME_ROW * narrow)
+
+
+def _runs_past(box: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
+    """Return whether a box runs down or up beside another, such as a caption beside lines."""
+    width, height = box[2] - box[0], box[3] - box[1]
+    return bool(height >= _SIDEWAYS * max(width, other[3] - other[1]))
 
 
 def _gutter(boxes: NDArray[np.float64], left: int, right: int) -> bool:

@@ -14,7 +14,7 @@ from ocr.preparation import Corners, line_height
 from ocr.routes import ReadLines, Routes
 from ocr.scripts import script_of
 
-_MOST_GUESSES = 3  # for the lines of a page that are not in its main language
+_MOST_MISSES = 3  # guesses of a page's doubtful lines that find no further script
 # A line in a script that its engine does not know is read with little confidence, or as few signs
 # of which it is sure; a line of a photo is sometimes doubted as well, which costs time only.
 _SURE_CONFIDENCE = 0.9
@@ -46,6 +46,7 @@ class MixedReader:
         read = self._routes.read(pixels, pieces, (main,))
         lines = [replace(line, language=main.code) for line in read.lines]
         lines = self._read_others(pixels, _with_lost(lines, pieces), main)
+        lines = self._guess_rest(pixels, lines, main)
         lines = self._tell_latin(pixels, [line for line in lines if line.text])
         codes = dict.fromkeys(line.language for line in lines) or {main.code: None}
         found = tuple(all_languages()[code] for code in codes)
@@ -57,21 +58,37 @@ class MixedReader:
         """Read doubtful lines again in the language that the longest of them is in."""
         known = {main.script}
         doubtful = {index for index, line in enumerate(lines) if _is_doubtful(line)}
-        for _ in range(_MOST_GUESSES):
-            if not doubtful:
-                break
+        misses = 0
+        while doubtful and misses < _MOST_MISSES:
             longest = max(doubtful, key=lambda index: float(np.ptp(lines[index].corners[:, 0])))
             language = self._guesser.guess(pixels, [lines[longest].corners])
             asked = sorted(doubtful)
             doubtful.discard(longest)
             if language.script in known:
+                misses += 1
                 continue
             known.add(language.script)
             texts = self._routes.read_rows(pixels, [lines[at].corners for at in asked], language)
             for at, text in zip(asked, texts, strict=True):
                 if _is_better(text, lines[at], language):
                     lines[at] = _reread(lines[at], text, language)
-                    doubtful.discard(at)
+                    if not _is_doubtful(lines[at]):
+                        doubtful.discard(at)
+        return lines
+
+    def _guess_rest(
+        self, pixels: RgbImage, lines: list[PageLine], main: Language
+    ) -> list[PageLine]:
+        """Guess the main language again, without the lines of other scripts."""
+        rest = [at for at, line in enumerate(lines) if line.language == main.code]
+        if not 0 < len(rest) < len(lines):
+            return lines
+        corners = [lines[at].corners for at in rest]
+        language = self._guesser.guess(pixels, corners)
+        if language != main:
+            texts = self._routes.read_rows(pixels, corners, language)
+            for at, text in zip(rest, texts, strict=True):
+                lines[at] = _reread(lines[at], text, language)
         return lines
 
     def _tell_latin(self, pixels: RgbImage, lines: list[PageLine]) -> list[PageLine]:
@@ -116,6 +133,8 @@ def _is_doubtful(line: PageLine) -> bool:
         1.0, line_height(line.corners)
     )
     has_digits = any(letter.isdigit() for letter in line.text)
+    if has_digits and not letters:  # a number is in no script
+        return line.confidence < _LEAST_CONFIDENCE
     return line.confidence < _SURE_CONFIDENCE or (is_sparse and not has_digits)
 
 

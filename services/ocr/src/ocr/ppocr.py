@@ -23,10 +23,11 @@ from modelkit.images import RgbImage
 from modelkit.loading import loaded_model
 from modelkit.manifest import InstalledModel
 from modelkit.runtime import OnnxNetwork, Runtime
+from modelkit.stopping import check_stop
 from ocr.engines import PageWord, ReadText
 from ocr.languages import RIGHT_TO_LEFT
 from ocr.leftward import as_written
-from ocr.preparation import Corners, crop, downward, is_upright, part
+from ocr.preparation import Corners, crop, downward, is_upright, part, runs_upright, upward
 from servicekit.errors import ModelNotInstalled
 
 # Less than rapidocr's default and no loss on pages; receipts lose a word in a thousand at 1280.
@@ -41,7 +42,6 @@ MAX_LINES = 1000
 MIN_LINE_CONFIDENCE = 0.5  # rapidocr's own threshold; below it are mostly drawings taken for text
 
 _LINE_HEIGHT_PX = 48
-_LETTER_ASPECT = 3.0  # most heights of the box of a letter in widths
 _MIN_COLUMNS = 320  # the recognizer pads narrower lines to this
 
 
@@ -73,9 +73,12 @@ class LineRecognizer:
 
     def read_lines(self, pixels: RgbImage, lines: Sequence[Corners]) -> list[ReadText]:
         """Read each line; the answers are in the order of `lines`, words in pixels of `pixels`."""
+        upright = [at for at, line in enumerate(lines) if is_upright(line)]
         turned = [downward(line) if is_upright(line) else line for line in lines]
         read = self._read_level(pixels, turned)
-        short = [at for at, line in enumerate(lines) if is_upright(line) and not _is_long(line)]
+        if len(upright) <= len(lines) / 2:  # else the page lies on its side, or runs downwards
+            self._read_upwards(pixels, lines, upright, read)
+        short = [at for at in upright if not runs_upright(lines[at])]
         as_they_are = self._read_level(pixels, [lines[at] for at in short])
         for at, level in zip(short, as_they_are, strict=True):
             # A lone digit is upright too; what runs downwards has more letters that way.
@@ -83,9 +86,22 @@ class LineRecognizer:
                 read[at] = level
         return read
 
+    def _read_upwards(
+        self,
+        pixels: RgbImage,
+        lines: Sequence[Corners],
+        upright: Sequence[int],
+        read: list[ReadText],
+    ) -> None:
+        """Replace what was read in upright lines that run upwards, as beside a photo."""
+        upwards = self._read_level(pixels, [upward(lines[at]) for at in upright])
+        for at, text in zip(upright, upwards, strict=True):
+            read[at] = max(read[at], text, key=lambda one: one.evidence)
+
     def _read_level(self, pixels: RgbImage, level: Sequence[Corners]) -> list[ReadText]:
         read = [ReadText("", 0.0)] * len(level)
         for batch in _batches([_columns(line) for line in level]):
+            check_stop()
             answer = self._engine.recognize_txt([_cut(pixels, level[index]) for index in batch])
             # `word_results` are declared as what becomes of them on a whole page.
             for index, text, confidence, places in zip(
@@ -133,6 +149,7 @@ class PpOcr:
 
     def detect(self, pixels: RgbImage) -> list[Corners]:
         """Return the corners of every piece of a line, in pixels of `pixels`, in no order."""
+        check_stop()
         height, width = pixels.shape[:2]
         scale = min(
             1.0,
@@ -221,11 +238,6 @@ def _cut(pixels: RgbImage, corners: Corners) -> RgbImage:
     """Return a line as the recognizer takes it: BGR."""
     line = crop(pixels, corners, max_aspect=MAX_LINE_ASPECT)
     return np.asarray(cv2.cvtColor(line, cv2.COLOR_RGB2BGR), np.uint8)
-
-
-def _is_long(line: Corners) -> bool:
-    """Return whether an upright piece is too long for a single letter."""
-    return bool(np.hypot(*(line[3] - line[0])) > _LETTER_ASPECT * np.hypot(*(line[1] - line[0])))
 
 
 def _columns(line: Corners) -> int:

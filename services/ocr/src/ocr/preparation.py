@@ -25,6 +25,7 @@ MAX_ASPECT = 8.0
 _WIDEST_PADDED_PX = 1600  # of a tile
 
 _UPRIGHT = 1.5  # heights for each width; rapidocr reads such crops as lines that run downwards
+_LETTER_ASPECT = 3.0  # most heights of the box of a letter in widths
 _BACKGROUND_PX = 41  # wider than a pen stroke, smaller than a shadow
 
 
@@ -152,6 +153,12 @@ def is_upright(corners: Corners) -> bool:
     return bool(height >= _UPRIGHT * width)
 
 
+def runs_upright(corners: Corners) -> bool:
+    """Return whether a line runs down or up and is too long for a single letter."""
+    along, down = (float(np.hypot(*(corners[end] - corners[0]))) for end in (1, 3))
+    return down > _LETTER_ASPECT * along
+
+
 def line_height(corners: Corners) -> float:
     """Return the height of a line of letters in pixels: its shorter side."""
     sides = (float(np.hypot(*(corners[end] - corners[0]))) for end in (1, 3))
@@ -161,6 +168,12 @@ def line_height(corners: Corners) -> float:
 def downward(corners: Corners) -> Corners:
     """Return corners from where a line that runs downwards begins: its upper right one."""
     rolled: Corners = np.roll(corners, -1, axis=0)
+    return rolled
+
+
+def upward(corners: Corners) -> Corners:
+    """Return corners from where a line that runs upwards begins: its lower left one."""
+    rolled: Corners = np.roll(corners, 1, axis=0)
     return rolled
 
 

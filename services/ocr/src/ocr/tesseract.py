@@ -14,9 +14,19 @@ from numpy.typing import NDArray
 from tesserocr import PSM, PyTessBaseAPI
 
 from modelkit.images import RgbImage
+from modelkit.stopping import check_stop
 from ocr.engines import PageLine, ReadText
 from ocr.languages import Language
-from ocr.preparation import Corners, crop, flatten_light, grow, part
+from ocr.preparation import (
+    Corners,
+    crop,
+    downward,
+    flatten_light,
+    grow,
+    part,
+    runs_upright,
+    upward,
+)
 from ocr.spelling import respell
 from ocr.table import page_lines, table_lines, words_of
 from servicekit.errors import LanguageNotInstalled
@@ -163,6 +173,7 @@ class Tesseract:
         return None
 
     def _load(self, paths: tuple[Path, ...]) -> PyTessBaseAPI:
+        check_stop()
         if paths in self._loaded:
             self._loaded.move_to_end(paths)
             return self._loaded[paths]
@@ -197,16 +208,20 @@ class TesseractReader:
         if not lines:
             return []
         grey = flatten_light(pixels)
-        grown = [grow(line, _GROWTH) for line in lines]
-        cuts = (_to_height(crop(grey, line, max_aspect=MAX_LINE_ASPECT)) for line in grown)
-        return [
-            _placed(self._read_cut(cut), line, width_px=cut.shape[1])
-            for cut, line in zip(cuts, grown, strict=True)
-        ]
+        return [self._read_in(grey, grow(line, _GROWTH)) for line in lines]
 
     def read_line(self, pixels: RgbImage) -> ReadText:
         """Read an image of one line."""
         return self._spelt(self._tesseract.read_line(pixels, *self._languages))
+
+    def _read_in(self, grey: NDArray[np.uint8], line: Corners) -> ReadText:
+        ways = [downward(line), upward(line)] if runs_upright(line) else [line]
+        cuts = [_to_height(crop(grey, way, max_aspect=MAX_LINE_ASPECT)) for way in ways]
+        texts = [
+            _placed(self._read_cut(cut), way, width_px=cut.shape[1])
+            for cut, way in zip(cuts, ways, strict=True)
+        ]
+        return max(texts, key=lambda text: text.evidence)
 
     def _read_cut(self, line: NDArray[np.uint8]) -> ReadText:
         read = self._tesseract.read_line(line, *self._languages)

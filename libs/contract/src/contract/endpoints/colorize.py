@@ -18,7 +18,7 @@ class ColorizeDetails(AnswerDetails, frozen=True, omit_defaults=True, kw_only=Tr
 
     width: int
     height: int
-    already_coloured: bool
+    already_colored: bool
 
 
 class ColorizeAnswer(Struct, frozen=True, omit_defaults=True):

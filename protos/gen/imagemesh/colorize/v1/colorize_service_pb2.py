@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from imagemesh.image.v1 import image_pb2 as imagemesh_dot_image_dot_v1_dot_image__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,imagemesh/colorize/v1/colorize_service.proto\x12\x15imagemesh.colorize.v1\x1a\x1eimagemesh/image/v1/image.proto\"D\n\x0f\x43olorizeRequest\x12\r\n\x05image\x18\x01 \x01(\x0c\x12\x15\n\x08strength\x18\x02 \x01(\x02H\x00\x88\x01\x01\x42\x0b\n\t_strength\"\xe1\x01\n\x10\x43olorizeResponse\x12\r\n\x05image\x18\x01 \x01(\x0c\x12\x12\n\nmedia_type\x18\x02 \x01(\t\x12&\n\x04size\x18\x03 \x01(\x0b\x32\x18.imagemesh.image.v1.Size\x12\x18\n\x10\x61lready_coloured\x18\x04 \x01(\x08\x12(\n\x05model\x18\x05 \x01(\x0b\x32\x19.imagemesh.image.v1.Model\x12\x0f\n\x07seconds\x18\x06 \x01(\x01\x12-\n\x08warnings\x18\x07 \x03(\x0b\x32\x1b.imagemesh.image.v1.Warning\"\x13\n\x11ListModelsRequest\"C\n\x12ListModelsResponse\x12-\n\x06models\x18\x01 \x03(\x0b\x32\x1d.imagemesh.image.v1.ModelInfo2\xd1\x01\n\x0f\x43olorizeService\x12[\n\x08\x43olorize\x12&.imagemesh.colorize.v1.ColorizeRequest\x1a\'.imagemesh.colorize.v1.ColorizeResponse\x12\x61\n\nListModels\x12(.imagemesh.colorize.v1.ListModelsRequest\x1a).imagemesh.colorize.v1.ListModelsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,imagemesh/colorize/v1/colorize_service.proto\x12\x15imagemesh.colorize.v1\x1a\x1eimagemesh/image/v1/image.proto\"D\n\x0f\x43olorizeRequest\x12\r\n\x05image\x18\x01 \x01(\x0c\x12\x15\n\x08strength\x18\x02 \x01(\x02H\x00\x88\x01\x01\x42\x0b\n\t_strength\"\xe0\x01\n\x10\x43olorizeResponse\x12\r\n\x05image\x18\x01 \x01(\x0c\x12\x12\n\nmedia_type\x18\x02 \x01(\t\x12&\n\x04size\x18\x03 \x01(\x0b\x32\x18.imagemesh.image.v1.Size\x12\x17\n\x0f\x61lready_colored\x18\x04 \x01(\x08\x12(\n\x05model\x18\x05 \x01(\x0b\x32\x19.imagemesh.image.v1.Model\x12\x0f\n\x07seconds\x18\x06 \x01(\x01\x12-\n\x08warnings\x18\x07 \x03(\x0b\x32\x1b.imagemesh.image.v1.Warning\"\x13\n\x11ListModelsRequest\"C\n\x12ListModelsResponse\x12-\n\x06models\x18\x01 \x03(\x0b\x32\x1d.imagemesh.image.v1.ModelInfo2\xd1\x01\n\x0f\x43olorizeService\x12[\n\x08\x43olorize\x12&.imagemesh.colorize.v1.ColorizeRequest\x1a\'.imagemesh.colorize.v1.ColorizeResponse\x12\x61\n\nListModels\x12(.imagemesh.colorize.v1.ListModelsRequest\x1a).imagemesh.colorize.v1.ListModelsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,11 +35,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_COLORIZEREQUEST']._serialized_start=103
   _globals['_COLORIZEREQUEST']._serialized_end=171
   _globals['_COLORIZERESPONSE']._serialized_start=174
-  _globals['_COLORIZERESPONSE']._serialized_end=399
-  _globals['_LISTMODELSREQUEST']._serialized_start=401
-  _globals['_LISTMODELSREQUEST']._serialized_end=420
-  _globals['_LISTMODELSRESPONSE']._serialized_start=422
-  _globals['_LISTMODELSRESPONSE']._serialized_end=489
-  _globals['_COLORIZESERVICE']._serialized_start=492
-  _globals['_COLORIZESERVICE']._serialized_end=701
+  _globals['_COLORIZERESPONSE']._serialized_end=398
+  _globals['_LISTMODELSREQUEST']._serialized_start=400
+  _globals['_LISTMODELSREQUEST']._serialized_end=419
+  _globals['_LISTMODELSRESPONSE']._serialized_start=421
+  _globals['_LISTMODELSRESPONSE']._serialized_end=488
+  _globals['_COLORIZESERVICE']._serialized_start=491
+  _globals['_COLORIZESERVICE']._serialized_end=700
 # @@protoc_insertion_point(module_scope)

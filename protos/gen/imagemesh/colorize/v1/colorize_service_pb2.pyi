@@ -58,7 +58,7 @@ class ColorizeResponse(_message.Message):
     IMAGE_FIELD_NUMBER: _builtins.int
     MEDIA_TYPE_FIELD_NUMBER: _builtins.int
     SIZE_FIELD_NUMBER: _builtins.int
-    ALREADY_COLOURED_FIELD_NUMBER: _builtins.int
+    ALREADY_COLORED_FIELD_NUMBER: _builtins.int
     MODEL_FIELD_NUMBER: _builtins.int
     SECONDS_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
@@ -69,7 +69,7 @@ class ColorizeResponse(_message.Message):
     """
     media_type: _builtins.str
     """Media type of `image`: "image/jpeg" or "image/png"."""
-    already_coloured: _builtins.bool
+    already_colored: _builtins.bool
     """True when the image that came in had colors already; it is returned with those colors."""
     seconds: _builtins.float
     """Time spent on decoding, waiting for the model, running it and encoding, in seconds, at least 0."""
@@ -91,14 +91,14 @@ class ColorizeResponse(_message.Message):
         image: _builtins.bytes = ...,
         media_type: _builtins.str = ...,
         size: _image_pb2.Size | None = ...,
-        already_coloured: _builtins.bool = ...,
+        already_colored: _builtins.bool = ...,
         model: _image_pb2.Model | None = ...,
         seconds: _builtins.float = ...,
         warnings: _abc.Iterable[_image_pb2.Warning] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "size", b"size"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["already_coloured", b"already_coloured", "image", b"image", "media_type", b"media_type", "model", b"model", "seconds", b"seconds", "size", b"size", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["already_colored", b"already_colored", "image", b"image", "media_type", b"media_type", "model", b"model", "seconds", b"seconds", "size", b"size", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
