@@ -17,7 +17,6 @@ from gateway.database.engine import open_database
 from gateway.database.tables import JOB_ITEMS, JOBS
 from scripts.ports import free_port
 from tests.gateway.books import Books, books, give
-from tests.gateway.fleet import answers
 from tests.gateway.nats_server import NatsServer, nats_server, prefix_of
 from tests.gateway.running import create_key, database_url, gateway_settings
 from tests.gateway.services import serving_all
@@ -27,7 +26,7 @@ from tests.gateway.uploads import base64
 ENOUGH_S = 300  # far beyond what any test of these processes takes
 CREDITS = 100_000
 _ENOUGH_S = 60  # far beyond the start of a Python on a busy machine
-_ASK_EVERY_S = 0.2
+_ASK_EVERY_S = 0.1
 _BATCH = {"requests": [{"endpoint": "nudity", "image": base64()}] * 3}
 
 
@@ -59,7 +58,7 @@ class GatewayProcess:
             stdout=asyncio.subprocess.DEVNULL,
         )
         async with asyncio.timeout(_ENOUGH_S):
-            await answers(self.url, self._process)
+            await _answers(self.url, self._process)
 
     @property
     def has_ended(self) -> bool:
@@ -82,6 +81,27 @@ async def started(process: GatewayProcess) -> AsyncIterator[GatewayProcess]:
         yield process
     finally:
         await process.end(signal.SIGKILL)
+
+
+async def _answers(url: str, process: asyncio.subprocess.Process) -> None:
+    """Wait until a gateway answers, or has ended and never will."""
+    async with aiohttp.ClientSession() as http:
+        while True:
+            with suppress(aiohttp.ClientConnectionError):
+                async with http.get(f"{url}/healthz"):
+                    return
+            with suppress(TimeoutError):
+                code = await asyncio.wait_for(process.wait(), _ASK_EVERY_S)
+                raise RuntimeError(f"the gateway ended with {code}")
+
+
+@asynccontextmanager
+async def fleet(count: int, environment: Mapping[str, str]) -> AsyncIterator[list[GatewayProcess]]:
+    """Run gateways that answer when yielded; what is left of them is killed at the end."""
+    members = [GatewayProcess([], environment) for _ in range(count)]
+    async with AsyncExitStack() as stack:
+        await asyncio.gather(*(stack.enter_async_context(started(one)) for one in members))
+        yield members
 
 
 def environment_of(

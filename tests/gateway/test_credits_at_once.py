@@ -1,6 +1,7 @@
 """Several gateway processes and one account: what it has is spent once, whatever dies."""
 
 import asyncio
+import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -18,7 +19,8 @@ from gateway.accounts.usage import UsageBook
 from gateway.database.clock import utc_now
 from gateway.database.engine import open_database
 from tests.gateway.books import Books, books
-from tests.gateway.fleet import Member, fleet
+from tests.gateway.nats_server import NatsServer
+from tests.gateway.processes import GatewayProcess, environment_of, fleet
 from tests.gateway.services import serving_all
 from tests.gateway.stage import WAIT, Stage
 
@@ -44,7 +46,7 @@ async def account(url: str, balance: int) -> AsyncIterator[tuple[AsyncEngine, st
         await engine.dispose()
 
 
-async def call(http: aiohttp.ClientSession, member: Member, text: str) -> int:
+async def call(http: aiohttp.ClientSession, member: GatewayProcess, text: str) -> int:
     """Return the status of one call, `NO_ANSWER` where the gateway died."""
     try:
         async with http.post(f"{member.url}/api/v1/analyzed-text", json={"text": text}) as reply:
@@ -58,7 +60,7 @@ class Orders:
     """Requests with an Idempotency-Key each, some hung up, and all sent again elsewhere."""
 
     http: aiohttp.ClientSession
-    members: Sequence[Member]
+    members: Sequence[GatewayProcess]
     places: asyncio.Semaphore
     answered: set[int] = field(default_factory=set)
     hung_up: int = 0
@@ -89,7 +91,7 @@ class Orders:
 
 
 async def test_hang_ups_and_repeats_spend_every_credit_once(
-    url: str, tmp_path: Path, addresses: dict[str, str]
+    url: str, tmp_path: Path, addresses: dict[str, str], nats: NatsServer
 ) -> None:
     """Each order goes to one of two gateways, and again to the other; every third is hung up.
 
@@ -98,10 +100,10 @@ async def test_hang_ups_and_repeats_spend_every_credit_once(
     count = ORDERS if url.startswith("postgresql") else ORDERS // 3
     balance = count // 2
     waits = [None if n % 3 else LONGEST_S * (n % HANG_UPS) / HANG_UPS for n in range(count)]
-    settings = {**addresses, "max_in_flight": str(2 * AT_ONCE), "rate_limit": ""}
+    settings = {"database_url": url, "max_in_flight": 2 * AT_ONCE}
     async with (
         account(url, balance) as (engine, key),
-        fleet(2, tmp_path, database=url, settings=settings) as members,
+        fleet(2, environment_of(tmp_path, nats, addresses, **settings)) as members,
         aiohttp.ClientSession(headers={"X-API-Key": key}) as http,
         asyncio.timeout(ENOUGH_S),
     ):
@@ -119,14 +121,14 @@ async def test_hang_ups_and_repeats_spend_every_credit_once(
 
 
 async def test_kill_in_the_middle_loses_nothing_and_the_holds_come_back(
-    url: str, tmp_path: Path
+    url: str, tmp_path: Path, nats: NatsServer
 ) -> None:
     """Two gateways with ten calls each; one of them is killed while all are running."""
     stage = Stage()
     async with (
         serving_all(stage) as addresses,
         account(url, 100) as (engine, key),
-        fleet(2, tmp_path, database=url, settings=addresses) as members,
+        fleet(2, environment_of(tmp_path, nats, addresses, database_url=url)) as members,
         aiohttp.ClientSession(headers={"X-API-Key": key}) as http,
         asyncio.timeout(ENOUGH_S),
     ):
@@ -135,8 +137,7 @@ async def test_kill_in_the_middle_loses_nothing_and_the_holds_come_back(
         ]
         while (await books(engine, "ada")).held < 20:
             pass
-        members[0].process.kill()
-        await members[0].process.wait()
+        await members[0].end(signal.SIGKILL)
         stage.release.set()
         statuses = await asyncio.gather(*calls)
         after = await books(engine, "ada")
