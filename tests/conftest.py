@@ -1,8 +1,10 @@
 """Fixtures of all tests."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]  # it has no types
 
 from servicekit.logs import configure_logs
 
@@ -13,12 +15,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kill-rounds", type=int, default=1, help="kills of each process of jobs")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file in one process, and all that use the one mesh in another."""
-    for item in items:
-        names = getattr(item, "fixturenames", ())
-        group = "mesh" if "mesh" in names else item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group(group))
+class FileScheduling(LoadFileScheduling):  # type: ignore[misc]  # it has no types
+    """Gives each file to one process, and all files that may use the one mesh to the same."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        is_of_mesh = file.startswith("tests/mesh/") and "test_envoy" not in file
+        return "mesh" if is_of_mesh else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FileScheduling:
+    """Share the files among processes; Any: xdist's."""
+    return FileScheduling(config, log)
 
 
 @pytest.fixture
