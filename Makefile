@@ -55,8 +55,8 @@ mesh: setup ## start the mesh with two replicas of each service behind Envoy, on
 models: setup ## pull the better models of all services, or of PROFILE=standard|full, $IMAGEMESH_MODELS_MIRROR standing in
 	$(BIN)/imagemesh models pull $(if $(PROFILE),--profile $(PROFILE))
 
-test: setup .venv/.tested ## run all tests
-	$(BIN)/python -m pytest --cov --cov-report=term
+test: setup .venv/.tested ## run all tests, in TEST_PROCESSES=2 processes
+	$(BIN)/python -m pytest --numprocesses $(or $(TEST_PROCESSES),2) --cov --cov-report=term
 
 fuzz: setup .venv/.tested ## make up CASES requests from the OpenAPI document; no answer may be outside it
 	$(BIN)/python -m pytest tests/gateway/test_schema_cases.py --schema-cases $(or $(CASES),10000)

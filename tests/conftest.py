@@ -1,16 +1,32 @@
 """Fixtures of all tests."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]  # it has no types
 
 from servicekit.logs import configure_logs
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let `make fuzz` ask for more than a run of all tests has time for."""
-    parser.addoption("--schema-cases", type=int, default=300, help="requests made up, at least")
+    parser.addoption("--schema-cases", type=int, default=100, help="requests made up, at least")
     parser.addoption("--kill-rounds", type=int, default=1, help="kills of each process of jobs")
+
+
+class FileScheduling(LoadFileScheduling):  # type: ignore[misc]  # it has no types
+    """Gives each file to one process, and all files that may use the one mesh to the same."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        is_of_mesh = file.startswith("tests/mesh/") and "test_envoy" not in file
+        return "mesh" if is_of_mesh else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FileScheduling:
+    """Share the files among processes; Any: xdist's."""
+    return FileScheduling(config, log)
 
 
 @pytest.fixture

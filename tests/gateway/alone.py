@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from gateway.accounts.credits import Credits
+from tests.gateway.books import give
 from tests.gateway.clocks import Hands
 from tests.gateway.running import Gateway, gateway_settings, running
 from tests.gateway.services import serving_all
@@ -18,13 +18,23 @@ ENOUGH_S = 60  # far beyond what any test takes
 @asynccontextmanager
 async def alone(
     folder: Path,
-    credit: Credits | None = None,
+    *,
+    coins: int | None = None,
     clock: Hands | None = None,
     **changes: Any,  # Any: values of any setting
 ) -> AsyncIterator[tuple[Gateway, Stage]]:
-    """Run a gateway and its services, and yield it and what they see."""
+    """Run a gateway and its services, and yield it and what they see.
+
+    Args:
+        folder: of its files.
+        coins: credits of its account; None is one that nobody meters.
+        clock: of the gateway.
+        changes: of its settings.
+    """
     stage = Stage()
     async with serving_all(stage) as addresses, asyncio.timeout(ENOUGH_S):
         settings = gateway_settings(folder, **addresses, **changes)
-        async with running(settings, credit=credit, clock=clock) as gateway:
+        async with running(settings, clock=clock) as gateway:
+            if coins is not None:
+                await give(settings.database_url, coins)
             yield gateway, stage

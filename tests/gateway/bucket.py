@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
+from urllib.parse import parse_qs
 
 import pytest
 
@@ -22,11 +23,14 @@ _VARIABLES: Final = {
     "REGION": "us-east-1",
 }
 _KEY = re.compile(r"<Key>([^<]+)</Key>")
-_NO_OBJECTS = b"<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>"
+_OBJECT = (
+    "<Contents><Key>{}</Key><Size>{}</Size><ETag>1</ETag>"
+    "<LastModified>2026-11-30T12:00:00.000Z</LastModified></Contents>"
+)
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Puts, gets and deletes objects; a listing is always empty."""
+    """Puts, gets, lists and deletes objects."""
 
     def __init__(self, objects: dict[str, bytes], *args: Any) -> None:  # Any: of the server
         self._objects = objects
@@ -39,7 +43,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer with an object, or with a listing."""
-        found = _NO_OBJECTS if "list-type" in self.path else self._objects.get(self.path)
+        found = self._listing() if "list-type" in self.path else self._objects.get(self.path)
         self._answer(404 if found is None else 200, found or b"")
 
     do_HEAD = do_GET  # noqa: N815 - the name of the server
@@ -52,6 +56,17 @@ class _Handler(BaseHTTPRequestHandler):
             self._objects.pop(f"{self.path.partition('?')[0]}/{key}", None)
         deleted = "".join(f"<Deleted><Key>{key}</Key></Deleted>" for key in keys)
         self._answer(200, f"<DeleteResult>{deleted}</DeleteResult>".encode())
+
+    def _listing(self) -> bytes:
+        bucket, _, query = self.path.partition("?")
+        prefix = f"{bucket}/{parse_qs(query).get('prefix', [''])[0]}"
+        listed = "".join(
+            _OBJECT.format(path.removeprefix(f"{bucket}/"), len(content))
+            for path, content in sorted(self._objects.items())
+            if path.startswith(prefix)
+        )
+        shape = "<ListBucketResult><IsTruncated>false</IsTruncated>{}</ListBucketResult>"
+        return shape.format(listed).encode()
 
     def log_message(self, *_: object) -> None:
         """Log nothing."""

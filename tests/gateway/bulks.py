@@ -19,7 +19,7 @@ def archive(files: Mapping[str, bytes], *, method: int = zipfile.ZIP_DEFLATED) -
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", method) as opened:
         for name, image in files.items():
-            opened.writestr(name, image)
+            opened.writestr(zipfile.ZipInfo(name), image, method)  # the same at any time
     return content.getvalue()
 
 

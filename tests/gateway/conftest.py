@@ -1,15 +1,19 @@
 """Fixtures of the gateway's tests: three hand-written services and a gateway before them."""
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from gateway.accounts.credits import Credits
 from gateway.database.engine import open_database
 from tests.gateway.clocks import Hands
 from tests.gateway.nats_server import NatsServer, nats_server
-from tests.gateway.running import Gateway, database_url, gateway_settings, running
+from tests.gateway.processes import JobProcesses, job_processes
+from tests.gateway.running import Gateway, Start, database_url, gateway_settings, running
 from tests.gateway.servers import Server, empty_database, postgres
 from tests.gateway.services import serving_all
 from tests.gateway.stage import Stage
@@ -46,6 +50,21 @@ async def gateway(
         yield found
 
 
+@pytest.fixture
+def start(addresses: dict[str, str], tmp_path: Path) -> Start:
+    """Return what runs a gateway of the test's own, with these settings changed."""
+
+    def run(
+        credit: Credits | None = None,
+        clock: Hands | None = None,
+        **changes: Any,  # Any: values of any setting
+    ) -> AbstractAsyncContextManager[Gateway]:
+        settings = gateway_settings(tmp_path, **{**addresses, **changes})
+        return running(settings, credit=credit, clock=clock)
+
+    return run
+
+
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[Server]:
     """Return a PostgreSQL that all tests share; each empties its database first."""
@@ -74,3 +93,19 @@ async def engine(url: str) -> AsyncIterator[AsyncEngine]:
 def clock() -> Hands:
     """Return a clock that the test moves."""
     return Hands()
+
+
+@pytest.fixture(scope="module")
+async def started_processes(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[JobProcesses]:
+    """Return a gateway and two workers that the tests of a file kill and start again."""
+    async with job_processes(tmp_path_factory.mktemp("processes")) as found:
+        yield found
+
+
+@pytest.fixture
+async def processes(started_processes: JobProcesses) -> JobProcesses:
+    """Return the same, all of them running."""
+    await started_processes.restore()
+    return started_processes

@@ -16,6 +16,18 @@ class Ended:
     database: str = field(default="", compare=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command of `imagemesh`, run in this process."""
+
+    main: Callable[[Sequence[str]], int]
+    capsys: pytest.CaptureFixture[str]
+
+    def __call__(self, *argv: str) -> Ended:
+        """Run it with these arguments."""
+        return ended(self.main, argv, self.capsys)
+
+
 def ended(
     main: Callable[[Sequence[str]], int], argv: Sequence[str], capsys: pytest.CaptureFixture[str]
 ) -> Ended:

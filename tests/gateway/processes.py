@@ -5,16 +5,29 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+import aiohttp
+from sqlalchemy import func, select
+
+from gateway.database.engine import open_database
+from gateway.database.tables import JOB_ITEMS, JOBS
 from scripts.ports import free_port
-from tests.gateway.fleet import answers
-from tests.gateway.nats_server import NatsServer, prefix_of
-from tests.gateway.running import database_url
+from tests.gateway.books import Books, books, give
+from tests.gateway.nats_server import NatsServer, nats_server, prefix_of
+from tests.gateway.running import create_key, database_url, gateway_settings
+from tests.gateway.services import serving_all
+from tests.gateway.stage import Stage
+from tests.gateway.uploads import base64
 
+ENOUGH_S = 300  # far beyond what any test of these processes takes
+CREDITS = 100_000
 _ENOUGH_S = 60  # far beyond the start of a Python on a busy machine
+_ASK_EVERY_S = 0.1
+_BATCH = {"requests": [{"endpoint": "nudity", "image": base64()}] * 3}
 
 
 @dataclass(slots=True)
@@ -45,11 +58,16 @@ class GatewayProcess:
             stdout=asyncio.subprocess.DEVNULL,
         )
         async with asyncio.timeout(_ENOUGH_S):
-            await answers(self.url, self._process)
+            await _answers(self.url, self._process)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it does not run."""
+        return self._process is None or self._process.returncode is not None
 
     async def end(self, number: signal.Signals) -> int | None:
         """Send it a signal and return its exit code."""
-        if self._process is None or self._process.returncode is not None:
+        if self._process is None or self.has_ended:
             return None
         self._process.send_signal(number)
         return await self._process.wait()
@@ -63,6 +81,27 @@ async def started(process: GatewayProcess) -> AsyncIterator[GatewayProcess]:
         yield process
     finally:
         await process.end(signal.SIGKILL)
+
+
+async def _answers(url: str, process: asyncio.subprocess.Process) -> None:
+    """Wait until a gateway answers, or has ended and never will."""
+    async with aiohttp.ClientSession() as http:
+        while True:
+            with suppress(aiohttp.ClientConnectionError):
+                async with http.get(f"{url}/healthz"):
+                    return
+            with suppress(TimeoutError):
+                code = await asyncio.wait_for(process.wait(), _ASK_EVERY_S)
+                raise RuntimeError(f"the gateway ended with {code}")
+
+
+@asynccontextmanager
+async def fleet(count: int, environment: Mapping[str, str]) -> AsyncIterator[list[GatewayProcess]]:
+    """Run gateways that answer when yielded; what is left of them is killed at the end."""
+    members = [GatewayProcess([], environment) for _ in range(count)]
+    async with AsyncExitStack() as stack:
+        await asyncio.gather(*(stack.enter_async_context(started(one)) for one in members))
+        yield members
 
 
 def environment_of(
@@ -86,3 +125,82 @@ def environment_of(
         "PYTHONPATH": os.pathsep.join(sys.path),
         **{f"GATEWAY_{name.upper()}": str(value) for name, value in given.items()},
     }
+
+
+@dataclass(slots=True)
+class JobProcesses:
+    """A gateway and two workers, each a process, with NATS and services beside them."""
+
+    gateway: GatewayProcess
+    workers: list[GatewayProcess]
+    nats: NatsServer
+    stage: Stage
+    key: str
+    database: str
+    accepted: int = 0
+
+    async def restore(self) -> None:
+        """Start what an earlier test has ended, and forget its calls."""
+        for process in (self.gateway, *self.workers):
+            if process.has_ended:
+                await process.start()
+        self.stage.calls.clear()
+
+    async def submit(self, count: int) -> None:
+        """Submit so many batches of three; what is not answered or refused is sent again."""
+        headers = {"X-API-Key": self.key, "Prefer": "respond-async"}
+        async with aiohttp.ClientSession() as http:
+            taken = 0
+            while taken < count:
+                with suppress(aiohttp.ClientError):
+                    url = f"{self.gateway.url}/api/v1/batch"
+                    async with http.post(url, json=_BATCH, headers=headers) as reply:
+                        taken += reply.status == 202
+                        assert reply.status in {202, 503}, await reply.text()
+        self.accepted += taken
+
+    async def until_calls(self, count: int, submitting: "asyncio.Task[Any]") -> None:
+        """Wait until the services have answered so many items more, or no more are submitted."""
+        wanted = len(self.stage.calls) + count
+        while len(self.stage.calls) < wanted and not submitting.done():
+            await self._wait()
+
+    async def _wait(self) -> None:
+        """Wait until the services are called, or for a moment."""
+        self.stage.called.clear()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.stage.called.wait(), _ASK_EVERY_S)
+
+    async def check_all(self) -> None:
+        """Wait until no job is left; each item must be answered and charged exactly once."""
+        engine = await open_database(self.database)
+        left = select(func.count()).select_from(JOBS).where(JOBS.c.status != "succeeded")
+        async with asyncio.timeout(ENOUGH_S), engine.connect() as connection:
+            while await connection.scalar(left):
+                await connection.rollback()
+                await self._wait()
+            jobs = int(await connection.scalar(select(func.count()).select_from(JOBS)) or 0)
+            statuses = [row[0] for row in await connection.execute(select(JOB_ITEMS.c.status))]
+        items, rest = 3 * jobs, CREDITS - 3 * jobs
+        assert jobs >= self.accepted
+        assert statuses == [200] * items
+        assert await books(engine) == Books(rest, 0, rest, spent=items, charges=items)
+        await engine.dispose()
+
+
+@asynccontextmanager
+async def job_processes(folder: Path) -> AsyncIterator[JobProcesses]:
+    stage = Stage()
+    """Run them on a database of their own, with an account of many credits."""
+    async with AsyncExitStack() as stack:
+        nats = stack.enter_context(nats_server())
+        addresses = await stack.enter_async_context(serving_all(stage))
+        environment = environment_of(folder, nats, addresses, max_running_jobs=4)
+        settings = gateway_settings(folder)
+        key = await create_key(settings)
+        await give(settings.database_url, CREDITS)
+        gateway = GatewayProcess([], {**environment, "GATEWAY_JOB_WORKER": "false"})
+        workers = [GatewayProcess(["worker"], environment) for _ in range(2)]
+        processes = (started(process) for process in (gateway, *workers))
+        await asyncio.gather(*(stack.enter_async_context(one) for one in processes))
+        yield JobProcesses(gateway, workers, nats, stage, key, settings.database_url)

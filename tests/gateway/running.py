@@ -3,9 +3,10 @@
 import asyncio
 import io
 import json
+import re
 import socket
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,8 @@ from tests.gateway.nats_server import prefix_of
 from tests.gateway.origin import IMAGE, Answer, image_answer, listening
 
 _CONNECTIONS = ConnectionLimits(total=1024, per_address=512)
+# Words that only a stack or the innards of the gateway have.
+_INTERNALS = re.compile(r"Traceback|sqlite|\.py\b|File \"")
 _CLIENT_TIMEOUT = aiohttp.ClientTimeout(total=30)  # far more than any test; none may hang
 
 
@@ -46,8 +49,19 @@ class Reply:
 
     @property
     def refusal(self) -> tuple[int, str]:
-        """Status and code of an error."""
+        """Status and code of an error, whose shape is the one of all errors."""
+        assert self.headers["Content-Type"] == "application/json"
+        assert self.json.keys() == {"error"}
+        assert list(self.json["error"]) == ["code", "message", "request_id"]
+        assert self.json["error"]["request_id"] == self.headers["X-Request-Id"]
+        assert self.message
+        assert not _INTERNALS.search(self.message)
         return self.status, self.json["error"]["code"]
+
+    @property
+    def message(self) -> str:
+        """Message of an error."""
+        return str(self.json["error"]["message"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +79,11 @@ class Gateway:
     key: str
     settings: GatewaySettings
     http: aiohttp.ClientSession
+
+    async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """Open a connection for bytes that no HTTP client sends."""
+        url = URL(self.url)
+        return await asyncio.open_connection(url.host, url.port)
 
     async def send(
         self,
@@ -101,6 +120,9 @@ class Gateway:
         """POST the URL of an origin that gives this answer."""
         async with listening(answer) as origin:
             return await self.post(endpoint, {"url": origin.url(), **fields})
+
+
+Start = Callable[..., AbstractAsyncContextManager[Gateway]]
 
 
 def gateway_settings(folder: Path, **changes: Any) -> GatewaySettings:  # Any: values of any field

@@ -3,19 +3,20 @@
 What follows `IMAGE` in the bytes of an image, or a whole text, is a word that `Stage` knows.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
+
+import grpc
+from google.protobuf.descriptor import MethodDescriptor
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
 
 from imagemesh.colorize.v1 import colorize_service_pb2 as colorize_pb
-from imagemesh.colorize.v1 import colorize_service_pb2_grpc as colorize_rpc
 from imagemesh.image.v1.image_pb2 import Box, Model, ModelInfo, Point, Size
 from imagemesh.ocr.v1 import analysis_pb2, page_pb2
 from imagemesh.ocr.v1 import ocr_service_pb2 as ocr_pb
-from imagemesh.ocr.v1 import ocr_service_pb2_grpc as ocr_rpc
 from imagemesh.vision.v1 import vision_service_pb2 as vision_pb
-from imagemesh.vision.v1 import vision_service_pb2_grpc as vision_rpc
 from servicekit.errors import LanguageNotInstalled, MeshError, UnsupportedLanguage
 from servicekit.server import Service, serving
 from servicekit.settings import ServiceSettings
@@ -42,6 +43,7 @@ MEDIA_TYPES: Final = {
 }
 MODEL: Final = Model(name="by-hand", version="1.2.3", device="cpu", provider="hand")
 SECONDS: Final = 0.25
+_BOX: Final = Box(top=43, bottom=266, left=68, right=291)
 SIZE: Final = Size(width=640, height=480)
 
 # The emotions and labels of the seed's examples, then those that its limits leave out.
@@ -65,192 +67,111 @@ _LABELS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Colorize(colorize_rpc.ColorizeServiceServicer):
-    """Answers every image with the same colored one."""
+def _colorize(_: colorize_pb.ColorizeRequest, __: bytes) -> colorize_pb.ColorizeResponse:
+    return colorize_pb.ColorizeResponse(
+        image=COLORED,
+        media_type="image/jpeg",
+        size=SIZE,
+        already_colored=True,
+        model=MODEL,
+        seconds=SECONDS,
+    )
 
-    stage: Stage
 
-    async def Colorize(  # noqa: N802 - the name of the RPC
-        self, request: colorize_pb.ColorizeRequest, context: Context
-    ) -> colorize_pb.ColorizeResponse:
-        """Answer as the class says."""
-        await self.stage.play(request, context, word=_word(request.image))
-        return colorize_pb.ColorizeResponse(
-            image=COLORED,
-            media_type="image/jpeg",
-            size=SIZE,
-            already_colored=True,
-            model=MODEL,
-            seconds=SECONDS,
+def _recognize(request: ocr_pb.RecognizeRequest, word: bytes) -> ocr_pb.RecognizeResponse:
+    if request.language in LANGUAGE_FAULTS:
+        raise LANGUAGE_FAULTS[request.language](f"{request.language}: apt install it")
+    read = _read("Extracted text will appear here.")
+    read.language = request.language
+    if word == DOUBTFUL:
+        read.warnings.append(WARNING)
+    return read
+
+
+def _analyze(request: ocr_pb.AnalyzeRequest, word: bytes) -> ocr_pb.AnalyzeResponse:
+    is_doubtful = request.image.endswith(DOUBTFUL)
+    return ocr_pb.AnalyzeResponse(
+        page_count=3 if request.image.startswith(b"%PDF-") else 1,
+        warnings=[ocr_pb.PageWarning(number=2, warning=WARNING)] if is_doubtful else [],
+        text="Full version of the extracted text will appear here",
+        analysis=_analysis(word),
+        model=MODEL,
+        seconds=SECONDS,
+    )
+
+
+def _analyze_text(_: ocr_pb.AnalyzeTextRequest, word: bytes) -> ocr_pb.AnalyzeTextResponse:
+    return ocr_pb.AnalyzeTextResponse(analysis=_analysis(word), model=MODEL, seconds=SECONDS)
+
+
+def _list_languages(_: ocr_pb.ListLanguagesRequest, __: bytes) -> ocr_pb.ListLanguagesResponse:
+    installed = page_pb2.Language(
+        code="eng",
+        name="English",
+        installed=True,
+        engine="pp-ocrv6-small",
+        tag="en",
+        script="Latn",
+        route="pp-ocr-lines",
+        photo_error_rate=0.25,
+    )
+    missing = page_pb2.Language(
+        code="tir",
+        name="Tigrinya",
+        engine="tesseract",
+        packages=["tesseract-ocr-tir"],
+        tag="ti",
+        script="Ethi",
+        route="tesseract-lines",
+        error_rate=0.5,
+    )
+    return ocr_pb.ListLanguagesResponse(languages=[installed, missing])
+
+
+def _classify(request: vision_pb.ClassifyRequest, _: bytes) -> vision_pb.ClassifyResponse:
+    labels = [vision_pb.Label(tag=tag, confidence=value) for tag, value in _LABELS]
+    return vision_pb.ClassifyResponse(labels=labels[: request.limit], model=MODEL, seconds=SECONDS)
+
+
+def _detect_faces(_: vision_pb.DetectFacesRequest, word: bytes) -> vision_pb.DetectFacesResponse:
+    boxes = [] if word == NO_FACE else [_BOX]
+    return vision_pb.DetectFacesResponse(boxes=boxes, model=MODEL, seconds=SECONDS)
+
+
+def _detect_emotions(
+    request: vision_pb.DetectEmotionsRequest, word: bytes
+) -> vision_pb.DetectEmotionsResponse:
+    emotions = [vision_pb.Emotion(name=name, confidence=value) for name, value in _EMOTIONS]
+    face = vision_pb.Face(box=_BOX, emotions=emotions[: request.limit])
+    return vision_pb.DetectEmotionsResponse(
+        faces=[] if word == NO_FACE else [face], model=MODEL, face_model=MODEL, seconds=SECONDS
+    )
+
+
+def _detect_nudity(_: vision_pb.DetectNudityRequest, __: bytes) -> vision_pb.DetectNudityResponse:
+    return vision_pb.DetectNudityResponse(
+        is_nude=True, confidence=0.99999999, threshold=0.8, model=MODEL, seconds=SECONDS
+    )
+
+
+async def _recognize_document(
+    request: ocr_pb.RecognizeDocumentRequest, context: Context, stage: Stage
+) -> AsyncIterator[ocr_pb.RecognizeDocumentResponse]:
+    """Answer with two pages, then the document in two pieces where it has a format."""
+    await stage.play(request, context, word=b"")
+    for number in (1, 2):
+        page = ocr_pb.DocumentPage(
+            number=number, page_count=3, read=_read(f"Page {number}"), dots_per_inch=250
         )
-
-    async def ListModels(  # noqa: N802 - the name of the RPC
-        self, request: colorize_pb.ListModelsRequest, context: Context
-    ) -> colorize_pb.ListModelsResponse:
-        """Answer with the one model."""
-        await self.stage.play(request, context, word=b"")
-        return colorize_pb.ListModelsResponse(models=[model_info("colorize")])
-
-
-@dataclass(frozen=True, slots=True)
-class Ocr(ocr_rpc.OcrServiceServicer):
-    """Reads the seed's text in every image."""
-
-    stage: Stage
-
-    async def Recognize(  # noqa: N802 - the name of the RPC
-        self, request: ocr_pb.RecognizeRequest, context: Context
-    ) -> ocr_pb.RecognizeResponse:
-        """Answer as the class says."""
-        await self.stage.play(request, context, word=_word(request.image))
-        if request.language in LANGUAGE_FAULTS:
-            raise LANGUAGE_FAULTS[request.language](f"{request.language}: apt install it")
-        read = _read("Extracted text will appear here.")
-        read.language = request.language
-        if _word(request.image) == DOUBTFUL:
-            read.warnings.append(WARNING)
-        return read
-
-    async def RecognizeDocument(  # noqa: N802 - the name of the RPC
-        self, request: ocr_pb.RecognizeDocumentRequest, context: Context
-    ) -> AsyncIterator[ocr_pb.RecognizeDocumentResponse]:
-        """Answer with two pages, then the document in two pieces where it has a format."""
-        await self.stage.play(request, context, word=b"")
-        for number in (1, 2):
-            page = ocr_pb.DocumentPage(
-                number=number, page_count=3, read=_read(f"Page {number}"), dots_per_inch=250
-            )
-            if request.document.endswith(DOUBTFUL) and number > 1:
-                page.read.warnings.append(WARNING)
-            yield ocr_pb.RecognizeDocumentResponse(page=page)
-            await self.stage.play(request, context, word=request.document.partition(b"|")[2])
-        if request.format:
-            media_type = MEDIA_TYPES[request.format]
-            for piece in (WRITTEN[:5], WRITTEN[5:]):
-                document = page_pb2.Document(content=piece, media_type=media_type)
-                yield ocr_pb.RecognizeDocumentResponse(document=document)
-
-    async def Analyze(  # noqa: N802 - the name of the RPC
-        self, request: ocr_pb.AnalyzeRequest, context: Context
-    ) -> ocr_pb.AnalyzeResponse:
-        """Answer as the class says."""
-        await self.stage.play(request, context, word=_word(request.image))
-        is_doubtful = request.image.endswith(DOUBTFUL)
-        return ocr_pb.AnalyzeResponse(
-            page_count=3 if request.image.startswith(b"%PDF-") else 1,
-            warnings=[ocr_pb.PageWarning(number=2, warning=WARNING)] if is_doubtful else [],
-            text="Full version of the extracted text will appear here",
-            analysis=_analysis(_word(request.image)),
-            model=MODEL,
-            seconds=SECONDS,
-        )
-
-    async def AnalyzeText(  # noqa: N802 - the name of the RPC
-        self, request: ocr_pb.AnalyzeTextRequest, context: Context
-    ) -> ocr_pb.AnalyzeTextResponse:
-        """Answer as the class says."""
-        await self.stage.play(request, context, word=request.text.encode())
-        analysis = _analysis(request.text.encode())
-        return ocr_pb.AnalyzeTextResponse(analysis=analysis, model=MODEL, seconds=SECONDS)
-
-    async def ListLanguages(  # noqa: N802 - the name of the RPC
-        self, request: ocr_pb.ListLanguagesRequest, context: Context
-    ) -> ocr_pb.ListLanguagesResponse:
-        """Answer with one language of each kind."""
-        await self.stage.play(request, context, word=b"")
-        return ocr_pb.ListLanguagesResponse(
-            languages=[
-                page_pb2.Language(
-                    code="eng",
-                    name="English",
-                    installed=True,
-                    engine="pp-ocrv6-small",
-                    tag="en",
-                    script="Latn",
-                    route="pp-ocr-lines",
-                    photo_error_rate=0.25,
-                ),
-                page_pb2.Language(
-                    code="tir",
-                    name="Tigrinya",
-                    installed=False,
-                    engine="tesseract",
-                    packages=["tesseract-ocr-tir"],
-                    tag="ti",
-                    script="Ethi",
-                    route="tesseract-lines",
-                    error_rate=0.5,
-                ),
-            ]
-        )
-
-    async def ListModels(  # noqa: N802 - the name of the RPC
-        self, request: ocr_pb.ListModelsRequest, context: Context
-    ) -> ocr_pb.ListModelsResponse:
-        """Answer with the model of one task."""
-        await self.stage.play(request, context, word=b"")
-        return ocr_pb.ListModelsResponse(models=[model_info("read-text")])
-
-
-@dataclass(frozen=True, slots=True)
-class Vision(vision_rpc.VisionServiceServicer):
-    """Sees the seed's face, labels and nudity in every image."""
-
-    stage: Stage
-
-    async def Classify(  # noqa: N802 - the name of the RPC
-        self, request: vision_pb.ClassifyRequest, context: Context
-    ) -> vision_pb.ClassifyResponse:
-        """Answer as the class says."""
-        await self.stage.play(request, context, word=_word(request.image))
-        labels = [vision_pb.Label(tag=tag, confidence=value) for tag, value in _LABELS]
-        return vision_pb.ClassifyResponse(
-            labels=labels[: request.limit], model=MODEL, seconds=SECONDS
-        )
-
-    async def DetectFaces(  # noqa: N802 - the name of the RPC
-        self, request: vision_pb.DetectFacesRequest, context: Context
-    ) -> vision_pb.DetectFacesResponse:
-        """Answer as the class says."""
-        word = _word(request.image)
-        await self.stage.play(request, context, word=word)
-        boxes = [] if word == NO_FACE else [Box(top=43, bottom=266, left=68, right=291)]
-        return vision_pb.DetectFacesResponse(boxes=boxes, model=MODEL, seconds=SECONDS)
-
-    async def DetectEmotions(  # noqa: N802 - the name of the RPC
-        self, request: vision_pb.DetectEmotionsRequest, context: Context
-    ) -> vision_pb.DetectEmotionsResponse:
-        """Answer as the class says."""
-        word = _word(request.image)
-        await self.stage.play(request, context, word=word)
-        emotions = [vision_pb.Emotion(name=name, confidence=value) for name, value in _EMOTIONS]
-        face = vision_pb.Face(
-            box=Box(top=43, bottom=266, left=68, right=291), emotions=emotions[: request.limit]
-        )
-        return vision_pb.DetectEmotionsResponse(
-            faces=[] if word == NO_FACE else [face],
-            model=MODEL,
-            face_model=MODEL,
-            seconds=SECONDS,
-        )
-
-    async def DetectNudity(  # noqa: N802 - the name of the RPC
-        self, request: vision_pb.DetectNudityRequest, context: Context
-    ) -> vision_pb.DetectNudityResponse:
-        """Answer as the class says."""
-        await self.stage.play(request, context, word=_word(request.image))
-        return vision_pb.DetectNudityResponse(
-            is_nude=True, confidence=0.99999999, threshold=0.8, model=MODEL, seconds=SECONDS
-        )
-
-    async def ListModels(  # noqa: N802 - the name of the RPC
-        self, request: vision_pb.ListModelsRequest, context: Context
-    ) -> vision_pb.ListModelsResponse:
-        """Answer with a model that is in use and one that is not."""
-        await self.stage.play(request, context, word=b"")
-        better = model_info("classify", model=Model(name="better", version="2"))
-        return vision_pb.ListModelsResponse(models=[model_info("classify"), better])
+        if request.document.endswith(DOUBTFUL) and number > 1:
+            page.read.warnings.append(WARNING)
+        yield ocr_pb.RecognizeDocumentResponse(page=page)
+        await stage.play(request, context, word=request.document.partition(b"|")[2])
+    if request.format:
+        media_type = MEDIA_TYPES[request.format]
+        for piece in (WRITTEN[:5], WRITTEN[5:]):
+            document = page_pb2.Document(content=piece, media_type=media_type)
+            yield ocr_pb.RecognizeDocumentResponse(document=document)
 
 
 def model_info(task: str, *, model: Model = MODEL) -> ModelInfo:
@@ -265,6 +186,79 @@ def model_info(task: str, *, model: Model = MODEL) -> ModelInfo:
     )
 
 
+_ANSWERS: dict[str, Callable[[Any, bytes], Message]] = {  # Any: a request of any RPC
+    "Colorize": _colorize,
+    "Recognize": _recognize,
+    "Analyze": _analyze,
+    "AnalyzeText": _analyze_text,
+    "ListLanguages": _list_languages,
+    "Classify": _classify,
+    "DetectFaces": _detect_faces,
+    "DetectEmotions": _detect_emotions,
+    "DetectNudity": _detect_nudity,
+}
+# Of vision's, one is in use and one is not.
+_MODELS: Final = {
+    "colorize": colorize_pb.ListModelsResponse(models=[model_info("colorize")]),
+    "ocr": ocr_pb.ListModelsResponse(models=[model_info("read-text")]),
+    "vision": vision_pb.ListModelsResponse(
+        models=[
+            model_info("classify"),
+            model_info("classify", model=Model(name="better", version="2")),
+        ]
+    ),
+}
+
+
+def services_of(stage: Stage) -> dict[str, Service]:
+    """Return the three services by the short name that the gateway has for them."""
+    modules = {"colorize": colorize_pb, "ocr": ocr_pb, "vision": vision_pb}
+    return {name: _service(name, module, stage) for name, module in modules.items()}
+
+
+def _service(name: str, module: Any, stage: Stage) -> Service:  # Any: generated modules
+    (descriptor,) = module.DESCRIPTOR.services_by_name.values()
+    handlers = {
+        method.name: _handler(method, stage, _ANSWERS.get(method.name, lambda _, __: _MODELS[name]))
+        for method in descriptor.methods
+    }
+
+    def register(server: grpc.aio.Server) -> None:
+        handler = grpc.method_handlers_generic_handler(descriptor.full_name, handlers)
+        server.add_generic_rpc_handlers((handler,))
+
+    return Service(descriptor.full_name, register, _load, lambda: None)
+
+
+def _handler(
+    method: MethodDescriptor, stage: Stage, answer: Callable[[Any, bytes], Message]
+) -> "grpc.RpcMethodHandler[Any, Any]":  # Any: the messages of any RPC
+    """Return what notes a call, fails or waits as its word says, and answers."""
+
+    async def unary(request: Any, context: Context) -> Message:  # Any: as above
+        word = _word(request)
+        await stage.play(request, context, word=word)
+        return answer(request, word)
+
+    def stream(request: Any, context: Context) -> AsyncIterator[Message]:  # Any: as above
+        return _recognize_document(request, context, stage)
+
+    codec: Any = {  # Any: the stubs know only synchronous handlers
+        "request_deserializer": GetMessageClass(method.input_type).FromString,
+        "response_serializer": GetMessageClass(method.output_type).SerializeToString,
+    }
+    if method.server_streaming:
+        return grpc.unary_stream_rpc_method_handler(stream, **codec)
+    behavior: Any = unary  # Any: as above
+    return grpc.unary_unary_rpc_method_handler(behavior, **codec)
+
+
+def _word(request: Any) -> bytes:  # Any: a request of any RPC
+    if hasattr(request, "text"):
+        return str(request.text).encode()
+    return bytes(getattr(request, "image", b"")).removeprefix(IMAGE)
+
+
 @asynccontextmanager
 async def serving_all(stage: Stage, *, traced_to: str = "") -> AsyncIterator[dict[str, str]]:
     """Serve the three services and yield their addresses as settings of the gateway."""
@@ -277,22 +271,6 @@ async def serving_all(stage: Stage, *, traced_to: str = "") -> AsyncIterator[dic
         yield addresses
 
 
-def services_of(stage: Stage) -> dict[str, Service]:
-    """Return the three services by the short name that the gateway has for them."""
-    colorize, ocr, vision = Colorize(stage), Ocr(stage), Vision(stage)
-    registers = {
-        "colorize": lambda server: colorize_rpc.add_ColorizeServiceServicer_to_server(
-            colorize, server
-        ),
-        "ocr": lambda server: ocr_rpc.add_OcrServiceServicer_to_server(ocr, server),
-        "vision": lambda server: vision_rpc.add_VisionServiceServicer_to_server(vision, server),
-    }
-    return {
-        name: Service(f"imagemesh.{name}.v1.{name.title()}Service", register, _load, lambda: None)
-        for name, register in registers.items()
-    }
-
-
 def service_settings(*, port: int = 0, traced_to: str = "") -> ServiceSettings:
     """Return settings of a service that drains at once."""
     return ServiceSettings(port=port, metrics_port=0, drain_s=0, otlp_endpoint=traced_to)
@@ -300,10 +278,6 @@ def service_settings(*, port: int = 0, traced_to: str = "") -> ServiceSettings:
 
 async def _load() -> None:
     """Nothing is loaded."""
-
-
-def _word(image: bytes) -> bytes:
-    return image.removeprefix(IMAGE)
 
 
 def _read(text: str) -> ocr_pb.RecognizeResponse:

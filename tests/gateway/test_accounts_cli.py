@@ -6,30 +6,20 @@ from pathlib import Path
 import pytest
 
 from gateway.commands.accounts import main
-from tests.gateway.ended import Ended, ended
+from tests.gateway.ended import Command, Ended
 from tests.gateway.running import database_url
-
-
-class Accounts:
-    """Runs `imagemesh accounts` in this process, on a database of its own."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self._capsys = capsys
-
-    def __call__(self, *argv: str) -> Ended:
-        """Run with these arguments."""
-        return ended(main, argv, self._capsys)
 
 
 @pytest.fixture
 def accounts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Accounts:
+) -> Command:
+    """Return the command, on a database of the test's own."""
     monkeypatch.setenv("GATEWAY_DATABASE_URL", database_url(tmp_path))
-    return Accounts(capsys)
+    return Command(main, capsys)
 
 
-def test_new_account_is_not_metered(accounts: Accounts) -> None:
+def test_new_account_is_not_metered(accounts: Command) -> None:
     created = accounts("create", "ada")
 
     assert created == Ended(0, "created ada\n", "")
@@ -38,13 +28,13 @@ def test_new_account_is_not_metered(accounts: Accounts) -> None:
     assert (lines[1][:2], lines[1][-1]) == (["unmetered", "0"], "ada")
 
 
-def test_account_is_created_once(accounts: Accounts) -> None:
+def test_account_is_created_once(accounts: Command) -> None:
     accounts("create", "ada")
 
     assert accounts("create", "ada") == Ended(1, "", "there is an account ada already\n")
 
 
-def test_credit_tells_the_balance(accounts: Accounts) -> None:
+def test_credit_tells_the_balance(accounts: Command) -> None:
     accounts("create", "ada")
 
     given = [accounts("credit", "ada", amount).out for amount in ("1500", "-500")]
@@ -52,7 +42,7 @@ def test_credit_tells_the_balance(accounts: Accounts) -> None:
     assert given == ["the balance of ada is 1500\n", "the balance of ada is 1000\n"]
 
 
-def test_balance_below_zero_is_refused_and_nothing_changes(accounts: Accounts) -> None:
+def test_balance_below_zero_is_refused_and_nothing_changes(accounts: Command) -> None:
     accounts("create", "ada")
     accounts("credit", "ada", "10")
 
@@ -64,14 +54,14 @@ def test_balance_below_zero_is_refused_and_nothing_changes(accounts: Accounts) -
 
 
 @pytest.mark.parametrize("command", [("credit", "nobody", "5"), ("usage", "nobody")])
-def test_unknown_account_ends_with_1(accounts: Accounts, command: tuple[str, ...]) -> None:
+def test_unknown_account_ends_with_1(accounts: Command, command: tuple[str, ...]) -> None:
     done = accounts(*command)
 
     assert (done.code, done.out) == (1, "")
     assert "there is no account nobody" in done.err
 
 
-def test_usage_of_an_account_that_did_nothing(accounts: Accounts) -> None:
+def test_usage_of_an_account_that_did_nothing(accounts: Command) -> None:
     accounts("create", "ada")
     accounts("credit", "ada", "7")
 
@@ -94,7 +84,7 @@ def test_usage_of_an_account_that_did_nothing(accounts: Accounts) -> None:
         ("drop", "ada"),
     ],
 )
-def test_wrong_usage_ends_with_2(accounts: Accounts, argv: tuple[str, ...]) -> None:
+def test_wrong_usage_ends_with_2(accounts: Command, argv: tuple[str, ...]) -> None:
     done = accounts(*argv)
 
     assert (done.code, done.out) == (2, "")
@@ -102,7 +92,7 @@ def test_wrong_usage_ends_with_2(accounts: Accounts, argv: tuple[str, ...]) -> N
 
 
 def test_database_that_is_away_ends_with_1_and_says_so(
-    accounts: Accounts, monkeypatch: pytest.MonkeyPatch
+    accounts: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GATEWAY_DATABASE_URL", "postgresql+asyncpg://x@127.0.0.1:1/x")
 

@@ -17,7 +17,7 @@ from imagemesh.ocr.v1 import ocr_service_pb2
 from imagemesh.vision.v1 import vision_service_pb2
 from scripts.ports import free_port
 from servicekit.callers import CALLER_KEY, caller_digest
-from tests.gateway.running import Gateway, create_key, gateway_settings, running
+from tests.gateway.running import Gateway, Start, create_key, gateway_settings, running
 
 VISION = "/imagemesh.vision.v1.VisionService/"
 CLASSIFY = VISION + "Classify"
@@ -98,9 +98,9 @@ async def test_others_are_refused_with_the_reason(
     assert text in verdict.text
 
 
-async def test_no_certificate_passes_where_none_is_named(tmp_path: Path) -> None:
+async def test_no_certificate_passes_where_none_is_named(start: Start) -> None:
     port = free_port()
-    async with running(gateway_settings(tmp_path, authz_port=port, authz_clients="")) as gateway:
+    async with start(authz_port=port, authz_clients="") as gateway:
         verdict = await Authz(gateway, f"http://127.0.0.1:{port}").ask(x_client_id=CLIENT)
 
     assert verdict.status == 403

@@ -3,12 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
 
 from servicekit.server import serving
-from tests.gateway.running import Gateway, create_key, gateway_settings, running
+from tests.gateway.running import Gateway, Start, create_key
 from tests.gateway.services import service_settings, services_of, serving_all
 from tests.gateway.stage import Stage
 
@@ -32,12 +31,11 @@ async def until_answered(gateway: Gateway) -> None:
 
 
 async def test_dead_service_is_503_for_its_endpoints_alone_and_comes_back(
-    addresses: dict[str, str], tmp_path: Path
+    start: Start, addresses: dict[str, str]
 ) -> None:
     async with vision() as port:
         pass
-    settings = gateway_settings(tmp_path, **{**addresses, "vision_address": f"127.0.0.1:{port}"})
-    async with running(settings) as gateway:
+    async with start(**{**addresses, "vision_address": f"127.0.0.1:{port}"}) as gateway:
         async with vision(port):
             await until_answered(gateway)
 
@@ -55,27 +53,27 @@ async def test_dead_service_is_503_for_its_endpoints_alone_and_comes_back(
 @pytest.mark.parametrize(
     "endpoint", ["colorize", "ocr", "analyzed-ocr", "emotions", "classify", "nudity"]
 )
-async def test_service_that_was_never_there_is_503(tmp_path: Path, endpoint: str) -> None:
-    async with running(gateway_settings(tmp_path, **NO_SERVICE)) as gateway:
+async def test_service_that_was_never_there_is_503(start: Start, endpoint: str) -> None:
+    async with start(**NO_SERVICE) as gateway:
         reply = await gateway.look(endpoint)
 
     assert reply.refusal == (503, "unavailable")
 
 
-async def test_languages_of_a_dead_service_are_503(tmp_path: Path) -> None:
-    async with running(gateway_settings(tmp_path, **NO_SERVICE)) as gateway:
+async def test_languages_of_a_dead_service_are_503(start: Start) -> None:
+    async with start(**NO_SERVICE) as gateway:
         reply = await gateway.get("/api/v1/languages")
 
     assert reply.refusal == (503, "unavailable")
 
 
-async def test_service_that_stops_in_the_middle_of_a_call_is_503(tmp_path: Path) -> None:
+async def test_service_that_stops_in_the_middle_of_a_call_is_503(start: Start) -> None:
     stage = Stage()
     async with serving_all(stage) as addresses:
         context = serving(services_of(stage)["vision"], service_settings())
         port = await context.__aenter__()
         changed = {**addresses, "vision_address": f"127.0.0.1:{port}"}
-        async with running(gateway_settings(tmp_path, **changed)) as gateway:
+        async with start(**changed) as gateway:
             reply = asyncio.create_task(gateway.look("classify", b"wait"))
             await stage.waiting.wait()
             await context.__aexit__(None, None, None)
@@ -84,12 +82,9 @@ async def test_service_that_stops_in_the_middle_of_a_call_is_503(tmp_path: Path)
 
 
 async def test_address_of_another_service_is_500_without_its_words(
-    addresses: dict[str, str], tmp_path: Path
+    start: Start, addresses: dict[str, str]
 ) -> None:
-    settings = gateway_settings(
-        tmp_path, **{**addresses, "vision_address": addresses["ocr_address"]}
-    )
-    async with running(settings) as gateway:
+    async with start(**{**addresses, "vision_address": addresses["ocr_address"]}) as gateway:
         reply = await gateway.look("classify")
 
     assert reply.refusal == (500, "internal")
@@ -110,18 +105,17 @@ async def test_ready_gateway_names_its_services(gateway: Gateway) -> None:
 
 
 async def test_one_dead_service_leaves_the_gateway_ready(
-    addresses: dict[str, str], tmp_path: Path
+    start: Start, addresses: dict[str, str]
 ) -> None:
-    settings = gateway_settings(tmp_path, **{**addresses, "ocr_address": NOBODY})
-    async with running(settings) as gateway:
+    async with start(**{**addresses, "ocr_address": NOBODY}) as gateway:
         reply = await gateway.send("GET", "/readyz")
 
     assert reply.status == 200
     assert reply.json["services"]["ocr"] == "UNREACHABLE"
 
 
-async def test_gateway_without_any_service_is_live_but_not_ready(tmp_path: Path) -> None:
-    async with running(gateway_settings(tmp_path, **NO_SERVICE)) as gateway:
+async def test_gateway_without_any_service_is_live_but_not_ready(start: Start) -> None:
+    async with start(**NO_SERVICE) as gateway:
         live = await gateway.send("GET", "/healthz")
         ready = await gateway.send("GET", "/readyz")
 

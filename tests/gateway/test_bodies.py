@@ -2,10 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
@@ -13,7 +12,7 @@ from structlog.testing import capture_logs
 from gateway.input.bodies import UploadMemory
 from gateway.problems import Problem
 from tests.gateway.origin import IMAGE
-from tests.gateway.running import Gateway, gateway_settings, running
+from tests.gateway.running import Gateway, Start
 from tests.gateway.uploads import base64
 
 MIB = 2**20
@@ -59,29 +58,17 @@ async def sending(
     key: str = "",
 ) -> AsyncIterator[Slow]:
     """Send the beginning of a body of that length."""
-    host, _, port = gateway.url.removeprefix("http://").partition(":")
-    reader, writer = await asyncio.open_connection(host, int(port))
-    key = key or gateway.key
-    head = f"POST /api/v1/{path} HTTP/1.1\r\nHost: {host}\r\nX-API-Key: {key}\r\n"
+    reader, writer = await gateway.connect()
+    head = f"POST /api/v1/{path} HTTP/1.1\r\nHost: x\r\nX-API-Key: {key or gateway.key}\r\n"
     writer.write(f"{head}{headers}Content-Length: {length}\r\n\r\n".encode() + body)
     await writer.drain()
     yield Slow(reader, writer)
     writer.close()
 
 
-@asynccontextmanager
-async def changed(
-    addresses: Mapping[str, str], folder: Path, **changes: object
-) -> AsyncIterator[Gateway]:
-    async with running(gateway_settings(folder, **addresses, **changes)) as gateway:
-        yield gateway
-
-
-async def test_body_that_does_not_end_in_time_is_408(
-    addresses: dict[str, str], tmp_path: Path
-) -> None:
+async def test_body_that_does_not_end_in_time_is_408(start: Start) -> None:
     async with (
-        changed(addresses, tmp_path, body_timeout_s=0.2) as gateway,
+        start(body_timeout_s=0.2) as gateway,
         sending(gateway, b'{"image": "', length=1000) as slow,
         asyncio.timeout(ENOUGH_S),
     ):
@@ -91,14 +78,14 @@ async def test_body_that_does_not_end_in_time_is_408(
     assert b"connection: close" in head.lower()
 
 
-async def test_drip_is_408_too(addresses: dict[str, str], tmp_path: Path) -> None:
+async def test_drip_is_408_too(start: Start) -> None:
     """However often a byte comes, the whole body has one deadline.
 
     What drips on may be cut off before it reads the answer, so the log is asked.
     """
     with capture_logs() as lines:
         async with (
-            changed(addresses, tmp_path, body_timeout_s=0.3) as gateway,
+            start(body_timeout_s=0.3) as gateway,
             sending(gateway, b"{", length=10_000) as slow,
             asyncio.timeout(ENOUGH_S),
         ):
@@ -112,10 +99,10 @@ async def test_drip_is_408_too(addresses: dict[str, str], tmp_path: Path) -> Non
 
 
 async def test_slow_bodies_hold_no_place_of_those_that_are_answered(
-    addresses: dict[str, str], tmp_path: Path
+    start: Start,
 ) -> None:
     async with (
-        changed(addresses, tmp_path, max_in_flight=1) as gateway,
+        start(max_in_flight=1) as gateway,
         AsyncExitStack() as stack,
     ):
         for _ in range(50):
@@ -126,11 +113,11 @@ async def test_slow_bodies_hold_no_place_of_those_that_are_answered(
 
 
 async def test_uploads_beyond_the_memory_are_429_and_small_bodies_pass(
-    addresses: dict[str, str], tmp_path: Path
+    start: Start,
 ) -> None:
     large = IMAGE.ljust(9 * MIB, b"\0")
     begun = b'{"image": "' + b"R" * 9 * MIB
-    async with changed(addresses, tmp_path, upload_memory_mib=24) as gateway:
+    async with start(upload_memory_mib=24) as gateway:
         async with sending(gateway, begun, length=10 * MIB):
             await until_read(gateway)
             refused = await gateway.post("classify", {"image": base64(large)})

@@ -8,41 +8,22 @@ from typing import Any
 
 import aiohttp
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import update
 
-from gateway.accounts.accounts import AccountStore
-from gateway.accounts.usage import UsageBook
 from gateway.bulk.upkeep import bulks_of
 from gateway.database.engine import open_database, transaction
-from gateway.database.tables import BULK_SHARDS, LEDGER
+from gateway.database.tables import BULK_SHARDS
 from gateway.jobs.worker import MAX_ATTEMPTS
-from gateway.settings import GatewaySettings
 from scripts.ports import free_port
 from servicekit.server import serving
 from tests.gateway.alone import alone
+from tests.gateway.books import Books, books, give
 from tests.gateway.bulks import archive, images, manifest, output, submit, told
 from tests.gateway.clocks import Hands
 from tests.gateway.origin import IMAGE, image_answer, listening
-from tests.gateway.running import Gateway, create_key, gateway_settings, running
+from tests.gateway.running import Gateway, Start, create_key, running
 from tests.gateway.services import service_settings, services_of
 from tests.gateway.stage import WAIT, Stage
-
-
-async def give(settings: GatewaySettings, amount: int) -> None:
-    engine = await open_database(settings.database_url)
-    await AccountStore(engine).credit("tests", amount)
-    await engine.dispose()
-
-
-async def books(settings: GatewaySettings) -> tuple[int | None, int, int, int]:
-    """Return balance, held and spent credits, and the number of charges."""
-    engine = await open_database(settings.database_url)
-    usage = await UsageBook(engine).report("tests")
-    count = select(func.count()).where(LEDGER.c.kind == "charge")
-    async with transaction(engine) as connection:
-        charges = int(await connection.scalar(count) or 0)
-    await engine.dispose()
-    return usage.balance, usage.held, usage.spent, charges
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
@@ -148,32 +129,31 @@ async def test_dry_run_counts_and_keeps_nothing(tmp_path: Path) -> None:
 async def test_answered_items_are_charged_and_others_are_not(tmp_path: Path) -> None:
     files = {f"{number}.gif": IMAGE for number in range(20)}
     async with alone(tmp_path, prices="classify=2") as (gateway, _):
-        await give(gateway.settings, 100)
+        await give(gateway.settings.database_url, 100)
         await output(gateway, await submit(gateway, archive({**files, "x.txt": b"words"})))
         poor = await submit(gateway, images(31))
-        found = await books(gateway.settings)
+        found = await books(gateway.settings.database_url)
 
-    assert found == (60, 0, 40, 20)
+    assert found == Books(balance=60, held=0, ledger=60, spent=40, charges=20)
     assert poor.refusal == (406, "insufficient_balance")
 
 
 async def test_error_that_passes_is_tried_again_and_nothing_else_is(tmp_path: Path) -> None:
     files = {"a.gif": IMAGE, "b.gif": IMAGE + b"full", "c.gif": IMAGE}
     async with alone(tmp_path) as (gateway, stage):
-        await give(gateway.settings, 10)
+        await give(gateway.settings.database_url, 10)
         lines = await output(gateway, await submit(gateway, archive(files)))
         calls = [call.request.image for call in stage.calls]
-        found = await books(gateway.settings)
+        found = await books(gateway.settings.database_url)
 
     assert [line["status"] for line in lines] == [200, 429, 200]
     assert (calls.count(IMAGE), calls.count(IMAGE + b"full")) == (2, 30)  # five attempts of six
-    assert found == (8, 0, 2, 2)
+    assert found == Books(balance=8, held=0, ledger=8, spent=2, charges=2)
 
 
-async def test_service_that_is_away_fails_no_item(tmp_path: Path) -> None:
+async def test_service_that_is_away_fails_no_item(start: Start) -> None:
     port, stage = free_port(), Stage()
-    settings = gateway_settings(tmp_path, vision_address=f"127.0.0.1:{port}")
-    async with running(settings) as gateway:
+    async with start(vision_address=f"127.0.0.1:{port}") as gateway:
         accepted = await submit(gateway, images(3))
         again = 'imagemesh_jobs_redeliveries_total{kind="bulk"} 7.0'
         while again.encode() not in (await gateway.get("/metrics")).body:
@@ -219,7 +199,7 @@ async def test_request_with_the_same_idempotency_key_finds_its_job(gateway: Gate
 async def test_deleted_job_stops_at_once_and_leaves_nothing(tmp_path: Path) -> None:
     files = {"a.gif": IMAGE + WAIT, **{f"{number}.gif": IMAGE for number in range(200)}}
     async with alone(tmp_path) as (gateway, stage):
-        await give(gateway.settings, 1000)
+        await give(gateway.settings.database_url, 1000)
         accepted = await submit(gateway, archive(files))
         path = accepted.headers["Location"]
         await stage.waiting.wait()
@@ -228,12 +208,12 @@ async def test_deleted_job_stops_at_once_and_leaves_nothing(tmp_path: Path) -> N
         gone = await gateway.send("DELETE", path, headers=headers)
         await stage.cancelled.wait()
         missing = await gateway.get(path)
-        balance, held, spent, charges = await books(gateway.settings)
+        found = await books(gateway.settings.database_url)
 
     assert early.refusal == (409, "request_in_progress")
     assert (gone.status, missing.status) == (204, 404)
-    assert (held, spent) == (0, charges)
-    assert balance == 1000 - charges
+    left = 1000 - found.charges
+    assert found[:4] == (left, 0, left, found.charges)
     assert not list((tmp_path / "results").rglob("items-*"))
 
 

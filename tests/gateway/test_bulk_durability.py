@@ -9,124 +9,114 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
-from sqlalchemy import func, select
 
-from gateway.accounts.usage import UsageBook
-from gateway.database.engine import open_database, transaction
-from gateway.database.tables import LEDGER
 from servicekit.callers import caller_digest
 from tests.gateway.alone import alone
+from tests.gateway.books import Books, books
 from tests.gateway.bulks import archive, images, output, submit
 from tests.gateway.origin import IMAGE
+from tests.gateway.processes import CREDITS, ENOUGH_S, JobProcesses
 from tests.gateway.running import create_key
 from tests.gateway.stage import WAIT
-from tests.gateway.test_durability import CREDITS, Mesh, mesh_in
 
 SHARD = 100
 
 
-async def begin(mesh: Mesh, count: int) -> str:
+async def begin(processes: JobProcesses, count: int) -> str:
     """Submit a bulk job of so many images and return its path."""
     form = aiohttp.FormData()
     form.add_field("endpoint", "nudity")
     form.add_field("archive", io.BytesIO(images(count)), filename="images.zip")
-    url = f"{mesh.gateway.url}/api/v1/bulk"
+    url = f"{processes.gateway.url}/api/v1/bulk"
     async with (
-        aiohttp.ClientSession(headers={"X-API-Key": mesh.key}) as http,
+        aiohttp.ClientSession(headers={"X-API-Key": processes.key}) as http,
         http.post(url, data=form) as reply,
     ):
         assert reply.status == 202, await reply.text()
         return str((await reply.json())["result"]["url"])
 
 
-async def finish(mesh: Mesh, path: str) -> list[dict[str, Any]]:
+async def finish(processes: JobProcesses, path: str) -> list[dict[str, Any]]:
     """Return the lines of the output, when there is one."""
-    async with aiohttp.ClientSession(headers={"X-API-Key": mesh.key}) as http:
+    async with (
+        asyncio.timeout(ENOUGH_S),
+        aiohttp.ClientSession(headers={"X-API-Key": processes.key}) as http,
+    ):
         while True:
             with suppress(aiohttp.ClientError):
-                async with http.get(f"{mesh.gateway.url}{path}/events") as events:
+                async with http.get(f"{processes.gateway.url}{path}/events") as events:
                     await events.read()
-                async with http.get(f"{mesh.gateway.url}{path}/output") as reply:
+                async with http.get(f"{processes.gateway.url}{path}/output") as reply:
                     if reply.status == 200:
                         return [json.loads(line) async for line in reply.content]
 
 
-async def check(mesh: Mesh, lines: list[dict[str, Any]], count: int) -> None:
+async def check(processes: JobProcesses, lines: list[dict[str, Any]], count: int) -> None:
     """Check that each item was answered and charged exactly once."""
     assert [(line["number"], line["status"]) for line in lines] == [
         (number, 200) for number in range(count)
     ]
-    engine = await open_database(mesh.database)
-    async with transaction(engine) as connection:
-        charges = select(func.count()).where(LEDGER.c.kind == "charge")
-        charged = await connection.scalar(charges)
-    usage = await UsageBook(engine).report("tests")
-    await engine.dispose()
-    assert (charged, usage.spent, usage.held) == (count, count, 0)
-    assert usage.balance == CREDITS - count
+    processes.accepted += count
+    paid = processes.accepted
+    left = CREDITS - paid
+    assert await books(processes.database) == Books(left, 0, left, spent=paid, charges=paid)
 
 
-async def test_killed_worker_repeats_no_more_than_a_shard(tmp_path: Path) -> None:
-    async with mesh_in(tmp_path) as mesh:
-        await mesh.workers[1].end(signal.SIGTERM)
-        finishing = asyncio.create_task(finish(mesh, await begin(mesh, 1000)))
-        await mesh.until_calls(450, finishing)
-        await mesh.workers[0].end(signal.SIGKILL)
-        await mesh.workers[0].start()
-        lines = await finishing
+async def test_killed_worker_repeats_no_more_than_a_shard(processes: JobProcesses) -> None:
+    await processes.workers[1].end(signal.SIGTERM)
+    finishing = asyncio.create_task(finish(processes, await begin(processes, 600)))
+    await processes.until_calls(250, finishing)
+    await processes.workers[0].end(signal.SIGKILL)
+    await processes.workers[0].start()
 
-        await check(mesh, lines, 1000)
-        assert len(mesh.stage.calls) - 1000 <= SHARD
+    await check(processes, await finishing, 600)
+    assert len(processes.stage.calls) - 600 <= SHARD
 
 
-async def test_kills_lose_no_item_and_charge_none_twice(tmp_path: Path, kill_rounds: int) -> None:
-    count = 1000 * kill_rounds
-    async with mesh_in(tmp_path) as mesh:
-        finishing = asyncio.create_task(finish(mesh, await begin(mesh, count)))
-        for _ in range(kill_rounds):
-            await mesh.until_calls(200, finishing)
-            await mesh.workers[0].end(signal.SIGKILL)
-            await mesh.until_calls(200, finishing)
-            mesh.nats.kill()
-            mesh.nats.start()
-            await mesh.until_calls(200, finishing)
-            await mesh.gateway.end(signal.SIGKILL)
-            await mesh.gateway.start()
-            await mesh.workers[0].start()
-        lines = await finishing
+async def test_kills_lose_no_item_and_charge_none_twice(
+    processes: JobProcesses, kill_rounds: int
+) -> None:
+    count = 800 * kill_rounds
+    finishing = asyncio.create_task(finish(processes, await begin(processes, count)))
+    for _ in range(kill_rounds):
+        await processes.until_calls(150, finishing)
+        await processes.workers[0].end(signal.SIGKILL)
+        await processes.until_calls(150, finishing)
+        processes.nats.kill()
+        processes.nats.start()
+        await processes.until_calls(150, finishing)
+        await processes.gateway.end(signal.SIGKILL)
+        await processes.gateway.start()
+        await processes.workers[0].start()
 
-        await check(mesh, lines, count)
-        # A dead worker repeats its shard; a dead NATS may give both workers' out again.
-        assert len(mesh.stage.calls) - count <= 3 * SHARD * kill_rounds
-
-
-async def test_rolling_restart_of_workers_repeats_nothing(tmp_path: Path) -> None:
-    async with mesh_in(tmp_path) as mesh:
-        finishing = asyncio.create_task(finish(mesh, await begin(mesh, 1000)))
-        codes = []
-        for worker in mesh.workers:
-            await mesh.until_calls(150, finishing)
-            codes.append(await worker.end(signal.SIGTERM))
-            await worker.start()
-        lines = await finishing
-
-        await check(mesh, lines, 1000)
-        assert codes == [0, 0]
-        assert len(mesh.stage.calls) == 1000
+    await check(processes, await finishing, count)
+    # A dead worker repeats its shard; a dead NATS may give both workers' out again.
+    assert len(processes.stage.calls) - count <= 3 * SHARD * kill_rounds
 
 
-async def test_stream_that_was_lost_is_filled_again(tmp_path: Path) -> None:
-    async with mesh_in(tmp_path) as mesh:
-        for worker in mesh.workers:
-            await worker.end(signal.SIGTERM)
-        finishing = asyncio.create_task(finish(mesh, await begin(mesh, 200)))
-        mesh.nats.kill()
-        mesh.nats.lose_all()
-        mesh.nats.start()
-        await mesh.workers[0].start()
-        lines = await finishing
+async def test_rolling_restart_of_workers_repeats_nothing(processes: JobProcesses) -> None:
+    finishing = asyncio.create_task(finish(processes, await begin(processes, 600)))
+    codes = []
+    for worker in processes.workers:
+        await processes.until_calls(100, finishing)
+        codes.append(await worker.end(signal.SIGTERM))
+        await worker.start()
 
-        await check(mesh, lines, 200)
+    await check(processes, await finishing, 600)
+    assert codes == [0, 0]
+    assert len(processes.stage.calls) == 600
+
+
+async def test_stream_that_was_lost_is_filled_again(processes: JobProcesses) -> None:
+    for worker in processes.workers:
+        await worker.end(signal.SIGTERM)
+    finishing = asyncio.create_task(finish(processes, await begin(processes, 200)))
+    processes.nats.kill()
+    processes.nats.lose_all()
+    processes.nats.start()
+    await processes.workers[0].start()
+
+    await check(processes, await finishing, 200)
 
 
 async def test_bulk_job_delays_no_other_account(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.accounts.accounts import AccountStore
@@ -12,10 +11,9 @@ from gateway.accounts.storage import UNLIMITED
 from gateway.accounts.usage import UsageBook
 from gateway.bulk.records import BulkRecord, ShardRecord
 from gateway.bulk.store import BulkStore
-from gateway.database.engine import transaction
-from gateway.database.tables import LEDGER
 from gateway.jobs.store import JobGone
 from gateway.problems import Problem
+from tests.gateway.books import books
 from tests.gateway.clocks import Hands
 
 BULK = "0123456789abcdef0123456789abcdef"
@@ -26,9 +24,9 @@ class Shop:
 
     def __init__(self, engine: AsyncEngine, clock: Hands) -> None:
         self.engine = engine
-        self.usage = UsageBook(engine, clock=clock)
+        usage = UsageBook(engine, clock=clock)
         self.ledger = Ledger(
-            engine, self.usage, prices={"ocr": 2}, hold_for=timedelta(minutes=2), clock=clock
+            engine, usage, prices={"ocr": 2}, hold_for=timedelta(minutes=2), clock=clock
         )
         self.store = BulkStore(
             engine,
@@ -57,10 +55,8 @@ class Shop:
 
     async def books(self) -> tuple[int | None, int, int, int]:
         """Return balance, held and spent credits, and the number of charges."""
-        found = await self.usage.report("ada")
-        async with transaction(self.engine) as connection:
-            rows = await connection.execute(select(LEDGER).where(LEDGER.c.kind == "charge"))
-            return found.balance, found.held, found.spent, len(rows.all())
+        found = await books(self.engine, "ada")
+        return found.balance, found.held, found.spent, found.charges
 
 
 @pytest.fixture

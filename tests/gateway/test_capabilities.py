@@ -1,9 +1,7 @@
 """Capabilities of the mesh, as the gateway lists them."""
 
-from pathlib import Path
-
 from contract.table import ENDPOINT_NAMES
-from tests.gateway.running import Gateway, gateway_settings, running
+from tests.gateway.running import Gateway, Start
 
 AWAY = "127.0.0.1:1"
 
@@ -38,9 +36,8 @@ async def test_endpoint_names_the_models_that_answer_it(gateway: Gateway) -> Non
     assert models["nudity"] == []  # no model of that task is in use
 
 
-async def test_switched_off_and_prices_are_told(addresses: dict[str, str], tmp_path: Path) -> None:
-    settings = gateway_settings(tmp_path, endpoints_off="emotions", prices="ocr=3", **addresses)
-    async with running(settings) as gateway:
+async def test_switched_off_and_prices_are_told(start: Start) -> None:
+    async with start(endpoints_off="emotions", prices="ocr=3") as gateway:
         result = (await gateway.get("/api/v1/capabilities")).json["result"]
 
     prices = {found["endpoint"]: found["price"] for found in result["endpoints"]}
@@ -48,9 +45,8 @@ async def test_switched_off_and_prices_are_told(addresses: dict[str, str], tmp_p
     assert (prices["ocr"], prices["classify"]) == (3, 1)
 
 
-async def test_service_that_is_away_is_named(addresses: dict[str, str], tmp_path: Path) -> None:
-    settings = gateway_settings(tmp_path, **{**addresses, "ocr_address": AWAY})
-    async with running(settings) as gateway:
+async def test_service_that_is_away_is_named(start: Start, addresses: dict[str, str]) -> None:
+    async with start(**{**addresses, "ocr_address": AWAY}) as gateway:
         reply = await gateway.get("/api/v1/capabilities")
 
     result = reply.json["result"]

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from structlog.testing import capture_logs
 
 from gateway.cors import cors_middleware
-from tests.gateway.running import Gateway, Reply, gateway_settings, running
+from tests.gateway.running import Gateway, Reply, Start, gateway_settings
 
 PAGE = "https://app.example.org"
 OTHER = "https://elsewhere.example.org"
@@ -33,9 +33,8 @@ async def test_no_page_may_ask_where_no_origin_is_named(gateway: Gateway) -> Non
 
 
 @pytest.mark.parametrize("header", ["x-api-key", "authorization", "idempotency-key", "prefer"])
-async def test_page_of_a_named_origin_may_ask(tmp_path: Path, header: str) -> None:
-    settings = gateway_settings(tmp_path, cors_origins=f"http://localhost:3000, {PAGE}")
-    async with running(settings) as gateway:
+async def test_page_of_a_named_origin_may_ask(start: Start, header: str) -> None:
+    async with start(cors_origins=f"http://localhost:3000, {PAGE}") as gateway:
         asked = await preflight(gateway, PAGE, header)
         refused = await preflight(gateway, OTHER, header)
         error = await gateway.send("POST", "/api/v1/ocr", headers={"Origin": PAGE})

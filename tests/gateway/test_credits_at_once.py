@@ -1,6 +1,7 @@
 """Several gateway processes and one account: what it has is spent once, whatever dies."""
 
 import asyncio
+import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -9,7 +10,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import aiohttp
-from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.accounts.accounts import AccountStore
@@ -18,12 +18,13 @@ from gateway.accounts.ledger import Ledger
 from gateway.accounts.usage import UsageBook
 from gateway.database.clock import utc_now
 from gateway.database.engine import open_database
-from gateway.database.tables import ACCOUNTS, HOLDS, LEDGER, USAGE
-from tests.gateway.fleet import Member, fleet
+from tests.gateway.books import Books, books
+from tests.gateway.nats_server import NatsServer
+from tests.gateway.processes import GatewayProcess, environment_of, fleet
 from tests.gateway.services import serving_all
 from tests.gateway.stage import WAIT, Stage
 
-ORDERS = 1000
+ORDERS = 300
 AT_ONCE = 64
 HANG_UPS = 64  # times of hang-ups, evenly up to:
 LONGEST_S = 0.4  # about what an answer takes at this load
@@ -45,7 +46,7 @@ async def account(url: str, balance: int) -> AsyncIterator[tuple[AsyncEngine, st
         await engine.dispose()
 
 
-async def call(http: aiohttp.ClientSession, member: Member, text: str) -> int:
+async def call(http: aiohttp.ClientSession, member: GatewayProcess, text: str) -> int:
     """Return the status of one call, `NO_ANSWER` where the gateway died."""
     try:
         async with http.post(f"{member.url}/api/v1/analyzed-text", json={"text": text}) as reply:
@@ -54,25 +55,12 @@ async def call(http: aiohttp.ClientSession, member: Member, text: str) -> int:
         return NO_ANSWER
 
 
-async def books(engine: AsyncEngine) -> dict[str, int]:
-    """Return what is left, what is held, what the ledger sums to, and what was counted."""
-    sums = {
-        "balance": select(func.sum(ACCOUNTS.c.balance)),
-        "held": select(func.sum(HOLDS.c.amount)),
-        "ledger": select(func.sum(LEDGER.c.amount)),
-        "charges": select(func.count()).where(LEDGER.c.kind == "charge"),
-        "counted": select(func.sum(USAGE.c.requests)),
-    }
-    async with engine.connect() as connection:
-        return {name: int(await connection.scalar(query) or 0) for name, query in sums.items()}
-
-
 @dataclass
 class Orders:
     """Requests with an Idempotency-Key each, some hung up, and all sent again elsewhere."""
 
     http: aiohttp.ClientSession
-    members: Sequence[Member]
+    members: Sequence[GatewayProcess]
     places: asyncio.Semaphore
     answered: set[int] = field(default_factory=set)
     hung_up: int = 0
@@ -103,19 +91,19 @@ class Orders:
 
 
 async def test_hang_ups_and_repeats_spend_every_credit_once(
-    url: str, tmp_path: Path, addresses: dict[str, str]
+    url: str, tmp_path: Path, addresses: dict[str, str], nats: NatsServer
 ) -> None:
     """Each order goes to one of two gateways, and again to the other; every third is hung up.
 
-    PostgreSQL gets 2,000 requests for 500 credits, SQLite a fifth of them to spare time.
+    PostgreSQL gets 600 requests for 150 credits, SQLite a third of them to spare time.
     """
-    count = ORDERS if url.startswith("postgresql") else ORDERS // 5
+    count = ORDERS if url.startswith("postgresql") else ORDERS // 3
     balance = count // 2
     waits = [None if n % 3 else LONGEST_S * (n % HANG_UPS) / HANG_UPS for n in range(count)]
-    settings = {**addresses, "max_in_flight": str(2 * AT_ONCE), "rate_limit": ""}
+    settings = {"database_url": url, "max_in_flight": 2 * AT_ONCE}
     async with (
         account(url, balance) as (engine, key),
-        fleet(2, tmp_path, database=url, settings=settings) as members,
+        fleet(2, environment_of(tmp_path, nats, addresses, **settings)) as members,
         aiohttp.ClientSession(headers={"X-API-Key": key}) as http,
         asyncio.timeout(ENOUGH_S),
     ):
@@ -124,49 +112,42 @@ async def test_hang_ups_and_repeats_spend_every_credit_once(
             for number, wait_s in enumerate(waits):
                 group.create_task(orders.send_twice(number, hang_up_s=wait_s))
         refused = iter(set(range(count)) - orders.answered)
-        while (found := await books(engine))["balance"] + found["held"] > 0:
+        while (found := await books(engine, "ada")).balance or found.held:
             await orders.send(next(refused))  # what a late hang-up gave back
 
     assert orders.hung_up > 0
     assert len(orders.answered) == balance
-    assert found == {
-        "balance": 0,
-        "held": 0,
-        "ledger": 0,
-        "charges": balance,
-        "counted": balance,
-    }
+    assert found == Books(balance=0, held=0, ledger=0, spent=balance, charges=balance)
 
 
 async def test_kill_in_the_middle_loses_nothing_and_the_holds_come_back(
-    url: str, tmp_path: Path
+    url: str, tmp_path: Path, nats: NatsServer
 ) -> None:
     """Two gateways with ten calls each; one of them is killed while all are running."""
     stage = Stage()
     async with (
         serving_all(stage) as addresses,
         account(url, 100) as (engine, key),
-        fleet(2, tmp_path, database=url, settings=addresses) as members,
+        fleet(2, environment_of(tmp_path, nats, addresses, database_url=url)) as members,
         aiohttp.ClientSession(headers={"X-API-Key": key}) as http,
         asyncio.timeout(ENOUGH_S),
     ):
         calls = [
             asyncio.create_task(call(http, members[turn % 2], WAIT.decode())) for turn in range(20)
         ]
-        while (await books(engine))["held"] < 20:
+        while (await books(engine, "ada")).held < 20:
             pass
-        members[0].process.kill()
-        await members[0].process.wait()
+        await members[0].end(signal.SIGKILL)
         stage.release.set()
         statuses = await asyncio.gather(*calls)
-        after = await books(engine)
+        after = await books(engine, "ada")
         later = utc_now() + timedelta(hours=1)
         await late_ledger(engine, later).sweep()
-        swept = await books(engine)
+        swept = await books(engine, "ada")
 
     assert Counter(statuses) == {200: 10, NO_ANSWER: 10}
-    assert after == {"balance": 80, "held": 10, "ledger": 90, "charges": 10, "counted": 10}
-    assert swept == {"balance": 90, "held": 0, "ledger": 90, "charges": 10, "counted": 10}
+    assert after == Books(balance=80, held=10, ledger=90, spent=10, charges=10)
+    assert swept == Books(balance=90, held=0, ledger=90, spent=10, charges=10)
 
 
 def late_ledger(engine: AsyncEngine, now: datetime) -> Ledger:

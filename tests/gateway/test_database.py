@@ -1,19 +1,24 @@
 """The database file: opened by several processes at once, and tuned for that."""
 
 import asyncio
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from gateway.database.clock import DatabaseClock, utc_now
 from gateway.database.engine import check_writable, open_database, transaction
+from gateway.jobs.backlog import Backlog, Leftovers
+from gateway.jobs.engine import JOBS
 from servicekit.turns import CALLER
+from tests.gateway.job_stores import add_job, job_store
 from tests.gateway.running import database_url
 from tests.gateway.servers import Server, empty_database
 
 
-@pytest.mark.parametrize("_round", range(25))
+@pytest.mark.parametrize("_round", range(10))
 async def test_tables_are_made_once_however_many_open_the_file_at_once(
     tmp_path: Path, _round: int
 ) -> None:
@@ -87,3 +92,45 @@ async def test_accounts_take_turns_at_the_connections(engine: AsyncEngine) -> No
             group.create_task(use(account))
 
     assert order.index("modest") <= 6  # after those that had the connections, at most five
+
+
+HOUR = timedelta(hours=1)
+EXACTLY = timedelta(seconds=30)  # a busy machine may take its time between two statements
+
+
+def slow() -> datetime:
+    return utc_now() - HOUR
+
+
+@pytest.fixture
+async def clock(engine: AsyncEngine) -> DatabaseClock:
+    """Return the clock of a gateway whose host is an hour behind."""
+    made = DatabaseClock(engine, host=slow)
+    await made.synchronize()
+    return made
+
+
+async def test_clock_of_a_host_that_is_behind_tells_the_time_of_the_database(
+    clock: DatabaseClock,
+) -> None:
+    assert abs(clock() - utc_now()) < EXACTLY
+
+
+async def test_job_of_a_host_that_is_behind_is_neither_lost_nor_expired_elsewhere(
+    engine: AsyncEngine, clock: DatabaseClock
+) -> None:
+    """By its own clock it would be an hour old, and published again at once."""
+    here, there = job_store(engine, clock=clock), job_store(engine)
+    job = await add_job(here)
+    backlog = Backlog(engine)
+
+    assert await backlog.unpublished(JOBS) == []
+    assert await backlog.leftovers() == Leftovers([], [], [])
+    assert await there.start(job.id) is not None
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+async def test_wait_for_a_connection_of_the_pool_is_as_short_as_that_for_a_server(
+    engine: AsyncEngine,
+) -> None:
+    assert engine.sync_engine.pool.timeout() == 5  # type: ignore[attr-defined]  # of QueuePool

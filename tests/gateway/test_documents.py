@@ -11,10 +11,11 @@ import pytest
 from contract.endpoints.ocr import Format
 from imagemesh.ocr.v1 import ocr_service_pb2 as pb
 from imagemesh.ocr.v1 import page_pb2
+from tests.gateway.alone import alone
+from tests.gateway.books import coins_of, give
 from tests.gateway.origin import IMAGE, image_answer
-from tests.gateway.purse import Purse
-from tests.gateway.running import Gateway, gateway_settings, running
-from tests.gateway.services import DOUBTFUL, WARNING, WRITTEN, serving_all
+from tests.gateway.running import Gateway, Start
+from tests.gateway.services import DOUBTFUL, WARNING, WRITTEN
 from tests.gateway.stage import Stage
 from tests.gateway.uploads import FORMS, base64, form_of, send_in, upload
 
@@ -34,6 +35,10 @@ async def read(gateway: Gateway, content: bytes = PDF, **fields: object) -> Any:
     return reply.json
 
 
+async def test_pages_of_a_tiff_are_joined_too(gateway: Gateway) -> None:
+    assert (await read(gateway, TIFF))["result"] == {"text": "Page 1\fPage 2"}
+
+
 @pytest.mark.parametrize("form", FORMS)
 async def test_pages_of_a_pdf_are_joined_by_form_feeds(gateway: Gateway, form: str) -> None:
     status, body = await send_in(gateway, form, "ocr", PDF)
@@ -42,10 +47,6 @@ async def test_pages_of_a_pdf_are_joined_by_form_feeds(gateway: Gateway, form: s
     assert isinstance(body, dict)
     assert body["result"]["text"] == "Page 1\fPage 2"
     assert body.keys() == {"result"}
-
-
-async def test_pages_of_a_tiff_are_joined_too(gateway: Gateway) -> None:
-    assert (await read(gateway, TIFF))["result"] == {"text": "Page 1\fPage 2"}
 
 
 async def test_image_is_read_by_the_unary_rpc(gateway: Gateway, stage: Stage) -> None:
@@ -57,9 +58,14 @@ async def test_image_is_read_by_the_unary_rpc(gateway: Gateway, stage: Stage) ->
 
 
 async def test_service_is_told_what_to_read(gateway: Gateway, stage: Stage) -> None:
+    await read(gateway, min_confidence=0.25)
+    assert stage.calls[-1].request.min_confidence == 0  # plain text stays whole
+    await gateway.post("analyzed-ocr", {"image": base64(PDF), "pages": "2-"})
+    analyzed = stage.calls[-1].request
     await read(gateway, IMAGE, format="alto", pages="1-", lang="deu", min_confidence=0.25)
 
     request = stage.calls[-1].request
+    assert (analyzed.image, analyzed.pages) == (PDF, "2-")
     assert (request.document, request.language, request.pages) == (IMAGE, "deu", "1-")
     assert (request.min_confidence, request.format) == (0.25, page_pb2.FORMAT_ALTO)
 
@@ -78,12 +84,6 @@ async def test_text_layer_is_used_unless_it_is_to_be_ignored(
     await gateway.post("ocr", {"image": base64(PDF), **fields})
 
     assert stage.calls[-1].request.text_layer == asked
-
-
-async def test_plain_text_of_a_document_stays_whole(gateway: Gateway, stage: Stage) -> None:
-    await read(gateway, min_confidence=0.25)
-
-    assert stage.calls[-1].request.min_confidence == 0
 
 
 async def test_json_has_pages_blocks_lines_and_words(gateway: Gateway) -> None:
@@ -124,12 +124,6 @@ async def test_json_has_pages_blocks_lines_and_words(gateway: Gateway) -> None:
     }
 
 
-async def test_url_of_a_document_is_repeated(gateway: Gateway) -> None:
-    reply = await gateway.look_at("ocr", image_answer(PDF), format="json")
-
-    assert reply.json["result"]["url"].startswith("http://127.0.0.1:")
-
-
 @pytest.mark.parametrize("written_as", ["hocr", "alto", "tsv"])
 async def test_written_document_is_the_result_itself(gateway: Gateway, written_as: str) -> None:
     answer = await read(gateway, format=written_as, details=True)
@@ -137,43 +131,26 @@ async def test_written_document_is_the_result_itself(gateway: Gateway, written_a
     assert answer == {"result": WRITTEN.decode(), "details": DETAILS}
 
 
-@pytest.mark.parametrize("form", FORMS)
-async def test_pdf_is_hosted(gateway: Gateway, form: str) -> None:
-    _, body = await send_in(gateway, form, "ocr", IMAGE, format="pdf")
-    assert isinstance(body, dict)
-    url = body["result"]["pdf"]
-    path = url.removeprefix(gateway.url)
-    reply = await gateway.send("GET", path)
+async def test_pdf_is_hosted_read_again_and_deleted_by_its_owner(gateway: Gateway) -> None:
+    reply = await gateway.look_at("ocr", image_answer(PDF), format="json")
+    made = (await read(gateway, IMAGE, format="pdf"))["result"]["pdf"]
+    path = made.removeprefix(gateway.url)
+    served = await gateway.send("GET", path)
+    no_image = await gateway.post("classify", {"url": made})
+    result = f"/api/v1/results/{path.rpartition('/')[2]}"
+    deleted = await gateway.send("DELETE", result, headers={"X-API-Key": gateway.key})
 
+    assert reply.json["result"]["url"].startswith("http://127.0.0.1:")
     assert re.fullmatch(r"/content/documents/[0-9a-f]{32}-[a-z]+\.pdf", path)
-    assert (reply.status, reply.body) == (200, WRITTEN)
-    assert reply.headers["Content-Type"] == "application/pdf"
-
-
-async def test_hosted_pdf_is_deleted_by_its_owner(gateway: Gateway) -> None:
-    url = (await read(gateway, format="pdf"))["result"]["pdf"]
-    name = url.rpartition("/")[2]
-    headers = {"X-API-Key": gateway.key}
-
-    deleted = await gateway.send("DELETE", f"/api/v1/results/{name}", headers=headers)
-
+    assert (served.status, served.body) == (200, WRITTEN)
+    assert served.headers["Content-Type"] == "application/pdf"
+    assert no_image.refusal == (415, "unsupported_media_type")
     assert deleted.status == 204
-    assert (await gateway.send("GET", f"/content/documents/{name}")).status == 404
+    assert (await gateway.send("GET", path)).status == 404
 
 
-async def test_hosted_pdf_is_no_image_for_other_endpoints(gateway: Gateway) -> None:
-    url = (await read(gateway, format="pdf"))["result"]["pdf"]
-
-    reply = await gateway.post("classify", {"url": url})
-
-    assert reply.refusal == (415, "unsupported_media_type")
-
-
-async def test_gateway_that_keeps_nothing_answers_with_the_pdf_itself(
-    addresses: dict[str, str], tmp_path: Path
-) -> None:
-    settings = gateway_settings(tmp_path, zero_retention=True, **addresses)
-    async with running(settings) as gateway:
+async def test_gateway_that_keeps_nothing_answers_with_the_pdf_itself(start: Start) -> None:
+    async with start(zero_retention=True) as gateway:
         url = (await read(gateway, format="pdf"))["result"]["pdf"]
 
     head, _, content = url.partition(",")
@@ -181,39 +158,27 @@ async def test_gateway_that_keeps_nothing_answers_with_the_pdf_itself(
     assert b64decode(content) == WRITTEN
 
 
-@pytest.mark.parametrize("endpoint", ["colorize", "emotions", "classify", "nudity"])
 @pytest.mark.parametrize("form", ["url", "base64", "multipart", "batch"])
-async def test_other_endpoints_take_no_pdf(gateway: Gateway, endpoint: str, form: str) -> None:
-    status, body = await send_in(gateway, form, endpoint, PDF)
+async def test_other_endpoints_take_no_pdf(gateway: Gateway, form: str) -> None:
+    for endpoint in ("colorize", "emotions", "faces", "classify", "nudity"):
+        status, body = await send_in(gateway, form, endpoint, PDF)
 
-    assert isinstance(body, dict)
-    assert (status, body["error"]["code"]) == (415, "unsupported_media_type")
-    assert "a PDF, which only ocr and analyzed-ocr read; send" in body["error"]["message"]
-
-
-@pytest.mark.parametrize("form", FORMS)
-async def test_document_is_analyzed(gateway: Gateway, stage: Stage, form: str) -> None:
-    status, _ = await send_in(gateway, form, "analyzed-ocr", PDF, pages="2-")
-
-    assert status == 200
-    request = stage.calls[-1].request
-    assert (request.image, request.pages) == (PDF, "2-")
+        assert isinstance(body, dict)
+        assert (status, body["error"]["code"]) == (415, "unsupported_media_type")
+        assert "a PDF, which only ocr and analyzed-ocr read; send" in body["error"]["message"]
+    neither = await gateway.post("ocr", {"image": base64(b"neither")})
+    assert neither.message.endswith("AVIF or JPEG 2000, or PDF")
 
 
 @pytest.mark.parametrize("written_as", ["text", "json", "hocr", "pdf"])
 async def test_warnings_name_their_page(gateway: Gateway, written_as: str) -> None:
+    image = {"image": base64(PDF + DOUBTFUL), "details": True}
+    analyzed = await gateway.post("analyzed-ocr", image)
     answer = await read(gateway, PDF + DOUBTFUL, format=written_as, details=True)
 
     told = {"code": WARNING.code, "message": WARNING.message, "page": 2}
-    assert answer["details"]["warnings"] == [told]
-
-
-async def test_warnings_of_an_analyzed_document_name_their_page(gateway: Gateway) -> None:
-    fields = {"image": base64(PDF + DOUBTFUL), "details": True}
-    details = (await gateway.post("analyzed-ocr", fields)).json["details"]
-
-    told = {"code": WARNING.code, "message": WARNING.message, "page": 2}
-    assert (details["page_count"], details["warnings"]) == (3, [told])
+    assert answer["details"]["warnings"] == analyzed.json["details"]["warnings"] == [told]
+    assert analyzed.json["details"]["page_count"] == 3
 
 
 @pytest.mark.parametrize("endpoint", ["ocr", "analyzed-ocr"])
@@ -223,13 +188,6 @@ async def test_warnings_of_an_image_have_no_page(gateway: Gateway, endpoint: str
     told = {"code": WARNING.code, "message": WARNING.message}
     assert reply.json["details"]["warnings"] == [told]
     assert "page_count" not in reply.json["details"]
-
-
-async def test_ocr_says_that_it_takes_pdf(gateway: Gateway) -> None:
-    reply = await gateway.post("ocr", {"image": base64(b"neither")})
-
-    assert reply.refusal == (415, "unsupported_media_type")
-    assert reply.json["error"]["message"].endswith("AVIF or JPEG 2000, or PDF")
 
 
 async def test_unknown_format_gets_the_list(gateway: Gateway) -> None:
@@ -244,24 +202,19 @@ async def test_unknown_format_gets_the_list(gateway: Gateway) -> None:
 
 @pytest.mark.parametrize(("word", "status"), [("unreadable", 422), ("invalid", 400), ("bug", 500)])
 async def test_fault_in_the_middle_of_a_document_costs_nothing(
-    addresses: dict[str, str], tmp_path: Path, word: str, status: int
+    start: Start, word: str, status: int
 ) -> None:
-    purse = Purse(coins=2)
-    settings = gateway_settings(tmp_path, **addresses)
-    async with running(settings, credit=purse) as gateway:
+    async with start() as gateway:
+        await give(gateway.settings.database_url, 2)
         reply = await gateway.post("ocr", {"image": base64(PDF + b"|" + word.encode())})
         await read(gateway, format="hocr")
+        left = await coins_of(gateway)
 
-    assert reply.status == status
-    assert purse.coins == 1
+    assert (reply.status, left) == (status, 1)
 
 
 async def test_caller_that_hangs_up_ends_the_document(tmp_path: Path) -> None:
-    stage = Stage()
-    async with (
-        serving_all(stage) as addresses,
-        running(gateway_settings(tmp_path, **addresses)) as gateway,
-    ):
+    async with alone(tmp_path) as (gateway, stage):
         asking = asyncio.create_task(read(gateway, PDF + b"|wait"))
         await stage.waiting.wait()
         asking.cancel()

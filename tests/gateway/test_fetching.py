@@ -73,16 +73,15 @@ async def test_first_bytes_decide_the_type_and_not_the_header(headers: bytes) ->
     assert image.media_type == "image/gif"
 
 
-@pytest.mark.parametrize(
-    "pieces",
-    [
-        (OK_HEAD, b"\r\n", IMAGE),
-        (OK_HEAD, CHUNKED, b"%x\r\n" % len(IMAGE), IMAGE, b"\r\n0\r\n\r\n"),
-        (b"HTTP/1.1 103 Early Hints\r\n\r\n", OK_HEAD, b"\r\n", IMAGE),
-        (OK_HEAD, b"Content-Encoding: identity\r\n\r\n", IMAGE),
-    ],
-    ids=["until-close", "chunked", "early-hints", "identity"],
-)
+FRAMES = {
+    "until-close": (OK_HEAD, b"\r\n", IMAGE),
+    "chunked": (OK_HEAD, CHUNKED, b"%x\r\n" % len(IMAGE), IMAGE, b"\r\n0\r\n\r\n"),
+    "early-hints": (b"HTTP/1.1 103 Early Hints\r\n\r\n", OK_HEAD, b"\r\n", IMAGE),
+    "identity": (OK_HEAD, b"Content-Encoding: identity\r\n\r\n", IMAGE),
+}
+
+
+@pytest.mark.parametrize("pieces", FRAMES.values(), ids=FRAMES)
 async def test_image_is_fetched_however_it_is_framed(pieces: tuple[bytes, ...]) -> None:
     image = await fetched(says(*pieces))
 
@@ -138,17 +137,16 @@ async def test_redirect_loop_ends_after_three_hops() -> None:
     assert len(origin.requests) == 4
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        drip(OK_HEAD + b"\r\n" + IMAGE, b"x", interval_s=0.02),
-        drip(b"HTTP/1.1 200 OK\r\nX: ", b"x", interval_s=0.02),
-        drip(b"", b"HTTP/1.1 100 Continue\r\n\r\n", interval_s=0.02),
-        drip(OK_HEAD + CHUNKED, b"1\r\nx\r\n", interval_s=0.02),
-        drip(b"", b"", interval_s=5.0),
-    ],
-    ids=["body", "header", "continue", "chunks", "silence"],
-)
+SLOW = {
+    "body": drip(OK_HEAD + b"\r\n" + IMAGE, b"x", interval_s=0.02),
+    "header": drip(b"HTTP/1.1 200 OK\r\nX: ", b"x", interval_s=0.02),
+    "continue": drip(b"", b"HTTP/1.1 100 Continue\r\n\r\n", interval_s=0.02),
+    "chunks": drip(OK_HEAD + CHUNKED, b"1\r\nx\r\n", interval_s=0.02),
+    "silence": drip(b"", b"", interval_s=5.0),
+}
+
+
+@pytest.mark.parametrize("answer", SLOW.values(), ids=SLOW)
 async def test_slow_origin_is_left_when_the_time_is_over(answer: Answer) -> None:
     problem = await refusal_of(answer, HURRIED)
 
@@ -172,17 +170,16 @@ async def test_redirects_share_one_time_limit() -> None:
     assert problem.code == "fetch_timeout"
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        says(OK_HEAD, b"Content-Length: 4097\r\n\r\n", IMAGE),
-        says(OK_HEAD, b"Content-Length: 99999999999999\r\n\r\n", IMAGE),
-        says(OK_HEAD, b"\r\n", IMAGE, b"\x00" * 4096),
-        endless(OK_HEAD + b"\r\n" + IMAGE, b"\x00" * 1000),
-        endless(OK_HEAD + CHUNKED, b"4\r\nabcd\r\n"),
-    ],
-    ids=["announced", "absurd", "unannounced", "endless", "endless-chunks"],
-)
+LARGE = {
+    "announced": says(OK_HEAD, b"Content-Length: 4097\r\n\r\n", IMAGE),
+    "absurd": says(OK_HEAD, b"Content-Length: 99999999999999\r\n\r\n", IMAGE),
+    "unannounced": says(OK_HEAD, b"\r\n", IMAGE, b"\x00" * 4096),
+    "endless": endless(OK_HEAD + b"\r\n" + IMAGE, b"\x00" * 1000),
+    "endless-chunks": endless(OK_HEAD + CHUNKED, b"4\r\nabcd\r\n"),
+}
+
+
+@pytest.mark.parametrize("answer", LARGE.values(), ids=LARGE)
 async def test_image_over_the_limit_is_refused(answer: Answer) -> None:
     problem = await refusal_of(answer)
 
@@ -197,49 +194,29 @@ async def test_image_of_exactly_the_limit_is_accepted() -> None:
     assert image.content == content
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        says(OK_HEAD, b"Content-Length: 100\r\n\r\n", IMAGE),
-        says(OK_HEAD, b"Content-Length: 10\r\nContent-Length: 20\r\n\r\n", IMAGE),
-        says(OK_HEAD, b"Content-Length: -1\r\n\r\n", IMAGE),
-        says(OK_HEAD, b"Content-Length: ten\r\n\r\n", IMAGE),
-        says(OK_HEAD, CHUNKED, b"20\r\n", IMAGE[:10]),
-        says(OK_HEAD, CHUNKED, b"zz\r\n", IMAGE),
-        says(OK_HEAD, b"Content-Encoding: gzip\r\n\r\n", gzip.compress(bytes(2**24))),
-        says(OK_HEAD, b"Content-Encoding: br\r\n\r\n", IMAGE),
-        says(b"HTTP/1.1 404 Not Found\r\n\r\n", IMAGE),
-        says(b"HTTP/1.1 500 Oops\r\n\r\n", IMAGE),
-        says(b"HTTP/1.1 206 Partial Content\r\n\r\n", IMAGE),
-        says(b"HTTP/1.1 204 No Content\r\n\r\n"),
-        says(b"HTTP/1.1 302 Found\r\n\r\n"),
-        says(b""),
-        says(b"HTTP/1.1 200"),
-        says(b"SSH-2.0-OpenSSH_9.2\r\n"),
-        says(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000 + b"\r\n\r\n", IMAGE),
-        endless(b"HTTP/1.1 200 OK\r\n", b"X: y\r\n"),
-    ],
-    ids=[
-        "short-body",
-        "two-lengths",
-        "negative-length",
-        "wordy-length",
-        "broken-off-chunk",
-        "wrong-chunk",
-        "gzip-bomb",
-        "brotli",
-        "not-found",
-        "server-error",
-        "partial",
-        "no-content",
-        "redirect-to-nowhere",
-        "hangs-up",
-        "half-a-head",
-        "another-protocol",
-        "huge-header",
-        "endless-headers",
-    ],
-)
+FAILING = {
+    "short-body": says(OK_HEAD, b"Content-Length: 100\r\n\r\n", IMAGE),
+    "two-lengths": says(OK_HEAD, b"Content-Length: 10\r\nContent-Length: 20\r\n\r\n", IMAGE),
+    "negative-length": says(OK_HEAD, b"Content-Length: -1\r\n\r\n", IMAGE),
+    "wordy-length": says(OK_HEAD, b"Content-Length: ten\r\n\r\n", IMAGE),
+    "broken-off-chunk": says(OK_HEAD, CHUNKED, b"20\r\n", IMAGE[:10]),
+    "wrong-chunk": says(OK_HEAD, CHUNKED, b"zz\r\n", IMAGE),
+    "gzip-bomb": says(OK_HEAD, b"Content-Encoding: gzip\r\n\r\n", gzip.compress(bytes(2**24))),
+    "brotli": says(OK_HEAD, b"Content-Encoding: br\r\n\r\n", IMAGE),
+    "not-found": says(b"HTTP/1.1 404 Not Found\r\n\r\n", IMAGE),
+    "server-error": says(b"HTTP/1.1 500 Oops\r\n\r\n", IMAGE),
+    "partial": says(b"HTTP/1.1 206 Partial Content\r\n\r\n", IMAGE),
+    "no-content": says(b"HTTP/1.1 204 No Content\r\n\r\n"),
+    "redirect-to-nowhere": says(b"HTTP/1.1 302 Found\r\n\r\n"),
+    "hangs-up": says(b""),
+    "half-a-head": says(b"HTTP/1.1 200"),
+    "another-protocol": says(b"SSH-2.0-OpenSSH_9.2\r\n"),
+    "huge-header": says(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 100_000 + b"\r\n\r\n", IMAGE),
+    "endless-headers": endless(b"HTTP/1.1 200 OK\r\n", b"X: y\r\n"),
+}
+
+
+@pytest.mark.parametrize("answer", FAILING.values(), ids=FAILING)
 async def test_origin_that_fails_is_a_failed_fetch(answer: Answer) -> None:
     problem = await refusal_of(answer)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.gateway.alone import alone
 from tests.gateway.origin import IMAGE, image_answer, listening
-from tests.gateway.running import create_key
+from tests.gateway.running import Gateway, create_key
 from tests.gateway.stage import WAIT
 from tests.gateway.uploads import base64
 
@@ -36,7 +36,7 @@ async def test_uploads_of_one_account_leave_room_for_others(tmp_path: Path) -> N
     large = {"image": base64(IMAGE.ljust(5 * 2**20, b"\0"))}
     async with alone(tmp_path, upload_memory_mib=24) as (gateway, _):
         other = replace(gateway, key=await create_key(gateway.settings, account="other"))
-        stalled = [asyncio.create_task(stall(gateway.url, gateway.key)) for _ in range(CALLS)]
+        stalled = [asyncio.create_task(stall(gateway)) for _ in range(CALLS)]
         writers = await asyncio.gather(*stalled)
         await asyncio.gather(*(gateway.send("GET", "/healthz") for _ in range(CALLS)))
         reply = await other.post("classify", large)
@@ -46,11 +46,10 @@ async def test_uploads_of_one_account_leave_room_for_others(tmp_path: Path) -> N
     assert reply.status == 200
 
 
-async def stall(url: str, key: str) -> asyncio.StreamWriter:
+async def stall(gateway: Gateway) -> asyncio.StreamWriter:
     """Begin an upload of a mebibyte and send no more of it."""
-    host, _, port = url.removeprefix("http://").partition(":")
-    _, writer = await asyncio.open_connection(host, int(port))
-    head = f"POST /api/v1/classify HTTP/1.1\r\nHost: {host}\r\nX-API-Key: {key}\r\n"
+    _, writer = await gateway.connect()
+    head = f"POST /api/v1/classify HTTP/1.1\r\nHost: x\r\nX-API-Key: {gateway.key}\r\n"
     head += "Content-Type: application/json\r\nContent-Length: 9000000\r\n\r\n"
     writer.write(head.encode() + b'{"image": "' + b"R" * 2**20)
     await writer.drain()

@@ -66,6 +66,20 @@ async def test_endpoint_answers_its_scope_alone(account: Account, endpoint: str)
     assert statuses == {scope: 200 if scope == endpoint else 403 for scope in SCOPES}
 
 
+async def test_refusal_names_the_scope_that_is_missing_and_those_that_are_there(
+    account: Account,
+) -> None:
+    key = await create_key(account.gateway.settings, scopes=["ocr", "analyzed-text"])
+
+    refused = await account.gateway.post("emotions", b"{", X_API_Key=key)
+    passed = await account.gateway.post("ocr", b"{", X_API_Key=key)
+
+    assert refused.refusal == (403, "scope_missing")
+    words = "this API key has no scope 'emotions', only ocr, analyzed-text; use a key that has it"
+    assert refused.message == words
+    assert passed.refusal == (400, "malformed_json")
+
+
 @pytest.mark.parametrize("endpoint", ENDPOINT_NAMES)
 async def test_job_is_there_for_the_scope_of_its_endpoint_alone(
     account: Account, endpoint: str

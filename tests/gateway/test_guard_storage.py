@@ -30,7 +30,7 @@ from tests.gateway.ended import ended
 from tests.gateway.job_stores import add_job, job_store
 from tests.gateway.nats_server import NatsServer
 from tests.gateway.origin import IMAGE, image_answer, listening
-from tests.gateway.running import database_url, gateway_settings, running
+from tests.gateway.running import Start, database_url, gateway_settings, running
 from tests.gateway.services import COLORED
 from tests.gateway.uploads import base64, defer, form_of, upload
 from tests.gateway.uploads import ended as ended_job
@@ -91,12 +91,9 @@ async def test_answers_of_jobs_count(engine: AsyncEngine) -> None:
         await jobs.check_room("ada", input_bytes=1)
 
 
-async def test_kept_answers_count_and_nothing_is_charged(
-    addresses: dict[str, str], tmp_path: Path
-) -> None:
-    settings = gateway_settings(tmp_path, **addresses, account_storage_mib=1)
+async def test_kept_answers_count_and_nothing_is_charged(start: Start) -> None:
     body = {"text": "x" * 40_000}
-    async with running(settings) as gateway:
+    async with start(account_storage_mib=1) as gateway:
         replies = [
             await gateway.post("analyzed-text", body, Idempotency_Key=str(number))
             for number in range(28)
@@ -106,11 +103,8 @@ async def test_kept_answers_count_and_nothing_is_charged(
     assert replies[-1].refusal == (507, "storage_full")
 
 
-async def test_full_disk_is_507_and_seen_in_readyz(
-    addresses: dict[str, str], tmp_path: Path
-) -> None:
-    settings = gateway_settings(tmp_path, **addresses, min_free_mib=2**30)
-    async with running(settings) as gateway:
+async def test_full_disk_is_507_and_seen_in_readyz(start: Start) -> None:
+    async with start(min_free_mib=2**30) as gateway:
         colorized = await gateway.look("colorize")
         classified = await gateway.look("classify")
         ready = await gateway.send("GET", "/readyz")
@@ -155,10 +149,8 @@ async def test_database_that_cannot_be_written_is_not_ready(
         assert registry.get_sample_value(DATABASE_CONNECTIONS, {"state": held}) == 0
 
 
-async def test_fetches_files_and_transactions_are_counted(
-    addresses: dict[str, str], tmp_path: Path
-) -> None:
-    async with running(gateway_settings(tmp_path, **addresses)) as gateway:
+async def test_fetches_files_and_transactions_are_counted(start: Start) -> None:
+    async with start() as gateway:
         good = await gateway.look("colorize")
         await gateway.post("colorize", {"url": "http://192.0.2.1/a.png"})
         page = (await gateway.send("GET", "/metrics")).body.decode()

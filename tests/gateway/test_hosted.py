@@ -1,12 +1,13 @@
 """Hosted files can be sent to the endpoints, and are read without the network."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from tests.gateway.clocks import Hands
-from tests.gateway.running import Gateway, Reply, gateway_settings, running
+from tests.gateway.running import Gateway, Start, gateway_settings, running
 from tests.gateway.services import COLORED
 from tests.gateway.stage import Stage
 from tests.gateway.uploads import base64
@@ -19,13 +20,6 @@ async def offline(addresses: dict[str, str], tmp_path: Path) -> AsyncIterator[Ga
     """Return a gateway that may fetch nothing on loopback, itself included."""
     async with running(gateway_settings(tmp_path, **addresses, fetch_allow="")) as found:
         yield found
-
-
-async def test_example_is_served(gateway: Gateway) -> None:
-    reply = await gateway.send("GET", EXAMPLE)
-
-    assert (reply.status, reply.headers["Content-Type"]) == (200, "image/png")
-    assert reply.body.startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize("name", ["x.png", "..", "__init__.py", "..%2fapp.py", ""])
@@ -43,37 +37,25 @@ async def test_example_is_read_without_the_network(offline: Gateway, stage: Stag
     assert stage.calls[-1].request.image.startswith(b"\x89PNG")
 
 
-async def color_example(gateway: Gateway) -> str:
-    reply = await gateway.post("colorize", {"url": gateway.url + EXAMPLE})
-    return str(reply.json["result"]["colorized"])
+async def test_result_is_read_without_the_network_until_it_expires(
+    start: Start, stage: Stage, clock: Hands
+) -> None:
+    async with start(fetch_allow="", result_days=1, clock=clock) as gateway:
+        url = gateway.url + EXAMPLE
+        names = []
+        for _ in range(5):
+            made = await gateway.post("colorize", {"url": url})
+            url = str(made.json["result"]["colorized"])
+            names.append(url.rpartition("/")[2])
+        reply = await gateway.post("classify", {"url": url})
+        asked = stage.calls[-1].request
+        clock.now += timedelta(days=1)
+        gone = await gateway.post("classify", {"url": url})
 
-
-async def test_result_is_read_without_the_network(offline: Gateway, stage: Stage) -> None:
-    url = await color_example(offline)
-
-    reply = await offline.post("classify", {"url": url})
-
-    assert reply.status == 200
-    assert stage.calls[-1].request.image == COLORED
-
-
-async def test_result_of_a_result_keeps_the_name_short(offline: Gateway) -> None:
-    url = await color_example(offline)
-    for _ in range(5):
-        reply = await offline.post("colorize", {"url": url})
-        url = str(reply.json["result"]["colorized"])
-
-    assert len(url.rpartition("/")[2]) <= 32 + 1 + 60 + len(".jpeg")
-
-
-async def test_example_keeps_its_name_in_the_result(offline: Gateway) -> None:
-    assert (await color_example(offline)).endswith("-letter.jpeg")
-
-
-async def refused(gateway: Gateway, url: str) -> Reply:
-    reply = await gateway.post("classify", {"url": url})
-    assert reply.status == 400
-    return reply
+    assert names[0].endswith("-letter.jpeg")
+    assert max(map(len, names)) <= 32 + 1 + 60 + len(".jpeg")
+    assert (reply.status, asked.image) == (200, COLORED)
+    assert gone.refusal == (400, "forbidden_url")
 
 
 @pytest.mark.parametrize(
@@ -83,34 +65,22 @@ async def refused(gateway: Gateway, url: str) -> Reply:
 async def test_other_path_of_the_gateway_is_judged_like_any_url(
     offline: Gateway, path: str
 ) -> None:
-    reply = await refused(offline, offline.url + path)
+    reply = await offline.post("classify", {"url": offline.url + path})
 
     assert reply.refusal == (400, "forbidden_url")
 
 
 @pytest.mark.parametrize("url", [EXAMPLE, "x" + EXAMPLE, "http://" + EXAMPLE])
 async def test_path_alone_is_no_url(offline: Gateway, url: str) -> None:
-    assert (await refused(offline, url)).refusal == (400, "invalid_url")
+    reply = await offline.post("classify", {"url": url})
 
-
-async def test_expired_result_is_not_read(addresses: dict[str, str], tmp_path: Path) -> None:
-    clock = Hands()
-    settings = gateway_settings(tmp_path, **addresses, fetch_allow="", result_days=1)
-    async with running(settings, clock=clock) as gateway:
-        url = await color_example(gateway)
-        clock.now = clock.now.replace(day=2)
-        reply = await gateway.post("classify", {"url": url})
-
-    assert reply.refusal == (400, "forbidden_url")
+    assert reply.refusal == (400, "invalid_url")
 
 
 async def test_public_url_begins_the_urls_of_results_and_is_read_without_the_network(
-    addresses: dict[str, str], tmp_path: Path
+    start: Start,
 ) -> None:
-    settings = gateway_settings(
-        tmp_path, **addresses, fetch_allow="", public_url="https://images.example.org/mesh/"
-    )
-    async with running(settings) as gateway:
+    async with start(fetch_allow="", public_url="https://images.example.org/mesh/") as gateway:
         reply = await gateway.post("colorize", {"url": "https://images.example.org/mesh" + EXAMPLE})
         url = reply.json["result"]["colorized"]
         again = await gateway.post("classify", {"url": url})
@@ -133,10 +103,9 @@ async def test_public_url_begins_the_urls_of_results_and_is_read_without_the_net
     ],
 )
 async def test_result_is_named_by_a_host_that_is_allowed(
-    addresses: dict[str, str], tmp_path: Path, host: str, begins: str
+    start: Start, host: str, begins: str
 ) -> None:
-    settings = gateway_settings(tmp_path, **addresses, allowed_hosts="mesh.example")
-    async with running(settings) as gateway:
+    async with start(allowed_hosts="mesh.example") as gateway:
         reply = await gateway.post("colorize", {"image": base64()}, Host=host)
 
     assert reply.json["result"]["colorized"].startswith(begins)

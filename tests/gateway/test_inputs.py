@@ -7,9 +7,9 @@ import aiohttp
 import pytest
 
 from tests.gateway.origin import IMAGE, image_answer, listening
-from tests.gateway.running import Gateway, Reply
+from tests.gateway.running import Gateway
 from tests.gateway.stage import Stage
-from tests.gateway.uploads import FORMS, base64, form_of, send_in, upload, upload_text
+from tests.gateway.uploads import FORMS, base64, form_of, send_in, upload
 
 MIB = 2**20
 IMAGES = ["colorize", "ocr", "analyzed-ocr", "emotions", "classify", "nudity"]
@@ -55,33 +55,21 @@ async def test_every_form_fails_the_same(gateway: Gateway, word: bytes) -> None:
     assert answers[0][0] != 200
 
 
-@pytest.mark.parametrize("endpoint", ["ocr", "analyzed-ocr", "nudity"])
-async def test_url_is_left_out_where_there_was_none(gateway: Gateway, endpoint: str) -> None:
-    reply = await gateway.post(endpoint, {"image": base64()})
-
-    assert reply.status == 200
-    assert "url" not in reply.json["result"]
-
-
 @pytest.mark.parametrize("form", FORMS)
-async def test_image_of_exactly_10_mib_passes_in_every_form(
+async def test_image_of_10_mib_passes_in_every_form_and_one_byte_more_is_413(
     gateway: Gateway, stage: Stage, form: str
 ) -> None:
     content = IMAGE.ljust(10 * MIB, b"\0")
 
     status, _ = await send_in(gateway, form, "classify", content)
-
     assert status == 200
     assert len(stage.calls[-1].request.image) == 10 * MIB
 
-
-@pytest.mark.parametrize("form", ["url", "base64", "data URI", "multipart", "batch"])
-async def test_one_byte_more_than_10_mib_is_413_in_every_form(gateway: Gateway, form: str) -> None:
-    status, body = await send_in(gateway, form, "classify", IMAGE.ljust(10 * MIB + 1, b"\0"))
-
-    assert isinstance(body, dict)
-    assert (status, body["error"]["code"]) == (413, "image_too_large")
-    assert "10 MiB" in body["error"]["message"]
+    if not form.startswith("async"):
+        status, body = await send_in(gateway, form, "classify", content + b"\0")
+        assert isinstance(body, dict)
+        assert (status, body["error"]["code"]) == (413, "image_too_large")
+        assert "10 MiB" in body["error"]["message"]
 
 
 async def test_json_beyond_what_an_image_needs_is_413(gateway: Gateway) -> None:
@@ -104,18 +92,16 @@ async def test_longest_text_passes_however_it_is_written(gateway: Gateway, lette
     assert over.refusal == (400, "invalid_parameter")
 
 
-async def refusal(gateway: Gateway, **fields: object) -> tuple[int, str]:
-    return (await gateway.post("classify", fields)).refusal
+@pytest.mark.parametrize("endpoint", ["ocr", "analyzed-ocr", "nudity"])
+async def test_url_is_left_out_where_there_was_none_and_two_images_are_400(
+    gateway: Gateway, endpoint: str
+) -> None:
+    one = await gateway.post(endpoint, {"image": base64()})
+    both = await upload(gateway, endpoint, form_of(IMAGE, url="http://a.example/x.png"))
 
-
-async def test_two_images_are_400_and_none_is_404(gateway: Gateway) -> None:
-    url = "http://a.example/x.png"
-
-    assert await refusal(gateway, url=url, image=base64()) == (400, "invalid_parameter")
-    assert await refusal(gateway) == (404, "missing_parameter")
-    both = await upload(gateway, "classify", form_of(IMAGE, url=url))
+    assert "url" not in one.json["result"]
     assert both.refusal == (400, "invalid_parameter")
-    assert "not both" in both.json["error"]["message"]
+    assert "not both" in both.message
 
 
 @pytest.mark.parametrize(
@@ -138,11 +124,6 @@ async def test_image_that_is_no_base64_is_400(gateway: Gateway, text: str) -> No
     assert "'image': expected base64" in reply.json["error"]["message"]
 
 
-@pytest.mark.parametrize("image", [5, None, "", ["x"]])
-async def test_image_that_is_no_text_is_400(gateway: Gateway, image: object) -> None:
-    assert await refusal(gateway, image=image) == (400, "invalid_parameter")
-
-
 @pytest.mark.parametrize("content", [b"just text", b"<html><img>", b"\0"])
 async def test_uploaded_bytes_decide_what_they_are(gateway: Gateway, content: bytes) -> None:
     """Not the type or the name that the caller gives them."""
@@ -156,25 +137,10 @@ async def test_uploaded_bytes_decide_what_they_are(gateway: Gateway, content: by
     assert "the parameter 'image' holds" in uploaded.json["error"]["message"]
 
 
-async def colorized_name(gateway: Gateway, file_name: str) -> str:
-    reply = await upload(gateway, "colorize", form_of(IMAGE, file_name))
-    return str(reply.json["result"]["colorized"].rpartition("/")[2][33:])
+async def test_uploaded_file_keeps_what_is_safe_of_its_name(gateway: Gateway) -> None:
+    reply = await upload(gateway, "colorize", form_of(IMAGE, "C:\\Users\\me\\x y.png"))
 
-
-@pytest.mark.parametrize(
-    ("file_name", "kept"),
-    [
-        ("Grandma.jpg", "Grandma.jpeg"),
-        ("../../etc/passwd", "passwd.jpeg"),
-        ("C:\\Users\\me\\x y.png", "x-y.jpeg"),
-        ("été.png", "t.jpeg"),
-        ("..", "image.jpeg"),
-    ],
-)
-async def test_uploaded_file_keeps_what_is_safe_of_its_name(
-    gateway: Gateway, file_name: str, kept: str
-) -> None:
-    assert await colorized_name(gateway, file_name) == kept
+    assert reply.json["result"]["colorized"].endswith("-x-y.jpeg")
 
 
 async def test_form_without_a_file_may_hold_a_url(gateway: Gateway) -> None:
@@ -190,6 +156,8 @@ async def test_form_without_a_file_may_hold_a_url(gateway: Gateway) -> None:
 @pytest.mark.parametrize(
     ("field", "value", "code"),
     [
+        ("limit", "101", "invalid_parameter"),
+        ("min_confidence", "1.1", "invalid_parameter"),
         ("limit", "x", "invalid_parameter"),
         ("limit", "0", "invalid_parameter"),
         ("limit", "1.5", "invalid_parameter"),
@@ -205,28 +173,6 @@ async def test_bad_field_of_a_form_is_named(
 
     assert reply.refusal == (400, code)
     assert repr(field) in reply.json["error"]["message"]
-
-
-async def test_json_errors_of_a_form_are_those_of_json(gateway: Gateway) -> None:
-    form = await upload(gateway, "emotions", form_of(IMAGE, limit="8"))
-    plain = await gateway.post("emotions", {"image": base64(), "limit": 8})
-
-    assert form.json["error"]["message"] == plain.json["error"]["message"]
-
-
-async def test_body_that_is_no_form_is_400(gateway: Gateway) -> None:
-    reply: Reply = await upload_text(gateway, b"no form at all")
-
-    assert reply.refusal == (400, "malformed_form")
-
-
-@pytest.mark.parametrize("endpoint", ["classify", "emotions", "ocr"])
-@pytest.mark.parametrize("value", [-0.1, 1.1, "0.5", None, True])
-async def test_bad_confidence_is_named(gateway: Gateway, endpoint: str, value: object) -> None:
-    reply = await gateway.post(endpoint, {"image": base64(), "min_confidence": value})
-
-    assert reply.refusal == (400, "invalid_parameter")
-    assert "'min_confidence'" in reply.json["error"]["message"]
 
 
 async def test_what_is_less_sure_is_left_out(gateway: Gateway) -> None:

@@ -1,7 +1,6 @@
 """Jobs in the database, as several workers see them, on both databases."""
 
 import asyncio
-from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
@@ -11,14 +10,16 @@ from gateway.accounts.accounts import AccountStore
 from gateway.accounts.credits import Credits
 from gateway.accounts.usage import UsageBook
 from gateway.jobs.outcomes import Outcome
-from gateway.jobs.records import FAILED, RUNNING, SUCCEEDED, JobLimits, JobRecord
+from gateway.jobs.records import RUNNING, SUCCEEDED, JobLimits, JobRecord
 from gateway.jobs.rows import hold_of
 from gateway.jobs.store import JobGone, JobStore
 from gateway.problems import Problem
+from tests.gateway.books import Books, books
 from tests.gateway.clocks import Hands
 from tests.gateway.job_stores import GOOD, add_job, end_job, job_store, ledger_of
 
 PASSING = Outcome(503, b"{}", is_passing=True)
+UNTOUCHED = Books(balance=5, held=0, ledger=5, spent=0, charges=0)
 BATCH = ("ocr", "nudity", "classify")
 
 
@@ -38,10 +39,14 @@ async def find(store: JobStore, job: JobRecord) -> JobRecord:
     return found
 
 
-async def spent(engine: AsyncEngine) -> tuple[int | None, int, int]:
-    """Return balance, held and spent credits of the account."""
-    usage = await UsageBook(engine).report("ada")
-    return usage.balance, usage.held, usage.spent
+async def test_attempt_that_is_given_back_does_not_count(store: JobStore) -> None:
+    job = await add_job(store)
+    await store.start(job.id)
+    await store.give_back(job.id)
+    started = await store.start(job.id)
+
+    assert started is not None
+    assert started[0].attempts == 1
 
 
 async def test_job_goes_from_queued_to_its_end(store: JobStore) -> None:
@@ -58,39 +63,6 @@ async def test_job_goes_from_queued_to_its_end(store: JobStore) -> None:
     assert (ended.status, ended.done) == (found.status, found.done) == (SUCCEEDED, 3)
     assert found.items is not None
     assert {number: item.status for number, item in found.items.items()} == {0: 200, 1: 200, 2: 200}
-
-
-async def test_failure_is_the_end_of_a_job_and_not_of_a_batch(store: JobStore) -> None:
-    single, batch = await add_job(store), await add_job(store, endpoints=BATCH)
-    failed = await store.keep(single, 0, Outcome(422, b"{}"), None)
-    for number in range(3):
-        batch = await store.keep(batch, number, Outcome(422, b"{}"), None)
-
-    assert (failed.status, batch.status) == (FAILED, SUCCEEDED)
-
-
-async def test_names_cannot_be_guessed_from_one_another(store: JobStore) -> None:
-    assert len({(await add_job(store)).id for _ in range(20)}) == 20
-
-
-async def test_started_again_it_knows_what_it_has_answered(store: JobStore) -> None:
-    job = await add_job(store, endpoints=BATCH)
-    await store.start(job.id)
-    await store.keep(job, 1, GOOD, None)
-    started = await store.start(job.id)
-
-    assert started is not None
-    assert (started[0].attempts, started[0].done, started[1]) == (2, 1, {1})
-
-
-async def test_attempt_that_is_given_back_does_not_count(store: JobStore) -> None:
-    job = await add_job(store)
-    await store.start(job.id)
-    await store.give_back(job.id)
-    started = await store.start(job.id)
-
-    assert started is not None
-    assert started[0].attempts == 1
 
 
 async def test_item_is_answered_and_charged_once(
@@ -114,7 +86,7 @@ async def test_item_is_answered_and_charged_once(
 
     assert sorted(kept) == [False, False, False, True]
     assert (await find(store, job)).done == 1
-    assert await spent(engine) == (2, 2, 1)
+    assert await books(engine, "ada") == Books(balance=2, held=2, ledger=4, spent=1, charges=1)
 
 
 async def test_price_is_reserved_with_the_job_and_given_back_when_it_is_cancelled(
@@ -123,11 +95,11 @@ async def test_price_is_reserved_with_the_job_and_given_back_when_it_is_cancelle
     await AccountStore(engine).create("ada")
     await AccountStore(engine).credit("ada", 5)
     job = await add_job(store, endpoints=BATCH)
-    reserved = await spent(engine)
+    reserved = await books(engine, "ada")
     await store.remove(job.id, account="ada")
 
-    assert reserved == (2, 3, 0)
-    assert await spent(engine) == (5, 0, 0)
+    assert reserved == Books(balance=2, held=3, ledger=5, spent=0, charges=0)
+    assert await books(engine, "ada") == UNTOUCHED
 
 
 @pytest.mark.parametrize("how", ["refused", "given up"])
@@ -142,7 +114,7 @@ async def test_item_without_a_good_answer_costs_nothing(
     else:
         await store.bury(job.id)
 
-    assert await spent(engine) == (5, 0, 0)
+    assert await books(engine, "ada") == UNTOUCHED
 
 
 async def test_items_of_an_account_that_nobody_meters_are_counted(
@@ -178,14 +150,6 @@ async def test_removed_job_keeps_no_answer(store: JobStore) -> None:
     assert await store.start(job.id) is None
 
 
-async def test_only_the_owner_removes(store: JobStore) -> None:
-    job = await add_job(store)
-
-    assert not await store.remove(job.id, account="bob")
-    assert await store.remove(job.id, account="ada")
-    assert await store.find(job.id, account="ada") is None
-
-
 async def test_expired_job_is_not_started(store: JobStore, clock: Hands) -> None:
     job = await add_job(store)
     clock.now += timedelta(days=1)
@@ -207,22 +171,6 @@ async def test_jobs_are_counted_until_they_end(
     await end_job(store, first)
 
     await store.check_room("ada", input_bytes=1)
-
-
-async def test_page_goes_on_after_its_last_job(store: JobStore, clock: Hands) -> None:
-    made: list[str] = []
-    for _ in range(5):
-        made.append((await add_job(store)).id)
-        clock.now += timedelta(seconds=1)
-    await add_job(store, account="bob")
-    pages: list[Sequence[JobRecord]] = []
-    after = None
-    while page := await store.page("ada", statuses=["queued"], limit=2, after=after):
-        pages.append(page)
-        after = page[-1].id
-
-    assert [record.id for page in pages for record in page] == made[::-1]
-    assert [len(page) for page in pages] == [2, 2, 1]
 
 
 async def test_publication_is_noted_once(store: JobStore) -> None:

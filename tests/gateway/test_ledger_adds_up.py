@@ -9,15 +9,16 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Select, func, select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.accounts.accounts import AccountStore
 from gateway.accounts.ledger import Ledger
 from gateway.accounts.usage import UsageBook
 from gateway.database.engine import open_database
-from gateway.database.tables import ACCOUNTS, HOLDS, LEDGER, USAGE
+from gateway.database.tables import LEDGER
 from gateway.problems import Problem
+from tests.gateway.books import books
 from tests.gateway.clocks import Hands
 from tests.gateway.running import database_url
 
@@ -85,21 +86,16 @@ class World:
 
     async def check(self) -> None:
         """Compare the tables with each other."""
+        found = await books(self._engine, self._account)
+        assert found.balance is not None
+        assert found.balance >= 0
+        assert found.balance + found.held == found.ledger
+        assert found.spent == await self._charged()
+
+    async def _charged(self) -> int:
+        rows = select(func.sum(LEDGER.c.amount)).where(LEDGER.c.account == self._account)
         async with self._engine.connect() as connection:
-
-            async def total(query: Select[tuple[int]]) -> int:
-                return int(await connection.scalar(query) or 0)
-
-            mine = self._account
-            balance = await total(select(ACCOUNTS.c.balance).where(ACCOUNTS.c.name == mine))
-            held = await total(select(func.sum(HOLDS.c.amount)).where(HOLDS.c.account == mine))
-            rows = select(func.sum(LEDGER.c.amount)).where(LEDGER.c.account == mine)
-            ledger = await total(rows)
-            charged = await total(rows.where(LEDGER.c.kind == "charge"))
-            spent = await total(select(func.sum(USAGE.c.credits)).where(USAGE.c.account == mine))
-        assert balance >= 0
-        assert balance + held == ledger
-        assert spent == -charged
+            return -int(await connection.scalar(rows.where(LEDGER.c.kind == "charge")) or 0)
 
 
 @pytest.fixture(scope="module")

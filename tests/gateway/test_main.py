@@ -10,8 +10,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
+import grpc
 import pytest
 
+from imagemesh.admin.v1.admin_service_pb2 import CreateKeyRequest
+from imagemesh.admin.v1.admin_service_pb2_grpc import AdminServiceStub
+from scripts.ports import free_port
+from tests.gateway.administering import TOKEN
 from tests.gateway.running import database_url
 
 ENOUGH_S = 30  # far beyond a start of Python
@@ -54,17 +59,29 @@ async def get(url: str) -> int:
                 continue
 
 
-async def test_process_answers_until_it_is_told_to_end(tmp_path: Path, port: int) -> None:
-    async with started(tmp_path, GATEWAY_PORT=str(port), GATEWAY_LOG_LEVEL="debug") as process:
+async def test_process_serves_both_ports_until_it_is_told_to_end(tmp_path: Path, port: int) -> None:
+    admin_port = free_port()
+    settings = {"PORT": port, "ADMIN_PORT": admin_port, "ADMIN_TOKEN": TOKEN, "LOG_LEVEL": "debug"}
+    environment = {f"GATEWAY_{name}": str(value) for name, value in settings.items()}
+    async with (
+        started(tmp_path, **environment) as process,
+        grpc.aio.insecure_channel(f"127.0.0.1:{admin_port}") as channel,
+    ):
         status = await get(f"http://127.0.0.1:{port}/healthz")
+        made = await AdminServiceStub(channel).CreateKey(
+            CreateKeyRequest(account="ada"),
+            metadata=(("authorization", f"Bearer {TOKEN}"),),
+            wait_for_ready=True,
+        )
         process.send_signal(signal.SIGTERM)
         out, err = await process.communicate()
 
     lines = [json.loads(line) for line in out.splitlines()]
     assert status == 200
-    assert process.returncode == 0
     assert ("request", "/healthz") in [(line["event"], line.get("route")) for line in lines]
-    assert err == b""
+    assert ("rpc", "CreateKey") in [(line["event"], line.get("method")) for line in lines]
+    assert (process.returncode, err) == (0, b"")
+    assert made.key not in out.decode()
 
 
 async def test_process_with_bad_settings_names_them_and_ends_with_2(tmp_path: Path) -> None:

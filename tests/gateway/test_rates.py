@@ -6,7 +6,6 @@ Windows of a day: none ends while a test runs.
 import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
 
@@ -15,7 +14,7 @@ from gateway.accounts.rates import MEMORY, RateLimits, parse_rates
 from gateway.database.clock import utc_now
 from gateway.problems import Problem
 from gateway.settings import GatewaySettings
-from tests.gateway.running import gateway_settings, running
+from tests.gateway.running import Start
 from tests.gateway.servers import Server, redis
 
 
@@ -133,11 +132,8 @@ def test_what_is_no_limit_is_refused(text: str) -> None:
         parse_rates(text)
 
 
-async def test_fields_are_on_every_answer_after_the_key(
-    addresses: dict[str, str], tmp_path: Path
-) -> None:
-    settings = gateway_settings(tmp_path, rate_limit="3/day", **addresses)
-    async with running(settings) as gateway:
+async def test_fields_are_on_every_answer_after_the_key(start: Start) -> None:
+    async with start(rate_limit="3/day") as gateway:
         good = await gateway.get("/api/v1/languages")
         bad = await gateway.post("ocr", b"{")
         no_key = await gateway.send("GET", "/api/v1/languages")
@@ -153,23 +149,16 @@ async def test_fields_are_on_every_answer_after_the_key(
     assert refused.headers.getall("RateLimit-Policy") == ['"key-86400s";q=3;w=86400']
 
 
-async def test_default_limit_is_for_loops_that_run_away(
-    addresses: dict[str, str], tmp_path: Path
-) -> None:
+async def test_default_limit_is_for_loops_that_run_away(start: Start) -> None:
     usual = GatewaySettings.model_fields["rate_limit"].default
-    async with running(gateway_settings(tmp_path, **addresses, rate_limit=usual)) as gateway:
+    async with start(rate_limit=usual) as gateway:
         reply = await gateway.get("/api/v1/languages")
 
     assert reply.headers["RateLimit-Policy"] == '"key-1s";q=300;w=1'
 
 
-async def test_gateway_without_redis_answers_503_and_says_so(
-    addresses: dict[str, str], tmp_path: Path
-) -> None:
-    settings = gateway_settings(
-        tmp_path, rate_limit="9/day", rate_url="redis://127.0.0.1:1/0", **addresses
-    )
-    async with running(settings) as gateway:
+async def test_gateway_without_redis_answers_503_and_says_so(start: Start) -> None:
+    async with start(rate_limit="9/day", rate_url="redis://127.0.0.1:1/0") as gateway:
         reply = await gateway.post("ocr", b"{")
 
     assert reply.refusal == (503, "unavailable")

@@ -8,7 +8,7 @@ import json
 from asyncio.subprocess import PIPE, STDOUT
 from pathlib import Path
 
-from tests.gateway.running import Gateway, gateway_settings, running
+from tests.gateway.running import Gateway, Start
 
 # What no schema can say may be refused: a URL that leads nowhere, base64 that holds no image, a
 # webhook without its header, a key that was used before. What is wrong may also be too
@@ -29,11 +29,10 @@ _OPERATIONS = 16
 
 
 async def test_every_answer_to_made_up_requests_is_one_of_the_document(
-    addresses: dict[str, str], tmp_path: Path, schema_cases: int
+    start: Start, tmp_path: Path, schema_cases: int
 ) -> None:
-    settings = gateway_settings(tmp_path, webhook_secret="x" * 32, **addresses)
 
-    async with running(settings) as gateway:
+    async with start(webhook_secret="x" * 32) as gateway:
         told = await _schemathesis(gateway, tmp_path, examples=schema_cases // _OPERATIONS)
 
     report = json.loads((tmp_path / "report.json").read_text())

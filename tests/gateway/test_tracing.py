@@ -12,7 +12,6 @@ import pytest
 
 from gateway.hosting.hosted import RESULTS_PATH
 from scripts.ports import free_ports
-from servicekit.logs import configure_logs
 from tests.collector import Collector, collecting
 from tests.gateway.origin import IMAGE, image_answer, listening
 from tests.gateway.running import Gateway, gateway_settings, running
@@ -41,26 +40,24 @@ async def traced(
             yield gateway
 
 
-async def test_one_trace_leads_from_the_gateway_to_the_service(tmp_path: Path) -> None:
+async def test_one_trace_leads_from_the_gateway_to_the_service_and_to_their_log_lines(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     async with collecting() as collector, traced(tmp_path, collector) as gateway:
-        assert (await gateway.post("classify", GOOD)).status == 200
+        reply = await gateway.post("classify", GOOD, X_Request_Id="r-1")
 
     request = collector.of("gateway", ROUTE)
     asked, answered = collector.of("gateway", CLASSIFY), collector.of("vision", CLASSIFY)
-    assert len(collector.spans) == 3
+    assert (reply.status, len(collector.spans)) == (200, 3)
     assert (request.kind, asked.kind, answered.kind) == ("SERVER", "CLIENT", "SERVER")
     assert request.trace_id == asked.trace_id == answered.trace_id
     assert (request.parent_id, asked.parent_id) == ("", request.span_id)
     assert answered.parent_id == asked.span_id
     assert request.seconds >= asked.seconds >= answered.seconds > 0
-
-
-async def test_trace_of_the_caller_goes_on(tmp_path: Path) -> None:
-    async with collecting() as collector, traced(tmp_path, collector) as gateway:
-        await gateway.post("classify", GOOD, traceparent=TRACEPARENT)
-
-    assert collector.of("gateway", ROUTE).parent_id == PARENT_ID
-    assert {one.trace_id for one in collector.spans} == {TRACE_ID}
+    logged = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    lines = [line for line in logged if line.get("request_id") == "r-1"]
+    assert {line["event"] for line in lines} == {"request", "rpc"}
+    assert {line["trace_id"] for line in lines} == {request.trace_id}
 
 
 @pytest.mark.parametrize(
@@ -122,14 +119,15 @@ async def test_nothing_that_a_caller_sends_is_in_a_trace(tmp_path: Path) -> None
         assert secret not in sent
 
 
-async def test_job_belongs_to_the_trace_of_its_request(tmp_path: Path) -> None:
+async def test_trace_of_the_caller_leads_to_its_job(tmp_path: Path) -> None:
     async with collecting() as collector, traced(tmp_path, collector) as gateway:
-        accepted = await defer(gateway, "classify", GOOD)
+        accepted = await defer(gateway, "classify", GOOD, traceparent=TRACEPARENT)
         await ended(gateway, accepted)
 
     request, answered = collector.of("gateway", ROUTE), collector.of("vision", CLASSIFY)
     assert request.attributes["http.response.status_code"] == 202
-    assert answered.trace_id == request.trace_id
+    assert request.parent_id == PARENT_ID
+    assert answered.trace_id == request.trace_id == TRACE_ID
 
 
 async def test_caller_that_hangs_up_is_in_its_trace(tmp_path: Path) -> None:
@@ -151,20 +149,6 @@ async def test_probes_leave_no_trace(tmp_path: Path) -> None:
             assert (await gateway.get(path)).status == 200
 
     assert collector.spans == []
-
-
-async def test_log_lines_have_the_id_of_the_trace(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    configure_logs("info", log_format="json")
-
-    async with collecting() as collector, traced(tmp_path, collector) as gateway:
-        await gateway.post("classify", GOOD, X_Request_Id="r-1")
-
-    logged = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    lines = [line for line in logged if line.get("request_id") == "r-1"]
-    assert {line["event"] for line in lines} == {"request", "rpc"}
-    assert {line["trace_id"] for line in lines} == {collector.of("gateway", ROUTE).trace_id}
 
 
 async def test_collector_that_is_away_harms_no_request(tmp_path: Path) -> None:

@@ -7,20 +7,20 @@ from gateway.fetching.urls import file_name, next_hop, parse_url
 from gateway.problems import Problem
 
 REFUSED = [
+    *"""
+image.jpg /image.jpg //example.com/image.jpg ftp://example.com/a.jpg file:///etc/passwd
+data:image/png;base64,AAAA gopher://example.com/ http:example.com http:/example.com
+http:///example.com http:// http://?x https://#x http://user@example.com/
+http://user:secret@example.com/ http://@example.com/ http://:@example.com/
+http://example.com:99999/ http://example.com:-1/ http://example.com:http/ http://[::1/
+http://::1/ http://[fe80::1%25eth0]/ http://[::1%lo]/ http://[v1.host]/ http://[example.com]/
+http://exa%6dple.com/ http://%31%32%37.0.0.1/ http://2130706433/ http://0x7f000001/
+http://0X7F.0.0.1/ http://017700000001/ http://0177.0.0.1/ http://127.1/ http://127.0.1/
+http://0/ http://127.0.0.1./ http://1.2.3.4.5/ http://256.1.1.1/ http://01.1.1.1/
+http://host.0x/ http://a..b/ http://.example.com/ http://./ http://-a.example.com/
+http://exa;mple.com/ http://exa,mple.com/
+""".split(),
     "",
-    "image.jpg",
-    "/image.jpg",
-    "//example.com/image.jpg",
-    "ftp://example.com/a.jpg",
-    "file:///etc/passwd",
-    "data:image/png;base64,AAAA",
-    "gopher://example.com/",
-    "http:example.com",
-    "http:/example.com",
-    "http:///example.com",
-    "http://",
-    "http://?x",
-    "https://#x",
     " http://example.com/",
     "http://example.com/ ",
     "http://exa mple.com/",
@@ -32,40 +32,6 @@ REFUSED = [
     "http://example.com/\ud800",
     "http://example.com\\@127.0.0.1/",
     "http:\\\\example.com/",
-    "http://user@example.com/",
-    "http://user:secret@example.com/",
-    "http://@example.com/",
-    "http://:@example.com/",
-    "http://example.com:99999/",
-    "http://example.com:-1/",
-    "http://example.com:http/",
-    "http://[::1/",
-    "http://::1/",
-    "http://[fe80::1%25eth0]/",
-    "http://[::1%lo]/",
-    "http://[v1.host]/",
-    "http://[example.com]/",
-    "http://exa%6dple.com/",
-    "http://%31%32%37.0.0.1/",
-    "http://2130706433/",
-    "http://0x7f000001/",
-    "http://0X7F.0.0.1/",
-    "http://017700000001/",
-    "http://0177.0.0.1/",
-    "http://127.1/",
-    "http://127.0.1/",
-    "http://0/",
-    "http://127.0.0.1./",
-    "http://1.2.3.4.5/",
-    "http://256.1.1.1/",
-    "http://01.1.1.1/",
-    "http://host.0x/",
-    "http://a..b/",
-    "http://.example.com/",
-    "http://./",
-    "http://-a.example.com/",
-    "http://exa;mple.com/",
-    "http://exa,mple.com/",
     f"http://{'a' * 64}.com/",
     f"http://{'a.' * 127}com/",
     "http://h\u2100x.com/",

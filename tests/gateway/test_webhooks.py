@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from tests.gateway.names import Names
 from tests.gateway.nats_server import prefix_of
 from tests.gateway.origin import Origin, listening
 from tests.gateway.origin import redirect as redirecting
-from tests.gateway.running import Gateway, database_url, gateway_settings, running
+from tests.gateway.running import Gateway, Start, database_url, gateway_settings
 from tests.gateway.uploads import base64, defer, ended
 
 ENOUGH_S = 20  # far beyond what any of the waits below takes
@@ -77,14 +78,10 @@ async def receiving(*statuses: int) -> AsyncIterator[Receiver]:
         yield receiver
 
 
-@asynccontextmanager
-async def hooked(
-    addresses: dict[str, str], folder: Path, **changes: object
-) -> AsyncIterator[Gateway]:
-    """Run a gateway that sends webhooks to loopback, and tries again at once."""
-    settings = {"webhook_secret": SECRET, "webhook_allow": LOOPBACK, "webhook_retry_s": 0.001}
-    async with running(gateway_settings(folder, **{**addresses, **settings, **changes})) as gateway:
-        yield gateway
+@pytest.fixture
+def hooked(start: Start) -> Start:
+    """Return what runs a gateway that sends webhooks to loopback, and tries again at once."""
+    return partial(start, webhook_secret=SECRET, webhook_allow=LOOPBACK, webhook_retry_s=0.001)
 
 
 async def until_told(gateway: Gateway, path: str) -> dict[str, Any]:  # Any: JSON
@@ -110,8 +107,8 @@ def body_of(receiver: Receiver) -> dict[str, object]:
     return {"image": base64(), "webhook": receiver.origin.url("/hook?x=1")}
 
 
-async def test_ended_job_is_sent_and_signed(addresses: dict[str, str], tmp_path: Path) -> None:
-    async with hooked(addresses, tmp_path) as gateway, receiving(204) as receiver:
+async def test_ended_job_is_sent_and_signed(hooked: Start) -> None:
+    async with hooked() as gateway, receiving(204) as receiver:
         accepted = await defer(gateway, "classify", body_of(receiver))
         await receiver.until(1)
         job = await until_told(gateway, accepted.headers["Location"])
@@ -136,29 +133,24 @@ def assert_signed(receiver: Receiver, secret: str, *, job: str) -> None:
     assert abs(datetime.now(UTC).timestamp() - int(timestamp)) < ENOUGH_S
 
 
-async def test_failed_job_is_sent_too(addresses: dict[str, str], tmp_path: Path) -> None:
-    async with hooked(addresses, tmp_path) as gateway, receiving(200) as receiver:
-        await defer(gateway, "ocr", {**body_of(receiver), "lang": "xxx"})
-        await receiver.until(1)
+async def test_failed_job_and_whole_batch_are_sent_once(hooked: Start) -> None:
+    failing: dict[str, object] = {"image": base64(), "lang": "xxx"}
+    items: dict[str, object] = {"requests": [{"endpoint": "nudity", "image": base64()}] * 3}
+    async with hooked() as gateway, receiving(200) as receiver:
+        for endpoint, body in {"ocr": failing, "batch": items}.items():
+            sent = {**body, "webhook": receiver.origin.url()}
+            accepted = await defer(gateway, endpoint, sent)
+            await until_told(gateway, accepted.headers["Location"])
 
-    assert json.loads(receiver.bodies[0])["result"]["status"] == "failed"
-
-
-async def test_batch_is_sent_once(addresses: dict[str, str], tmp_path: Path) -> None:
-    items = [{"endpoint": "nudity", "image": base64()}] * 3
-    async with hooked(addresses, tmp_path) as gateway, receiving(200) as receiver:
-        body = {"requests": items, "webhook": receiver.origin.url()}
-        accepted = await defer(gateway, "batch", body)
-        await until_told(gateway, accepted.headers["Location"])
-
-    assert len(receiver.bodies) == 1
-    assert json.loads(receiver.bodies[0])["result"]["progress"] == {"done": 3, "total": 3}
+    failed, batch = (json.loads(body)["result"] for body in receiver.bodies)
+    assert failed["status"] == "failed"
+    assert batch["progress"] == {"done": 3, "total": 3}
 
 
 async def test_delivery_that_fails_is_tried_again(
-    addresses: dict[str, str], tmp_path: Path
+    hooked: Start,
 ) -> None:
-    async with hooked(addresses, tmp_path) as gateway, receiving(500, 302, 200) as receiver:
+    async with hooked() as gateway, receiving(500, 302, 200) as receiver:
         accepted = await defer(gateway, "classify", body_of(receiver))
         job = await until_told(gateway, accepted.headers["Location"])
 
@@ -167,9 +159,9 @@ async def test_delivery_that_fails_is_tried_again(
 
 
 async def test_receiver_that_is_gone_hears_no_more(
-    addresses: dict[str, str], tmp_path: Path
+    hooked: Start,
 ) -> None:
-    async with hooked(addresses, tmp_path) as gateway, receiving(410) as receiver:
+    async with hooked() as gateway, receiving(410) as receiver:
         accepted = await defer(gateway, "classify", body_of(receiver))
         job = await until_told(gateway, accepted.headers["Location"])
 
@@ -177,9 +169,9 @@ async def test_receiver_that_is_gone_hears_no_more(
     assert job["status"] == "succeeded"
 
 
-async def test_redirect_is_not_followed(addresses: dict[str, str], tmp_path: Path) -> None:
+async def test_redirect_is_not_followed(hooked: Start) -> None:
     async with (
-        hooked(addresses, tmp_path) as gateway,
+        hooked() as gateway,
         receiving(200) as target,
         listening(redirecting(target.origin.url(), status=307)) as origin,
     ):
@@ -191,36 +183,34 @@ async def test_redirect_is_not_followed(addresses: dict[str, str], tmp_path: Pat
     assert state(job) == ("failed", [307] * MAX_ATTEMPTS)
 
 
-@pytest.mark.parametrize(
-    ("url", "code"),
-    [
-        ("ftp://a.example/", "invalid_url"),
-        ("http://user@a.example/", "invalid_url"),
-        ("http://10.0.0.1/", "forbidden_url"),
-        ("http://169.254.169.254/latest", "forbidden_url"),
-        ("http://[::1]/", "forbidden_url"),
-        ("http://0x7f000001/", "invalid_url"),
-        ("http://8.8.8.8:8080/", "forbidden_url"),
-        ("", "invalid_parameter"),
-        (5, "invalid_parameter"),
-    ],
-)
-async def test_webhook_that_could_never_be_sent_is_refused_at_once(
-    addresses: dict[str, str], tmp_path: Path, url: object, code: str
-) -> None:
-    async with hooked(addresses, tmp_path, webhook_allow="") as gateway:
-        reply = await defer(gateway, "classify", {"image": base64(), "webhook": url})
+async def test_webhook_that_could_never_be_sent_is_refused_at_once(hooked: Start) -> None:
+    """A name that leads to a private address is refused when it is looked up."""
+    refusals = {
+        "ftp://a.example/": "invalid_url",
+        "http://user@a.example/": "invalid_url",
+        "http://127.0.0.1/": "forbidden_url",
+        "http://10.0.0.1/": "forbidden_url",
+        "http://169.254.169.254/latest": "forbidden_url",
+        "http://[::1]/": "forbidden_url",
+        "http://0x7f000001/": "invalid_url",
+        "http://8.8.8.8:8080/": "forbidden_url",
+        "": "invalid_parameter",
+        5: "invalid_parameter",
+    }
+    async with hooked(webhook_allow="") as gateway:
+        for url, code in refusals.items():
+            reply = await defer(gateway, "classify", {"image": base64(), "webhook": url})
 
-    assert reply.refusal == (400, code)
+            assert reply.refusal == (400, code)
 
 
-async def test_private_address_is_never_dialled(addresses: dict[str, str], tmp_path: Path) -> None:
-    """Its text is refused at once; a name that leads there is refused when it is looked up."""
-    async with hooked(addresses, tmp_path, webhook_allow="") as gateway, receiving(200) as receiver:
-        refused = await defer(gateway, "classify", body_of(receiver))
+async def test_webhook_needs_the_preference_and_a_secret(gateway: Gateway) -> None:
+    body = {"image": base64(), "webhook": "http://a.example/"}
+    now, later = await gateway.post("classify", body), await defer(gateway, "classify", body)
+    secret = await gateway.get("/api/v1/webhook-secret")
 
-        assert await receiver.origin.count_connections() == 0
-    assert refused.refusal == (400, "forbidden_url")
+    assert {reply.refusal for reply in (now, later, secret)} == {(400, "invalid_parameter")}
+    assert "Prefer: respond-async" in now.message
 
 
 @asynccontextmanager
@@ -287,9 +277,7 @@ async def test_name_that_is_allowed_is_dialled(tmp_path: Path) -> None:
     assert noted.webhook_status == "delivered"
 
 
-async def test_webhook_is_still_sent_after_a_restart(
-    addresses: dict[str, str], tmp_path: Path
-) -> None:
+async def test_webhook_is_still_sent_after_a_restart(hooked: Start, tmp_path: Path) -> None:
     async with receiving(200) as receiver:
         engine = await open_database(database_url(tmp_path))
         store = job_store(engine, clock=lambda: utc_now() - timedelta(minutes=1))
@@ -297,24 +285,10 @@ async def test_webhook_is_still_sent_after_a_restart(
         job = await end_job(store, await add_job(store, account="tests", webhook=url))
         await engine.dispose()
 
-        async with hooked(addresses, tmp_path):
+        async with hooked():
             await receiver.until(1)
 
     assert json.loads(receiver.bodies[0])["result"]["id"] == job.id
-
-
-async def test_webhook_needs_the_preference(gateway: Gateway) -> None:
-    reply = await gateway.post("classify", {"image": base64(), "webhook": "http://a.example/"})
-
-    assert reply.refusal == (400, "invalid_parameter")
-    assert "Prefer: respond-async" in reply.json["error"]["message"]
-
-
-async def test_webhooks_are_off_without_a_secret(gateway: Gateway) -> None:
-    reply = await defer(gateway, "classify", {"image": base64(), "webhook": "http://a.example/"})
-    secret = await gateway.get("/api/v1/webhook-secret")
-
-    assert reply.refusal == secret.refusal == (400, "invalid_parameter")
 
 
 async def test_accounts_have_secrets_of_their_own(tmp_path: Path) -> None:
@@ -332,9 +306,9 @@ async def test_accounts_have_secrets_of_their_own(tmp_path: Path) -> None:
 
 
 async def test_sent_webhook_leaves_no_text_in_the_logs(
-    addresses: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    hooked: Start, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async with hooked(addresses, tmp_path) as gateway, receiving(200) as receiver:
+    async with hooked() as gateway, receiving(200) as receiver:
         accepted = await defer(gateway, "ocr", body_of(receiver))
         await ended(gateway, accepted)
         await until_told(gateway, accepted.headers["Location"])

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import grpc
@@ -22,10 +23,10 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def told_cuda(service: str) -> dict[str, str]:
-    prefix = service.upper()
+def told_cuda(*services: str) -> dict[str, str]:
     told = {"DEVICE": "cuda", "PORT": "0", "METRICS_PORT": "0", "LOG_FORMAT": "json"}
-    return {**os.environ, **{f"{prefix}_{name}": value for name, value in told.items()}}  # noqa: TID251 - of a child
+    settings = {f"{one.upper()}_{name}": told[name] for one in services for name in told}
+    return {**os.environ, **settings}  # noqa: TID251 - of a child
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -51,28 +52,28 @@ async def test_service_is_not_serving_and_says_why_once_for_each_model(service: 
     assert process.returncode == 0
 
 
-@pytest.mark.parametrize("service", SERVICES)
-async def test_doctor_exits_with_1(service: str) -> None:
-    doctor = [sys.executable, "-c", "import sys; from servicekit.cli import main; sys.exit(main())"]
+async def doctor(environment: Mapping[str, str]) -> tuple[int | None, list[str]]:
+    """Return the exit code of the doctor, and a line for each model."""
+    command = "import sys; from servicekit.cli import main; sys.exit(main())"
     process = await asyncio.create_subprocess_exec(
-        *(*doctor, "doctor", service), env=told_cuda(service), stdout=asyncio.subprocess.PIPE
+        *(sys.executable, "-c", command, "doctor"), env=environment, stdout=asyncio.subprocess.PIPE
     )
     async with asyncio.timeout(WITHIN_S):
         output, _ = await process.communicate()
+    return process.returncode, output.decode().splitlines()[1:]
 
-    assert process.returncode == 1
-    assert "device is cuda" in output.decode()
+
+async def test_doctor_exits_with_1_and_says_why_for_each_model() -> None:
+    code, rows = await doctor(told_cuda(*SERVICES))
+
+    assert code == 1
+    assert {row.split()[0] for row in rows} == set(SERVICES)
+    assert all("device is cuda" in row for row in rows)
 
 
 async def test_doctor_names_the_provider_of_each_model() -> None:
-    doctor = [sys.executable, "-c", "import sys; from servicekit.cli import main; sys.exit(main())"]
-    process = await asyncio.create_subprocess_exec(
-        *doctor, "doctor", stdout=asyncio.subprocess.PIPE
-    )
-    async with asyncio.timeout(WITHIN_S):
-        output, _ = await process.communicate()
+    code, rows = await doctor(told_cuda())
 
-    _, *rows = output.decode().splitlines()
-    assert process.returncode == 0, output.decode()
+    assert code == 0, rows
     assert len(rows) == 9
     assert all("CPUExecutionProvider" in row and row.endswith(" ok") for row in rows)

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 
 import aiohttp
@@ -13,7 +14,7 @@ from tests.mesh.images import ImageServer
 from tests.sample_images import bomb_images, broken_images, odd_images, oversized_images
 
 GIB = 1024**3
-ENDPOINTS = ("colorize", "ocr", "analyzed-ocr", "emotions", "classify", "nudity")
+ENDPOINTS = ("colorize", "ocr", "nudity")  # one of each service
 REFUSALS = {413, 415, 422}
 
 
@@ -91,9 +92,10 @@ async def test_truncated_and_mutated_images_never_fail(
 ) -> None:
     before = processes(mesh)
 
-    counts = await post_all(rest, folder, "classify", broken_images())
+    every_fourth = islice(broken_images(), 0, None, 4)  # tests/modelkit decodes them all
+    counts = await post_all(rest, folder, "classify", every_fourth)
 
-    assert counts.total() > 2000
+    assert counts.total() > 500
     assert counts.keys() <= REFUSALS | {200, 502}
     assert counts[502] <= 10, "only the empty files, which nobody can fetch"
     assert processes(mesh) == before

@@ -4,7 +4,7 @@ import io
 import subprocess
 import sys
 from pathlib import Path
-from time import perf_counter
+from time import process_time
 
 import numpy as np
 import pytest
@@ -69,12 +69,12 @@ def test_broken_images_decode_or_are_refused() -> None:
 @pytest.mark.parametrize("name", ["jpeg", "png", "gif", "bmp", "tiff"])
 def test_30000_by_30000_header_is_refused_in_milliseconds(name: str) -> None:
     content = oversized_images()[name]
-    began_s = perf_counter()
+    began_s = process_time()
 
     with pytest.raises(UnreadableImage, match=r"^image is 900.0 MP; the limit is 25.0 MP$"):
         decode_image(content, LIMITS)
 
-    assert perf_counter() - began_s < 0.1
+    assert process_time() - began_s < 0.1  # of the CPU: other tests run meanwhile
 
 
 @pytest.mark.parametrize("chunk", [b"VP8 ", b"VP8L", b"VP8X"])

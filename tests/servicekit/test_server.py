@@ -186,22 +186,6 @@ async def test_stop_ends_the_wait_for_the_models() -> None:
     assert echo.closed
 
 
-async def test_drain_finishes_what_is_in_flight(echo: Echo) -> None:
-    context = serving(echo.service(), settings(drain_s=10))
-    port = await context.__aenter__()
-    async with open_channel(f"localhost:{port}") as channel:
-        stub = rpc.OcrServiceStub(channel)
-        answer = stub.AnalyzeText(pb.AnalyzeTextRequest(text="wait"))
-        await echo.arrived.wait()
-
-        draining = asyncio.create_task(context.__aexit__(None, None, None))
-        echo.release.set()
-
-        assert (await answer).seconds == 4
-        await draining
-        assert echo.closed
-
-
 async def test_taken_port_is_an_error(echo: Echo) -> None:
     async with serving(echo.service(), settings()) as port:
         with pytest.raises(RuntimeError, match="bind"):

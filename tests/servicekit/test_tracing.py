@@ -2,8 +2,6 @@
 
 import asyncio
 import json
-import subprocess
-import sys
 from time import monotonic
 from typing import Any
 
@@ -224,26 +222,3 @@ def test_without_a_collector_nothing_is_added() -> None:
 
     assert traces == Traces()
     assert (traces.server, traces.channel, traces.serving) == ((), (), None)
-
-
-def test_without_a_collector_the_library_is_not_imported() -> None:
-    program = """
-import asyncio, sys
-from servicekit.server import serving
-from servicekit.settings import ServiceSettings
-from tests.servicekit.echo import Echo
-from tests.serving import connected
-
-async def main():
-    echo = Echo()
-    echo.loaded.set()
-    async with serving(echo.service(), ServiceSettings(port=0, metrics_port=0)):
-        print([name for name in sys.modules if name.startswith("opentelemetry")])
-
-asyncio.run(main())
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
-    )
-
-    assert "[]" in done.stdout.splitlines()
