@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.commands.accounts import main
+from commandkit.cli import main
 from tests.gateway.ended import Ended, ended
 from tests.gateway.running import database_url
 
@@ -18,7 +18,7 @@ class Accounts:
 
     def __call__(self, *argv: str) -> Ended:
         """Run with these arguments."""
-        return ended(main, argv, self._capsys)
+        return ended(main, ("accounts", *argv), self._capsys)
 
 
 @pytest.fixture
@@ -85,7 +85,6 @@ def test_usage_of_an_account_that_did_nothing(accounts: Accounts) -> None:
 @pytest.mark.parametrize(
     "argv",
     [
-        (),
         ("create",),
         ("create", ""),
         ("credit", "ada"),
@@ -98,7 +97,7 @@ def test_wrong_usage_ends_with_2(accounts: Accounts, argv: tuple[str, ...]) -> N
     done = accounts(*argv)
 
     assert (done.code, done.out) == (2, "")
-    assert "usage: imagemesh accounts" in done.err
+    assert "`imagemesh accounts" in done.err
 
 
 def test_database_that_is_away_ends_with_1_and_says_so(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.commands.keys import main
+from commandkit.cli import main
 from tests.gateway.ended import Ended, ended
 from tests.gateway.running import database_url
 
@@ -25,7 +25,7 @@ class Keys:
 
     def __call__(self, *argv: str) -> Ended:
         """Run with these arguments."""
-        return ended(main, argv, self._capsys)
+        return ended(main, ("keys", *argv), self._capsys)
 
 
 @pytest.fixture
@@ -138,7 +138,6 @@ def test_impossible_lifetime_ends_with_2_and_makes_no_key(keys: Keys, days: str)
 @pytest.mark.parametrize(
     "argv",
     [
-        (),
         ("create",),
         ("create", ""),
         ("create", "x" * 101),
@@ -151,7 +150,7 @@ def test_wrong_usage_ends_with_2(keys: Keys, argv: tuple[str, ...]) -> None:
     done = keys(*argv)
 
     assert (done.code, done.out) == (2, "")
-    assert "usage: imagemesh keys" in done.err
+    assert "`imagemesh keys" in done.err
 
 
 def test_create_limits_a_key_to_its_scopes(keys: Keys) -> None:

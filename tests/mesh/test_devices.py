@@ -53,7 +53,7 @@ async def test_service_is_not_serving_and_says_why_once_for_each_model(service: 
 
 @pytest.mark.parametrize("service", SERVICES)
 async def test_doctor_exits_with_1(service: str) -> None:
-    doctor = [sys.executable, "-c", "import sys; from servicekit.cli import main; sys.exit(main())"]
+    doctor = [sys.executable, "-c", "import sys; from commandkit.cli import main; sys.exit(main())"]
     process = await asyncio.create_subprocess_exec(
         *(*doctor, "doctor", service), env=told_cuda(service), stdout=asyncio.subprocess.PIPE
     )
@@ -65,7 +65,7 @@ async def test_doctor_exits_with_1(service: str) -> None:
 
 
 async def test_doctor_names_the_provider_of_each_model() -> None:
-    doctor = [sys.executable, "-c", "import sys; from servicekit.cli import main; sys.exit(main())"]
+    doctor = [sys.executable, "-c", "import sys; from commandkit.cli import main; sys.exit(main())"]
     process = await asyncio.create_subprocess_exec(
         *doctor, "doctor", stdout=asyncio.subprocess.PIPE
     )
