@@ -74,7 +74,7 @@ def test_installed_client_imports_no_server(wheel: Path, packages: Path, tmp_pat
     assert codes == [0, 1, 2]
     assert set(imported) & OURS == {"commandkit", "contract"}
     assert not set(imported) & HEAVY
-    assert "keys comes with gateway, which is not installed here" in done.stderr
+    assert "keys is a command of imagemesh-gateway, which is not installed" in done.stderr
 
 
 def test_limit_of_images_is_that_of_the_mesh() -> None:

@@ -90,7 +90,7 @@ def ocr(
 
 
 def analyze(inputs: Inputs, /, *, text: bool = False, pages: Pages = "", work: Work = WORK) -> int:
-    """Summarize, tag and judge the English text of images and PDFs.
+    """Summarize, tag and judge English text.
 
     Args:
         text: The inputs are text files (UTF-8), not images.
@@ -155,7 +155,7 @@ def bulk(
     parameters: Annotated[list[str] | None, Parameter(name="--set")] = None,
     server: Annotated[Server, Parameter(name="*", group="Server")] = SERVER,
 ) -> int:
-    """Ask one endpoint about a folder or bucket of images; run again, it resumes.
+    """Ask about a folder or bucket; run again, it resumes.
 
     Args:
         endpoint: Endpoint of images, such as classify.
@@ -179,7 +179,7 @@ def languages(*, server: Server = SERVER) -> int:
 
 
 def usage(*, server: Server = SERVER) -> int:
-    """Print the balance and the usage of the key's account."""
+    """Print the balance and usage of the account."""
     return look_up(server, AsyncClient.usage, show=printing.show_usage)
 
 

@@ -35,8 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands = {point.name: point for point in entry_points(group="imagemesh.commands")}
     name = arguments[0] if arguments else ""
     if name in OPERATORS and name not in commands:
-        member = OPERATORS[name]
-        complain(f"{name} comes with {member}, which is not installed here; run it where it is")
+        package = f"imagemesh-{OPERATORS[name]}"
+        complain(f"{name} is a command of {package}, which is not installed; run it in the mesh")
         return USAGE
     # All are imported for the help and for the hint at a wrong name.
     chosen = [commands[name]] if name in commands else list(commands.values())
