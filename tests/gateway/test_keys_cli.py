@@ -65,6 +65,19 @@ def test_person_is_asked_before_a_database_is_made(
     assert (tmp_path / "gateway.db").exists() is (code == 0)
 
 
+def test_script_on_a_terminal_is_not_asked(
+    keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    controller, terminal = pty.openpty()
+    with os.fdopen(terminal) as stdin:
+        monkeypatch.setattr("sys.stdin", stdin)
+        done = keys("create", "ada", "--new-database")
+    os.close(controller)
+
+    assert (done.code, done.err) == (0, "")
+    assert (tmp_path / "gateway.db").exists()
+
+
 def test_list_shows_every_key_and_its_state(keys: Keys) -> None:
     live = keys("create", "ada", "--days", "30").out.split("_")[2]
     revoked = keys("create", "bob").out.split("_")[2]
