@@ -102,12 +102,7 @@ def analyze(inputs: Inputs, /, *, text: bool = False, pages: Pages = "", work: W
 
 
 def emotions(
-    inputs: Inputs,
-    /,
-    *,
-    limit: int = 7,
-    min_confidence: MinConfidence = 0.0,
-    work: Work = WORK,
+    inputs: Inputs, /, *, limit: int = 7, min_confidence: MinConfidence = 0.0, work: Work = WORK
 ) -> int:
     """Read the visible expressions of the faces in photos.
 
@@ -119,12 +114,7 @@ def emotions(
 
 
 def classify(
-    inputs: Inputs,
-    /,
-    *,
-    limit: int = 5,
-    min_confidence: MinConfidence = 0.0,
-    work: Work = WORK,
+    inputs: Inputs, /, *, limit: int = 5, min_confidence: MinConfidence = 0.0, work: Work = WORK
 ) -> int:
     """Name what photos show.
 
