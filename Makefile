@@ -2,12 +2,12 @@
 .DEFAULT_GOAL := help
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
-MEMBERS := protos libs/contract libs/servicekit libs/modelkit services/colorize services/ocr services/vision gateway client
+MEMBERS := protos libs/commandkit libs/contract libs/servicekit libs/modelkit services/colorize services/ocr services/vision gateway client
 GEN ?= protos/gen
 PROTOS = $(sort $(shell find protos/imagemesh -name '*.proto'))
 PROTOC = python -m grpc_tools.protoc -Iprotos
 # Members that others depend on.
-OURS := protos contract servicekit modelkit
+OURS := protos commandkit contract servicekit modelkit
 # pip options for torch alone, such as an --index-url of CPU builds; pip's default may be CUDA's.
 TORCH_PIP_ARGS ?=
 # What `make images` builds and with what; IMAGES_ARGS are more options, such as --target with-models.

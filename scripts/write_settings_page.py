@@ -8,7 +8,6 @@ from pydantic_settings import BaseSettings
 
 from colorize.settings import ColorizeSettings
 from gateway.settings import GatewaySettings
-from imagemesh.client.settings import ClientSettings
 from modelkit.settings import ModelCommandSettings
 from ocr.settings import OcrSettings
 from vision.settings import VisionSettings
@@ -34,19 +33,27 @@ RUN = """
 | `TORCH_PIP_ARGS` | | pip options for torch alone, such as an index of CPU builds. |
 """
 
+CALLER = """
+## `imagemesh ocr` and the other commands of callers
+
+| variable | default | meaning |
+| --- | --- | --- |
+| `IMAGEMESH_URL` | `http://127.0.0.1:8080` | URL of a gateway; --server is stronger. |
+| `IMAGEMESH_API_KEY` | | API key; --key-file and --key are stronger. |
+"""
+
 PARTS: dict[str, type[BaseSettings]] = {
     "The gateway (`python -m gateway`)": GatewaySettings,
     "The colorize service (`python -m colorize`)": ColorizeSettings,
     "The ocr service (`python -m ocr`)": OcrSettings,
     "The vision service (`python -m vision`)": VisionSettings,
     "`imagemesh models`": ModelCommandSettings,
-    "`imagemesh ocr` and the other commands of callers": ClientSettings,
 }
 
 
 def settings_page() -> str:
     """Return the page."""
-    return HEAD + RUN + "".join(_part(title, cls) for title, cls in PARTS.items())
+    return HEAD + RUN + "".join(_part(title, cls) for title, cls in PARTS.items()) + CALLER
 
 
 def _part(title: str, cls: type[BaseSettings]) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from imagemesh.client import commands
+from commandkit.cli import main
 from servicekit.logs import configure_logs
 from tests.client.scripted import PNG, Certificate
 from tests.gateway.ended import Ended, ended
@@ -76,8 +76,8 @@ def run(gateway: Gateway, capsys: pytest.CaptureFixture[str], tmp_path: Path) ->
     configure_logs("error", log_format="json")  # the gateway shares stdout with the command
 
     async def run_command(command: str, *arguments: str | Path, url: str = gateway.url) -> Ended:
-        argv = [*map(str, arguments), "--server", url, "--key-file", str(key_file)]
+        argv = [command, *map(str, arguments), "--server", url, "--key-file", str(key_file)]
         # The command has an event loop of its own.
-        return await asyncio.to_thread(ended, getattr(commands, command), argv, capsys)
+        return await asyncio.to_thread(ended, main, argv, capsys)
 
     return run_command

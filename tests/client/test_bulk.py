@@ -63,6 +63,25 @@ async def test_dry_run_tells_the_price(run: Run, folder: Path) -> None:
     assert (ended.code, ended.out) == (0, "25 items, 25 credits\n")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["analyzed-text", "--dry-run"], "'analyzed-text' is no endpoint of images"),
+        (["classify"], "name a file with --output, or give --dry-run"),
+        (["classify", "--dry-run", "--set", "limit"], "'limit' is no NAME=VALUE"),
+    ],
+)
+async def test_wrong_arguments_are_told(
+    run: Run, folder: Path, arguments: list[str], message: str
+) -> None:
+    endpoint, *options = arguments
+
+    ended = await run("bulk", endpoint, folder, *options)
+
+    assert ended.code == 2
+    assert message in ended.err
+
+
 async def test_job_that_was_begun_is_resumed(gateway: Gateway, folder: Path) -> None:
     output = folder.parent / "out.jsonl"
     state = output.with_name("out.jsonl.bulk")

@@ -9,11 +9,11 @@ import pytest
 
 from contract.endpoints.colorize import ColorizeRequest
 from contract.endpoints.ocr import Format, OcrRequest
+from contract.fields import MAX_IMAGE_BYTES
 from contract.lookups import Language
 from contract.table import ENDPOINTS
 from imagemesh.client import AsyncClient, InvalidInput
 from imagemesh.client.images import Source
-from servicekit.limits import MAX_IMAGE_BYTES
 from tests.gateway.origin import IMAGE, image_answer, listening
 from tests.gateway.running import Gateway
 from tests.gateway.services import COLORED, WRITTEN

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from imagemesh.client import commands
+from commandkit.cli import main
 from tests.client.conftest import Run
 from tests.client.scripted import PNG, Says, error_body, scripted
 from tests.gateway.ended import Ended, ended
@@ -137,7 +137,7 @@ async def test_wrong_arguments_are_told(run: Run, arguments: list[str]) -> None:
     result = await run("classify", *arguments)
 
     assert result.code == 2
-    assert "usage: imagemesh classify" in result.err
+    assert "`imagemesh classify --help` tells how it is used" in result.err
 
 
 async def test_folder_without_images_is_nothing_to_do(run: Run, tmp_path: Path) -> None:
@@ -255,23 +255,26 @@ async def with_key(
     return await run(command, *arguments, url=url)
 
 
-async def test_wrong_key_ends_it_all(run: Run, gateway: Gateway, tmp_path: Path) -> None:
+async def test_wrong_key_is_told_once_and_ends_it_all(
+    run: Run, gateway: Gateway, tmp_path: Path
+) -> None:
     folder = files(tmp_path / "in", a_gif=IMAGE, b_gif=IMAGE, c_gif=IMAGE)
 
     result = await with_key(
-        run, "im_live_wrong", tmp_path, "ocr", folder, "--parallel", "1", url=gateway.url
+        run, "im_live_wrong", tmp_path, "ocr", folder, "--parallel", "3", url=gateway.url
     )
 
+    told, stopped = result.err.splitlines()
     assert result.code == 1
-    assert "a.gif" in result.err
-    assert "stopped: the other 2 would have met the same" in result.err
+    assert "(401 invalid_api_key, request " in told
+    assert stopped == "imagemesh: stopped: the other 2 would have met the same"
 
 
 async def test_no_key_is_told_by_the_server(
     gateway: Gateway, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    argv = ["--server", gateway.url]
-    result = await asyncio.to_thread(ended, commands.usage, argv, capsys)
+    argv = ["usage", "--server", gateway.url]
+    result = await asyncio.to_thread(ended, main, argv, capsys)
 
     assert result.code == 1
     assert "401" in result.err

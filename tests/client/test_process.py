@@ -10,10 +10,10 @@ from asyncio.subprocess import PIPE, Process
 from contextlib import suppress
 from pathlib import Path
 
-from tests.client.scripted import PNG, Says, scripted
+from tests.client.scripted import PNG, Says, error_body, scripted
 from tests.gateway.running import Gateway
 
-IMAGEMESH = "import sys; from servicekit.cli import main; sys.exit(main())"
+IMAGEMESH = "import sys; from commandkit.cli import main; sys.exit(main())"
 
 
 async def start(
@@ -99,6 +99,22 @@ async def test_folder_shows_a_bar_on_a_terminal(scan: Path) -> None:
     assert out.decode() == f"{scan}: read\n{scan.with_name('second.png')}: read\n"
 
 
+async def test_one_file_shows_a_spinner_and_the_reason_of_a_retry(scan: Path) -> None:
+    terminal, end = pty.openpty()
+    termios.tcsetwinsize(end, (24, 80))
+    busy = Says(503, error_body("unavailable"), {"Retry-After": "1"})
+    async with scripted(busy, Says()) as script:
+        process = await start("ocr", scan, "--server", script.url, stderr=end, TERM="xterm")
+        os.close(end)
+        shown = asyncio.create_task(asyncio.to_thread(read_all, terminal))
+
+        out, _ = await process.communicate()
+
+    assert (process.returncode, out) == (0, b"read\n")
+    assert "waiting for the answer" in await shown
+    assert "retrying (503)" in await shown
+
+
 async def test_reader_that_goes_away_ends_it_without_a_trace(tmp_path: Path) -> None:
     for number in range(30):
         (tmp_path / f"{number}.png").write_bytes(PNG)
@@ -113,7 +129,7 @@ async def test_reader_that_goes_away_ends_it_without_a_trace(tmp_path: Path) -> 
         assert process.stderr is not None
         err = await process.stderr.read()
 
-    assert (code, err) == (1, b"")
+    assert (code, err) == (0, b"")
 
 
 async def test_wrong_setting_is_told() -> None:

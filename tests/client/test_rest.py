@@ -8,6 +8,7 @@ import pytest
 from aiohttp import web
 
 from contract.endpoints.colorize import ColorizeAnswer, Colorized
+from contract.fields import MAX_IMAGE_BYTES
 from imagemesh.client import (
     ApiError,
     AsyncClient,
@@ -16,7 +17,6 @@ from imagemesh.client import (
     UnexpectedAnswer,
     Unreachable,
 )
-from servicekit.limits import MAX_IMAGE_BYTES
 from tests.client.scripted import (
     PNG,
     Certificate,

@@ -1,9 +1,11 @@
 """Commands of `imagemesh` in this process, and their ends."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pytest
+
+from commandkit.cli import main
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,24 +20,19 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command of `imagemesh`, run in this process."""
+    """A command of `imagemesh` by its name, run in this process."""
 
-    main: Callable[[Sequence[str]], int]
+    name: str
     capsys: pytest.CaptureFixture[str]
 
     def __call__(self, *argv: str) -> Ended:
         """Run it with these arguments."""
-        return ended(self.main, argv, self.capsys)
+        return ended((self.name, *argv), self.capsys)
 
 
-def ended(
-    main: Callable[[Sequence[str]], int], argv: Sequence[str], capsys: pytest.CaptureFixture[str]
-) -> Ended:
-    """Run `main` and return how it ended."""
-    try:
-        code = main(argv)
-    except SystemExit as end:  # argparse's way to end
-        code = int(end.code or 0)
+def ended(argv: Sequence[str], capsys: pytest.CaptureFixture[str]) -> Ended:
+    """Run `imagemesh` with arguments and return how it ended."""
+    code = main(argv)
     output = capsys.readouterr()
     first, line_end, rest = output.err.partition("\n")
     if "database: " not in first:  # the arguments were refused

@@ -17,7 +17,6 @@ from gateway.accounts.erasure import erase_rows, forget_deleted, rows_left
 from gateway.accounts.kept_urls import without_queries
 from gateway.accounts.keys import KeyStore
 from gateway.accounts.storage import Storage, StorageLimits
-from gateway.commands.accounts import main
 from gateway.database.engine import DatabaseUnavailable, check_writable, open_database, transaction
 from gateway.database.tables import METADATA
 from gateway.hosting.results import ResultStore, open_store
@@ -257,13 +256,15 @@ async def test_canaries_are_gone_after_erasure(
 
 async def in_thread(capsys: pytest.CaptureFixture[str], *argvs: list[str]) -> list[str]:
     """Run commands beside the event loop of this test and return what they printed."""
-    return [(await asyncio.to_thread(ended, main, argv, capsys)).out for argv in argvs]
+    return [
+        (await asyncio.to_thread(ended, main, ["accounts", *argv], capsys)).out for argv in argvs
+    ]
 
 
 def test_files_of_a_command_are_for_their_owner_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("GATEWAY_DATABASE_URL", database_url(tmp_path))
-    ended(main, ["create", "ada"], capsys)
+    ended(["accounts", "create", "ada"], capsys)
 
     assert stat.S_IMODE((tmp_path / "gateway.db").stat().st_mode) == 0o600

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from contract.jobs import WebhookAttempt
-from gateway.commands.jobs import main
 from gateway.database.engine import open_database
 from gateway.jobs.outcomes import Outcome
 from gateway.jobs.records import GIVEN_UP
@@ -44,8 +43,8 @@ async def _make_dead(url: str) -> tuple[str, str]:
 
 
 def test_dead_letters_are_listed(dead: tuple[str, str], capsys: pytest.CaptureFixture[str]) -> None:
-    listed = ended(main, ["dead"], capsys)
-    as_json = json.loads(ended(main, ["dead", "--json"], capsys).out)
+    listed = ended(["jobs", "dead"], capsys)
+    as_json = json.loads(ended(["jobs", "dead", "--json"], capsys).out)
 
     assert [line.split()[:2] for line in listed.out.splitlines()] == [
         ["JOB", "KIND"],
@@ -61,9 +60,9 @@ def test_dead_letters_are_listed(dead: tuple[str, str], capsys: pytest.CaptureFi
 def test_job_is_queued_again_once(
     dead: tuple[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    first = ended(main, ["requeue", dead[0]], capsys)
-    second = ended(main, ["requeue", dead[0], "--json"], capsys)
-    left = json.loads(ended(main, ["dead", "--json"], capsys).out)
+    first = ended(["jobs", "requeue", dead[0]], capsys)
+    second = ended(["jobs", "requeue", dead[0], "--json"], capsys)
+    left = json.loads(ended(["jobs", "dead", "--json"], capsys).out)
 
     assert (first.code, first.out) == (0, "queued 1\n")
     assert second.code == 1
@@ -74,7 +73,7 @@ def test_job_is_queued_again_once(
 def test_all_that_can_be_queued_again_is(
     dead: tuple[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    done = ended(main, ["requeue", "all", "--json"], capsys)
+    done = ended(["jobs", "requeue", "all", "--json"], capsys)
 
     assert json.loads(done.out) == {"queued": [dead[0]], "unknown": []}
 
@@ -88,7 +87,7 @@ async def test_job_that_is_queued_again_is_worked_on_with_its_input(
         accepted = await defer(gateway, "nudity", full)
         await ended_job(gateway, accepted)
         count = len(stage.calls)
-        done = await asyncio.to_thread(ended, main, ["requeue", "all"], capsys)
+        done = await asyncio.to_thread(ended, ["jobs", "requeue", "all"], capsys)
         await ended_job(gateway, accepted)
 
     assert done.code == 0

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from gateway.commands.keys import main
 from tests.gateway.ended import Command, Ended
 from tests.gateway.running import database_url
 
@@ -21,7 +20,7 @@ def keys(
 ) -> Command:
     """Return the command, on a database of the test's own."""
     monkeypatch.setenv("GATEWAY_DATABASE_URL", database_url(tmp_path))
-    return Command(main, capsys)
+    return Command("keys", capsys)
 
 
 def test_create_prints_the_key_and_nothing_else(keys: Command) -> None:
@@ -51,6 +50,19 @@ def test_person_is_asked_before_a_database_is_made(
 
     assert done.code == code
     assert (tmp_path / "gateway.db").exists() is (code == 0)
+
+
+def test_script_on_a_terminal_is_not_asked(
+    keys: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    controller, terminal = pty.openpty()
+    with os.fdopen(terminal) as stdin:
+        monkeypatch.setattr("sys.stdin", stdin)
+        done = keys("create", "ada", "--new-database")
+    os.close(controller)
+
+    assert (done.code, done.err) == (0, "")
+    assert (tmp_path / "gateway.db").exists()
 
 
 def test_list_shows_every_key_and_its_state(keys: Command) -> None:
@@ -107,7 +119,6 @@ def test_impossible_lifetime_ends_with_2_and_makes_no_key(keys: Command, days: s
 @pytest.mark.parametrize(
     "argv",
     [
-        (),
         ("create",),
         ("create", ""),
         ("create", "x" * 101),
@@ -120,7 +131,7 @@ def test_wrong_usage_ends_with_2(keys: Command, argv: tuple[str, ...]) -> None:
     done = keys(*argv)
 
     assert (done.code, done.out) == (2, "")
-    assert "usage: imagemesh keys" in done.err
+    assert "`imagemesh keys" in done.err
 
 
 def test_create_limits_a_key_to_its_scopes(keys: Command) -> None:

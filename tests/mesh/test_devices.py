@@ -54,7 +54,7 @@ async def test_service_is_not_serving_and_says_why_once_for_each_model(service: 
 
 async def doctor(environment: Mapping[str, str]) -> tuple[int | None, list[str]]:
     """Return the exit code of the doctor, and a line for each model."""
-    command = "import sys; from servicekit.cli import main; sys.exit(main())"
+    command = "import sys; from commandkit.cli import main; sys.exit(main())"
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", command, "doctor"), env=environment, stdout=asyncio.subprocess.PIPE
     )

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from commandkit.cli import main
 from modelkit.cli import (
     UnknownModelError,
     choose_models,
     installed_entries,
     list_models,
-    main,
     pull_models,
     verify_models,
 )
@@ -170,19 +170,16 @@ def test_command_reads_its_folder_from_the_environment(
 ) -> None:
     monkeypatch.setenv("IMAGEMESH_MODELS_DIR", str(tmp_path))
 
-    assert main(["list"]) == 0
-    assert main(["pull", "no-such-model"]) == 1
-    assert main(["verify"]) in {0, 1}  # of what this machine has
+    assert main(["models", "list"]) == 0
+    assert main(["models", "pull", "no-such-model"]) == 1
+    assert main(["models", "verify"]) in {0, 1}  # of what this machine has
 
     assert "open-nsfw" in capsys.readouterr().out
 
 
 def test_command_without_subcommand_tells_its_usage(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main([])
-
-    assert caught.value.code == 2
-    assert "usage: imagemesh models" in capsys.readouterr().err
+    assert main(["models"]) == 0
+    assert "Usage: imagemesh models COMMAND" in capsys.readouterr().out
 
 
 def test_every_model_with_a_url_comes_from_a_mirror(

@@ -5,9 +5,10 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
+from typing_extensions import Self
 
 from contract.endpoint import EndpointRequest
 from contract.endpoints.colorize import ColorizeAnswer

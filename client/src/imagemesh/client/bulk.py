@@ -13,12 +13,12 @@ import aiohttp
 import msgspec
 
 from contract.bulk import Bulk, BulkEstimate
+from contract.fields import MAX_IMAGE_BYTES
 from contract.table import ENDPOINTS
 from imagemesh.client.errors import InvalidInput
 from imagemesh.client.inputs import DOCUMENT_SUFFIXES, IMAGE_SUFFIXES, find_inputs
 from imagemesh.client.rest import RestTransport
 from imagemesh.client.retries import Retries
-from servicekit.limits import MAX_IMAGE_BYTES
 
 Tell: TypeAlias = Callable[[Bulk], None]
 

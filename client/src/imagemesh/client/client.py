@@ -6,10 +6,11 @@ from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
+from typing_extensions import Self
 
 from contract.endpoint import Endpoint, EndpointRequest
 from contract.endpoints.colorize import ColorizeAnswer
@@ -28,7 +29,8 @@ from imagemesh.client.images import (
 )
 from imagemesh.client.rest import RestTransport, open_rest
 from imagemesh.client.retries import Retries
-from imagemesh.client.settings import DEFAULT_URL
+
+DEFAULT_URL: Final = "http://127.0.0.1:8080"
 
 # A gateway answers within 60 s. One that was killed leaves a call marked as running for 120 s, and
 # only then can the call be repeated without being charged twice.

@@ -1,14 +1,14 @@
 """The commands of a caller: `imagemesh ocr scan.png` and the others of the entry points."""
 
-import argparse
 import asyncio
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from cyclopts import Parameter
 
+from commandkit.cli import USAGE, complain
 from contract.endpoint import EndpointRequest
 from contract.endpoints.analyzed_ocr import AnalyzedOcrRequest
 from contract.endpoints.analyzed_text import AnalyzedTextRequest
@@ -19,14 +19,6 @@ from contract.endpoints.nudity import Frame, NudityRequest
 from contract.endpoints.ocr import Format, HostedPdf, OcrRequest, PdfAnswer, TextLayer
 from contract.table import ENDPOINTS
 from imagemesh.client import printing
-from imagemesh.client.arguments import (
-    add_min_confidence,
-    add_output,
-    add_selection,
-    input_parser,
-    parameter,
-    server_parser,
-)
 from imagemesh.client.client import AsyncClient
 from imagemesh.client.images import is_data_uri
 from imagemesh.client.inputs import (
@@ -36,180 +28,180 @@ from imagemesh.client.inputs import (
     Input,
     read_text,
 )
+from imagemesh.client.options import (
+    OUTPUT,
+    SERVER,
+    WORK,
+    Inputs,
+    MinConfidence,
+    Output,
+    Pages,
+    Server,
+    Work,
+)
 from imagemesh.client.outcomes import Found, NothingHosted
 from imagemesh.client.running import look_up, work_in_bulk, work_through
 from imagemesh.client.saving import OutputFolder
 
 Request = EndpointRequest[Any]  # Any: of each endpoint its own answer
-Arguments = argparse.Namespace
+
+_OF_IMAGES = [endpoint.name for endpoint in ENDPOINTS if endpoint.takes_image]
 
 
-def colorize(argv: Sequence[str]) -> int:
+def colorize(inputs: Inputs, /, *, output: Output = OUTPUT, work: Work = WORK) -> int:
     """Color black-and-white photos."""
-    parser = input_parser("colorize", "Color black-and-white photos.")
-    add_output(parser, of="NAME-colorized.jpg (or .png)")
-    arguments = parser.parse_args(argv)
-    request = ColorizeRequest(details=arguments.details)
-    ask = partial(_ask_for_file, request, _output_of(arguments, ending="-colorized"))
-    return work_through(arguments, ask, show=printing.show_colorized, suffixes=IMAGE_SUFFIXES)
+    folder = _folder(output, ending="-colorized")
+    ask = partial(_ask_for_file, ColorizeRequest(details=work.details), folder, work)
+    return work_through(inputs, work, ask, show=printing.show_colorized, suffixes=IMAGE_SUFFIXES)
 
 
-def ocr(argv: Sequence[str]) -> int:
-    """Read the text of images and documents."""
-    parser = input_parser("ocr", "Read the text of images, PDF and TIFF files.")
-    parser.add_argument(
-        "--format", choices=tuple(Format), default="text", help="what to make of it (text)"
-    )
-    parser.add_argument("--pages", metavar="RANGE", help='those to read, such as "1-3,7" or "5-"')
-    parser.add_argument(
-        "--text-layer", choices=tuple(TextLayer), default="use", help="text within a PDF (use)"
-    )
-    add_output(parser, of="NAME-ocr.pdf of --format pdf")
-    parser.add_argument(
-        "--lang", default="eng", help="language code, as `imagemesh languages` lists them (eng)"
-    )
-    add_min_confidence(parser, of="lines that are less sure are left out, but for those of text")
-    arguments = parser.parse_args(argv)
-    if arguments.output is not None and arguments.format != Format.PDF:
-        parser.error("--output needs --format pdf; the others are printed")
+def ocr(
+    inputs: Inputs,
+    /,
+    *,
+    lang: str = "eng",
+    format: Format = Format.TEXT,  # noqa: A002 - the name of the option
+    pages: Pages = "",
+    text_layer: TextLayer = TextLayer.USE,
+    min_confidence: MinConfidence = 0.0,
+    output: Output = OUTPUT,
+    work: Work = WORK,
+) -> int:
+    """Read the text of images, PDF and TIFF files.
+
+    Args:
+        lang: Language code, as `imagemesh languages` lists them.
+        format: Form of the text; a PDF is written to the folder of --output.
+        text_layer: Use or ignore the text that a PDF holds.
+    """
+    if output.output is not None and format != Format.PDF:
+        complain("--output needs --format pdf; the others are printed")
+        return USAGE
     request = OcrRequest(
-        lang=arguments.lang,
-        min_confidence=arguments.min_confidence,
-        format=Format[arguments.format.upper()],
-        pages=msgspec.UNSET if arguments.pages is None else arguments.pages,
-        text_layer=TextLayer[arguments.text_layer.upper()],
-        details=arguments.details,
+        lang=lang,
+        min_confidence=min_confidence,
+        format=format,
+        pages=pages or msgspec.UNSET,
+        text_layer=text_layer,
+        details=work.details,
     )
-    ask = partial(_ask_for_file, request, _output_of(arguments, ending="-ocr"))
-    return work_through(arguments, ask, show=printing.show_read, suffixes=DOCUMENT_SUFFIXES)
+    ask = partial(_ask_for_file, request, _folder(output, ending="-ocr"), work)
+    return work_through(inputs, work, ask, show=printing.show_read, suffixes=DOCUMENT_SUFFIXES)
 
 
-def analyze(argv: Sequence[str]) -> int:
-    """Summarize, tag and judge English text."""
-    parser = input_parser(
-        "analyze", "Summarize, tag and judge the English text of images and PDFs."
-    )
-    parser.add_argument("--pages", metavar="RANGE", help='those to read, such as "1-3,7" or "5-"')
-    parser.add_argument(
-        "--text", action="store_true", help="the inputs are text files (UTF-8), not images"
-    )
-    arguments = parser.parse_args(argv)
-    if arguments.text:
-        show = printing.show_analysis
-        return work_through(arguments, _ask_of_text, show=show, suffixes=TEXT_SUFFIXES)
-    request = AnalyzedOcrRequest(
-        pages=msgspec.UNSET if arguments.pages is None else arguments.pages,
-        details=arguments.details,
-    )
-    ask = partial(_ask, request)
-    return work_through(arguments, ask, show=printing.show_analysis, suffixes=DOCUMENT_SUFFIXES)
+def analyze(inputs: Inputs, /, *, text: bool = False, pages: Pages = "", work: Work = WORK) -> int:
+    """Summarize, tag and judge English text.
+
+    Args:
+        text: The inputs are text files (UTF-8), not images.
+    """
+    request = AnalyzedOcrRequest(pages=pages or msgspec.UNSET, details=work.details)
+    ask = partial(_ask_of_text, work) if text else partial(_ask, request)
+    suffixes = TEXT_SUFFIXES if text else DOCUMENT_SUFFIXES
+    return work_through(inputs, work, ask, show=printing.show_analysis, suffixes=suffixes)
 
 
-def emotions(argv: Sequence[str]) -> int:
-    """Read the visible expressions of faces."""
-    parser = input_parser("emotions", "Read the visible expressions of the faces in photos.")
-    add_selection(parser, limit=7, of="emotions for each face, 1 to 7")
-    arguments = parser.parse_args(argv)
-    request = EmotionsRequest(
-        limit=arguments.limit,
-        min_confidence=arguments.min_confidence,
-        details=arguments.details,
-    )
-    return _ask_of_images(arguments, request, printing.show_faces)
+def emotions(
+    inputs: Inputs, /, *, limit: int = 7, min_confidence: MinConfidence = 0.0, work: Work = WORK
+) -> int:
+    """Read the visible expressions of the faces in photos.
+
+    Args:
+        limit: Emotions of each face, 1 to 7.
+    """
+    request = EmotionsRequest(limit=limit, min_confidence=min_confidence, details=work.details)
+    return _ask_of_images(inputs, work, request, printing.show_faces)
 
 
-def classify(argv: Sequence[str]) -> int:
-    """Name what photos show."""
-    parser = input_parser("classify", "Name what photos show.")
-    add_selection(parser, limit=5, of="labels at most, 1 to 100")
-    arguments = parser.parse_args(argv)
-    request = ClassifyRequest(
-        limit=arguments.limit,
-        min_confidence=arguments.min_confidence,
-        details=arguments.details,
-    )
-    return _ask_of_images(arguments, request, printing.show_labels)
+def classify(
+    inputs: Inputs, /, *, limit: int = 5, min_confidence: MinConfidence = 0.0, work: Work = WORK
+) -> int:
+    """Name what photos show.
+
+    Args:
+        limit: Most labels, 1 to 100.
+    """
+    request = ClassifyRequest(limit=limit, min_confidence=min_confidence, details=work.details)
+    return _ask_of_images(inputs, work, request, printing.show_labels)
 
 
-def nudity(argv: Sequence[str]) -> int:
-    """Say whether photos hold nudity."""
-    parser = input_parser("nudity", "Say whether photos hold nudity.")
-    parser.add_argument(
-        "--frame", choices=tuple(Frame), default="first", help="frames of an animation (first)"
-    )
-    arguments = parser.parse_args(argv)
-    request = NudityRequest(frame=Frame[arguments.frame.upper()], details=arguments.details)
-    return _ask_of_images(arguments, request, printing.show_nudity)
+def nudity(inputs: Inputs, /, *, frame: Frame = Frame.FIRST, work: Work = WORK) -> int:
+    """Say whether photos hold nudity.
+
+    Args:
+        frame: Frames of an animation that are looked at.
+    """
+    request = NudityRequest(frame=frame, details=work.details)
+    return _ask_of_images(inputs, work, request, printing.show_nudity)
 
 
-def bulk(argv: Sequence[str]) -> int:
-    """Ask one endpoint about a folder or bucket of images."""
-    parser = server_parser("bulk", "Ask one endpoint about many images; run again, it resumes.")
-    known = [endpoint.name for endpoint in ENDPOINTS if endpoint.takes_image]
-    parser.add_argument("endpoint", choices=known, metavar="ENDPOINT", help=", ".join(known))
-    parser.add_argument(
-        "input", metavar="INPUT", help="folder, .zip, .jsonl manifest, or s3:// of the gateway"
-    )
-    task = parser.add_mutually_exclusive_group(required=True)
-    task.add_argument("--output", type=Path, metavar="FILE", help="write JSON Lines there")
-    task.add_argument("--dry-run", action="store_true", help="count the items and tell their price")
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        type=parameter,
-        metavar="NAME=VALUE",
-        help="a parameter of the endpoint, such as limit=3",
-    )
-    arguments = parser.parse_args(argv)
-    return work_in_bulk(arguments, dict(arguments.set))
+def bulk(
+    endpoint: str,
+    images: str,
+    /,
+    *,
+    output: Path | None = None,
+    dry_run: bool = False,
+    parameters: Annotated[list[str] | None, Parameter(name="--set")] = None,
+    server: Annotated[Server, Parameter(name="*", group="Server")] = SERVER,
+) -> int:
+    """Ask about a folder or bucket; run again, it resumes.
+
+    Args:
+        endpoint: Endpoint of images, such as classify.
+        images: Folder, .zip, .jsonl manifest, or s3:// URL that the gateway reads.
+        output: File that JSON Lines are written to.
+        dry_run: Count the items and tell their price.
+        parameters: NAME=VALUE of the endpoint, such as limit=3; may be repeated.
+    """
+    if endpoint not in _OF_IMAGES:
+        complain(f"{endpoint!r} is no endpoint of images; there are {', '.join(_OF_IMAGES)}")
+        return USAGE
+    if (output is None) != dry_run:
+        complain("name a file with --output, or give --dry-run")
+        return USAGE
+    return work_in_bulk(endpoint, images, parameters or [], output=output, server=server)
 
 
-def languages(argv: Sequence[str]) -> int:
+def languages(*, server: Server = SERVER) -> int:
     """Print the languages that the server reads."""
-    parser = server_parser("languages", "Print the languages that the server reads.")
-    return look_up(parser.parse_args(argv), AsyncClient.languages, show=printing.show_languages)
+    return look_up(server, AsyncClient.languages, show=printing.show_languages)
 
 
-def usage(argv: Sequence[str]) -> int:
-    """Print the balance and the usage of the key's account."""
-    parser = server_parser("usage", "Print the balance and the usage of the key's account.")
-    return look_up(parser.parse_args(argv), AsyncClient.usage, show=printing.show_usage)
+def usage(*, server: Server = SERVER) -> int:
+    """Print the balance and usage of the account."""
+    return look_up(server, AsyncClient.usage, show=printing.show_usage)
 
 
-def _ask_of_images(arguments: Arguments, request: Request, show: printing.Show) -> int:
-    return work_through(arguments, partial(_ask, request), show=show, suffixes=IMAGE_SUFFIXES)
+def _ask_of_images(inputs: list[str], work: Work, request: Request, show: printing.Show) -> int:
+    return work_through(inputs, work, partial(_ask, request), show=show, suffixes=IMAGE_SUFFIXES)
 
 
-async def _ask(request: Request, client: AsyncClient, given: Input, _: Arguments) -> Found:
+async def _ask(request: Request, client: AsyncClient, given: Input) -> Found:
     return Found(await client.ask(request, given.source))
 
 
-async def _ask_of_text(client: AsyncClient, given: Input, arguments: Arguments) -> Found:
+async def _ask_of_text(work: Work, client: AsyncClient, given: Input) -> Found:
     text = await asyncio.to_thread(read_text, given.source)
-    return Found(await client.ask(AnalyzedTextRequest(text=text, details=arguments.details)))
+    return Found(await client.ask(AnalyzedTextRequest(text=text, details=work.details)))
 
 
 async def _ask_for_file(
-    request: Request,
-    output: OutputFolder | None,
-    client: AsyncClient,
-    given: Input,
-    arguments: Arguments,
+    request: Request, folder: OutputFolder | None, work: Work, client: AsyncClient, given: Input
 ) -> Found:
     """Ask for an answer that may name a file, which is saved where there is a folder for it."""
-    if output is not None:
-        output.claim(given.place)
+    if folder is not None:
+        folder.claim(given.place)
     answer = await client.ask(request, given.source)
     if not isinstance(answer, ColorizeAnswer | PdfAnswer):
         return Found(answer)
     url = answer.result.pdf if isinstance(answer, PdfAnswer) else answer.result.colorized
-    if output is None:
-        if is_data_uri(url) and not arguments.json:
+    if folder is None:
+        if is_data_uri(url) and not work.server.json:
             raise NothingHosted("the server hosts no results; name a folder with --output")
         return Found(answer)
     file = await client.download(answer)
-    path = await asyncio.to_thread(output.save, file, given.place)
+    path = await asyncio.to_thread(folder.save, file, given.place)
     if not is_data_uri(url):
         return Found(answer, path)
     # The file itself, in base64, would drown everything else.
@@ -217,7 +209,7 @@ async def _ask_for_file(
     return Found(msgspec.structs.replace(answer, result=named(path.absolute().as_uri())), path)
 
 
-def _output_of(arguments: Arguments, *, ending: str) -> OutputFolder | None:
-    if arguments.output is None:
+def _folder(output: Output, *, ending: str) -> OutputFolder | None:
+    if output.output is None:
         return None
-    return OutputFolder(arguments.output, ending=ending, overwrite=arguments.force)
+    return OutputFolder(output.output, ending=ending, overwrite=output.force)

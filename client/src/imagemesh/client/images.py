@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
+from contract.fields import MAX_IMAGE_BYTES
 from imagemesh.client.errors import InvalidInput, UnexpectedAnswer
-from servicekit.limits import MAX_IMAGE_BYTES
 
 # A URL, the path of a file, or the bytes of one.
 Source: TypeAlias = str | Path | bytes

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
+from commandkit.cli import STDIN
+from contract.fields import MAX_IMAGE_BYTES
 from imagemesh.client.errors import InvalidInput
 from imagemesh.client.images import Source, is_url
-from servicekit.limits import MAX_IMAGE_BYTES
-
-STDIN = "-"
 
 # Names of the formats that the mesh reads; of a file that is named, the server judges bytes.
 IMAGE_SUFFIXES = frozenset(
@@ -23,6 +22,7 @@ IMAGE_SUFFIXES = frozenset(
 DOCUMENT_SUFFIXES = IMAGE_SUFFIXES | {".pdf"}
 TEXT_SUFFIXES = frozenset({".txt"})
 
+_HYPHEN = "-"
 _PIECE_BYTES = 64 * 1024
 
 
@@ -70,9 +70,9 @@ def read_text(source: Source) -> str:
 
 
 def _expand(argument: str, suffixes: frozenset[str]) -> Iterator[Input]:
-    if argument == STDIN:
+    if argument in {_HYPHEN, STDIN}:
         # Before any event loop: a thread that waits for a terminal could not be interrupted.
-        yield Input(STDIN, _read_stdin(), Path("stdin"))
+        yield Input(_HYPHEN, _read_stdin(), Path("stdin"))
     elif is_url(argument):
         yield Input(argument, argument, Path(_stem_of_url(argument)))
     elif Path(argument).is_dir():

@@ -41,7 +41,7 @@ async def ask_all(
 ) -> int:
     """Ask about every input, and return how many were left out.
 
-    After an error that every other input would meet too, nothing more is begun.
+    After an error that every other input would meet too, which is told once, nothing is begun.
 
     Args:
         inputs: in the order in which `tell` has their outcomes.
@@ -50,31 +50,31 @@ async def ask_all(
         parallel: how many are asked at once.
     """
     waiting = iter(enumerate(inputs))
-    done: dict[int, Outcome] = {}
-    told = 0
+    done: dict[int, Outcome | None] = {}
+    told = turn = 0
     is_hopeless = False
 
     async def work() -> None:
-        nonlocal told, is_hopeless
+        nonlocal told, turn, is_hopeless
         for number, each in waiting:
-            done[number] = outcome = await _outcome(each, ask)
+            outcome = await outcome_of(each, ask)
+            is_repeated = is_hopeless and _is_hopeless(outcome.result)
             is_hopeless = is_hopeless or _is_hopeless(outcome.result)
-            while told in done:
-                tell(done.pop(told))
-                told += 1
+            done[number] = None if is_repeated else outcome
+            while turn in done:
+                if (ready := done.pop(turn)) is not None:
+                    tell(ready)
+                    told += 1
+                turn += 1
             if is_hopeless:
                 return
 
-    try:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(min(parallel, len(inputs))):
-                group.create_task(work())
-    except BaseExceptionGroup as faults:
-        raise faults.exceptions[0] from faults
+    await asyncio.gather(*(work() for _ in range(min(parallel, len(inputs)))))
     return len(inputs) - told
 
 
-async def _outcome(each: Input, ask: Ask) -> Outcome:
+async def outcome_of(each: Input, ask: Ask) -> Outcome:
+    """Return the answer or the error of one input."""
     try:
         return Outcome(each.name, await ask(each))
     except ClientError as error:

@@ -1,12 +1,13 @@
 """Answers as text for people, and as JSON for programs."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
 
+from commandkit.tables import table
 from contract.endpoint import AnswerDetails, AnswerWarning
 from contract.endpoints.analyzed_text import Analysis
 from contract.endpoints.classify import Label
@@ -120,7 +121,7 @@ def show_languages(languages: Sequence[Language]) -> str:
     rows = [
         (each.code, "yes" if each.installed else "no", each.engine, each.name) for each in languages
     ]
-    return _table([("CODE", "INSTALLED", "ENGINE", "NAME"), *rows])
+    return table([("CODE", "INSTALLED", "ENGINE", "NAME"), *rows])
 
 
 def show_usage(usage: Usage) -> str:
@@ -128,7 +129,7 @@ def show_usage(usage: Usage) -> str:
     balance = "unmetered" if usage.balance is None else str(usage.balance)
     rows = [(str(day.day), str(day.requests), str(day.credits), day.endpoint) for day in usage.days]
     head = f"{usage.account}: balance {balance}, held {usage.held}, spent {usage.spent}"
-    return f"{head}\n{_table([('DAY', 'REQUESTS', 'CREDITS', 'ENDPOINT'), *rows])}"
+    return f"{head}\n{table([('DAY', 'REQUESTS', 'CREDITS', 'ENDPOINT'), *rows])}"
 
 
 def _face(face: Face) -> str:
@@ -147,13 +148,3 @@ def _warning(warning: AnswerWarning) -> str:
 def _source(details: AnswerDetails) -> str:
     model = details.model
     return f"[{model.name} {model.version} on {model.device}, {details.seconds:.2f} s]"
-
-
-def _table(rows: Iterable[Sequence[str]]) -> str:
-    table = list(rows)
-    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in table
-    ]
-    return "\n".join(lines)

@@ -1,7 +1,7 @@
 """The error answers of a gateway, or of what stands before it, as the errors of the client."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Final
@@ -63,4 +63,4 @@ def _retry_after_s(text: str) -> float:
         return 0.0
     if moment.tzinfo is None:
         return 0.0
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+    return max(0.0, (moment - datetime.now(timezone.utc)).total_seconds())

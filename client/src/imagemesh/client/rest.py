@@ -13,6 +13,7 @@ from urllib.parse import urlencode, urlsplit
 
 import aiohttp
 import msgspec
+from anyio import fail_after
 
 from contract.bulk import BULK_PATH, Bulk, BulkAnswer, BulkEstimate, BulkEstimateAnswer
 from contract.endpoint import Endpoint, EndpointRequest
@@ -186,13 +187,11 @@ class RestTransport:
     ) -> _Reply:
         try:
             # The server is not followed elsewhere with the key: aiohttp would send it there.
-            async with (
-                asyncio.timeout(timeout_s),
-                self._http.request(
+            with fail_after(timeout_s):
+                async with self._http.request(
                     method, url, allow_redirects=allow_redirects, **options
-                ) as response,
-            ):
-                return _Reply(response.status, response.headers, await _read(response))
+                ) as response:
+                    return _Reply(response.status, response.headers, await _read(response))
         except aiohttp.ClientConnectorCertificateError as error:
             message = f"the certificate of {_place(url)} is not trusted; name its authority's file"
             raise Unreachable(message) from error

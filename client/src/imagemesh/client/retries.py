@@ -7,7 +7,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from time import monotonic
-from typing import Final, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 from imagemesh.client.errors import ClientError, TimedOut, Unreachable
 
@@ -20,6 +20,7 @@ _MAX_DOUBLINGS: Final = 10  # beyond any longest wait, and no float overflows
 MAX_UNREACHABLE: Final = 6
 
 ResultT = TypeVar("ResultT")
+Tell: TypeAlias = Callable[[ClientError, float], None]
 
 
 class Retries:
@@ -30,6 +31,7 @@ class Retries:
         clock: gives the time, monotonic.
         wait: waits so many seconds.
         jitter: seeded in tests.
+        tell: called with the error and the seconds before each wait.
     """
 
     def __init__(
@@ -39,10 +41,12 @@ class Retries:
         clock: Callable[[], float] = monotonic,
         wait: Callable[[float], Awaitable[None]] = asyncio.sleep,
         jitter: random.Random | None = None,
+        tell: Tell | None = None,
     ) -> None:
         self._timeout_s = timeout_s
         self._clock = clock
         self._wait = wait
+        self._tell = tell
         self._jitter = jitter or random.Random()  # noqa: S311 - spreads callers, hides nothing
 
     async def call(self, attempt: Callable[[float], Awaitable[ResultT]]) -> ResultT:
@@ -68,6 +72,8 @@ class Retries:
                 if is_over or self._clock() + wait_s >= deadline_s:
                     raise
                 last = error
+            if self._tell is not None:
+                self._tell(last, wait_s)
             await self._wait(wait_s)
             repeated += 1
 

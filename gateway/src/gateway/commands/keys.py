@@ -1,105 +1,112 @@
 """`imagemesh keys create|list|revoke|rotate`: the API keys of this gateway's database."""
 
-import argparse
 from collections.abc import Sequence
-from datetime import timedelta
+from typing import Annotated
 
-from sqlalchemy.ext.asyncio import AsyncEngine
+from cyclopts import Parameter
 
+from commandkit.cli import new_app
 from gateway.accounts.key_format import key_id
 from gateway.accounts.keys import GRACE, ApiKey, KeyStore, lifetime
 from gateway.accounts.scopes import check_scopes
 from gateway.commands.terminal import (
-    account_name,
+    DATABASE,
+    AccountName,
+    Database,
     fail,
     minute,
     print_json,
-    print_line,
     print_table,
-    run,
-    telling,
 )
 from gateway.database.clock import utc_now
 
-
-def main(argv: Sequence[str]) -> int:
-    """Create, list, rotate and revoke API keys."""
-    return run(_parser(), argv, command=_run)
+APP = new_app("keys", help="Create, list, rotate and revoke API keys.")
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="imagemesh keys", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
-    create = commands.add_parser("create", help="make a key and print it, this once")
-    create.add_argument("account", type=account_name, help="who pays; made where missing")
-    create.add_argument("--days", type=_lifetime, help="the key expires after so many days")
-    create.add_argument(
-        "--scopes",
-        type=_scopes,
-        help="what it may ask, such as ocr,usage,webhooks",
-    )
-    listing = commands.add_parser("list", help="print what is known about every key")
-    revoke = commands.add_parser("revoke", help="refuse a key from now on")
-    revoke.add_argument("id", help="the key's id, its third part: im_live_<id>_...")
-    rotate = commands.add_parser("rotate", help="make a key like another, which ends soon")
-    rotate.add_argument("id", help="id of the key to replace")
-    rotate.add_argument(
-        "--grace-days",
-        type=_lifetime,
-        default=GRACE,
-        help=f"how long the old key stays good; {GRACE.days} unless said",
-    )
-    for command in (create, listing, revoke, rotate):
-        command.add_argument("--json", action="store_true", help="print JSON")
-    return parser
+def _check_days(_: object, days: float | None) -> None:
+    if days is not None:
+        lifetime(days)
 
 
-@telling
-def _lifetime(text: str) -> timedelta:
-    return lifetime(float(text))
+def _check_scopes(_: object, scopes: str) -> None:
+    if scopes:
+        check_scopes(_split(scopes))
 
 
-@telling
-def _scopes(text: str) -> list[str]:
-    scopes = [scope.strip() for scope in text.split(",")]
-    check_scopes(scopes)
-    return scopes
+Days = Annotated[float, Parameter(validator=_check_days)]
 
 
-async def _run(engine: AsyncEngine, arguments: argparse.Namespace) -> int:
-    keys = KeyStore(engine)
-    if arguments.command == "create":
-        key = await keys.create(
-            arguments.account, expires_in=arguments.days, scopes=arguments.scopes
-        )
-        return _print_key(key, as_json=arguments.json)
-    if arguments.command == "revoke":
-        return await _revoke(keys, arguments.id, as_json=arguments.json)
-    if arguments.command == "rotate":
-        return await _rotate(keys, arguments)
-    return _print_keys(await keys.list_keys(), as_json=arguments.json)
+@APP.command
+async def create(
+    account: AccountName,
+    /,
+    *,
+    days: Days | None = None,
+    scopes: Annotated[str, Parameter(validator=_check_scopes)] = "",
+    database: Database = DATABASE,
+) -> int:
+    """Make a key and print it, this once.
+
+    Args:
+        account: Account that pays; made where it is missing.
+        days: Days until the key expires.
+        scopes: Endpoints that the key may ask, such as ocr,usage,webhooks; all without.
+    """
+    expires_in = None if days is None else lifetime(days)
+    names = _split(scopes) if scopes else None
+    async with database.open() as engine:
+        key = await KeyStore(engine).create(account, expires_in=expires_in, scopes=names)
+    return _print_key(key, database)
 
 
-def _print_key(key: str, *, as_json: bool) -> int:
-    return print_json({"id": key_id(key), "key": key}) if as_json else print_line(key)
+@APP.command(name="list")
+async def list_keys(*, database: Database = DATABASE) -> int:
+    """Print what is known about every key."""
+    async with database.open() as engine:
+        found = await KeyStore(engine).list_keys()
+    return print_json(found) if database.json else _print_keys(found)
 
 
-async def _revoke(keys: KeyStore, name: str, *, as_json: bool) -> int:
-    if not await keys.revoke(name):
-        return fail(f"there is no live key with the id {name}")
-    return print_json({"revoked": name}) if as_json else print_line(f"revoked {name}")
+@APP.command
+async def revoke(key: str, /, *, database: Database = DATABASE) -> int:
+    """Refuse a key from now on.
+
+    Args:
+        key: Id of the key, its third part: im_live_<id>_...
+    """
+    async with database.open() as engine:
+        is_revoked = await KeyStore(engine).revoke(key)
+    return database.print({"revoked": key}, f"revoked {key}") if is_revoked else _unknown(key)
 
 
-async def _rotate(keys: KeyStore, arguments: argparse.Namespace) -> int:
-    key = await keys.rotate(arguments.id, grace=arguments.grace_days)
-    if key is None:
-        return fail(f"there is no live key with the id {arguments.id}")
-    return _print_key(key, as_json=arguments.json)
+@APP.command
+async def rotate(
+    key: str, /, *, grace_days: Days = GRACE.days, database: Database = DATABASE
+) -> int:
+    """Make a key like another, which ends soon.
+
+    Args:
+        key: Id of the key to replace.
+        grace_days: Days for which the old key stays good.
+    """
+    async with database.open() as engine:
+        new = await KeyStore(engine).rotate(key, grace=lifetime(grace_days))
+    return _unknown(key) if new is None else _print_key(new, database)
 
 
-def _print_keys(found: Sequence[ApiKey], *, as_json: bool) -> int:
-    if as_json:
-        return print_json(found)
+def _split(scopes: str) -> list[str]:
+    return [scope.strip() for scope in scopes.split(",")]
+
+
+def _unknown(name: str) -> int:
+    return fail(f"there is no live key with the id {name}")
+
+
+def _print_key(key: str, database: Database) -> int:
+    return database.print({"id": key_id(key), "key": key}, key)
+
+
+def _print_keys(found: Sequence[ApiKey]) -> int:
     header = ("ID", "STATE", "CREATED", "EXPIRES", "LAST USED", "SCOPES", "ACCOUNT")
     rows = [
         (

@@ -1,9 +1,11 @@
 """Types of fields that several requests and answers have."""
 
+from enum import Enum
 from typing import Annotated, Final
 
 from msgspec import Meta
 
+MAX_IMAGE_BYTES: Final = 10 * 1024 * 1024
 MAX_URL_CHARACTERS: Final = 4096  # presigned URLs of object stores with a token reach 2,500
 
 # A GIF of one pixel, which every endpoint answers.
@@ -47,3 +49,9 @@ Webhook = Annotated[
         "header `Prefer: respond-async`.",
     ),
 ]
+
+
+class TextEnum(str, Enum):
+    """Enum whose members are texts."""
+
+    __str__ = str.__str__

@@ -1,17 +1,17 @@
 """Command `imagemesh models`: lists, pulls and verifies the models of installed services."""
 
-import argparse
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import NoReturn
+from typing import Literal, NoReturn, TypeAlias
 
 from tqdm import tqdm
 
+from commandkit.cli import new_app
+from commandkit.tables import table
 from modelkit.manifest import (
-    PROFILES,
     InvalidManifestError,
     ModelEntry,
     candidates_of,
@@ -28,33 +28,61 @@ from modelkit.settings import ModelCommandSettings
 from servicekit.settings import load_settings
 
 ENTRY_POINT_GROUP = "imagemesh.models"
+Profile: TypeAlias = Literal["full", "standard", "embedded"]
 BYTES_PER_MB = 1_000_000
 HEADINGS = ("NAME", "VERSION", "TASK", "PROFILE", "SIZE", "LICENCE", "INSTALLED")
+
+
+APP = new_app("models", help="List the models, and pull those that do not ship with the project.")
 
 
 class UnknownModelError(Exception):
     """A name or task that no manifest has."""
 
 
-def main(argv: list[str]) -> int:
-    """List the models, and pull those that do not ship with the project."""
-    arguments = _parser().parse_args(argv)
+def installed_or_exit() -> tuple[ModelEntry, ...]:
+    """Return the models of every service on this machine; a wrong manifest ends the process."""
+    try:
+        return installed_entries()
+    except InvalidManifestError as error:
+        sys.exit(_fail(str(error)))
+
+
+@APP.command(name="list")
+def list_installed() -> int:
+    """Print name, profile, size and licence of every model, and whether it is installed."""
+    return list_models(installed_or_exit(), load_settings(ModelCommandSettings).models_dir)
+
+
+@APP.command
+def verify() -> int:
+    """Check the size and the hash of every installed model."""
+    return verify_models(installed_or_exit(), load_settings(ModelCommandSettings).models_dir)
+
+
+@APP.command
+def pull(
+    names: list[str] | None = None,
+    /,
+    *,
+    profile: Profile | None = None,
+    task: list[str] | None = None,
+    require_hashes: bool = False,
+) -> int:
+    """Download models; without names and --profile all that have a URL and a hash.
+
+    Args:
+        names: Names of models.
+        profile: Only the best model of each task up to this profile.
+        task: Only models of this task; may be repeated.
+        require_hashes: Refuse a model whose hash is neither in its manifest nor in the lock.
+    """
     settings = load_settings(ModelCommandSettings)
     try:
-        entries = installed_entries()
-    except InvalidManifestError as error:
-        return _fail(str(error))
-    if arguments.command == "list":
-        return list_models(entries, settings.models_dir)
-    if arguments.command == "verify":
-        return verify_models(entries, settings.models_dir)
-    try:
-        wanted = choose_models(
-            entries, arguments.names, profile=arguments.profile, tasks=arguments.task
-        )
+        wanted = choose_models(installed_or_exit(), names or (), profile=profile, tasks=task)
     except UnknownModelError as error:
         return _fail(f"{error}; see `imagemesh models list`")
-    return pull_models(wanted, settings, require_hashes=arguments.require_hashes)
+    return pull_models(wanted, settings, require_hashes=require_hashes)
 
 
 def installed_entries() -> tuple[ModelEntry, ...]:
@@ -66,7 +94,7 @@ def installed_entries() -> tuple[ModelEntry, ...]:
 def list_models(entries: Sequence[ModelEntry], models_dir: Path) -> int:
     """Write a table of all models; an installed file is recognized by its size, not by its hash."""
     rows = [_row(entry, _presence(entry, models_dir, has_size)) for entry in entries]
-    write_table((HEADINGS, *rows))
+    sys.stdout.write(f"{table((HEADINGS, *rows))}\n")
     return 0
 
 
@@ -75,7 +103,7 @@ def verify_models(entries: Sequence[ModelEntry], models_dir: Path) -> int:
     rows = [
         (entry.name, entry.version, _presence(entry, models_dir, is_whole)) for entry in entries
     ]
-    write_table((("NAME", "VERSION", "INSTALLED"), *rows))
+    sys.stdout.write(f"{table((('NAME', 'VERSION', 'INSTALLED'), *rows))}\n")
     return int(any(presence == "damaged" for _, _, presence in rows))
 
 
@@ -135,7 +163,7 @@ def pull_models(
 def _announce(wanted: Sequence[ModelEntry], models_dir: Path) -> None:
     presences = [_presence(entry, models_dir, has_size) for entry in wanted]
     rows = [_row(*pair) for pair in zip(wanted, presences, strict=True)]
-    write_table((HEADINGS, *rows))
+    sys.stdout.write(f"{table((HEADINGS, *rows))}\n")
     coming = [one for one, there in zip(wanted, presences, strict=True) if there != "yes"]
     unknown = sum(entry.bytes is None for entry in coming)
     sys.stdout.write(
@@ -198,37 +226,6 @@ def _megabytes(size: int) -> str:
     return f"{size / BYTES_PER_MB:.1f} MB"
 
 
-def write_table(rows: Sequence[Sequence[str]]) -> None:
-    """Write rows as a table with aligned columns."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        sys.stdout.write("  ".join(cells).rstrip() + "\n")
-
-
 def _fail(message: str) -> int:
     sys.stderr.write(f"imagemesh models: {message}\n")
     return 1
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="imagemesh models", description="The models of the services on this machine."
-    )
-    commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("list", help="name, profile, size, licence, and whether it is installed")
-    commands.add_parser("verify", help="check the size and hash of every installed model")
-    pull = commands.add_parser(
-        "pull", help="download models; without NAME and --profile all with a URL and a hash"
-    )
-    pull.add_argument("names", nargs="*", metavar="NAME")
-    pull.add_argument(
-        "--profile", choices=PROFILES, help="only the best model of each task up to this profile"
-    )
-    pull.add_argument("--task", action="append", help="only models of this task; may be repeated")
-    pull.add_argument(
-        "--require-hashes",
-        action="store_true",
-        help=f"refuse a model whose hash is neither in its manifest nor in {LOCK_FILE}",
-    )
-    return parser

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from modelkit.cli import write_table
+from commandkit.cli import USAGE
+from commandkit.tables import table
 from modelkit.images import RgbImage
 from modelkit.loading import LoadedModel
 from modelkit.pins import LOCK_FILE
@@ -38,19 +39,23 @@ class Check:
     runs: Mapping[str, Callable[[Any, RgbImage], object]]  # Any: as above
 
 
-def main(argv: list[str]) -> int:
-    """Run every model, and tell which cannot run as configured."""
+def doctor(services: list[str] | None = None, /) -> int:
+    """Run every model, and tell which cannot run as configured.
+
+    Args:
+        services: Services whose models are run; all without.
+    """
     points = sorted(entry_points(group=ENTRY_POINT_GROUP), key=lambda point: point.name)
-    unknown = sorted(set(argv) - {point.name for point in points})
+    unknown = sorted(set(services or ()) - {point.name for point in points})
     if unknown:
         known = ", ".join(point.name for point in points)
         sys.stderr.write(f"imagemesh doctor: no service {', '.join(unknown)}; there are {known}\n")
-        return 2
+        return USAGE
     rows: list[tuple[str, ...]] = []
     for point in points:
-        if not argv or point.name in argv:
+        if not services or point.name in services:
             rows += examine(point.name, point.load()())
-    write_table((HEADINGS, *rows))
+    sys.stdout.write(f"{table((HEADINGS, *rows))}\n")
     return int(any(row[-1] != "ok" for row in rows))
 
 

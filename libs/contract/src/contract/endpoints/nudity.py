@@ -1,12 +1,11 @@
 """POST /api/v1/nudity: say whether a photo holds nudity."""
 
-from enum import StrEnum
 from typing import Annotated, Final
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from contract.endpoint import AnswerDetails, Endpoint, ImageRequest, PageView
-from contract.fields import Confidence
+from contract.fields import Confidence, TextEnum
 
 
 class Nudity(Struct, frozen=True, rename="camel", kw_only=True):
@@ -38,7 +37,7 @@ class NudityAnswer(Struct, frozen=True, omit_defaults=True):
     details: NudityDetails | None = None
 
 
-class Frame(StrEnum):
+class Frame(TextEnum):
     """Frames of an animation, or pages of a TIFF, that are judged."""
 
     FIRST = "first"

@@ -3,13 +3,12 @@
 Corners of pages are in pixels of the page as it was drawn, before it was turned to be read.
 """
 
-from enum import StrEnum
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from contract.endpoint import AnswerDetails, DocumentRequest, Endpoint, PageView
-from contract.fields import Confidence, Corners
+from contract.fields import Confidence, Corners, TextEnum
 
 LineLanguage = Annotated[
     str, Meta(description="Code of the language that the line was read in, one of `lang`.")
@@ -135,7 +134,7 @@ class PdfAnswer(Struct, frozen=True, omit_defaults=True):
     details: ReadDetails | None = None
 
 
-class Format(StrEnum):
+class Format(TextEnum):
     """Table of the output formats: name, Struct of the answer, words for the documentation.
 
     The ocr service writes those whose answer is a `WrittenAnswer` or a `PdfAnswer`; the proto has
@@ -145,7 +144,9 @@ class Format(StrEnum):
     answer: type[Struct]
     words: str
 
-    def __new__(cls, name: str, answer: type[Struct], words: str) -> Self:
+    def __new__(  # noqa: PYI034 - Python 3.10 has no Self
+        cls, name: str, answer: type[Struct], words: str
+    ) -> "Format":
         """Return the member of that name."""
         member = str.__new__(cls, name)
         member._value_ = name
@@ -177,7 +178,7 @@ Pages = Annotated[
 ]
 
 
-class TextLayer(StrEnum):
+class TextLayer(TextEnum):
     """Use of the text that a page of a PDF brings along."""
 
     USE = "use"

@@ -1,0 +1,1 @@
+"""The command `imagemesh`: its dispatcher, exit codes and tables."""
