@@ -93,7 +93,9 @@ def registry_on_loopback(folder: Path) -> Iterator[str]:
         f"version: 0.1\nlog: {{level: error}}\nhttp: {{addr: '127.0.0.1:{port}'}}\n"
         f"storage: {{filesystem: {{rootdirectory: '{folder / 'registry'}'}}}}\n"
     )
-    process = subprocess.Popen([server, "serve", str(config)], stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [server, "serve", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     try:
         retry = ["--retry-connrefused", "--retry", "30", "--retry-max-time", _STARTED_WITHIN_S]
         run(["curl", "--silent", "--fail", *retry, f"http://127.0.0.1:{port}/v2/"])

@@ -17,20 +17,22 @@ class Signer:
     Attributes:
         options: of `cosign sign` and `cosign attest`.
         checks: of `cosign verify`; empty where only others can verify.
+        program: how cosign is called.
     """
 
     options: tuple[str, ...] = ()
     checks: tuple[str, ...] = ()
+    program: tuple[str, ...] = ("cosign",)
 
     def sign(self, reference: str) -> None:
         """Sign an image or a chart, NAME@DIGEST."""
-        run(["cosign", "sign", "--yes", *self.options, *_transport(reference), reference])
+        run([*self.program, "sign", "--yes", *self.options, *_transport(reference), reference])
 
     def attest(self, reference: str, kind: str, predicate: Path) -> None:
         """Attach a signed statement, of a kind of `KINDS`, to an image."""
         about = ["--type", KINDS[kind], "--predicate", str(predicate)]
         options = [*self.options, *_transport(reference)]
-        run(["cosign", "attest", "--yes", *about, *options, reference])
+        run([*self.program, "attest", "--yes", *about, *options, reference])
 
     def verify(self, reference: str, kind: str | None = None) -> None:
         """Check the signature, or the statement of a kind.
@@ -39,7 +41,7 @@ class Signer:
             SystemExit: it does not hold.
         """
         command = ["verify-attestation", "--type", KINDS[kind]] if kind else ["verify"]
-        run(["cosign", *command, *self.checks, *_transport(reference), reference])
+        run([*self.program, *command, *self.checks, *_transport(reference), reference])
 
 
 def throwaway_signer(folder: Path) -> Signer | None:
@@ -50,8 +52,10 @@ def throwaway_signer(folder: Path) -> Signer | None:
     config.write_text(
         json.dumps({"mediaType": "application/vnd.dev.sigstore.signingconfig.v0.2+json"})
     )
-    run(["env", "COSIGN_PASSWORD=", "cosign", "generate-key-pair"], cwd=folder)
+    program = ("env", "COSIGN_PASSWORD=", "cosign")
+    run([*program, "generate-key-pair"], cwd=folder)
     return Signer(
+        program=program,
         options=("--key", str(folder / "cosign.key"), "--signing-config", str(config)),
         checks=("--key", str(folder / "cosign.pub"), "--insecure-ignore-tlog"),
     )
