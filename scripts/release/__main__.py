@@ -80,6 +80,7 @@ def _dry_run(arguments: argparse.Namespace) -> int:
         for name in arguments.names:
             remote = _image(registry, name, arguments.version)
             published = _publish(arguments, name, remote, signer)
+            run([arguments.tool, "rmi", remote])  # its registry ends with the dry run
             _show(remote, published, signer)
             digests[name] = published.image.reference.partition("@")[2]
         chart = publish_chart(registry, arguments.version, digests, signer=signer, folder=folder)

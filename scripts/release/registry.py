@@ -52,17 +52,17 @@ def is_loopback(name: str) -> bool:
 
 def reference(name: str) -> str:
     """Return NAME@DIGEST of what a registry has under a tag: an image, an index or a chart."""
-    digest = hashlib.sha256(_ask("--raw", name=name).encode()).hexdigest()
-    return f"{repository(name)}@sha256:{digest}"
+    return _reference(name, _ask("--raw", name=name))
 
 
 def inspect(name: str) -> Inspected:
     """Return the digest, size and labels of a pushed image."""
+    manifest = _ask("--raw", name=name)
     told: dict[str, Any] = json.loads(_ask(name=name))  # Any: a JSON document
     return Inspected(
-        reference=reference(name),
-        size_bytes=sum(int(layer["Size"]) for layer in told.get("LayersData") or ()),
-        labels=told.get("Labels") or {},
+        reference=_reference(name, manifest),
+        size_bytes=sum(layer["size"] for layer in json.loads(manifest)["layers"]),
+        labels=told["Labels"] or {},
     )
 
 
@@ -70,6 +70,11 @@ def repository(name: str) -> str:
     """Return the name of an image without its tag or digest."""
     path, _, last = name.partition("@")[0].rpartition("/")
     return f"{path}/{last.partition(':')[0]}"
+
+
+def _reference(name: str, manifest: str) -> str:
+    digest = hashlib.sha256(manifest.encode()).hexdigest()
+    return f"{repository(name)}@sha256:{digest}"
 
 
 def _ask(*options: str, name: str) -> str:
