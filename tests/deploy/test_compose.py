@@ -18,7 +18,7 @@ from tests.deploy.test_environment import SETTINGS, variables_of
 from tests.deploy.test_envoy import PORTS
 from tests.deploy.test_images import DOCKERFILE
 
-COMPOSE = ROOT / "deploy" / "compose.yaml"
+COMPOSE = ROOT / "compose.yaml"
 GPU = COMPOSE.with_name("compose.gpu.yaml")
 MEMBERS = ("gateway", *SERVICES)
 ONE_SHOTS = ("certificates", "welcome")  # end by themselves
@@ -186,13 +186,13 @@ def test_override_gives_each_service_a_gpu(name: str) -> None:
 
 def test_envoy_is_the_one_of_the_chart_with_all_its_files(parts: Yaml) -> None:
     (container,) = pod_of(one(rendered(), "Deployment", "envoy"))["containers"]
-    files = {f"./envoy/{path.name}" for path in (COMPOSE.parent / "envoy").iterdir()}
+    files = {f"./deploy/envoy/{path.name}" for path in (ROOT / "deploy" / "envoy").iterdir()}
 
     mounted = dict(volume.removesuffix(":ro").split(":", 1) for volume in parts["envoy"]["volumes"])
 
     assert container["image"].endswith(parts["envoy"]["image"])
     assert files <= set(mounted)
-    assert all(mounted[file] == file.replace("./", "/etc/") for file in files)
+    assert all(mounted[file] == file.replace("./deploy/", "/etc/") for file in files)
 
 
 def test_every_mounted_file_exists(parts: Yaml) -> None:
