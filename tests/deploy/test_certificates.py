@@ -5,9 +5,7 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 
-import pytest
-
-import scripts.dev_certificates as certificates
+from scripts.dev_certificates import renew_certificates
 from scripts.render_base import ROOT
 
 
@@ -23,13 +21,11 @@ def test_script_makes_certificates_once(tmp_path: Path) -> None:
     assert (tmp_path / "tls.key").stat().st_mode & 0o777 == 0o600
 
 
-def test_certificates_that_end_soon_are_renewed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with monkeypatch.context() as patch:
-        patch.setattr(certificates, "_LIFETIME", timedelta(days=9))
-        certificates.renew_certificates(tmp_path)
+def test_certificates_that_end_soon_are_renewed(tmp_path: Path) -> None:
+    made = [renew_certificates(tmp_path) for _ in range(2)]
+    first = (tmp_path / "tls.crt").read_bytes()
 
-    renewed = [certificates.renew_certificates(tmp_path) for _ in range(2)]
+    is_renewed = renew_certificates(tmp_path, before_end=timedelta(days=31))
 
-    assert renewed == [True, False]
+    assert (made, is_renewed) == ([True, False], True)
+    assert (tmp_path / "tls.crt").read_bytes() != first
