@@ -108,7 +108,7 @@ images: ## build IMAGES= on BASE=NAME@sha256:DIGEST, with IMAGES_WITH=podman or 
 	set -e; for image in $(IMAGES); do \
 	  member=$${image%-cuda}; device=cpu; tag=$(VERSION); \
 	  case $$image in *-cuda) device=cuda tag=$(VERSION)-cuda;; esac; \
-	  $(IMAGES_WITH) build --file deploy/docker/Dockerfile --tag localhost/imagemesh/$$member:$$tag \
+	  $(IMAGES_WITH) build $(if $(filter podman,$(IMAGES_WITH)),--format docker) --file deploy/docker/Dockerfile --tag localhost/imagemesh/$$member:$$tag \
 	    --build-arg MEMBER=$$member --build-arg DEVICE=$$device \
 	    --label org.opencontainers.image.title=$$image --label org.opencontainers.image.version=$(VERSION) \
 	    --label org.opencontainers.image.revision=$$(git rev-parse HEAD) \
