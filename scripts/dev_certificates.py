@@ -1,11 +1,14 @@
 """Certificates for a mesh on one machine, valid for a month and signed by a new authority.
 
 In production they come from cert-manager, SPIRE or whatever signs there; see deploy/envoy.
+compose.yaml runs `python dev_certificates.py FOLDER` at each start.
 """
 
+import sys
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -15,6 +18,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 CALLER_ID = "spiffe://imagemesh/callers/demo"
 
 _LIFETIME = timedelta(days=30)
+_RENEWED_BEFORE_END = timedelta(days=10)
 _SERVER_NAMES = (x509.DNSName("localhost"), x509.IPAddress(IPv4Address("127.0.0.1")))
 
 
@@ -108,5 +112,30 @@ def make_certificates(folder: Path) -> None:
     authority.issue_caller()
 
 
+def renew_certificates(folder: Path, *, before_end: timedelta = _RENEWED_BEFORE_END) -> bool:
+    """Make certificates where the server has none, or one that ends within `before_end`.
+
+    Files appear by a move, which Envoy notices.
+
+    Returns:
+        Whether certificates were made.
+    """
+    certificate = folder / "tls.crt"
+    if certificate.exists():
+        end = x509.load_pem_x509_certificate(certificate.read_bytes()).not_valid_after_utc
+        if end - datetime.now(UTC) > before_end:
+            return False
+    with TemporaryDirectory(dir=folder) as made:
+        make_certificates(Path(made))
+        for path in sorted(Path(made).iterdir()):
+            path.rename(folder / path.name)
+    return True
+
+
 def _name(text: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
+
+
+if __name__ == "__main__":
+    was_made = renew_certificates(Path(sys.argv[1]))
+    sys.stdout.write(f"certificates {'written' if was_made else 'still good'}\n")

@@ -14,9 +14,9 @@ from typing import NamedTuple
 
 import aiohttp
 
-from gateway.accounts.keys import KeyStore
+from gateway.commands.welcome import demo_key as kept_demo_key
+from gateway.commands.welcome import welcome
 from gateway.database.engine import open_database
-from gateway.problems import Problem
 
 ROOT = Path(__file__).parents[1]
 SERVICES = {"colorize": (50051, 9101), "ocr": (50052, 9102), "vision": (50053, 9103)}
@@ -87,12 +87,10 @@ async def main() -> int:
     if not are_free({name: int(environment.get(name, port)) for name, port in ports.items()}):
         return 1
     plan = make_plan(environment)
-    key = await demo_key(plan)
+    greeting = welcome(plan.url, await demo_key(plan), key_file=plan.run_dir / "api-key")
     programs = {name: [sys.executable, "-m", name] for name in (*SERVICES, "gateway")}
     programs |= nats_program(plan)
-    return await supervise(
-        programs, plan, serves=lambda: is_ready(plan.url), welcome=_welcome(plan, key)
-    )
+    return await supervise(programs, plan, serves=lambda: is_ready(plan.url), welcome=greeting)
 
 
 def nats_ports(environment: Mapping[str, str]) -> dict[str, int]:
@@ -123,28 +121,11 @@ def are_free(ports: Mapping[str, int]) -> bool:
 
 async def demo_key(plan: Plan) -> str:
     """Return the key in the file api-key, a new one where it is missing or no longer good."""
-    path = plan.run_dir / "api-key"
     engine = await open_database(plan.environment["GATEWAY_DATABASE_URL"])
     try:
-        keys = KeyStore(engine)
-        key = path.read_text().strip() if path.exists() else ""
-        with suppress(Problem):
-            await keys.check(key)
-            return key
-        key = await keys.create("demo")
+        return await kept_demo_key(engine, plan.run_dir / "api-key")
     finally:
         await engine.dispose()
-    path.touch(mode=0o600)
-    path.write_text(key + "\n")
-    return key
-
-
-def _welcome(plan: Plan, key: str) -> str:
-    return f"""\
-imagemesh is ready at {plan.url} (demo key in {plan.run_dir}/api-key).
-Open {plan.url}/#key={key} for a page with that key, or try:
-curl -X POST -H 'X-API-Key: {key}' -H 'Content-Type: application/json' \
--d '{{"url": "{plan.url}/content/examples/letter.png"}}' {plan.url}/api/v1/analyzed-ocr"""
 
 
 async def is_ready(url: str) -> bool:

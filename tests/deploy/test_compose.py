@@ -15,15 +15,17 @@ from scripts.render_base import ROOT
 from tests.deploy.objects import one, pod_of, rendered
 from tests.deploy.test_chart_envoy import envoy  # noqa: F401 - a fixture
 from tests.deploy.test_environment import SETTINGS, variables_of
-from tests.deploy.test_envoy import NAMES, PORTS
+from tests.deploy.test_envoy import PORTS
 from tests.deploy.test_images import DOCKERFILE
 
-COMPOSE = ROOT / "deploy" / "compose.yaml"
-GPU = tuple(f"{name}-gpu" for name in SERVICES)
-MEMBERS = ("gateway", *SERVICES, *GPU)
+COMPOSE = ROOT / "compose.yaml"
+GPU = COMPOSE.with_name("compose.gpu.yaml")
+MEMBERS = ("gateway", *SERVICES)
+ONE_SHOTS = ("certificates", "welcome")  # end by themselves
 NETWORKS = {
-    **{name: {"mesh"} for name in (*SERVICES, *GPU)},
-    **{name: {"stores"} for name in ("nats", "postgres", "redis", "minio")},
+    "certificates": set(),
+    **{name: {"mesh"} for name in SERVICES},
+    **{name: {"stores"} for name in ("nats", "postgres", "redis", "minio", "welcome")},
     "envoy": {"public", "edge", "mesh"},
     "gateway": {"edge", "stores", "internet"},
     "prometheus": {"edge", "mesh", "monitoring"},
@@ -52,19 +54,35 @@ def parts(document: Yaml) -> Yaml:
     return document["services"]
 
 
-def config() -> "subprocess.CompletedProcess[str]":
-    """Return the file as Docker Compose resolves it."""
+def config(*options: str) -> "subprocess.CompletedProcess[str]":
+    """Return the files as Docker Compose resolves them in the root of the repository."""
     if shutil.which("docker-compose") is None:
         pytest.skip("Docker Compose is not on this machine")
-    command = ["docker-compose", "-f", str(COMPOSE), "--profile", "*", "config", "--format", "json"]
-    return subprocess.run(command, check=False, capture_output=True, text=True)
+    command = ["docker-compose", *options, "--profile", "*", "config", "--format", "json"]
+    return subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+
+
+def resolved(*options: str) -> Yaml:
+    """Return the services of the files as Docker Compose resolves them."""
+    done = config(*options)
+    assert (done.returncode, done.stderr) == (0, "")
+    return json.loads(done.stdout)["services"]
 
 
 def test_docker_compose_accepts_it(parts: Yaml) -> None:
-    done = config()
+    assert set(resolved()) == set(parts)
 
-    assert (done.returncode, done.stderr) == (0, "")
-    assert set(json.loads(done.stdout)["services"]) == set(parts)
+
+def test_all_that_is_needed_starts_without_a_profile(parts: Yaml) -> None:
+    started = {name for name, part in parts.items() if "profiles" not in part}
+
+    assert started == {"envoy", "nats", *MEMBERS, *ONE_SHOTS}
+    assert {name for name, part in parts.items() if part["restart"] == "no"} == set(ONE_SHOTS)
+    assert parts["welcome"]["depends_on"] == {
+        name: {"condition": "service_healthy"} for name in ("envoy", *MEMBERS)
+    }
+    for part in parts.values():
+        assert re.match(r"localhost/imagemesh/\w+:", part["image"]) or "build" not in part
 
 
 def test_every_service_is_locked_down(parts: Yaml) -> None:
@@ -72,17 +90,19 @@ def test_every_service_is_locked_down(parts: Yaml) -> None:
         assert part["read_only"] is True
         assert part["cap_drop"] == ["ALL"]
         assert part["security_opt"] == ["no-new-privileges:true"]
-        assert "healthcheck" in part
+        assert "healthcheck" in part or part["restart"] == "no"
         assert not re.search(r"(:latest|:)$|^[^:]+$", part["image"])
 
 
 def test_services_reach_each_other_as_in_the_cluster(document: Yaml, parts: Yaml) -> None:
-    assert {name: set(part["networks"]) for name, part in parts.items()} == NETWORKS
+    assert {name: set(part.get("networks", ())) for name, part in parts.items()} == NETWORKS
+    assert parts["certificates"]["network_mode"] == "none"
     internal = {name for name, network in document["networks"].items() if network}
     assert internal == set(document["networks"]) - OPEN
     published = {name: part["ports"] for name, part in parts.items() if "ports" in part}
-    assert set(published) == {"envoy", "grafana"}
-    assert all(port.startswith("127.0.0.1:") for port in published["grafana"])
+    assert set(published) == {"envoy", "gateway", "grafana"}
+    plain = (*published["gateway"], *published["grafana"])
+    assert all(port.startswith("127.0.0.1:") for port in plain)
 
 
 def test_no_secret_has_a_default(parts: Yaml) -> None:
@@ -118,7 +138,7 @@ def test_two_variables_switch_traces_on(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("TRACES_PERCENT", "5")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://otel-collector:4317")
 
-    services = json.loads(config().stdout)["services"]
+    services = resolved()
 
     for name in MEMBERS:
         told = services[name]["environment"]["OTEL_EXPORTER_OTLP_ENDPOINT"]
@@ -130,40 +150,49 @@ def test_two_variables_switch_traces_on(monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.mark.parametrize("name", MEMBERS)
 def test_a_member_is_built_and_set_as_its_process_expects(parts: Yaml, name: str) -> None:
-    part, member = parts[name], name.removesuffix("-gpu")
+    part = parts[name]
     arguments = set(re.findall(r"^ARG (\w+)", DOCKERFILE.read_text(), re.MULTILINE))
-    drain_s = SETTINGS[member].model_fields["drain_s"].default
+    drain_s = SETTINGS[name].model_fields["drain_s"].default
 
-    assert set(part["environment"]) <= variables_of(SETTINGS[member])
+    assert set(part["environment"]) <= variables_of(SETTINGS[name])
     assert int(part["stop_grace_period"].removesuffix("s")) > drain_s
     build = part["build"]
     assert (COMPOSE.parent / build["context"] / build["dockerfile"]).resolve() == DOCKERFILE
     assert set(build["args"]) <= arguments
-    assert build["args"]["MEMBER"] == member
+    assert build["args"]["MEMBER"] == name
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_one_profile_or_the_other_answers_to_the_name(parts: Yaml, name: str) -> None:
-    variants = ((parts[name], "cpu", "cpu"), (parts[f"{name}-gpu"], "gpu", "cuda"))
-    for part, profile, device in variants:
-        assert part["profiles"] == [profile]
-        assert part["networks"] == {"mesh": {"aliases": [name]}}
-        assert part["environment"][f"{name.upper()}_DEVICE"] == device
-        *_, address, service = part["healthcheck"]["test"]
-        assert (address, service) == (f"127.0.0.1:{PORTS[name]}", NAMES[name])
+def test_a_service_is_reached_and_probed_at_its_port(parts: Yaml, name: str) -> None:
+    assert parts[name]["healthcheck"]["test"][-1] == f"127.0.0.1:{PORTS[name]}"
     address = parts["gateway"]["environment"][f"GATEWAY_{name.upper()}_ADDRESS"]
     assert address == f"envoy:{PORTS[name]}"
 
 
+@pytest.mark.parametrize("name", SERVICES)
+def test_override_gives_each_service_a_gpu(name: str) -> None:
+    on_gpu = resolved("-f", "compose.yaml", "-f", str(GPU))[name]
+
+    on_cpu = resolved()[name]
+
+    assert on_gpu["image"] == f"{on_cpu['image']}-cuda"
+    assert on_gpu["build"]["args"]["DEVICE"] == "cuda"
+    variable = f"{name.upper()}_DEVICE"
+    assert (on_cpu["environment"][variable], on_gpu["environment"][variable]) == ("cpu", "cuda")
+    (device,) = on_gpu["deploy"]["resources"]["reservations"]["devices"]
+    assert (device["driver"], device["capabilities"]) == ("nvidia", ["gpu"])
+    assert on_gpu["networks"] == on_cpu["networks"]
+
+
 def test_envoy_is_the_one_of_the_chart_with_all_its_files(parts: Yaml) -> None:
     (container,) = pod_of(one(rendered(), "Deployment", "envoy"))["containers"]
-    files = {f"./envoy/{path.name}" for path in (COMPOSE.parent / "envoy").iterdir()}
+    files = {f"./deploy/envoy/{path.name}" for path in (ROOT / "deploy" / "envoy").iterdir()}
 
     mounted = dict(volume.removesuffix(":ro").split(":", 1) for volume in parts["envoy"]["volumes"])
 
     assert container["image"].endswith(parts["envoy"]["image"])
     assert files <= set(mounted)
-    assert all(mounted[file] == file.replace("./", "/etc/") for file in files)
+    assert all(mounted[file] == file.replace("./deploy/", "/etc/") for file in files)
 
 
 def test_every_mounted_file_exists(parts: Yaml) -> None:

@@ -116,7 +116,7 @@ def test_the_chart_carries_alerts_and_dashboards_whole() -> None:
 
 
 def test_every_scrape_sets_the_label_that_the_alerts_match() -> None:
-    compose = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())
+    compose = yaml.safe_load((ROOT / "compose.yaml").read_text())
     configured = yaml.safe_load(compose["configs"]["prometheus"]["content"])
     monitors = of_kind(rendered({"monitoring": {"serviceMonitors": True}}), "ServiceMonitor")
 

@@ -257,7 +257,7 @@ async def test_canaries_are_gone_after_erasure(
 async def in_thread(capsys: pytest.CaptureFixture[str], *argvs: list[str]) -> list[str]:
     """Run commands beside the event loop of this test and return what they printed."""
     return [
-        (await asyncio.to_thread(ended, main, ["accounts", *argv], capsys)).out for argv in argvs
+        (await asyncio.to_thread(ended, ["accounts", *argv], capsys)).out for argv in argvs
     ]
 
 

@@ -1,0 +1,1 @@
+"""Release of the images and the chart: registry, SBOM, provenance, signature."""
