@@ -19,8 +19,8 @@ RUNTIME_BASE ?= $(BASE)
 pinned = $(if $(findstring @sha256:,$(1)),$(1),$(error a base is given by its digest: make images BASE=NAME@sha256:...))
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup run mesh models test fuzz check check-deploy audit lint types contracts protos protos-fresh lock docs base \
-	images train-emotions train-colorize train-sentiment
+.PHONY: help setup run mesh models test fuzz check check-deploy audit lint types contracts protos protos-fresh lock docs site \
+	base images train-emotions train-colorize train-sentiment
 
 help: ## list the targets
 	@grep -E '^[a-z -]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -61,7 +61,7 @@ test: setup .venv/.tested ## run all tests
 fuzz: setup .venv/.tested ## make up CASES requests from the OpenAPI document; no answer may be outside it
 	$(BIN)/python -m pytest tests/gateway/test_schema_cases.py --schema-cases $(or $(CASES),10000)
 
-check: setup lint types contracts protos-fresh audit test ## all that CI checks
+check: setup lint types contracts protos-fresh audit site test ## all that CI checks
 
 lint: setup ## style of the code and of the protos
 	ruff check . && ruff format --check . && buf lint
@@ -114,7 +114,7 @@ lock: setup ## pin the newest dependencies in requirements.lock
 	  --custom-compile-command="make lock" --group dev --group convert --output-file requirements.lock \
 	  $(OURS:%=--no-emit-package=imagemesh-%) --no-emit-package=torch $(MEMBERS:=/pyproject.toml)
 
-docs: setup ## rewrite the generated pages of docs/ and the gateway
+docs: setup ## rewrite the generated pages of docs/ and the gateway, then build the site
 	$(BIN)/python scripts/write_settings_page.py
 	$(BIN)/python scripts/write_languages_page.py
 	$(BIN)/python scripts/write_models_page.py
@@ -122,6 +122,12 @@ docs: setup ## rewrite the generated pages of docs/ and the gateway
 	$(BIN)/python scripts/write_inputs_page.py
 	$(BIN)/python scripts/write_chart_page.py
 	$(BIN)/python scripts/write_card_pages.py
+	$(MAKE) site
+
+site: setup ## build the documentation as a site in .site/html; a dead link fails
+	$(BIN)/python scripts/build_site.py
+	# In an environment of its own: nobody who runs or tests the mesh needs it.
+	cd .site && uvx --from zensical==0.0.73 zensical build --strict --config-file mkdocs.yml
 
 # glibc keeps what it frees: a step of a training allocates the same again.
 train-emotions train-colorize train-sentiment: train-%: setup ## train with DATA=folder, then export the graph
