@@ -1,14 +1,18 @@
-"""The reference at `/docs`: Scalar, packed for those who take it so, under a policy of its own."""
+"""The reference at `/docs` and the files of all pages: packed on the wire, with their policies."""
+
+import pytest
 
 from tests.gateway.running import Gateway
 
 
-async def test_script_is_packed_for_those_who_take_it_so(gateway: Gateway) -> None:
-    packed = await gateway.send("GET", "/static/scalar.js", headers={"Accept-Encoding": "gzip"})
-    plain = await gateway.send("GET", "/static/scalar.js", headers={"Accept-Encoding": "identity"})
+@pytest.mark.parametrize("path", ["/", "/docs/errors", "/static/page.js", "/static/scalar.js"])
+async def test_file_is_packed_where_gzip_is_taken(gateway: Gateway, path: str) -> None:
+    packed = await gateway.send("GET", path, headers={"Accept-Encoding": "gzip"})
+    plain = await gateway.send("GET", path, headers={"Accept-Encoding": "identity"})
 
     assert packed.headers["Content-Encoding"] == "gzip"
     assert "Content-Encoding" not in plain.headers
+    assert packed.headers["Vary"] == "Accept-Encoding"
     assert packed.body == plain.body  # the session has unpacked it
 
 

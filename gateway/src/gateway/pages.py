@@ -1,7 +1,9 @@
 """Pages for people: to try the endpoints, and the errors; nothing from other hosts."""
 
+import gzip
 import mimetypes
 from collections.abc import Collection, Sequence
+from functools import lru_cache
 from html import escape
 from importlib import resources
 from string import Template
@@ -30,6 +32,7 @@ PAGE_HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-cache",
+    "Vary": "Accept-Encoding",
 }
 
 
@@ -45,14 +48,14 @@ def page_routes(off: Collection[str] = (), *, public_url: str = "") -> list[Rout
     files[TRY_PAGE] = render_page(files[TRY_PAGE].decode(), offered, public_url).encode()
     files[ERRORS_PAGE] = render_catalogue(files[ERRORS_PAGE].decode()).encode()
 
-    async def page(_: Request) -> Response:
-        return _file(files, TRY_PAGE)
+    async def page(request: Request) -> Response:
+        return _file(request, files, TRY_PAGE)
 
-    async def errors(_: Request) -> Response:
-        return _file(files, ERRORS_PAGE)
+    async def errors(request: Request) -> Response:
+        return _file(request, files, ERRORS_PAGE)
 
     async def static(request: Request) -> Response:
-        return _file(files, request.path_params["name"])
+        return _file(request, files, request.path_params["name"])
 
     return [
         Route("/", page, methods=["GET"]),
@@ -94,8 +97,23 @@ def static_files() -> dict[str, bytes]:
     return {entry.name: entry.read_bytes() for entry in folder.iterdir()}
 
 
-def _file(files: dict[str, bytes], name: str) -> Response:
+def _file(request: Request, files: dict[str, bytes], name: str) -> Response:
     if name not in files:
         raise Problem(404, "not_found", "there is no such file")
     media_type, _ = mimetypes.guess_type(name)
-    return Response(files[name], media_type=media_type, headers=dict(PAGE_HEADERS))
+    headers = dict(PAGE_HEADERS)
+    content = files[name]
+    if takes_gzip(request):
+        headers["Content-Encoding"] = "gzip"
+        content = _compressed(content)
+    return Response(content, media_type=media_type, headers=headers)
+
+
+def takes_gzip(request: Request) -> bool:
+    """Tell whether a caller can unpack gzip."""
+    return "gzip" in request.headers.get("Accept-Encoding", "")
+
+
+@lru_cache(maxsize=64)  # more than there are files
+def _compressed(content: bytes) -> bytes:
+    return gzip.compress(content)

@@ -11,7 +11,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from gateway.pages import CONTENT_SECURITY_POLICY, PAGE_HEADERS, STATIC_PATH, static_files
+from gateway.pages import (
+    CONTENT_SECURITY_POLICY,
+    PAGE_HEADERS,
+    STATIC_PATH,
+    static_files,
+    takes_gzip,
+)
 
 # The package carries Scalar as one script; the package itself is never imported.
 _PACKAGE: Final = "flask_openapi_scalar"
@@ -40,8 +46,8 @@ def reference_routes() -> list[Route]:
 
 async def _script(request: Request) -> Response:
     script = await run_in_threadpool(_compressed_script)
-    headers = {**PAGE_HEADERS, "Cache-Control": _SCRIPT_AGE, "Vary": "Accept-Encoding"}
-    if "gzip" in request.headers.get("Accept-Encoding", ""):
+    headers = {**PAGE_HEADERS, "Cache-Control": _SCRIPT_AGE}
+    if takes_gzip(request):
         headers["Content-Encoding"] = "gzip"
     else:
         script = await run_in_threadpool(gzip.decompress, script)
