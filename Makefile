@@ -28,6 +28,8 @@ help: ## list the targets
 setup: .venv/.packages .venv/.converted .venv/.system ## install everything into .venv, and Tesseract's data where apt can
 
 .venv/.packages: requirements.lock $(MEMBERS:=/pyproject.toml)
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or later is needed, not \
+	%s; name one: make PYTHON=/path/to/python3" % sys.version.split()[0])'
 	$(PYTHON) -m venv .venv
 	# With its dependencies: a CUDA build needs more packages than a CPU build.
 	$(BIN)/pip install --quiet $(TORCH_PIP_ARGS) torch==2.13.0
