@@ -20,8 +20,8 @@ RUNTIME_BASE ?= $(BASE)
 pinned = $(if $(findstring @sha256:,$(1)),$(1),$(error a base is given by its digest: make images BASE=NAME@sha256:...))
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: help setup run mesh models test fuzz check check-deploy audit lint types contracts protos protos-fresh lock docs base \
-	images release-dry-run train-emotions train-colorize train-sentiment
+.PHONY: help setup run mesh models test fuzz check check-deploy audit lint types contracts protos protos-fresh lock docs site \
+	base images release-dry-run train-emotions train-colorize train-sentiment
 
 help: ## list the targets
 	@grep -E '^[a-z -]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -29,6 +29,8 @@ help: ## list the targets
 setup: .venv/.packages .venv/.converted .venv/.system ## install everything into .venv, and Tesseract's data where apt can
 
 .venv/.packages: requirements.lock $(MEMBERS:=/pyproject.toml)
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or later is needed, not \
+	%s; name one: make PYTHON=/path/to/python3" % sys.version.split()[0])'
 	$(PYTHON) -m venv .venv
 	# With its dependencies: a CUDA build needs more packages than a CPU build.
 	$(BIN)/pip install --quiet $(TORCH_PIP_ARGS) torch==2.13.0
@@ -62,7 +64,7 @@ test: setup .venv/.tested ## run all tests, in TEST_PROCESSES=2 processes
 fuzz: setup .venv/.tested ## make up CASES requests from the OpenAPI document; no answer may be outside it
 	$(BIN)/python -m pytest tests/gateway/test_schema_cases.py --schema-cases $(or $(CASES),10000)
 
-check: setup lint types contracts protos-fresh audit test ## all that CI checks
+check: setup lint types contracts protos-fresh audit site test ## all that CI checks
 
 lint: setup ## style of the code and of the protos
 	ruff check . && ruff format --check . && buf lint
@@ -124,7 +126,7 @@ lock: setup ## pin the newest dependencies in requirements.lock
 	  --custom-compile-command="make lock" --group dev --group convert --output-file requirements.lock \
 	  $(OURS:%=--no-emit-package=imagemesh-%) --no-emit-package=torch $(MEMBERS:=/pyproject.toml)
 
-docs: setup ## rewrite the generated pages of docs/ and the gateway
+docs: setup ## rewrite the generated pages of docs/ and the gateway, then build the site
 	$(BIN)/python scripts/write_settings_page.py
 	$(BIN)/python scripts/write_languages_page.py
 	$(BIN)/python scripts/write_models_page.py
@@ -132,6 +134,12 @@ docs: setup ## rewrite the generated pages of docs/ and the gateway
 	$(BIN)/python scripts/write_inputs_page.py
 	$(BIN)/python scripts/write_chart_page.py
 	$(BIN)/python scripts/write_card_pages.py
+	$(MAKE) site
+
+site: setup ## build the documentation as a site in .site/html; a dead link fails
+	$(BIN)/python scripts/build_site.py
+	# In an environment of its own: nobody who runs or tests the mesh needs it.
+	cd .site && uvx --from zensical==0.0.73 zensical build --strict --config-file mkdocs.yml
 
 # glibc keeps what it frees: a step of a training allocates the same again.
 train-emotions train-colorize train-sentiment: train-%: setup ## train with DATA=folder, then export the graph

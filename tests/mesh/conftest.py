@@ -70,6 +70,8 @@ def started(
         **settings,
         "IMAGEMESH_RUN_DIR": str(folder),
         "GATEWAY_FETCH_ALLOW": "127.0.0.0/8",
+        "GATEWAY_WEBHOOK_ALLOW": "127.0.0.0/8",
+        "GATEWAY_WEBHOOK_SECRET": "a secret of these tests, of 32 characters or more",
         "GATEWAY_RATE_LIMIT": "",
         "GATEWAY_REQUEST_TIMEOUT_S": "240",  # on a busy machine nothing shall be late
     }

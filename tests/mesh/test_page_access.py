@@ -21,11 +21,17 @@ async def test_page_is_small(browser: Browser, mesh: RunningMesh) -> None:
     page.on("response", lambda reply: replies.append(reply))  # noqa: PLW0108 - no built-in is taken
     await page.goto("/", wait_until="networkidle")
 
-    sizes = {reply.url: len(await reply.body()) for reply in replies}
+    sizes = {reply.url: await bytes_of(reply) for reply in replies}
     await page.close()
 
     assert f"{mesh.url}/static/page.js" in sizes
     assert sum(sizes.values()) < MOST_BYTES, sizes
+
+
+async def bytes_of(reply: Response) -> int:
+    """Return the bytes of an answer on the wire, with its headers."""
+    sizes = await reply.request.sizes()
+    return sizes["responseBodySize"] + sizes["responseHeadersSize"]
 
 
 @pytest.mark.parametrize(("scheme", "size"), [("light", PHONE), ("dark", DESKTOP)])
@@ -77,13 +83,24 @@ async def test_job_that_is_switched_off_is_not_offered(browser: Browser, tmp_pat
         await page.close()
 
 
-async def test_reference_lists_every_endpoint(browser: Browser, mesh: RunningMesh) -> None:
-    complaints: list[str] = []
-    page = await browser.new_page(base_url=mesh.url)
-    page.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
-
+@pytest.mark.parametrize(("scheme", "size"), [("light", PHONE), ("dark", DESKTOP)])
+async def test_reference_is_without_fault_and_asks_no_other_host(
+    page: Page, mesh: RunningMesh, scheme: Any, size: ViewportSize
+) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    await page.emulate_media(color_scheme=scheme)
+    await page.set_viewport_size(size)
     await page.goto("/docs")
 
-    await expect(page.get_by_text("/api/v1/colorize", exact=True)).to_be_visible()
-    await page.close()
-    assert complaints == []
+    await expect(page.get_by_text("/api/v1/colorize").first).to_be_visible()
+    assert [url for url in asked if not url.startswith((mesh.url, "blob:", "data:"))] == []
+    assert await faults_of_access(page) == []
+
+
+async def test_reference_sends_an_example_with_the_key_of_the_page(page: Page) -> None:
+    await page.goto("/docs")
+    await page.get_by_role("button", name="Test Request").first.click()
+    await page.get_by_role("button", name="Send").first.click()
+
+    await expect(page.get_by_text("200 OK")).to_be_visible()

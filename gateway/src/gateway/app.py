@@ -22,6 +22,7 @@ from gateway.openapi.document import openapi_document
 from gateway.pages import page_routes
 from gateway.periodic import PeriodicTasks
 from gateway.problems import Problem
+from gateway.reference import reference_routes
 from gateway.settings import GatewaySettings
 from gateway.tracing import HttpSpans
 from gateway.wiring import Process, open_routes
@@ -63,7 +64,10 @@ def build_app(
     )
     document = msgspec.json.encode(openapi_document(off=settings.endpoints_off))
 
-    pages = page_routes(settings.endpoints_off, public_url=settings.public_url)
+    pages = [
+        *reference_routes(),
+        *page_routes(settings.endpoints_off, public_url=settings.public_url),
+    ]
 
     async def metrics_page(_: Request) -> Response:
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)

@@ -1,11 +1,11 @@
-"""Pages for people: to try the endpoints, the reference, the errors; nothing from other hosts."""
+"""Pages for people: to try the endpoints, and the errors; nothing from other hosts."""
 
-import importlib.util
+import gzip
 import mimetypes
 from collections.abc import Collection, Sequence
+from functools import lru_cache
 from html import escape
 from importlib import resources
-from pathlib import Path
 from string import Template
 from typing import Final
 
@@ -27,41 +27,38 @@ CONTENT_SECURITY_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-_HEADERS: Final = {
+PAGE_HEADERS: Final = {
     "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-cache",
+    "Vary": "Accept-Encoding",
 }
-# Swagger UI, as the package carries it; the package itself is never imported.
-_REFERENCE_PACKAGE: Final = "fastapi_swagger"
-_REFERENCE_FILES: Final = ("swagger-ui-bundle.js", "swagger-ui.css")
 
 
 def page_routes(off: Collection[str] = (), *, public_url: str = "") -> list[Route]:
-    """Return the routes of `/`, `/docs`, `/docs/errors` and what they load.
+    """Return the routes of `/`, `/docs/errors` and the files that all pages load.
 
     Args:
         off: names of the endpoints that `/` does not offer.
         public_url: of the gateway in the programs of `/`; its own address where it is empty.
     """
-    files = _own_files() | _reference_files()
+    files = static_files()
     offered = [endpoint for endpoint in ENDPOINTS if endpoint.name not in off]
     files[TRY_PAGE] = render_page(files[TRY_PAGE].decode(), offered, public_url).encode()
     files[ERRORS_PAGE] = render_catalogue(files[ERRORS_PAGE].decode()).encode()
 
     async def page(request: Request) -> Response:
-        return _file(files, TRY_PAGE if request.url.path == "/" else "docs.html")
+        return _file(request, files, TRY_PAGE)
 
-    async def errors(_: Request) -> Response:
-        return _file(files, ERRORS_PAGE)
+    async def errors(request: Request) -> Response:
+        return _file(request, files, ERRORS_PAGE)
 
     async def static(request: Request) -> Response:
-        return _file(files, request.path_params["name"])
+        return _file(request, files, request.path_params["name"])
 
     return [
         Route("/", page, methods=["GET"]),
-        Route("/docs", page, methods=["GET"]),
         Route("/docs/errors", errors, methods=["GET"]),
         Route(STATIC_PATH + "/{name}", static, methods=["GET"]),
     ]
@@ -94,21 +91,29 @@ def _tab(endpoint: Endpoint) -> str:
     )
 
 
-def _own_files() -> dict[str, bytes]:
+def static_files() -> dict[str, bytes]:
+    """Return the gateway's own files by name."""
     folder = resources.files("gateway") / "static"
     return {entry.name: entry.read_bytes() for entry in folder.iterdir()}
 
 
-def _reference_files() -> dict[str, bytes]:
-    spec = importlib.util.find_spec(_REFERENCE_PACKAGE)
-    if spec is None or not spec.submodule_search_locations:
-        return {}
-    folder = Path(spec.submodule_search_locations[0]) / "resources"
-    return {name: (folder / name).read_bytes() for name in _REFERENCE_FILES}
-
-
-def _file(files: dict[str, bytes], name: str) -> Response:
+def _file(request: Request, files: dict[str, bytes], name: str) -> Response:
     if name not in files:
         raise Problem(404, "not_found", "there is no such file")
     media_type, _ = mimetypes.guess_type(name)
-    return Response(files[name], media_type=media_type, headers=dict(_HEADERS))
+    headers = dict(PAGE_HEADERS)
+    content = files[name]
+    if takes_gzip(request):
+        headers["Content-Encoding"] = "gzip"
+        content = _compressed(content)
+    return Response(content, media_type=media_type, headers=headers)
+
+
+def takes_gzip(request: Request) -> bool:
+    """Tell whether a caller can unpack gzip."""
+    return "gzip" in request.headers.get("Accept-Encoding", "")
+
+
+@lru_cache(maxsize=64)  # more than there are files
+def _compressed(content: bytes) -> bytes:
+    return gzip.compress(content)

@@ -61,6 +61,14 @@ _ONE_IMAGE: Final[Json] = {
     "then": {"not": {"required": [IMAGE_FIELD]}},
     "else": {"required": [IMAGE_FIELD]},
 }
+_DESCRIPTION: Final = """\
+Send the API key in `X-API-Key`, or as `Authorization: Bearer KEY`.
+An image is `url`, or `image` in base64, or the file `image` of a form.
+A request that fails costs nothing.
+
+- [Try each job on a page](/)
+- [Errors](/docs/errors), with what to do about each
+"""
 _TAGS: Final = {
     IMAGES: "What the models do with an image, a document or a text.",
     JOBS: "Requests that are answered later.",
@@ -84,6 +92,7 @@ def openapi_document(
             "title": "imagemesh",
             "version": "1.0.0",
             "summary": "Self-hosted image AI.",
+            "description": _DESCRIPTION,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "/", "description": "This gateway."}],
