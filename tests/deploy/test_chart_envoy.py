@@ -1,6 +1,7 @@
 """The Envoy of the chart: the one configuration, and a pod that drains before it ends."""
 
 import asyncio
+import json
 import re
 import shutil
 import subprocess
@@ -10,8 +11,11 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from gateway.settings import GatewaySettings
+from ocr.settings import OcrSettings
 from scripts.render_base import ROOT, Object
 from tests.deploy.objects import one, pod_of, rendered
+from vision.settings import VisionSettings
 
 CONFIGURATION = ROOT / "deploy" / "envoy" / "envoy.yaml"
 SECRETS = ("certificate.yaml", "authority.yaml")
@@ -88,7 +92,7 @@ def test_envoy_takes_what_its_pod_gives_it(percent: int, tmp_path: Path) -> None
     )
 
     assert done.returncode == 0, done.stderr
-    assert ("--config-yaml" in command) == (percent > 0)
+    assert ("tracing.random_sampling" in str(command)) == (percent > 0)
 
 
 _ENVOY = """
@@ -173,5 +177,43 @@ def test_times_follow_from_the_time_of_a_request() -> None:
     parts = rendered({"lifecycle": {"requestTimeoutSeconds": 200}})
 
     (container,) = pod_of(one(parts, "Deployment", "envoy"))["containers"]
+    configuration = one(parts, "ConfigMap", "envoy")["data"]["envoy.yaml"]
     assert container["args"][4:6] == ["--drain-time-s", "200"]
-    assert "timeout: 230s #" in one(parts, "ConfigMap", "envoy")["data"]["envoy.yaml"]
+    assert "timeout: 230s #" in configuration
+    assert "stream_idle_timeout: 260s #" in configuration
+
+
+def test_limits_follow_from_replicas_settings_and_memory() -> None:
+    values: Object = {
+        "services": {
+            "colorize": {"replicas": 5, "settings": {"MAX_CONCURRENT_RPCS": 20}},
+            "ocr": {"keda": {"enabled": True, "maxReplicas": 9}},
+        },
+        "monitoring": {"prometheusUrl": "http://prometheus:9090"},
+        "envoy": {"resources": {"limits": {"memory": "1.5G"}}},
+    }
+    parts = rendered(values)
+
+    (container,) = pod_of(one(parts, "Deployment", "envoy"))["containers"]
+    (layer,) = json.loads(container["args"][-1])["layered_runtime"]["layers"]
+    # Of every replica, and of one more while a rollout lasts.
+    assert layer["static_layer"] == {
+        "circuit_breakers.colorize.default.max_requests": 6 * 20,
+        "circuit_breakers.ocr.default.max_requests": 10 * OcrSettings().max_concurrent_rpcs,
+        "circuit_breakers.vision.default.max_requests": 3 * VisionSettings().max_concurrent_rpcs,
+        "circuit_breakers.gateway.default.max_requests": 2 * GatewaySettings().max_connections,
+        "circuit_breakers.gateway.default.max_connections": 2 * GatewaySettings().max_connections,
+    }
+    configuration = one(parts, "ConfigMap", "envoy")["data"]["envoy.yaml"]
+    assert f"max_heap_size_bytes: {1_500_000_000 * 3 // 4}\n" in configuration
+
+
+def test_a_hung_model_is_loaded_anew_before_its_pod_is_killed() -> None:
+    ocr = {"startupSeconds": 600, "settings": {"MAX_RUN_S": 900}}
+
+    for values, seconds in (({}, OcrSettings().max_run_s + 300), ({"ocr": ocr}, 900 + 600)):
+        (container,) = pod_of(one(rendered({"services": values}), "Deployment", "ocr"))[
+            "containers"
+        ]
+        probe = container["livenessProbe"]
+        assert seconds <= probe["periodSeconds"] * probe["failureThreshold"] < seconds + 20

@@ -15,7 +15,7 @@ from tests.deploy.objects import rendered
 OTHER: dict[str, object] = {
     **dict.fromkeys(("size", "sizeLimit"), "3Gi"),
     **dict.fromkeys(("mirror", "publicUrl", "prometheusUrl"), "https://a.example.org"),
-    "requests": {"memory": "999Mi"},
+    "requests": {"memory": "9Mi"},
     "limits": {"memory": "9Gi"},
     "except": ["10.9.9.9/32"],
     "addresses": ["10.9.9.9/32"],

@@ -72,41 +72,6 @@
 {{- join "," $off -}}
 {{- end }}
 
-{{/* Envoy's configuration (a text) without the disabled services; the text itself where there are none. */}}
-{{- define "imagemesh.enabledEnvoy" -}}
-{{- $all := include "imagemesh.allFacts" .root | fromYaml -}}
-{{- $enabled := include "imagemesh.facts" .root | fromYaml -}}
-{{- if eq (len $all) (len $enabled) -}}
-{{- .config -}}
-{{- else -}}
-{{- $config := fromYaml .config -}}
-{{- $resources := $config.static_resources -}}
-{{- range $name, $_ := $all -}}
-{{- if not (hasKey $enabled $name) -}}
-{{- $listeners := list -}}
-{{- range $listener := $resources.listeners -}}
-{{- if eq $listener.name "native" -}}
-{{- $host := (index (index (index $listener.filter_chains 0).filters 0).typed_config.route_config.virtual_hosts 0) -}}
-{{- $routes := list -}}
-{{- range $route := $host.routes -}}
-{{- if ne $route.route.cluster $name -}}{{- $routes = append $routes $route -}}{{- end -}}
-{{- end -}}
-{{- $_ := set $host "routes" $routes -}}
-{{- end -}}
-{{- if ne $listener.name (printf "mesh-%s" $name) -}}{{- $listeners = append $listeners $listener -}}{{- end -}}
-{{- end -}}
-{{- $clusters := list -}}
-{{- range $cluster := $resources.clusters -}}
-{{- if ne $cluster.name $name -}}{{- $clusters = append $clusters $cluster -}}{{- end -}}
-{{- end -}}
-{{- $_ := set $resources "listeners" $listeners -}}
-{{- $_ := set $resources "clusters" $clusters -}}
-{{- end -}}
-{{- end -}}
-{{- toYaml $config -}}
-{{- end -}}
-{{- end }}
-
 {{/* Where the gateway reaches a service: through Envoy, or without it at the pods themselves. */}}
 {{- define "imagemesh.address" -}}
 {{- $full := include "imagemesh.fullname" .root -}}

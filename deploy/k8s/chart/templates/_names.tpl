@@ -79,3 +79,19 @@ vision: {port: 50053, metricsPort: 9103, rpc: imagemesh.vision.v1.VisionService,
 {{- else if dig "keda" "enabled" false . -}}{{ .keda.minReplicas -}}
 {{- else -}}{{ .replicas -}}{{- end -}}
 {{- end }}
+
+{{/* The most replicas that a component runs with. */}}
+{{- define "imagemesh.mostReplicas" -}}
+{{- if .hpa.enabled -}}{{ .hpa.maxReplicas -}}
+{{- else if dig "keda" "enabled" false . -}}{{ .keda.maxReplicas -}}
+{{- else -}}{{ .replicas -}}{{- end -}}
+{{- end }}
+
+{{/* A quantity of Kubernetes, such as 2Gi or 500m, as a plain number. */}}
+{{- define "imagemesh.amount" -}}
+{{- if kindIs "string" . -}}
+{{- $units := dict "m" 0.001 "" 1 "k" 1000 "M" 1000000 "G" 1000000000 "T" 1000000000000 "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 "Ti" 1099511627776 -}}
+{{- $number := regexFind "^[0-9.]+" . -}}
+{{- mulf (float64 $number) (get $units (trimPrefix $number .)) -}}
+{{- else -}}{{ float64 . }}{{- end -}}
+{{- end }}

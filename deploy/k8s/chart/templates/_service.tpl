@@ -132,7 +132,7 @@ livenessProbe:
   grpc: {port: {{ .facts.port }}, service: {{ .facts.rpc }}}
   periodSeconds: 20
   timeoutSeconds: 5
-  failureThreshold: 15 # 5 minutes: MAX_RUN_S, and the time to load
+  failureThreshold: {{ div (add (get .values.settings "MAX_RUN_S" | default 120) .values.startupSeconds 19) 20 }} # MAX_RUN_S, and the time to load
 {{- end }}
 
 {{- define "imagemesh.service.resources" -}}
