@@ -14,7 +14,9 @@ from tests.deploy.objects import rendered
 # Another value than the default where "a" or a label would be refused, by the end of its name.
 OTHER: dict[str, object] = {
     **dict.fromkeys(("size", "sizeLimit"), "3Gi"),
-    **dict.fromkeys(("mirror", "publicUrl", "prometheusUrl"), "https://a.example.org"),
+    **dict.fromkeys(
+        ("mirror", "publicUrl", "prometheusUrl", "runbooksUrl"), "https://a.example.org"
+    ),
     "requests": {"memory": "9Mi"},
     "limits": {"memory": "9Gi"},
     "except": ["10.9.9.9/32"],
@@ -84,6 +86,7 @@ BESIDE: dict[str, Object] = {
     },
     "envoy.certificate": {"envoy": {"certificate": CERTIFICATE}},
     "envoy.certificate.issuerRef": {"envoy": {"certificate": {"dnsNames": ["a"]}}},
+    "monitoring.runbooksUrl": {"monitoring": {"alerts": True}},
     "monitoring.labels": {"monitoring": {"alerts": True}},
     "monitoring.dashboardLabels": {"monitoring": {"dashboards": True}},
 }
