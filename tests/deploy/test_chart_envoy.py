@@ -10,6 +10,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+import yaml
 
 from gateway.settings import GatewaySettings
 from ocr.settings import OcrSettings
@@ -72,12 +73,18 @@ def test_a_change_of_the_configuration_makes_new_pods() -> None:
     assert len({pod["annotations"]["checksum/config"] for pod in pods}) == 2
 
 
-@pytest.mark.parametrize("percent", [0, 5])
-def test_envoy_takes_what_its_pod_gives_it(percent: int, tmp_path: Path) -> None:
+EDGE = {"trustedHops": 2, "proxyProtocol": True, "requestsPerSecond": 50}
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{}, {"tracing": {"percent": 5, "namespaceLabels": {"a": "b"}}}, {"envoy": EDGE}],
+    ids=["default", "traces", "edge"],
+)
+def test_envoy_takes_what_its_pod_gives_it(values: Object, tmp_path: Path) -> None:
     if shutil.which("envoy") is None:
         pytest.skip("Envoy is not on this machine")
-    tracing = {"percent": percent, "namespaceLabels": {"a": "b"}}
-    parts = rendered({"tracing": tracing})
+    parts = rendered(values)
     for name, text in one(parts, "ConfigMap", "envoy")["data"].items():
         (tmp_path / name).write_text(text.replace("/etc/envoy", str(tmp_path)))
     (container,) = pod_of(one(parts, "Deployment", "envoy"))["containers"]
@@ -92,7 +99,23 @@ def test_envoy_takes_what_its_pod_gives_it(percent: int, tmp_path: Path) -> None
     )
 
     assert done.returncode == 0, done.stderr
-    assert ("tracing.random_sampling" in str(command)) == (percent > 0)
+    assert ("tracing.random_sampling" in str(command)) == ("tracing" in values)
+
+
+def test_only_the_listeners_of_callers_have_the_options_of_the_edge() -> None:
+    parts = rendered({"envoy": {**EDGE, "maxConnectionSeconds": 77}})
+    envoy = yaml.load(one(parts, "ConfigMap", "envoy")["data"]["envoy.yaml"], yaml.CSafeLoader)
+    listeners = {one["name"]: one for one in envoy["static_resources"]["listeners"]}
+
+    callers = {"public", "native"}
+    for name, listener in listeners.items():
+        manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
+        limits = manager.get("common_http_protocol_options", {})
+        filters = [one["name"] for one in manager["http_filters"]]
+        assert ("listener_filters" in listener) == (name in callers)
+        assert (manager.get("xff_num_trusted_hops") == 2) == (name in callers)
+        assert (limits.get("max_connection_duration") == "77s") == (name in callers)
+        assert (filters[0] == "rate_limit") == (name in callers)
 
 
 _ENVOY = """

@@ -35,6 +35,46 @@
 {{- end -}}
 {{- end }}
 
+{{/* The one configuration, with the names and limits of this release. */}}
+{{- define "imagemesh.envoy.config" -}}
+{{- $config := .Files.Get "files/envoy.yaml" | required "files/envoy.yaml is not in the chart" -}}
+{{- $config = regexReplaceAll "address: (gateway|colorize|ocr|vision)," $config (printf "address: %s-${1}," (include "imagemesh.fullname" $)) -}}
+{{- $config = replace "address: otel-collector," (printf "address: %s," .Values.tracing.collector) $config -}}
+{{- $timeout := printf "timeout: %ds #" (add $.Values.lifecycle.requestTimeoutSeconds 30) -}}
+{{- $config = replace "timeout: 90s #" $timeout $config -}}
+{{- $idle := printf "stream_idle_timeout: %ds #" (add $.Values.lifecycle.requestTimeoutSeconds 60) -}}
+{{- $config = replace "stream_idle_timeout: 120s #" $idle $config -}}
+{{- $heap := include "imagemesh.envoy.heapBytes" . | printf "max_heap_size_bytes: %s" -}}
+{{- $config = regexReplaceAll "max_heap_size_bytes: [0-9]+" $config $heap -}}
+{{- $config = replace "max_connection_duration: 900s" (printf "max_connection_duration: %ds" (int .Values.envoy.maxConnectionSeconds)) $config -}}
+{{- with .Values.envoy.trustedHops -}}
+{{- $config = replace "use_remote_address: true" (printf "use_remote_address: true\n                xff_num_trusted_hops: %d" (int .)) $config -}}
+{{- end -}}
+{{- if .Values.envoy.proxyProtocol -}}
+{{- $config = regexReplaceAll "(port_value: (8443|9443)\\}\\})" $config "${1}\n      listener_filters: [{name: proxy_protocol, typed_config: {\"@type\": type.googleapis.com/envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol}}]" -}}
+{{- end -}}
+{{- with .Values.envoy.requestsPerSecond -}}
+{{- $config = replace "http_filters: # of callers" (include "imagemesh.envoy.rateLimit" . | printf "http_filters:\n                  - %s") $config -}}
+{{- end -}}
+{{- include "imagemesh.enabledEnvoy" (dict "root" . "config" $config) -}}
+{{- end }}
+
+{{/* Filter that lets an address make this many requests in a second, and twice as many at once. */}}
+{{- define "imagemesh.envoy.rateLimit" -}}
+{{- $bucket := dict "max_tokens" (mul 2 .) "tokens_per_fill" (int .) "fill_interval" "1s" -}}
+{{- $config := dict "@type" "type.googleapis.com/envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit" "stat_prefix" "edge" -}}
+{{- $share := dict "default_value" (dict "numerator" 100) -}}
+{{- $_ := set $config "filter_enabled" $share -}}
+{{- $_ := set $config "filter_enforced" $share -}}
+{{- $_ := set $config "rate_limits" (list (dict "actions" (list (dict "remote_address" dict)))) -}}
+{{- $_ := set $config "descriptors" (list (dict "entries" (list (dict "key" "remote_address")) "token_bucket" $bucket)) -}}
+{{- /* Of addresses that are not the latest 10,000; Envoy wants it in any case. */ -}}
+{{- $_ := set $config "token_bucket" $bucket -}}
+{{- $_ := set $config "always_consume_default_token_bucket" false -}}
+{{- $_ := set $config "max_dynamic_descriptors" 10000 -}}
+{{- dict "name" "rate_limit" "typed_config" $config | toJson -}}
+{{- end }}
+
 {{/* Requests that a service or the gateway takes at once, those of a pod more while a rollout lasts. */}}
 {{- define "imagemesh.envoy.mostRequests" -}}
 {{- mul (add (include "imagemesh.mostReplicas" .values | int) 1) .each -}}
