@@ -15,6 +15,8 @@ EVERYTHING: Object = {
         "source": "pull",
         "pull": {"mirror": "https://m.example.org", "cidr": "10.1.2.3/32"},
     },
+    "meshTls": {"secret": "imagemesh-mesh", "issuerRef": {"name": "mesh"}},
+    "envoy": {"trustedHops": 1, "proxyProtocol": True, "requestsPerSecond": 50},
     "tracing": {"percent": 5, "namespaceLabels": {"a": "b"}},
     "gatewayApi": {
         "enabled": True,

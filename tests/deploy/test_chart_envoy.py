@@ -6,16 +6,25 @@ import re
 import shutil
 import subprocess
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
+import grpc
 import pytest
 import yaml
 
 from gateway.settings import GatewaySettings
+from imagemesh.ocr.v1 import ocr_service_pb2, ocr_service_pb2_grpc
 from ocr.settings import OcrSettings
+from scripts.dev_certificates import make_certificates
 from scripts.render_base import ROOT, Object
+from servicekit.client import open_channel
+from servicekit.server import serving
+from servicekit.settings import ServiceSettings
 from tests.deploy.objects import one, pod_of, rendered
+from tests.servicekit.echo import Echo
+from tests.serving import failure
 from vision.settings import VisionSettings
 
 CONFIGURATION = ROOT / "deploy" / "envoy" / "envoy.yaml"
@@ -73,13 +82,19 @@ def test_a_change_of_the_configuration_makes_new_pods() -> None:
     assert len({pod["annotations"]["checksum/config"] for pod in pods}) == 2
 
 
+MESH_TLS = {"secret": "imagemesh-mesh", "issuerRef": {"name": "mesh"}}
 EDGE = {"trustedHops": 2, "proxyProtocol": True, "requestsPerSecond": 50}
 
 
 @pytest.mark.parametrize(
     "values",
-    [{}, {"tracing": {"percent": 5, "namespaceLabels": {"a": "b"}}}, {"envoy": EDGE}],
-    ids=["default", "traces", "edge"],
+    [
+        {},
+        {"tracing": {"percent": 5, "namespaceLabels": {"a": "b"}}},
+        {"envoy": EDGE},
+        {"meshTls": MESH_TLS},
+    ],
+    ids=["default", "traces", "edge", "mesh-tls"],
 )
 def test_envoy_takes_what_its_pod_gives_it(values: Object, tmp_path: Path) -> None:
     if shutil.which("envoy") is None:
@@ -135,37 +150,45 @@ static_resources:
 """  # noqa: E501 - names of Envoy's types
 
 
-@pytest.fixture
-async def envoy(tmp_path: Path) -> AsyncIterator[tuple[int, int]]:
-    """Run Envoy and yield the ports of its admin and of a listener that answers 200."""
+@asynccontextmanager
+async def running(folder: Path, *options: str) -> AsyncIterator[int]:
+    """Run Envoy with envoy.yaml of a folder and yield the port of its admin."""
     if shutil.which("envoy") is None:
         pytest.skip("Envoy is not on this machine")
-    admin_at = tmp_path / "admin"
-    path = tmp_path / "envoy.yaml"
-    path.write_text(_ENVOY)
+    admin_at = folder / "admin"
     process = await asyncio.create_subprocess_exec(
-        *("envoy", "--config-path", str(path), "--disable-hot-restart", "--concurrency", "1"),
-        *("--drain-strategy", "immediate", "--admin-address-path", str(admin_at)),
+        *("envoy", "--config-path", str(folder / "envoy.yaml"), "--disable-hot-restart"),
+        *("--concurrency", "1", "--admin-address-path", str(admin_at), *options),
+        stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
     )
     try:
         async with asyncio.timeout(STARTS_WITHIN_S):
             assert process.stderr is not None
             async for line in process.stderr:
-                if b"starting main dispatch loop" in line:
+                if b"starting workers" in line:
                     break
-        admin_port = int(admin_at.read_text().rpartition(":")[2])
-        yield admin_port, await _listening(admin_port)
+        yield int(admin_at.read_text().rpartition(":")[2])
     finally:
         process.kill()
         await process.communicate()
 
 
-async def _listening(admin_port: int) -> int:
+@pytest.fixture
+async def envoy(tmp_path: Path) -> AsyncIterator[tuple[int, int]]:
+    """Run Envoy and yield the ports of its admin and of a listener that answers 200."""
+    (tmp_path / "envoy.yaml").write_text(_ENVOY)
+    async with running(tmp_path, "--drain-strategy", "immediate") as admin_port:
+        yield admin_port, await listening(admin_port, "test")
+
+
+async def listening(admin_port: int, name: str) -> int:
+    """Return the port of a listener."""
     url = f"http://127.0.0.1:{admin_port}/listeners?format=json"
     async with aiohttp.ClientSession() as session, session.get(url) as answer:
         listeners = (await answer.json(content_type=None))["listener_statuses"]
-    return int(listeners[0]["local_address"]["socket_address"]["port_value"])
+    (found,) = [one for one in listeners if one["name"] == name]
+    return int(found["local_address"]["socket_address"]["port_value"])
 
 
 async def _is_draining(port: int) -> bool:
@@ -240,3 +263,35 @@ def test_a_hung_model_is_loaded_anew_before_its_pod_is_killed() -> None:
         ]
         probe = container["livenessProbe"]
         assert seconds <= probe["periodSeconds"] * probe["failureThreshold"] < seconds + 20
+
+
+async def test_certificates_are_shown_from_the_gateway_through_envoy_to_a_service(
+    tmp_path: Path,
+) -> None:
+    make_certificates(tmp_path / "mesh-tls")
+    make_certificates(tmp_path / "tls")
+    echo = Echo()
+    echo.loaded.set()
+    settings = ServiceSettings(port=0, metrics_port=0, tls_dir=tmp_path / "mesh-tls")
+    async with serving(echo.service(), settings) as port:
+        for name, text in one(rendered({"meshTls": MESH_TLS}), "ConfigMap", "envoy")[
+            "data"
+        ].items():
+            on_loopback = re.sub(
+                r"(0\.0\.0\.0|127\.0\.0\.1), port_value: \d+", r"\1, port_value: 0", text
+            )
+            there = on_loopback.replace("port_value: 50052", f"port_value: {port}")
+            there = there.replace("imagemesh-ocr", "localhost").replace("/etc/envoy", str(tmp_path))
+            (tmp_path / name).write_text(there)
+        async with running(tmp_path) as admin_port:
+            address = f"localhost:{await listening(admin_port, 'mesh-ocr')}"
+            request = ocr_service_pb2.AnalyzeTextRequest(text="four")
+            async with open_channel(address, tls_dir=tmp_path / "mesh-tls") as channel:
+                stub = ocr_service_pb2_grpc.OcrServiceStub(channel)
+                answer = await stub.AnalyzeText(request, timeout=10, wait_for_ready=True)
+            async with open_channel(address, tls_dir=tmp_path / "tls") as channel:
+                stranger = ocr_service_pb2_grpc.OcrServiceStub(channel)
+                code, _, _ = await failure(stranger.AnalyzeText(request, timeout=5))
+
+    assert answer.seconds == 4
+    assert code is grpc.StatusCode.UNAVAILABLE

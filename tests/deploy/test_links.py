@@ -24,7 +24,7 @@ from tests.deploy.test_envoy import NAMES
 
 # Created before the install; the pages say how.
 GIVEN = {
-    *(("Secret", f"imagemesh-{name}") for name in ("tls", "database", "rates", "results")),
+    *(("Secret", f"imagemesh-{name}") for name in ("tls", "mesh", "database", "rates", "results")),
     ("Secret", "admin"),
     ("PersistentVolumeClaim", "weights"),
 }

@@ -45,6 +45,7 @@ SHARED: dict[str, object] = {"database": {"secret": "pg"}, "results": {"url": "s
             {"envoy": {"certificate": {"issuerRef": {"name": "acme"}}}},
             "needs envoy.certificate.dnsNames",
         ),
+        ({"meshTls": {"issuerRef": {"name": "mesh"}}}, "meshTls.issuerRef needs meshTls.secret"),
         ({"gatewayApi": {"enabled": True}}, "needs gatewayApi.parentRefs"),
         (
             {"services": {"ocr": {"resources": {"requests": {"cpu": "2500m"}}}}},

@@ -86,6 +86,7 @@ BESIDE: dict[str, Object] = {
     },
     "envoy.certificate": {"envoy": {"certificate": CERTIFICATE}},
     "envoy.certificate.issuerRef": {"envoy": {"certificate": {"dnsNames": ["a"]}}},
+    "meshTls.issuerRef": {"meshTls": {"secret": "a"}},
     "monitoring.runbooksUrl": {"monitoring": {"alerts": True}},
     "monitoring.labels": {"monitoring": {"alerts": True}},
     "monitoring.dashboardLabels": {"monitoring": {"dashboards": True}},

@@ -22,6 +22,9 @@
 {{- fail "envoy.certificate.issuerRef needs envoy.certificate.dnsNames, the public names" -}}
 {{- end -}}
 {{- end -}}
+{{- if and .Values.meshTls.issuerRef (not .Values.meshTls.secret) -}}
+{{- fail "meshTls.issuerRef needs meshTls.secret, the Secret that the Certificate fills" -}}
+{{- end -}}
 {{- if and .Values.tracing.percent (not .Values.tracing.namespaceLabels) -}}
 {{- fail "tracing.percent needs tracing.namespaceLabels, of the namespace that the collector runs in" -}}
 {{- end -}}

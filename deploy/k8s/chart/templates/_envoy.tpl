@@ -56,7 +56,33 @@
 {{- with .Values.envoy.requestsPerSecond -}}
 {{- $config = replace "http_filters: # of callers" (include "imagemesh.envoy.rateLimit" . | printf "http_filters:\n                  - %s") $config -}}
 {{- end -}}
+{{- if .Values.meshTls.secret -}}
+{{- $config = include "imagemesh.envoy.meshTls" (dict "root" . "config" $config) -}}
+{{- end -}}
 {{- include "imagemesh.enabledEnvoy" (dict "root" . "config" $config) -}}
+{{- end }}
+
+{{/* A configuration (a text) with TLS from the gateway and to the services, certificates both ways. */}}
+{{- define "imagemesh.envoy.meshTls" -}}
+{{- $type := "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3" -}}
+{{- $certificate := list (dict "name" "mesh" "sds_config" (dict "path_config_source" (dict "path" "/etc/envoy/mesh-certificate.yaml"))) -}}
+{{- $authority := dict "name" "mesh-peers" "sds_config" (dict "path_config_source" (dict "path" "/etc/envoy/mesh-authority.yaml")) -}}
+{{- $common := dict "alpn_protocols" (list "h2") "tls_certificate_sds_secret_configs" $certificate -}}
+{{- $asked := merge (dict "validation_context_sds_secret_config" $authority) $common -}}
+{{- $down := dict "@type" (printf "%s.DownstreamTlsContext" $type) "require_client_certificate" true "common_tls_context" $asked -}}
+{{- $socket := dict "name" "tls" "typed_config" $down | toJson -}}
+{{- $start := "per_connection_buffer_limit_bytes: 1048576\n      filter_chains:\n        - " -}}
+{{- $config := replace (printf "%sfilters:" $start) (printf "%stransport_socket: %s\n          filters:" $start $socket) .config -}}
+{{- range $name, $_ := include "imagemesh.facts" .root | fromYaml -}}
+{{- $host := printf "%s-%s" (include "imagemesh.fullname" $.root) $name -}}
+{{- $named := dict "match_typed_subject_alt_names" (list (dict "san_type" "DNS" "matcher" (dict "exact" $host))) -}}
+{{- $checked := merge (dict "combined_validation_context" (dict "default_validation_context" $named "validation_context_sds_secret_config" $authority)) $common -}}
+{{- $up := dict "@type" (printf "%s.UpstreamTlsContext" $type) "sni" $host "common_tls_context" $checked -}}
+{{- $socket := dict "name" "tls" "typed_config" $up | toJson -}}
+{{- $start := printf "    - name: %s\n      " $name -}}
+{{- $config = replace (printf "%scluster_type:" $start) (printf "%stransport_socket: %s\n      cluster_type:" $start $socket) $config -}}
+{{- end -}}
+{{- $config -}}
 {{- end }}
 
 {{/* Filter that lets an address make this many requests in a second, and twice as many at once. */}}

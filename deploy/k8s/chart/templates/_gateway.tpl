@@ -55,6 +55,7 @@
 {{- include "imagemesh.secretEnv" (merge (dict "name" "GATEWAY_ADMIN_TOKEN") $values.admin) }}
 {{- end }}
 {{- include "imagemesh.traces" . }}
+{{- include "imagemesh.meshTls.env" . }}
 {{- $settings := $values.settings -}}
 {{- with include "imagemesh.endpointsOff" . -}}
 {{- $settings = merge (dict "ENDPOINTS_OFF" .) $settings -}}
@@ -124,6 +125,7 @@
     {{- if include "imagemesh.gateway.keepsFiles" .root }}
     - {name: data, mountPath: /data}
     {{- end }}
+    {{- include "imagemesh.meshTls.mount" .root | indent 4 }}
     {{- include "imagemesh.extra" .values.extraVolumeMounts | indent 4 }}
 {{- end }}
 

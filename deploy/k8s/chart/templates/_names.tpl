@@ -40,9 +40,9 @@ labels:
 
 {{/* The model services; the ports are the defaults of their settings. */}}
 {{- define "imagemesh.allFacts" -}}
-colorize: {port: 50051, metricsPort: 9101, rpc: imagemesh.colorize.v1.ColorizeService, endpoints: colorize}
-ocr: {port: 50052, metricsPort: 9102, rpc: imagemesh.ocr.v1.OcrService, endpoints: "ocr,analyzed-ocr,analyzed-text"}
-vision: {port: 50053, metricsPort: 9103, rpc: imagemesh.vision.v1.VisionService, endpoints: "emotions,classify,nudity,faces"}
+colorize: {port: 50051, healthPort: 50061, metricsPort: 9101, rpc: imagemesh.colorize.v1.ColorizeService, endpoints: colorize}
+ocr: {port: 50052, healthPort: 50062, metricsPort: 9102, rpc: imagemesh.ocr.v1.OcrService, endpoints: "ocr,analyzed-ocr,analyzed-text"}
+vision: {port: 50053, healthPort: 50063, metricsPort: 9103, rpc: imagemesh.vision.v1.VisionService, endpoints: "emotions,classify,nudity,faces"}
 {{- end }}
 
 {{/* The facts of the enabled services. */}}

@@ -141,3 +141,26 @@ lifecycle:
       key: {{ .key }}
 {{- end }}
 {{- end }}
+
+{{/* Mutual TLS of the mesh, where there is any: the variable, the mount and the volume. */}}
+{{- define "imagemesh.meshTls.env" -}}
+{{- if .Values.meshTls.secret }}
+- name: IMAGEMESH_TLS_DIR
+  value: /etc/imagemesh/tls
+{{- end }}
+{{- end }}
+
+{{- define "imagemesh.meshTls.mount" -}}
+{{- if .Values.meshTls.secret }}
+- {name: mesh-tls, mountPath: /etc/imagemesh/tls, readOnly: true}
+{{- end }}
+{{- end }}
+
+{{- define "imagemesh.meshTls.volume" -}}
+{{- with .Values.meshTls.secret }}
+- name: mesh-tls
+  secret:
+    secretName: {{ . }}
+    defaultMode: 0440
+{{- end }}
+{{- end }}

@@ -1,10 +1,16 @@
 """Settings of a process: read once from the environment, validated, frozen."""
 
 import sys
-from typing import Annotated, Literal, TypeAlias, TypeVar
+from pathlib import Path
+from typing import Annotated, Final, Literal, TypeAlias, TypeVar
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+# In the folder of certificates, as Secrets of Kubernetes name them.
+CERTIFICATE: Final = "tls.crt"
+KEY: Final = "tls.key"
+AUTHORITY: Final = "ca.crt"
 
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 
@@ -43,6 +49,23 @@ class ProcessSettings(BaseSettings):
         description="URL of the collector of traces, over gRPC, such as "
         "http://otel-collector:4317; empty makes none. The other OTEL_ variables count then too.",
     )
+    tls_dir: Path | None = Field(
+        default=None,
+        validation_alias="IMAGEMESH_TLS_DIR",
+        description="Folder with tls.crt, tls.key and ca.crt of the mesh: services then take RPCs "
+        "only over TLS from callers with a certificate of ca.crt, and the gateway shows its own. "
+        "Services take renewed files at once, the gateway when it restarts. Empty: no TLS.",
+    )
+
+    @field_validator("tls_dir", mode="before")
+    @classmethod
+    def _check_tls(cls, value: object) -> object:
+        if not value:
+            return None
+        for name in (CERTIFICATE, KEY, AUTHORITY):
+            if not (Path(str(value)) / name).is_file():
+                raise ValueError(f"has no {name}")
+        return value
 
 
 class ServiceSettings(ProcessSettings):
@@ -50,6 +73,12 @@ class ServiceSettings(ProcessSettings):
 
     port: Port
     metrics_port: MetricsPort
+    health_port: int = Field(
+        default=0,
+        ge=0,
+        le=65535,
+        description="Port of gRPC health without TLS, for probes that know none; 0 serves none.",
+    )
     max_concurrent_rpcs: int = Field(
         default=96,  # 96 images of 10 MiB are 960 MiB
         ge=1,
