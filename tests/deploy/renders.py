@@ -17,7 +17,19 @@ EVERYTHING: Object = {
     },
     "meshTls": {"secret": "imagemesh-mesh", "issuerRef": {"name": "mesh"}},
     "envoy": {"trustedHops": 1, "proxyProtocol": True, "requestsPerSecond": 50},
-    "tracing": {"percent": 5, "namespaceLabels": {"a": "b"}},
+    "caBundle": {"configMap": "authorities"},
+    "tracing": {
+        "percent": 5,
+        "namespaceLabels": {"a": "b"},
+        "tls": True,
+        "headers": {"secret": "imagemesh-traces"},
+    },
+    "ingress": {
+        "enabled": True,
+        "hostnames": ["a.example.org"],
+        "tlsSecret": "imagemesh-tls",
+        "namespaceLabels": {"a": "b"},
+    },
     "gatewayApi": {
         "enabled": True,
         "parentRefs": [{"name": "edge"}],
@@ -29,6 +41,7 @@ EVERYTHING: Object = {
         "alerts": True,
         "dashboards": True,
         "prometheusUrl": "http://prometheus:9090",
+        "prometheusAuth": {"name": "prometheus"},
     },
 }
 RENDERS = {

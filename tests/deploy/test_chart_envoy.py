@@ -90,7 +90,7 @@ EDGE = {"trustedHops": 2, "proxyProtocol": True, "requestsPerSecond": 50}
     "values",
     [
         {},
-        {"tracing": {"percent": 5, "namespaceLabels": {"a": "b"}}},
+        {"tracing": {"percent": 5, "namespaceLabels": {"a": "b"}, "tls": True}},
         {"envoy": EDGE},
         {"meshTls": MESH_TLS},
     ],

@@ -39,8 +39,12 @@ OWN = {
     *("webhook_secret", "admin_host", "admin_port", "admin_token", "authz_host", "authz_port"),
     *("otlp_endpoint", "nats_url", "job_worker", "tls_dir", "health_port"),
 }
-# What the library for traces reads by itself.
-OPENTELEMETRY = {"OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG"}
+# Read by the libraries for traces, TLS and buckets themselves.
+LIBRARIES = {
+    *("OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG", "OTEL_EXPORTER_OTLP_HEADERS"),
+    *("OTEL_EXPORTER_OTLP_CERTIFICATE", "SSL_CERT_FILE"),
+    *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_ENDPOINT"),
+}
 
 
 def variables_of(cls: type[BaseSettings]) -> set[str]:
@@ -70,7 +74,7 @@ def test_a_process_starts_with_what_the_chart_sets(
     for container in own_containers(name):
         cls = SETTINGS[container["name"]]
         values = environment(container)
-        assert set(values) - OPENTELEMETRY <= variables_of(cls)
+        assert set(values) - LIBRARIES <= variables_of(cls)
         for variable, value in values.items():
             given = value if isinstance(value, str) else SECRETS.get(variable, "2")
             monkeypatch.setenv(variable, given.replace("/etc/imagemesh", str(tmp_path)))

@@ -45,6 +45,7 @@ SHARED: dict[str, object] = {"database": {"secret": "pg"}, "results": {"url": "s
             {"envoy": {"certificate": {"issuerRef": {"name": "acme"}}}},
             "needs envoy.certificate.dnsNames",
         ),
+        ({"ingress": {"enabled": True}}, "needs ingress.hostnames, and ingress.namespaceLabels"),
         ({"meshTls": {"issuerRef": {"name": "mesh"}}}, "meshTls.issuerRef needs meshTls.secret"),
         ({"gatewayApi": {"enabled": True}}, "needs gatewayApi.parentRefs"),
         (

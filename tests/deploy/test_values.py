@@ -72,6 +72,10 @@ BESIDE: dict[str, Object] = {
         "worker": {"enabled": True, "keda": {"enabled": True}},
         "monitoring": {"prometheusUrl": "http://prometheus:9090"},
     },
+    "monitoring.prometheusAuth.modes": {
+        "services": {"ocr": {"keda": {"enabled": True}}},
+        "monitoring": {"prometheusUrl": "http://p", "prometheusAuth": {"name": "a"}},
+    },
     "nats.key": {"nats": {"secret": "a"}},
     "gateway.rates.key": {"gateway": {"rates": {"secret": "a"}}},
     "gateway.webhooks.key": {"gateway": {"webhooks": {"secret": "a"}}},
@@ -87,11 +91,17 @@ BESIDE: dict[str, Object] = {
     "envoy.certificate": {"envoy": {"certificate": CERTIFICATE}},
     "envoy.certificate.issuerRef": {"envoy": {"certificate": {"dnsNames": ["a"]}}},
     "meshTls.issuerRef": {"meshTls": {"secret": "a"}},
+    "ingress": {"ingress": {"enabled": True, "hostnames": ["b"], "namespaceLabels": {"a": "b"}}},
+    "caBundle.key": {"caBundle": {"configMap": "a"}},
+    "tracing.headers.key": {
+        "tracing": {"percent": 1, "namespaceLabels": {"a": "b"}, "headers": {"secret": "a"}}
+    },
     "monitoring.runbooksUrl": {"monitoring": {"alerts": True}},
     "monitoring.labels": {"monitoring": {"alerts": True}},
     "monitoring.dashboardLabels": {"monitoring": {"dashboards": True}},
 }
 BESIDE["monitoring.prometheusUrl"] = BESIDE["services.ocr.keda"]
+BESIDE["monitoring.prometheusAuth"] = BESIDE["services.ocr.keda"]
 
 
 def paths_of(schema: Object, entry: Object, path: str = "") -> Iterator[tuple[str, Object]]:

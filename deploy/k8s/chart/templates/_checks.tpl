@@ -28,6 +28,11 @@
 {{- if and .Values.tracing.percent (not .Values.tracing.namespaceLabels) -}}
 {{- fail "tracing.percent needs tracing.namespaceLabels, of the namespace that the collector runs in" -}}
 {{- end -}}
+{{- with .Values.ingress -}}
+{{- if and .enabled (not (and .hostnames .namespaceLabels)) -}}
+{{- fail "ingress.enabled needs ingress.hostnames, and ingress.namespaceLabels of the namespace whose controller may enter" -}}
+{{- end -}}
+{{- end -}}
 {{- with .Values.gatewayApi -}}
 {{- if and .enabled (not (and .parentRefs .namespaceLabels)) -}}
 {{- fail "gatewayApi.enabled needs gatewayApi.parentRefs, and gatewayApi.namespaceLabels of the namespace whose pods may enter" -}}

@@ -39,7 +39,15 @@
 {{- define "imagemesh.envoy.config" -}}
 {{- $config := .Files.Get "files/envoy.yaml" | required "files/envoy.yaml is not in the chart" -}}
 {{- $config = regexReplaceAll "address: (gateway|colorize|ocr|vision)," $config (printf "address: %s-${1}," (include "imagemesh.fullname" $)) -}}
-{{- $config = replace "address: otel-collector," (printf "address: %s," .Values.tracing.collector) $config -}}
+{{- $collector := printf "address: %s, port_value: %d" .Values.tracing.collector (int .Values.tracing.port) -}}
+{{- $config = replace "address: otel-collector, port_value: 4317" $collector $config -}}
+{{- if .Values.tracing.tls -}}
+{{- $authorities := not (empty .Values.caBundle.configMap) | ternary (printf "/etc/envoy/ca/%s" .Values.caBundle.key) "/etc/ssl/certs/ca-certificates.crt" -}}
+{{- $trusted := dict "trusted_ca" (dict "filename" $authorities) "match_typed_subject_alt_names" (list (dict "san_type" "DNS" "matcher" (dict "exact" .Values.tracing.collector))) -}}
+{{- $up := dict "@type" "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext" "sni" .Values.tracing.collector "common_tls_context" (dict "alpn_protocols" (list "h2") "validation_context" $trusted) -}}
+{{- $socket := dict "name" "tls" "typed_config" $up | toJson -}}
+{{- $config = replace "- name: otel-collector\n" (printf "- name: otel-collector\n      transport_socket: %s\n" $socket) $config -}}
+{{- end -}}
 {{- $timeout := printf "timeout: %ds #" (add $.Values.lifecycle.requestTimeoutSeconds 30) -}}
 {{- $config = replace "timeout: 90s #" $timeout $config -}}
 {{- $idle := printf "stream_idle_timeout: %ds #" (add $.Values.lifecycle.requestTimeoutSeconds 60) -}}

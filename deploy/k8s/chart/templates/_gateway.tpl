@@ -54,8 +54,18 @@
   value: "50060"
 {{- include "imagemesh.secretEnv" (merge (dict "name" "GATEWAY_ADMIN_TOKEN") $values.admin) }}
 {{- end }}
+{{- with $values.results.secret }}
+{{- range $key := list "AWS_ACCESS_KEY_ID" "AWS_SECRET_ACCESS_KEY" "AWS_REGION" "AWS_ENDPOINT" }}
+- name: {{ $key }}
+  valueFrom:
+    secretKeyRef:
+      name: {{ $values.results.secret }}
+      key: {{ $key }}
+      optional: {{ or (eq $key "AWS_REGION") (eq $key "AWS_ENDPOINT") }}
+{{- end }}
+{{- end }}
 {{- include "imagemesh.traces" . }}
-{{- include "imagemesh.meshTls.env" . }}
+{{- include "imagemesh.tls.env" . }}
 {{- $settings := $values.settings -}}
 {{- with include "imagemesh.endpointsOff" . -}}
 {{- $settings = merge (dict "ENDPOINTS_OFF" .) $settings -}}
@@ -91,11 +101,6 @@
   env:
     {{- include "imagemesh.gateway.env" .root | trim | nindent 4 }}
     {{- include "imagemesh.extra" .values.extraEnv | indent 4 }}
-  {{- with $gateway.results.secret }}
-  envFrom:
-    - secretRef:
-        name: {{ . }}
-  {{- end }}
   ports:
     - {name: http, containerPort: 8080}
     {{- if and .root.Values.envoy.enabled (not .isWorker) }}
@@ -125,7 +130,7 @@
     {{- if include "imagemesh.gateway.keepsFiles" .root }}
     - {name: data, mountPath: /data}
     {{- end }}
-    {{- include "imagemesh.meshTls.mount" .root | indent 4 }}
+    {{- include "imagemesh.tls.mounts" .root | indent 4 }}
     {{- include "imagemesh.extra" .values.extraVolumeMounts | indent 4 }}
 {{- end }}
 

@@ -119,15 +119,19 @@ lifecycle:
 
 {{/* Variables of what makes traces. Where Envoy stands before it, Envoy has chosen the requests. */}}
 {{- define "imagemesh.traces" -}}
-{{- with .Values.tracing -}}
-{{- if .percent }}
+{{- $tracing := .Values.tracing -}}
+{{- if $tracing.percent }}
 - name: OTEL_EXPORTER_OTLP_ENDPOINT
-  value: http://{{ .collector }}:4317
+  value: {{ $tracing.tls | ternary "https" "http" }}://{{ $tracing.collector }}:{{ $tracing.port }}
+{{- include "imagemesh.secretEnv" (merge (dict "name" "OTEL_EXPORTER_OTLP_HEADERS") $tracing.headers) }}
+{{- if and $tracing.tls .Values.caBundle.configMap }}
+- name: OTEL_EXPORTER_OTLP_CERTIFICATE
+  value: /etc/imagemesh/ca/{{ .Values.caBundle.key }}
+{{- end }}
 - name: OTEL_TRACES_SAMPLER
   value: parentbased_traceidratio
 - name: OTEL_TRACES_SAMPLER_ARG
-  value: {{ divf .percent 100 | quote }}
-{{- end }}
+  value: {{ divf $tracing.percent 100 | quote }}
 {{- end }}
 {{- end }}
 
@@ -142,25 +146,37 @@ lifecycle:
 {{- end }}
 {{- end }}
 
-{{/* Mutual TLS of the mesh, where there is any: the variable, the mount and the volume. */}}
-{{- define "imagemesh.meshTls.env" -}}
+{{/* Certificates of the mesh and of private authorities, where there are any: variables, mounts, volumes. */}}
+{{- define "imagemesh.tls.env" -}}
 {{- if .Values.meshTls.secret }}
 - name: IMAGEMESH_TLS_DIR
   value: /etc/imagemesh/tls
 {{- end }}
+{{- if .Values.caBundle.configMap }}
+- name: SSL_CERT_FILE
+  value: /etc/imagemesh/ca/{{ .Values.caBundle.key }}
+{{- end }}
 {{- end }}
 
-{{- define "imagemesh.meshTls.mount" -}}
+{{- define "imagemesh.tls.mounts" -}}
 {{- if .Values.meshTls.secret }}
 - {name: mesh-tls, mountPath: /etc/imagemesh/tls, readOnly: true}
 {{- end }}
+{{- if .Values.caBundle.configMap }}
+- {name: ca-bundle, mountPath: /etc/imagemesh/ca, readOnly: true}
+{{- end }}
 {{- end }}
 
-{{- define "imagemesh.meshTls.volume" -}}
+{{- define "imagemesh.tls.volumes" -}}
 {{- with .Values.meshTls.secret }}
 - name: mesh-tls
   secret:
     secretName: {{ . }}
     defaultMode: 0440
+{{- end }}
+{{- with .Values.caBundle.configMap }}
+- name: ca-bundle
+  configMap:
+    name: {{ . }}
 {{- end }}
 {{- end }}

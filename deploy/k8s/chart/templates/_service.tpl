@@ -63,8 +63,8 @@
               value: /models
             {{- end }}
             {{- include "imagemesh.traces" .root | trim | nindent 12 }}
+            {{- include "imagemesh.tls.env" .root | indent 12 }}
             {{- if .root.Values.meshTls.secret }}
-            {{- include "imagemesh.meshTls.env" .root | indent 12 }}
             - name: {{ $prefix }}HEALTH_PORT
               value: {{ .facts.healthPort | quote }}
             {{- end }}
@@ -90,7 +90,7 @@
             {{- if .values.gpu.enabled }}
             - {name: shm, mountPath: /dev/shm}
             {{- end }}
-            {{- include "imagemesh.meshTls.mount" .root | indent 12 }}
+            {{- include "imagemesh.tls.mounts" .root | indent 12 }}
             {{- include "imagemesh.extra" .values.extraVolumeMounts | indent 12 }}
       volumes:
         - name: tmp
@@ -103,7 +103,7 @@
             medium: Memory
             sizeLimit: 1Gi
         {{- end }}
-        {{- include "imagemesh.meshTls.volume" .root | indent 8 }}
+        {{- include "imagemesh.tls.volumes" .root | indent 8 }}
         {{- include "imagemesh.extra" .values.extraVolumes | indent 8 }}
 ---
 # Headless: every caller sees every pod and balances between them by itself.
