@@ -17,6 +17,7 @@ EVERYTHING: Object = {
     },
     "meshTls": {"secret": "imagemesh-mesh", "issuerRef": {"name": "mesh"}},
     "envoy": {"trustedHops": 1, "proxyProtocol": True, "requestsPerSecond": 50},
+    "test": {"secret": "imagemesh-test"},
     "caBundle": {"configMap": "authorities"},
     "tracing": {
         "percent": 5,

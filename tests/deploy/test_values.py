@@ -96,6 +96,7 @@ BESIDE: dict[str, Object] = {
     "tracing.headers.key": {
         "tracing": {"percent": 1, "namespaceLabels": {"a": "b"}, "headers": {"secret": "a"}}
     },
+    "test.key": {"test": {"secret": "a"}},
     "monitoring.runbooksUrl": {"monitoring": {"alerts": True}},
     "monitoring.labels": {"monitoring": {"alerts": True}},
     "monitoring.dashboardLabels": {"monitoring": {"dashboards": True}},

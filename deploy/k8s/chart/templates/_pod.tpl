@@ -46,13 +46,7 @@ imagePullSecrets:
 priorityClassName: {{ . }}
 {{- end }}
 securityContext:
-  runAsNonRoot: true
-  runAsUser: 65532
-  runAsGroup: 65532
-  fsGroup: 65532
-  fsGroupChangePolicy: OnRootMismatch
-  seccompProfile:
-    type: RuntimeDefault
+  {{- include "imagemesh.pod.security" .root | nindent 2 }}
 {{- $component := . }}
 topologySpreadConstraints:
   {{- range list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
@@ -85,6 +79,16 @@ affinity:
 {{- with get $gpu "runtimeClassName" }}
 runtimeClassName: {{ . }}
 {{- end }}
+{{- end }}
+
+{{- define "imagemesh.pod.security" -}}
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+fsGroup: 65532
+fsGroupChangePolicy: OnRootMismatch
+seccompProfile:
+  type: RuntimeDefault
 {{- end }}
 
 {{- define "imagemesh.container.security" -}}

@@ -30,6 +30,9 @@ from:
       matchLabels:
         {{- toYaml . | nindent 8 }}
   {{- end }}
+  {{- if $.Values.test.secret }}
+  {{- include "imagemesh.policy.pods" (dict "root" $ "name" "test") | nindent 2 }}
+  {{- end }}
 {{- end }}
 {{- end }}
 
