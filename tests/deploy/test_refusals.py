@@ -24,6 +24,10 @@ SHARED: dict[str, object] = {"database": {"secret": "pg"}, "results": {"url": "s
             {"services": {"ocr": {"hpa": HPA, "gpu": {"enabled": True}}}},
             "ocr: hpa scales by processor time, which says nothing of a GPU",
         ),
+        (
+            {"services": {"ocr": {"gpu": {"enabled": True, "resource": "amd.com/gpu"}}}},
+            "ocr: gpu.resource amd.com/gpu: models compute on GPUs of NVIDIA alone",
+        ),
         ({"gateway": {"replicas": 2}}, "2 replicas need gateway.database.secret"),
         ({"gateway": {"hpa": HPA}}, "6 replicas need gateway.database.secret"),
         (
