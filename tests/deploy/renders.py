@@ -54,5 +54,9 @@ RENDERS = {
         "worker": {"enabled": True, "keda": {"enabled": True}},
         "monitoring": {"serviceMonitors": True, "prometheusUrl": "http://prometheus:9090"},
     },
+    "files": {
+        **profile("production"),
+        "gateway": {**profile("production")["gateway"], "secretsAsFiles": True},
+    },
     "claim": {"models": {"source": "claim", "claim": "weights"}},
 }

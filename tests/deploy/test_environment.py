@@ -71,13 +71,19 @@ def test_a_process_starts_with_what_the_chart_sets(
     name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     make_certificates(tmp_path / "tls")
+    names = {name.removesuffix("_FILE") for name in LIBRARIES}
     for container in own_containers(name):
         cls = SETTINGS[container["name"]]
         values = environment(container)
-        assert set(values) - LIBRARIES <= variables_of(cls)
+        assert {name.removesuffix("_FILE") for name in values} - names <= variables_of(cls)
         for variable, value in values.items():
             given = value if isinstance(value, str) else SECRETS.get(variable, "2")
             monkeypatch.setenv(variable, given.replace("/etc/imagemesh", str(tmp_path)))
+            if variable.endswith("_FILE"):
+                monkeypatch.setenv(variable.removesuffix("_FILE"), "")
+                path = tmp_path / "secrets" / variable.removesuffix("_FILE")
+                path.parent.mkdir(exist_ok=True)
+                path.write_text(SECRETS.get(path.name, "2"))
 
         load_settings(cls)  # ends the process where a value is wrong
 

@@ -63,6 +63,7 @@ BESIDE: dict[str, Object] = {
     "gateway.replicas": _SHARED,
     "gateway.hpa": {"gateway": {**_SHARED["gateway"], "hpa": {"enabled": True}}},
     "gateway.results.secret": _SHARED,
+    "gateway.secretsAsFiles": _SHARED,
     "gateway.database.key": _SHARED,
     "worker": {**_SHARED, "worker": {"enabled": True}},
     "worker.enabled": _SHARED,

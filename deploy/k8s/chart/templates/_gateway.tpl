@@ -24,9 +24,7 @@
 - name: GATEWAY_PUBLIC_URL
   value: {{ . }}
 {{- end }}
-{{- if $values.database.secret }}
-{{- include "imagemesh.secretEnv" (merge (dict "name" "GATEWAY_DATABASE_URL") $values.database) }}
-{{- else }}
+{{- if not $values.database.secret }}
 - name: GATEWAY_DATABASE_URL
   value: sqlite+aiosqlite:////data/imagemesh.db
 {{- end }}
@@ -37,11 +35,7 @@
 - name: GATEWAY_RESULTS_DIR
   value: /data/results
 {{- end }}
-{{- include "imagemesh.secretEnv" (merge (dict "name" "GATEWAY_RATE_URL") $values.rates) }}
-{{- include "imagemesh.secretEnv" (merge (dict "name" "GATEWAY_WEBHOOK_SECRET") $values.webhooks) }}
-{{- if .Values.nats.secret }}
-{{- include "imagemesh.secretEnv" (merge (dict "name" "GATEWAY_NATS_URL") .Values.nats) }}
-{{- else }}
+{{- if not .Values.nats.secret }}
 - name: GATEWAY_NATS_URL
   value: nats://{{ include "imagemesh.fullname" . }}-nats:4222
 {{- end }}
@@ -52,16 +46,23 @@
 {{- if $values.admin.secret }}
 - name: GATEWAY_ADMIN_PORT
   value: "50060"
-{{- include "imagemesh.secretEnv" (merge (dict "name" "GATEWAY_ADMIN_TOKEN") $values.admin) }}
+{{- end }}
+{{- range $name, $secret := include "imagemesh.gateway.secrets" . | fromYaml }}
+{{- if $values.secretsAsFiles }}
+- name: {{ $name }}_FILE
+  value: /etc/imagemesh/secrets/{{ $name }}
+{{- else }}
+{{- include "imagemesh.secretEnv" (merge (dict "name" $name) $secret) }}
+{{- end }}
 {{- end }}
 {{- with $values.results.secret }}
-{{- range $key := list "AWS_ACCESS_KEY_ID" "AWS_SECRET_ACCESS_KEY" "AWS_REGION" "AWS_ENDPOINT" }}
+{{- range $key := list "AWS_REGION" "AWS_ENDPOINT" }}
 - name: {{ $key }}
   valueFrom:
     secretKeyRef:
       name: {{ $values.results.secret }}
       key: {{ $key }}
-      optional: {{ or (eq $key "AWS_REGION") (eq $key "AWS_ENDPOINT") }}
+      optional: true
 {{- end }}
 {{- end }}
 {{- include "imagemesh.traces" . }}
@@ -71,6 +72,35 @@
 {{- $settings = merge (dict "ENDPOINTS_OFF" .) $settings -}}
 {{- end -}}
 {{- include "imagemesh.settings" (dict "prefix" "GATEWAY_" "settings" $settings) }}
+{{- end }}
+
+{{/* Secret and key of each secret variable of the gateway. */}}
+{{- define "imagemesh.gateway.secrets" -}}
+{{- $values := .Values.gateway -}}
+{{- $all := dict "GATEWAY_DATABASE_URL" $values.database "GATEWAY_RATE_URL" $values.rates "GATEWAY_WEBHOOK_SECRET" $values.webhooks "GATEWAY_ADMIN_TOKEN" $values.admin "GATEWAY_NATS_URL" .Values.nats -}}
+{{- range $key := list "AWS_ACCESS_KEY_ID" "AWS_SECRET_ACCESS_KEY" -}}
+{{- $_ := set $all $key (dict "secret" $values.results.secret "key" $key) -}}
+{{- end -}}
+{{- $named := dict -}}
+{{- range $name, $secret := $all -}}
+{{- if $secret.secret -}}{{- $_ := set $named $name (pick $secret "secret" "key") -}}{{- end -}}
+{{- end -}}
+{{- toYaml $named -}}
+{{- end }}
+
+{{/* Volume of these secrets, where they are files. */}}
+{{- define "imagemesh.gateway.secretsVolume" -}}
+{{- if .Values.gateway.secretsAsFiles }}
+- name: secrets
+  projected:
+    defaultMode: 0440
+    sources:
+      {{- range $name, $secret := include "imagemesh.gateway.secrets" . | fromYaml }}
+      - secret:
+          name: {{ $secret.secret }}
+          items: [{key: {{ $secret.key }}, path: {{ $name }}}]
+      {{- end }}
+{{- end }}
 {{- end }}
 
 {{/* Endpoints that are switched off: of disabled services, and of the setting itself. */}}
@@ -129,6 +159,9 @@
     - {name: tmp, mountPath: /tmp}
     {{- if include "imagemesh.gateway.keepsFiles" .root }}
     - {name: data, mountPath: /data}
+    {{- end }}
+    {{- if $gateway.secretsAsFiles }}
+    - {name: secrets, mountPath: /etc/imagemesh/secrets, readOnly: true}
     {{- end }}
     {{- include "imagemesh.tls.mounts" .root | indent 4 }}
     {{- include "imagemesh.extra" .values.extraVolumeMounts | indent 4 }}
