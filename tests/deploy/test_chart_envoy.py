@@ -3,16 +3,12 @@
 import asyncio
 import json
 import re
-import shutil
-import subprocess
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import aiohttp
 import grpc
 import pytest
-import yaml
 
 from gateway.settings import GatewaySettings
 from imagemesh.ocr.v1 import ocr_service_pb2, ocr_service_pb2_grpc
@@ -22,6 +18,7 @@ from scripts.render_base import ROOT, Object
 from servicekit.client import open_channel
 from servicekit.server import serving
 from servicekit.settings import ServiceSettings
+from tests.deploy.envoys import configuration_of, listening, running, validate
 from tests.deploy.objects import one, pod_of, rendered
 from tests.servicekit.echo import Echo
 from tests.serving import failure
@@ -30,7 +27,6 @@ from vision.settings import VisionSettings
 CONFIGURATION = ROOT / "deploy" / "envoy" / "envoy.yaml"
 SECRETS = ("certificate.yaml", "authority.yaml")
 ADMIN = "127.0.0.1/9901"  # as bash spells it
-STARTS_WITHIN_S = 30
 
 
 def configured(name: str) -> dict[str, str]:
@@ -97,30 +93,15 @@ EDGE = {"trustedHops": 2, "proxyProtocol": True, "requestsPerSecond": 50}
     ids=["default", "traces", "edge", "mesh-tls"],
 )
 def test_envoy_takes_what_its_pod_gives_it(values: Object, tmp_path: Path) -> None:
-    if shutil.which("envoy") is None:
-        pytest.skip("Envoy is not on this machine")
-    parts = rendered(values)
-    for name, text in one(parts, "ConfigMap", "envoy")["data"].items():
-        (tmp_path / name).write_text(text.replace("/etc/envoy", str(tmp_path)))
-    (container,) = pod_of(one(parts, "Deployment", "envoy"))["containers"]
-    arguments = [
-        word.replace("/etc/envoy", str(tmp_path)).replace("$(CPUS)", "1")
-        for word in container["args"]
-    ]
-    command = [*container["command"], *arguments]
+    options = validate(rendered(values), tmp_path)
 
-    done = subprocess.run(
-        [*command, "--mode", "validate"], check=False, capture_output=True, text=True
-    )
-
-    assert done.returncode == 0, done.stderr
-    assert ("tracing.random_sampling" in str(command)) == ("tracing" in values)
+    assert ("tracing.random_sampling" in options) == ("tracing" in values)
 
 
 def test_only_the_listeners_of_callers_have_the_options_of_the_edge() -> None:
     parts = rendered({"envoy": {**EDGE, "maxConnectionSeconds": 77}})
-    envoy = yaml.load(one(parts, "ConfigMap", "envoy")["data"]["envoy.yaml"], yaml.CSafeLoader)
-    listeners = {one["name"]: one for one in envoy["static_resources"]["listeners"]}
+    resources = configuration_of(parts)["static_resources"]
+    listeners = {one["name"]: one for one in resources["listeners"]}
 
     callers = {"public", "native"}
     for name, listener in listeners.items():
@@ -133,68 +114,17 @@ def test_only_the_listeners_of_callers_have_the_options_of_the_edge() -> None:
         assert (filters[0] == "rate_limit") == (name in callers)
 
 
-_ENVOY = """
-admin: {address: {socket_address: {address: 127.0.0.1, port_value: 0}}}
-static_resources:
-  listeners:
-    - name: test
-      address: {socket_address: {address: 127.0.0.1, port_value: 0}}
-      filter_chains:
-        - filters:
-            - name: http
-              typed_config:
-                "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
-                stat_prefix: test
-                http_filters: [{name: router, typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}}]
-                route_config: {virtual_hosts: [{name: all, domains: ["*"], routes: [{match: {prefix: /}, direct_response: {status: 200}}]}]}
-"""  # noqa: E501 - names of Envoy's types
-
-
-@asynccontextmanager
-async def running(folder: Path, *options: str) -> AsyncIterator[int]:
-    """Run Envoy with envoy.yaml of a folder and yield the port of its admin."""
-    if shutil.which("envoy") is None:
-        pytest.skip("Envoy is not on this machine")
-    admin_at = folder / "admin"
-    process = await asyncio.create_subprocess_exec(
-        *("envoy", "--config-path", str(folder / "envoy.yaml"), "--disable-hot-restart"),
-        *("--concurrency", "1", "--admin-address-path", str(admin_at), *options),
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    try:
-        async with asyncio.timeout(STARTS_WITHIN_S):
-            assert process.stderr is not None
-            async for line in process.stderr:
-                if b"starting workers" in line:
-                    break
-        yield int(admin_at.read_text().rpartition(":")[2])
-    finally:
-        process.kill()
-        await process.communicate()
-
-
 @pytest.fixture
 async def envoy(tmp_path: Path) -> AsyncIterator[tuple[int, int]]:
-    """Run Envoy and yield the ports of its admin and of a listener that answers 200."""
-    (tmp_path / "envoy.yaml").write_text(_ENVOY)
-    async with running(tmp_path, "--drain-strategy", "immediate") as admin_port:
-        yield admin_port, await listening(admin_port, "test")
-
-
-async def listening(admin_port: int, name: str) -> int:
-    """Return the port of a listener."""
-    url = f"http://127.0.0.1:{admin_port}/listeners?format=json"
-    async with aiohttp.ClientSession() as session, session.get(url) as answer:
-        listeners = (await answer.json(content_type=None))["listener_statuses"]
-    (found,) = [one for one in listeners if one["name"] == name]
-    return int(found["local_address"]["socket_address"]["port_value"])
+    """Run Envoy and yield the ports of its admin and of its stats, which answer 200."""
+    async with running(rendered(), tmp_path, "--drain-strategy", "immediate") as admin_port:
+        yield admin_port, await listening(admin_port, "stats")
 
 
 async def _is_draining(port: int) -> bool:
     async with (
         aiohttp.ClientSession() as session,
-        session.get(f"http://127.0.0.1:{port}/") as answer,
+        session.get(f"http://127.0.0.1:{port}/ready") as answer,
     ):
         assert answer.status == 200
         return answer.headers.get("Connection") == "close"
@@ -274,16 +204,8 @@ async def test_certificates_are_shown_from_the_gateway_through_envoy_to_a_servic
     echo.loaded.set()
     settings = ServiceSettings(port=0, metrics_port=0, tls_dir=tmp_path / "mesh-tls")
     async with serving(echo.service(), settings) as port:
-        for name, text in one(rendered({"meshTls": MESH_TLS}), "ConfigMap", "envoy")[
-            "data"
-        ].items():
-            on_loopback = re.sub(
-                r"(0\.0\.0\.0|127\.0\.0\.1), port_value: \d+", r"\1, port_value: 0", text
-            )
-            there = on_loopback.replace("port_value: 50052", f"port_value: {port}")
-            there = there.replace("imagemesh-ocr", "localhost").replace("/etc/envoy", str(tmp_path))
-            (tmp_path / name).write_text(there)
-        async with running(tmp_path) as admin_port:
+        here = {"port_value: 50052": f"port_value: {port}", "imagemesh-ocr": "localhost"}
+        async with running(rendered({"meshTls": MESH_TLS}), tmp_path, names=here) as admin_port:
             address = f"localhost:{await listening(admin_port, 'mesh-ocr')}"
             request = ocr_service_pb2.AnalyzeTextRequest(text="four")
             async with open_channel(address, tls_dir=tmp_path / "mesh-tls") as channel:
