@@ -40,6 +40,13 @@ def test_every_component_takes_them() -> None:
     assert [schema_faults(parts, version) for version in (FLOOR, TOP)] == [[], []]
 
 
+def test_a_platform_may_choose_the_user() -> None:
+    for deployment in of_kind(rendered({"runAsUser": None}), "Deployment"):
+        security = pod_of(deployment)["securityContext"]
+        assert security["runAsNonRoot"] is True
+        assert not security.keys() & {"runAsUser", "runAsGroup", "fsGroup"}
+
+
 def test_a_digest_names_an_image_alone() -> None:
     digest = f"sha256:{'0' * 64}"
     ocr = {"image": {"digest": digest}, "gpu": {"enabled": True}}
