@@ -48,26 +48,27 @@ class Authority:
         self._write("ca.crt", certificate.public_bytes(serialization.Encoding.PEM))
 
     def issue_server(self) -> None:
-        """Write `tls.crt` and `tls.key` of a server on this machine."""
-        self._issue("tls", _SERVER_NAMES, ExtendedKeyUsageOID.SERVER_AUTH)
+        """Write `tls.crt` and `tls.key` of a process on this machine, which may also call."""
+        usages = (ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH)
+        self._issue("tls", _SERVER_NAMES, usages)
 
     def issue_caller(self, name: str = "caller", *, client_id: str = CALLER_ID) -> None:
         """Write `NAME.crt` and `NAME.key` of a caller with a SPIFFE id."""
         identity = x509.UniformResourceIdentifier(client_id)
-        self._issue(name, (identity,), ExtendedKeyUsageOID.CLIENT_AUTH)
+        self._issue(name, (identity,), (ExtendedKeyUsageOID.CLIENT_AUTH,))
 
     def _issue(
         self,
         name: str,
         identities: tuple[x509.GeneralName, ...],
-        usage: x509.ObjectIdentifier,
+        usages: tuple[x509.ObjectIdentifier, ...],
     ) -> None:
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = (
             self._builder(key, _name(name))
             .add_extension(x509.SubjectAlternativeName(identities), critical=False)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+            .add_extension(x509.ExtendedKeyUsage(usages), critical=False)
             .sign(self._key, hashes.SHA256())
         )
         self._write(f"{name}.crt", certificate.public_bytes(serialization.Encoding.PEM))

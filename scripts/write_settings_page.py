@@ -18,6 +18,9 @@ HEAD = """# Settings
 
 Every setting is an environment variable, read once when its process starts.
 All faults are reported at once, and the process ends with exit code 2.
+A variable `NAME_FILE` names a file that holds the value of `NAME`, such as a mounted Secret.
+So it is for `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN` and
+`OTEL_EXPORTER_OTLP_HEADERS`.
 This page is written by `make docs` from the Settings classes; do not edit it.
 """
 

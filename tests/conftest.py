@@ -10,9 +10,10 @@ from servicekit.logs import configure_logs
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let `make fuzz` ask for more than a run of all tests has time for."""
+    """Let a command ask for more than a run of all tests has time for."""
     parser.addoption("--schema-cases", type=int, default=100, help="requests made up, at least")
     parser.addoption("--kill-rounds", type=int, default=1, help="kills of each process of jobs")
+    parser.addoption("--renders", type=Path, help="folder for all renders of the chart")
 
 
 class FileScheduling(LoadFileScheduling):  # type: ignore[misc]  # it has no types

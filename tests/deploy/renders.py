@@ -15,7 +15,22 @@ EVERYTHING: Object = {
         "source": "pull",
         "pull": {"mirror": "https://m.example.org", "cidr": "10.1.2.3/32"},
     },
-    "tracing": {"percent": 5, "namespaceLabels": {"a": "b"}},
+    "meshTls": {"secret": "imagemesh-mesh", "issuerRef": {"name": "mesh"}},
+    "envoy": {"trustedHops": 1, "proxyProtocol": True, "requestsPerSecond": 50},
+    "test": {"secret": "imagemesh-test"},
+    "caBundle": {"configMap": "authorities"},
+    "tracing": {
+        "percent": 5,
+        "namespaceLabels": {"a": "b"},
+        "tls": True,
+        "headers": {"secret": "imagemesh-traces"},
+    },
+    "ingress": {
+        "enabled": True,
+        "hostnames": ["a.example.org"],
+        "tlsSecret": "imagemesh-tls",
+        "namespaceLabels": {"a": "b"},
+    },
     "gatewayApi": {
         "enabled": True,
         "parentRefs": [{"name": "edge"}],
@@ -27,6 +42,7 @@ EVERYTHING: Object = {
         "alerts": True,
         "dashboards": True,
         "prometheusUrl": "http://prometheus:9090",
+        "prometheusAuth": {"name": "prometheus"},
     },
 }
 RENDERS = {
@@ -37,6 +53,10 @@ RENDERS = {
         "gateway": {"database": {"secret": "imagemesh-database"}, "results": {"url": "s3://b/r"}},
         "worker": {"enabled": True, "keda": {"enabled": True}},
         "monitoring": {"serviceMonitors": True, "prometheusUrl": "http://prometheus:9090"},
+    },
+    "files": {
+        **profile("production"),
+        "gateway": {**profile("production")["gateway"], "secretsAsFiles": True},
     },
     "claim": {"models": {"source": "claim", "claim": "weights"}},
 }

@@ -1,5 +1,7 @@
 """Every variable that the chart sets is a setting of its process, which takes its value."""
 
+from pathlib import Path
+
 import pytest
 from pydantic_settings import BaseSettings
 
@@ -7,6 +9,7 @@ from colorize.settings import ColorizeSettings
 from gateway.settings import GatewaySettings
 from modelkit.settings import ModelCommandSettings
 from ocr.settings import OcrSettings
+from scripts.dev_certificates import make_certificates
 from scripts.render_base import Object
 from servicekit.settings import load_settings
 from tests.deploy.objects import containers, environment, of_kind, one, pod_of, ports_of, rendered
@@ -34,10 +37,14 @@ OWN = {
     *("threads", "models_dir", "request_timeout_s", "colorize_address", "ocr_address"),
     *("vision_address", "public_url", "database_url", "results_url", "results_dir", "rate_url"),
     *("webhook_secret", "admin_host", "admin_port", "admin_token", "authz_host", "authz_port"),
-    *("otlp_endpoint", "nats_url", "job_worker"),
+    *("otlp_endpoint", "nats_url", "job_worker", "tls_dir", "health_port"),
 }
-# What the library for traces reads by itself.
-OPENTELEMETRY = {"OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG"}
+# Read by the libraries for traces, TLS and buckets themselves.
+LIBRARIES = {
+    *("OTEL_TRACES_SAMPLER", "OTEL_TRACES_SAMPLER_ARG", "OTEL_EXPORTER_OTLP_HEADERS"),
+    *("OTEL_EXPORTER_OTLP_CERTIFICATE", "SSL_CERT_FILE"),
+    *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_ENDPOINT"),
+}
 
 
 def variables_of(cls: type[BaseSettings]) -> set[str]:
@@ -61,15 +68,22 @@ def own_containers(name: str) -> list[Object]:
 
 @pytest.mark.parametrize("name", RENDERS)
 def test_a_process_starts_with_what_the_chart_sets(
-    name: str, monkeypatch: pytest.MonkeyPatch
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
+    make_certificates(tmp_path / "tls")
+    names = {name.removesuffix("_FILE") for name in LIBRARIES}
     for container in own_containers(name):
         cls = SETTINGS[container["name"]]
         values = environment(container)
-        assert set(values) - OPENTELEMETRY <= variables_of(cls)
+        assert {name.removesuffix("_FILE") for name in values} - names <= variables_of(cls)
         for variable, value in values.items():
             given = value if isinstance(value, str) else SECRETS.get(variable, "2")
-            monkeypatch.setenv(variable, given)
+            monkeypatch.setenv(variable, given.replace("/etc/imagemesh", str(tmp_path)))
+            if variable.endswith("_FILE"):
+                monkeypatch.setenv(variable.removesuffix("_FILE"), "")
+                path = tmp_path / "secrets" / variable.removesuffix("_FILE")
+                path.parent.mkdir(exist_ok=True)
+                path.write_text(SECRETS.get(path.name, "2"))
 
         load_settings(cls)  # ends the process where a value is wrong
 

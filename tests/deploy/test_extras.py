@@ -1,9 +1,7 @@
 """Values that reach into the pods: every component takes them, and the result is valid."""
 
-import pytest
-
 from scripts.render_base import Object
-from tests.deploy.objects import environment, of_kind, pod_of, rendered
+from tests.deploy.objects import environment, of_kind, one, pod_of, rendered
 from tests.deploy.test_schemas import FLOOR, TOP, schema_faults
 
 EXTRAS: Object = {
@@ -42,17 +40,18 @@ def test_every_component_takes_them() -> None:
     assert [schema_faults(parts, version) for version in (FLOOR, TOP)] == [[], []]
 
 
-@pytest.mark.parametrize("digest", ["", f"sha256:{'0' * 64}"])
-def test_a_service_on_a_gpu_has_the_image_with_cuda(digest: str) -> None:
-    image = {"repository": "imagemesh/ocr", "digest": digest}
-    parts = rendered({"services": {"ocr": {"image": image, "gpu": {"enabled": True}}}})
+def test_a_platform_may_choose_the_user() -> None:
+    for deployment in of_kind(rendered({"runAsUser": None}), "Deployment"):
+        security = pod_of(deployment)["securityContext"]
+        assert security["runAsNonRoot"] is True
+        assert not security.keys() & {"runAsUser", "runAsGroup", "fsGroup"}
 
-    images = {
-        container["image"]
-        for deployment in of_kind(parts, "Deployment")
-        for container in pod_of(deployment)["containers"]
-    }
-    name = "localhost/imagemesh/ocr"
-    expected = f"{name}@{digest}" if digest else f"{name}:0.1.0-cuda"
-    assert expected in images
-    assert {name for name in images if "cuda" in name} <= {expected}
+
+def test_a_digest_names_an_image_alone() -> None:
+    digest = f"sha256:{'0' * 64}"
+    ocr = {"image": {"digest": digest}, "gpu": {"enabled": True}}
+    (container,) = pod_of(one(rendered({"services": {"ocr": ocr}}), "Deployment", "ocr"))[
+        "containers"
+    ]
+
+    assert container["image"] == f"localhost/imagemesh/ocr@{digest}"

@@ -24,8 +24,10 @@ from tests.deploy.test_envoy import NAMES
 
 # Created before the install; the pages say how.
 GIVEN = {
-    *(("Secret", f"imagemesh-{name}") for name in ("tls", "database", "rates", "results")),
+    *(("Secret", f"imagemesh-{name}") for name in ("tls", "mesh", "database", "rates", "results")),
     ("Secret", "admin"),
+    ("Secret", "imagemesh-traces"),
+    ("ConfigMap", "authorities"),
     ("PersistentVolumeClaim", "weights"),
 }
 END_S = 5  # a process needs this long to exit after its drain
@@ -111,6 +113,10 @@ def test_probes_ask_for_the_name_in_the_contract(parts: list[Object]) -> None:
 
 
 def test_routes_and_monitors_lead_to_services(parts: list[Object]) -> None:
+    for ingress in of_kind(parts, "Ingress"):
+        for rule in ingress["spec"]["rules"]:
+            service = rule["http"]["paths"][0]["backend"]["service"]
+            assert f"{service['name']}:{service['port']['number']}" in served(parts)
     for route in of_kind(parts, "HTTPRoute"):
         for rule in route["spec"]["rules"]:
             assert {f"{one['name']}:{one['port']}" for one in rule["backendRefs"]} <= served(parts)

@@ -140,12 +140,16 @@ def test_options_open_one_way_each() -> None:
     pulled = edges(rendered({"models": {"source": "pull", "pull": pull}}))
     traced = edges(rendered({"tracing": {"percent": 1, "namespaceLabels": x}}))
     routed = edges(rendered({"gatewayApi": route}))
+    entered = edges(
+        rendered({"ingress": {"enabled": True, "hostnames": ["h"], "namespaceLabels": x}})
+    )
 
     assert pulled - NEEDED == dns | {(service, "node", "80/TCP") for service in SERVICES}
     assert traced - NEEDED == dns | {
         (name, "stranger", "4317/TCP") for name in ("envoy", "gateway", *SERVICES)
     }
     assert routed - NEEDED == {("stranger", "gateway", "8080/TCP")}
+    assert entered == routed
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,10 @@ SHARED: dict[str, object] = {"database": {"secret": "pg"}, "results": {"url": "s
             {"services": {"ocr": {"hpa": HPA, "gpu": {"enabled": True}}}},
             "ocr: hpa scales by processor time, which says nothing of a GPU",
         ),
+        (
+            {"services": {"ocr": {"gpu": {"enabled": True, "resource": "amd.com/gpu"}}}},
+            "ocr: gpu.resource amd.com/gpu: models compute on GPUs of NVIDIA alone",
+        ),
         ({"gateway": {"replicas": 2}}, "2 replicas need gateway.database.secret"),
         ({"gateway": {"hpa": HPA}}, "6 replicas need gateway.database.secret"),
         (
@@ -45,7 +49,29 @@ SHARED: dict[str, object] = {"database": {"secret": "pg"}, "results": {"url": "s
             {"envoy": {"certificate": {"issuerRef": {"name": "acme"}}}},
             "needs envoy.certificate.dnsNames",
         ),
+        ({"ingress": {"enabled": True}}, "needs ingress.hostnames, and ingress.namespaceLabels"),
+        ({"meshTls": {"issuerRef": {"name": "mesh"}}}, "meshTls.issuerRef needs meshTls.secret"),
         ({"gatewayApi": {"enabled": True}}, "needs gatewayApi.parentRefs"),
+        (
+            {"services": {"ocr": {"resources": {"requests": {"cpu": "2500m"}}}}},
+            "ocr: resources.requests.cpu 2500m is more than resources.limits.cpu 2",
+        ),
+        (
+            {"services": {"ocr": {"settings": {"MAX_CONCURRENT_RPCS": 205}}}},
+            "ocr: resources.limits.memory 2Gi does not hold MAX_CONCURRENT_RPCS images, 2050 MiB",
+        ),
+        (
+            {"gateway": {"settings": {"UPLOAD_MEMORY_MIB": 1024}}},
+            "gateway: resources.limits.memory 2Gi does not hold MAX_IN_FLIGHT images",
+        ),
+        (
+            {"envoy": {"resources": {"requests": {"memory": "9Mi"}, "limits": {"memory": "9Mi"}}}},
+            "envoy: resources.limits.memory 9Mi does not hold its buffers",
+        ),
+        (
+            {"gateway": {"settings": {"FETCH_TIMEOUT_S": 61}}},
+            "FETCH_TIMEOUT_S 61 is more than lifecycle.requestTimeoutSeconds 60",
+        ),
     ],
 )
 def test_values_that_contradict_each_other_are_refused(

@@ -1,5 +1,7 @@
 """Settings from the environment, and their errors."""
 
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 from pydantic_settings import SettingsConfigDict
@@ -55,3 +57,37 @@ def test_settings_are_frozen() -> None:
 
     with pytest.raises(ValidationError, match="frozen"):
         settings.port = 3
+
+
+def test_a_value_comes_out_of_the_file_that_its_variable_names(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As Secrets are mounted: with a line break at the end that is not meant."""
+    for name, text in (("ECHO_HOST", "10.0.0.1\n"), ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:1")):
+        (tmp_path / name).write_text(text)
+        monkeypatch.setenv(name, "")  # as if unset, and restored after the test
+        monkeypatch.setenv(f"{name}_FILE", str(tmp_path / name))
+
+    settings = load_settings(EchoSettings)
+
+    assert (settings.host, settings.otlp_endpoint) == ("10.0.0.1", "http://c:1")
+
+
+@pytest.mark.parametrize(
+    ("path", "fault"),
+    [
+        ("/nowhere/secret", "cannot be read (got '/nowhere/secret')"),
+        ("/dev/null", "is set beside ECHO_HOST; set one of them"),
+    ],
+)
+def test_a_file_that_is_not_there_or_not_alone_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], path: str, fault: str
+) -> None:
+    monkeypatch.setenv("ECHO_HOST_FILE", path)
+    monkeypatch.setenv("ECHO_HOST", "10.0.0.1")
+
+    with pytest.raises(SystemExit) as caught:
+        load_settings(EchoSettings)
+
+    assert caught.value.code == 2
+    assert capsys.readouterr().err.startswith(f"setting ECHO_HOST_FILE: {fault}")

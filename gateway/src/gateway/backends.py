@@ -110,7 +110,9 @@ async def open_backends(
     }
     async with AsyncExitStack() as stack:
         channels = {
-            name: await stack.enter_async_context(open_channel(address, interceptors=interceptors))
+            name: await stack.enter_async_context(
+                open_channel(address, interceptors=interceptors, tls_dir=settings.tls_dir)
+            )
             for name, address in addresses.items()
         }
         yield Backends(

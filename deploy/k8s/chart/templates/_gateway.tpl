@@ -24,9 +24,7 @@
 - name: GATEWAY_PUBLIC_URL
   value: {{ . }}
 {{- end }}
-{{- if $values.database.secret }}
-{{- include "imagemesh.secretEnv" (merge (dict "name" "GATEWAY_DATABASE_URL") $values.database) }}
-{{- else }}
+{{- if not $values.database.secret }}
 - name: GATEWAY_DATABASE_URL
   value: sqlite+aiosqlite:////data/imagemesh.db
 {{- end }}
@@ -37,11 +35,7 @@
 - name: GATEWAY_RESULTS_DIR
   value: /data/results
 {{- end }}
-{{- include "imagemesh.secretEnv" (merge (dict "name" "GATEWAY_RATE_URL") $values.rates) }}
-{{- include "imagemesh.secretEnv" (merge (dict "name" "GATEWAY_WEBHOOK_SECRET") $values.webhooks) }}
-{{- if .Values.nats.secret }}
-{{- include "imagemesh.secretEnv" (merge (dict "name" "GATEWAY_NATS_URL") .Values.nats) }}
-{{- else }}
+{{- if not .Values.nats.secret }}
 - name: GATEWAY_NATS_URL
   value: nats://{{ include "imagemesh.fullname" . }}-nats:4222
 {{- end }}
@@ -52,14 +46,61 @@
 {{- if $values.admin.secret }}
 - name: GATEWAY_ADMIN_PORT
   value: "50060"
-{{- include "imagemesh.secretEnv" (merge (dict "name" "GATEWAY_ADMIN_TOKEN") $values.admin) }}
+{{- end }}
+{{- range $name, $secret := include "imagemesh.gateway.secrets" . | fromYaml }}
+{{- if $values.secretsAsFiles }}
+- name: {{ $name }}_FILE
+  value: /etc/imagemesh/secrets/{{ $name }}
+{{- else }}
+{{- include "imagemesh.secretEnv" (merge (dict "name" $name) $secret) }}
+{{- end }}
+{{- end }}
+{{- with $values.results.secret }}
+{{- range $key := list "AWS_REGION" "AWS_ENDPOINT" }}
+- name: {{ $key }}
+  valueFrom:
+    secretKeyRef:
+      name: {{ $values.results.secret }}
+      key: {{ $key }}
+      optional: true
+{{- end }}
 {{- end }}
 {{- include "imagemesh.traces" . }}
+{{- include "imagemesh.tls.env" . }}
 {{- $settings := $values.settings -}}
 {{- with include "imagemesh.endpointsOff" . -}}
 {{- $settings = merge (dict "ENDPOINTS_OFF" .) $settings -}}
 {{- end -}}
 {{- include "imagemesh.settings" (dict "prefix" "GATEWAY_" "settings" $settings) }}
+{{- end }}
+
+{{/* Secret and key of each secret variable of the gateway. */}}
+{{- define "imagemesh.gateway.secrets" -}}
+{{- $values := .Values.gateway -}}
+{{- $all := dict "GATEWAY_DATABASE_URL" $values.database "GATEWAY_RATE_URL" $values.rates "GATEWAY_WEBHOOK_SECRET" $values.webhooks "GATEWAY_ADMIN_TOKEN" $values.admin "GATEWAY_NATS_URL" .Values.nats -}}
+{{- range $key := list "AWS_ACCESS_KEY_ID" "AWS_SECRET_ACCESS_KEY" -}}
+{{- $_ := set $all $key (dict "secret" $values.results.secret "key" $key) -}}
+{{- end -}}
+{{- $named := dict -}}
+{{- range $name, $secret := $all -}}
+{{- if $secret.secret -}}{{- $_ := set $named $name (pick $secret "secret" "key") -}}{{- end -}}
+{{- end -}}
+{{- toYaml $named -}}
+{{- end }}
+
+{{/* Volume of these secrets, where they are files. */}}
+{{- define "imagemesh.gateway.secretsVolume" -}}
+{{- if .Values.gateway.secretsAsFiles }}
+- name: secrets
+  projected:
+    defaultMode: 0440
+    sources:
+      {{- range $name, $secret := include "imagemesh.gateway.secrets" . | fromYaml }}
+      - secret:
+          name: {{ $secret.secret }}
+          items: [{key: {{ $secret.key }}, path: {{ $name }}}]
+      {{- end }}
+{{- end }}
 {{- end }}
 
 {{/* Endpoints that are switched off: of disabled services, and of the setting itself. */}}
@@ -70,41 +111,6 @@
 {{- end -}}
 {{- with get .Values.gateway.settings "ENDPOINTS_OFF" -}}{{- $off = append $off . -}}{{- end -}}
 {{- join "," $off -}}
-{{- end }}
-
-{{/* Envoy's configuration (a text) without the disabled services; the text itself where there are none. */}}
-{{- define "imagemesh.enabledEnvoy" -}}
-{{- $all := include "imagemesh.allFacts" .root | fromYaml -}}
-{{- $enabled := include "imagemesh.facts" .root | fromYaml -}}
-{{- if eq (len $all) (len $enabled) -}}
-{{- .config -}}
-{{- else -}}
-{{- $config := fromYaml .config -}}
-{{- $resources := $config.static_resources -}}
-{{- range $name, $_ := $all -}}
-{{- if not (hasKey $enabled $name) -}}
-{{- $listeners := list -}}
-{{- range $listener := $resources.listeners -}}
-{{- if eq $listener.name "native" -}}
-{{- $host := (index (index (index $listener.filter_chains 0).filters 0).typed_config.route_config.virtual_hosts 0) -}}
-{{- $routes := list -}}
-{{- range $route := $host.routes -}}
-{{- if ne $route.route.cluster $name -}}{{- $routes = append $routes $route -}}{{- end -}}
-{{- end -}}
-{{- $_ := set $host "routes" $routes -}}
-{{- end -}}
-{{- if ne $listener.name (printf "mesh-%s" $name) -}}{{- $listeners = append $listeners $listener -}}{{- end -}}
-{{- end -}}
-{{- $clusters := list -}}
-{{- range $cluster := $resources.clusters -}}
-{{- if ne $cluster.name $name -}}{{- $clusters = append $clusters $cluster -}}{{- end -}}
-{{- end -}}
-{{- $_ := set $resources "listeners" $listeners -}}
-{{- $_ := set $resources "clusters" $clusters -}}
-{{- end -}}
-{{- end -}}
-{{- toYaml $config -}}
-{{- end -}}
 {{- end }}
 
 {{/* Where the gateway reaches a service: through Envoy, or without it at the pods themselves. */}}
@@ -125,11 +131,6 @@
   env:
     {{- include "imagemesh.gateway.env" .root | trim | nindent 4 }}
     {{- include "imagemesh.extra" .values.extraEnv | indent 4 }}
-  {{- with $gateway.results.secret }}
-  envFrom:
-    - secretRef:
-        name: {{ . }}
-  {{- end }}
   ports:
     - {name: http, containerPort: 8080}
     {{- if and .root.Values.envoy.enabled (not .isWorker) }}
@@ -159,6 +160,10 @@
     {{- if include "imagemesh.gateway.keepsFiles" .root }}
     - {name: data, mountPath: /data}
     {{- end }}
+    {{- if $gateway.secretsAsFiles }}
+    - {name: secrets, mountPath: /etc/imagemesh/secrets, readOnly: true}
+    {{- end }}
+    {{- include "imagemesh.tls.mounts" .root | indent 4 }}
     {{- include "imagemesh.extra" .values.extraVolumeMounts | indent 4 }}
 {{- end }}
 

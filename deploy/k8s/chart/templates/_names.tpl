@@ -40,9 +40,9 @@ labels:
 
 {{/* The model services; the ports are the defaults of their settings. */}}
 {{- define "imagemesh.allFacts" -}}
-colorize: {port: 50051, metricsPort: 9101, rpc: imagemesh.colorize.v1.ColorizeService, endpoints: colorize}
-ocr: {port: 50052, metricsPort: 9102, rpc: imagemesh.ocr.v1.OcrService, endpoints: "ocr,analyzed-ocr,analyzed-text"}
-vision: {port: 50053, metricsPort: 9103, rpc: imagemesh.vision.v1.VisionService, endpoints: "emotions,classify,nudity,faces"}
+colorize: {port: 50051, healthPort: 50061, metricsPort: 9101, rpc: imagemesh.colorize.v1.ColorizeService, endpoints: colorize}
+ocr: {port: 50052, healthPort: 50062, metricsPort: 9102, rpc: imagemesh.ocr.v1.OcrService, endpoints: "ocr,analyzed-ocr,analyzed-text"}
+vision: {port: 50053, healthPort: 50063, metricsPort: 9103, rpc: imagemesh.vision.v1.VisionService, endpoints: "emotions,classify,nudity,faces"}
 {{- end }}
 
 {{/* The facts of the enabled services. */}}
@@ -78,4 +78,20 @@ vision: {port: 50053, metricsPort: 9103, rpc: imagemesh.vision.v1.VisionService,
 {{- if .hpa.enabled -}}{{ .hpa.minReplicas -}}
 {{- else if dig "keda" "enabled" false . -}}{{ .keda.minReplicas -}}
 {{- else -}}{{ .replicas -}}{{- end -}}
+{{- end }}
+
+{{/* The most replicas that a component runs with. */}}
+{{- define "imagemesh.mostReplicas" -}}
+{{- if .hpa.enabled -}}{{ .hpa.maxReplicas -}}
+{{- else if dig "keda" "enabled" false . -}}{{ .keda.maxReplicas -}}
+{{- else -}}{{ .replicas -}}{{- end -}}
+{{- end }}
+
+{{/* A quantity of Kubernetes, such as 2Gi or 500m, as a plain number. */}}
+{{- define "imagemesh.amount" -}}
+{{- if kindIs "string" . -}}
+{{- $units := dict "m" 0.001 "" 1 "k" 1000 "M" 1000000 "G" 1000000000 "T" 1000000000000 "Ki" 1024 "Mi" 1048576 "Gi" 1073741824 "Ti" 1099511627776 -}}
+{{- $number := regexFind "^[0-9.]+" . -}}
+{{- mulf (float64 $number) (get $units (trimPrefix $number .)) -}}
+{{- else -}}{{ float64 . }}{{- end -}}
 {{- end }}

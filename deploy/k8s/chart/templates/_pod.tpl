@@ -46,13 +46,7 @@ imagePullSecrets:
 priorityClassName: {{ . }}
 {{- end }}
 securityContext:
-  runAsNonRoot: true
-  runAsUser: 65532
-  runAsGroup: 65532
-  fsGroup: 65532
-  fsGroupChangePolicy: OnRootMismatch
-  seccompProfile:
-    type: RuntimeDefault
+  {{- include "imagemesh.pod.security" .root | nindent 2 }}
 {{- $component := . }}
 topologySpreadConstraints:
   {{- range list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
@@ -87,6 +81,18 @@ runtimeClassName: {{ . }}
 {{- end }}
 {{- end }}
 
+{{- define "imagemesh.pod.security" -}}
+runAsNonRoot: true
+{{- with .Values.runAsUser }}
+runAsUser: {{ . }}
+runAsGroup: {{ . }}
+fsGroup: {{ . }}
+{{- end }}
+fsGroupChangePolicy: OnRootMismatch
+seccompProfile:
+  type: RuntimeDefault
+{{- end }}
+
 {{- define "imagemesh.container.security" -}}
 allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
@@ -119,15 +125,19 @@ lifecycle:
 
 {{/* Variables of what makes traces. Where Envoy stands before it, Envoy has chosen the requests. */}}
 {{- define "imagemesh.traces" -}}
-{{- with .Values.tracing -}}
-{{- if .percent }}
+{{- $tracing := .Values.tracing -}}
+{{- if $tracing.percent }}
 - name: OTEL_EXPORTER_OTLP_ENDPOINT
-  value: http://{{ .collector }}:4317
+  value: {{ $tracing.tls | ternary "https" "http" }}://{{ $tracing.collector }}:{{ $tracing.port }}
+{{- include "imagemesh.secretEnv" (merge (dict "name" "OTEL_EXPORTER_OTLP_HEADERS") $tracing.headers) }}
+{{- if and $tracing.tls .Values.caBundle.configMap }}
+- name: OTEL_EXPORTER_OTLP_CERTIFICATE
+  value: /etc/imagemesh/ca/{{ .Values.caBundle.key }}
+{{- end }}
 - name: OTEL_TRACES_SAMPLER
   value: parentbased_traceidratio
 - name: OTEL_TRACES_SAMPLER_ARG
-  value: {{ divf .percent 100 | quote }}
-{{- end }}
+  value: {{ divf $tracing.percent 100 | quote }}
 {{- end }}
 {{- end }}
 
@@ -139,5 +149,40 @@ lifecycle:
     secretKeyRef:
       name: {{ .secret }}
       key: {{ .key }}
+{{- end }}
+{{- end }}
+
+{{/* Certificates of the mesh and of private authorities, where there are any: variables, mounts, volumes. */}}
+{{- define "imagemesh.tls.env" -}}
+{{- if .Values.meshTls.secret }}
+- name: IMAGEMESH_TLS_DIR
+  value: /etc/imagemesh/tls
+{{- end }}
+{{- if .Values.caBundle.configMap }}
+- name: SSL_CERT_FILE
+  value: /etc/imagemesh/ca/{{ .Values.caBundle.key }}
+{{- end }}
+{{- end }}
+
+{{- define "imagemesh.tls.mounts" -}}
+{{- if .Values.meshTls.secret }}
+- {name: mesh-tls, mountPath: /etc/imagemesh/tls, readOnly: true}
+{{- end }}
+{{- if .Values.caBundle.configMap }}
+- {name: ca-bundle, mountPath: /etc/imagemesh/ca, readOnly: true}
+{{- end }}
+{{- end }}
+
+{{- define "imagemesh.tls.volumes" -}}
+{{- with .Values.meshTls.secret }}
+- name: mesh-tls
+  secret:
+    secretName: {{ . }}
+    defaultMode: 0440
+{{- end }}
+{{- with .Values.caBundle.configMap }}
+- name: ca-bundle
+  configMap:
+    name: {{ . }}
 {{- end }}
 {{- end }}

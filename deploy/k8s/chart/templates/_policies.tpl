@@ -30,6 +30,9 @@ from:
       matchLabels:
         {{- toYaml . | nindent 8 }}
   {{- end }}
+  {{- if $.Values.test.secret }}
+  {{- include "imagemesh.policy.pods" (dict "root" $ "name" "test") | nindent 2 }}
+  {{- end }}
 {{- end }}
 {{- end }}
 
@@ -66,6 +69,9 @@ spec:
     {{- end }}
     - from:
         {{- include "imagemesh.policy.namespace" .Values.networkPolicy.monitoring | nindent 8 }}
+        {{- if .Values.ingress.enabled }}
+        {{- include "imagemesh.policy.namespace" .Values.ingress | nindent 8 }}
+        {{- end }}
         {{- if .Values.gatewayApi.enabled }}
         {{- include "imagemesh.policy.namespace" .Values.gatewayApi | nindent 8 }}
         {{- end }}
@@ -222,6 +228,6 @@ spec:
 - to:
     {{- include "imagemesh.policy.namespace" .Values.tracing | nindent 4 }}
   ports:
-    - {protocol: TCP, port: 4317}
+    - {protocol: TCP, port: {{ .Values.tracing.port }}}
 {{- end }}
 {{- end }}

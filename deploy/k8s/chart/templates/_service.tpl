@@ -63,11 +63,19 @@
               value: /models
             {{- end }}
             {{- include "imagemesh.traces" .root | trim | nindent 12 }}
+            {{- include "imagemesh.tls.env" .root | indent 12 }}
+            {{- if .root.Values.meshTls.secret }}
+            - name: {{ $prefix }}HEALTH_PORT
+              value: {{ .facts.healthPort | quote }}
+            {{- end }}
             {{- include "imagemesh.settings" (dict "prefix" $prefix "settings" .values.settings) | trim | nindent 12 }}
             {{- include "imagemesh.extra" .values.extraEnv | indent 12 }}
           ports:
             - {name: grpc, containerPort: {{ .facts.port }}}
             - {name: metrics, containerPort: {{ .facts.metricsPort }}}
+            {{- if .root.Values.meshTls.secret }}
+            - {name: health, containerPort: {{ .facts.healthPort }}}
+            {{- end }}
           {{- include "imagemesh.service.probes" . | nindent 10 }}
           {{- include "imagemesh.preStop" .root | nindent 10 }}
           resources:
@@ -82,6 +90,7 @@
             {{- if .values.gpu.enabled }}
             - {name: shm, mountPath: /dev/shm}
             {{- end }}
+            {{- include "imagemesh.tls.mounts" .root | indent 12 }}
             {{- include "imagemesh.extra" .values.extraVolumeMounts | indent 12 }}
       volumes:
         - name: tmp
@@ -94,6 +103,7 @@
             medium: Memory
             sizeLimit: 1Gi
         {{- end }}
+        {{- include "imagemesh.tls.volumes" .root | indent 8 }}
         {{- include "imagemesh.extra" .values.extraVolumes | indent 8 }}
 ---
 # Headless: every caller sees every pod and balances between them by itself.
@@ -106,7 +116,7 @@ spec:
   selector:
     {{- include "imagemesh.selector" . | nindent 4 }}
   ports:
-    - {name: grpc, port: {{ .facts.port }}, targetPort: grpc, appProtocol: kubernetes.io/h2c}
+    - {name: grpc, port: {{ .facts.port }}, targetPort: grpc, appProtocol: {{ empty .root.Values.meshTls.secret | ternary "kubernetes.io/h2c" "https" }}}
     - {name: metrics, port: {{ .facts.metricsPort }}, targetPort: metrics}
 {{- end }}
 
@@ -116,23 +126,24 @@ spec:
 {{- include "imagemesh.image" (dict "root" .root "image" .values.image) }}{{ $variant -}}
 {{- end }}
 
-{{/* Liveness asks for less than readiness: a model that hangs is loaded anew without a restart. */}}
+{{/* A kubelet knows no TLS. Liveness asks for less than readiness: a model that hangs is loaded anew without a restart. */}}
 {{- define "imagemesh.service.probes" -}}
+{{- $port := not (empty .root.Values.meshTls.secret) | ternary .facts.healthPort .facts.port -}}
 startupProbe:
-  grpc: {port: {{ .facts.port }}, service: {{ .facts.rpc }}}
+  grpc: {port: {{ $port }}, service: {{ .facts.rpc }}}
   periodSeconds: 5
   timeoutSeconds: 3
   failureThreshold: {{ div (add .values.startupSeconds 4) 5 }}
 readinessProbe:
-  grpc: {port: {{ .facts.port }}, service: {{ .facts.rpc }}}
+  grpc: {port: {{ $port }}, service: {{ .facts.rpc }}}
   periodSeconds: 5
   timeoutSeconds: 3
   failureThreshold: 2
 livenessProbe:
-  grpc: {port: {{ .facts.port }}, service: {{ .facts.rpc }}}
+  grpc: {port: {{ $port }}, service: {{ .facts.rpc }}}
   periodSeconds: 20
   timeoutSeconds: 5
-  failureThreshold: 15 # 5 minutes: MAX_RUN_S, and the time to load
+  failureThreshold: {{ div (add (get .values.settings "MAX_RUN_S" | default 120) .values.startupSeconds 19) 20 }} # MAX_RUN_S, and the time to load
 {{- end }}
 
 {{- define "imagemesh.service.resources" -}}

@@ -62,6 +62,8 @@ def _service_settings(settings: GatewaySettings) -> ServiceSettings:
         host=settings.admin_host,
         port=settings.admin_port,
         metrics_port=0,
+        health_port=0,
+        tls_dir=None,
         log_level=settings.log_level,
         log_format=settings.log_format,
         drain_s=min(settings.drain_s, _DRAIN_S),

@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 import grpc
 
 from servicekit.limits import MAX_MESSAGE_BYTES
+from servicekit.mutual_tls import channel_credentials
 
 # Inference changes nothing, so an RPC that no server has begun or finished may be sent again.
 _SERVICE_CONFIG: Final = json.dumps(
@@ -44,13 +46,21 @@ _OPTIONS: Final = (
 
 
 def open_channel(
-    address: str, *, interceptors: Sequence[grpc.aio.ClientInterceptor] = ()
+    address: str,
+    *,
+    interceptors: Sequence[grpc.aio.ClientInterceptor] = (),
+    tls_dir: Path | None = None,
 ) -> grpc.aio.Channel:
     """Return a channel to `address` ("host:port"); it connects on first use, and again by itself.
 
     Messages up to 11 MiB pass; an RPC that a server refuses with UNAVAILABLE or CANCELLED is tried
     three times in all, on the next replica where the name has several. Envoy, which retries by
     itself, tells the channel not to (`grpc-retry-pushback-ms`). The caller gives every RPC its
-    deadline.
+    deadline. With a folder of certificates both sides show theirs.
     """
+    if tls_dir is not None:
+        credentials = channel_credentials(tls_dir)
+        return grpc.aio.secure_channel(
+            address, credentials, options=_OPTIONS, interceptors=interceptors
+        )
     return grpc.aio.insecure_channel(address, options=_OPTIONS, interceptors=interceptors)

@@ -19,6 +19,7 @@ from servicekit.interceptors import RpcEdge
 from servicekit.limits import MAX_MESSAGE_BYTES
 from servicekit.logs import configure_logs, get_logger
 from servicekit.memory import return_freed_memory, spare_loaded_objects
+from servicekit.mutual_tls import server_credentials
 from servicekit.settings import ServiceSettings
 from servicekit.telemetry import ServiceMetrics
 from servicekit.tracing.opening import Traces, open_traces
@@ -33,10 +34,12 @@ _OPTIONS: Final = (
     ("grpc.so_reuseport", 0),
     # Callers reconnect now and then, so that plain DNS round-robin finds new replicas.
     ("grpc.max_connection_age_ms", 300_000),
-    ("grpc.max_connection_age_grace_ms", 120_000),
     # The client pings every 30 s; the default server would take that for abuse.
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
 )
+
+# RPCs in flight on a connection that ends have this long; a longer drain tells of longer RPCs.
+_GRACE_S: Final = 120.0
 
 _log = get_logger("server")
 
@@ -107,9 +110,10 @@ async def serving(
     health_servicer = health.aio.HealthServicer()
     traces = open_traces(service.member, settings)
     server = _build(service, settings, health_servicer=health_servicer, traces=traces)
-    port = server.add_insecure_port(f"{settings.host}:{settings.port}")
+    port = _listen(server, settings)
     await _set_health(health_servicer, service, is_serving=False)
     await server.start()
+    probed = await _serve_health(settings, health_servicer)
     mirroring: asyncio.Task[None] | None = None
     try:
         with _metrics_served(settings, service.metrics):
@@ -123,6 +127,8 @@ async def serving(
             mirroring.cancel()
         await health_servicer.enter_graceful_shutdown()
         await server.stop(settings.drain_s)
+        if probed is not None:
+            await probed.stop(None)
         await traces.close()
         service.close()
 
@@ -140,11 +146,33 @@ def _build(
         default_deadline_s=service.default_deadline_s,
     )
     interceptors = (*traces.server, edge, *service.interceptors)
-    server = grpc.aio.server(interceptors=interceptors, options=_OPTIONS)
+    grace_ms = round(max(_GRACE_S, settings.drain_s) * 1000)
+    options = (*_OPTIONS, ("grpc.max_connection_age_grace_ms", grace_ms))
+    server = grpc.aio.server(interceptors=interceptors, options=options)
     service.register(server)
     health_pb2_grpc.add_HealthServicer_to_server(health_servicer, server)
     names = (service.name, health.SERVICE_NAME, reflection.SERVICE_NAME)
     reflection.enable_server_reflection(names, server)
+    return server
+
+
+def _listen(server: grpc.aio.Server, settings: ServiceSettings) -> int:
+    address = f"{settings.host}:{settings.port}"
+    if settings.tls_dir is None:
+        return server.add_insecure_port(address)
+    return server.add_secure_port(address, server_credentials(settings.tls_dir))
+
+
+async def _serve_health(
+    settings: ServiceSettings, servicer: health.aio.HealthServicer
+) -> grpc.aio.Server | None:
+    """Return a running server of health alone, where the settings ask for one."""
+    if settings.health_port == 0:
+        return None
+    server = grpc.aio.server(options=(("grpc.so_reuseport", 0),))
+    health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
+    server.add_insecure_port(f"{settings.host}:{settings.health_port}")
+    await server.start()
     return server
 
 

@@ -1,10 +1,19 @@
 """Settings of a process: read once from the environment, validated, frozen."""
 
+import os
 import sys
-from typing import Annotated, Literal, TypeAlias, TypeVar
+from collections.abc import Iterator, MutableMapping
+from pathlib import Path
+from typing import Annotated, Final, Literal, TypeAlias, TypeVar
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+# In the folder of certificates, as Secrets of Kubernetes name them.
+CERTIFICATE: Final = "tls.crt"
+KEY: Final = "tls.key"
+AUTHORITY: Final = "ca.crt"
 
 SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 
@@ -43,6 +52,23 @@ class ProcessSettings(BaseSettings):
         description="URL of the collector of traces, over gRPC, such as "
         "http://otel-collector:4317; empty makes none. The other OTEL_ variables count then too.",
     )
+    tls_dir: Path | None = Field(
+        default=None,
+        validation_alias="IMAGEMESH_TLS_DIR",
+        description="Folder with tls.crt, tls.key and ca.crt of the mesh: services then take RPCs "
+        "only over TLS from callers with a certificate of ca.crt, and the gateway shows its own. "
+        "Services take renewed files at once, the gateway when it restarts. Empty: no TLS.",
+    )
+
+    @field_validator("tls_dir", mode="before")
+    @classmethod
+    def _check_tls(cls, value: object) -> object:
+        if not value:
+            return None
+        for name in (CERTIFICATE, KEY, AUTHORITY):
+            if not (Path(str(value)) / name).is_file():
+                raise ValueError(f"has no {name}")
+        return value
 
 
 class ServiceSettings(ProcessSettings):
@@ -50,6 +76,12 @@ class ServiceSettings(ProcessSettings):
 
     port: Port
     metrics_port: MetricsPort
+    health_port: int = Field(
+        default=0,
+        ge=0,
+        le=65535,
+        description="Port of gRPC health without TLS, for probes that know none; 0 serves none.",
+    )
     max_concurrent_rpcs: int = Field(
         default=96,  # 96 images of 10 MiB are 960 MiB
         ge=1,
@@ -59,20 +91,61 @@ class ServiceSettings(ProcessSettings):
     )
 
 
+# Secrets of libraries, which read their variables themselves.
+_LIBRARY_SECRETS: Final = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "OTEL_EXPORTER_OTLP_HEADERS",
+)
+
+
 def load_settings(cls: type[SettingsT]) -> SettingsT:
-    """Read `cls` from the environment; on faults write all of them to stderr and exit with 2."""
+    """Read `cls` from the environment; on faults write all of them to stderr and exit with 2.
+
+    A variable NAME_FILE names a file that holds the value of NAME, such as a mounted Secret.
+    """
+    faults = list(_read_files(cls, os.environ))  # noqa: TID251 - as its message says
     try:
-        return cls()
+        settings = cls()
     except ValidationError as error:
-        prefix = cls.model_config.get("env_prefix", "")
-        for fault in error.errors():
-            name = "_".join(str(part) for part in fault["loc"]).upper()
-            # A variable without the prefix goes by its own name.
-            if fault["loc"] and fault["loc"][0] in cls.model_fields:
-                name = prefix + name
-            got = "" if _is_secret(cls, fault["loc"]) else f" (got {fault['input']!r})"
-            sys.stderr.write(f"setting {name}: {fault['msg']}{got}\n")
-        sys.exit(2)
+        faults.extend(_told(cls, fault) for fault in error.errors())
+    else:
+        if not faults:
+            return settings
+    sys.stderr.writelines(f"setting {fault}\n" for fault in faults)
+    sys.exit(2)
+
+
+def _read_files(cls: type[BaseSettings], environment: MutableMapping[str, str]) -> Iterator[str]:
+    """Set the variables whose values are in files; yield what is wrong with a file."""
+    prefix = cls.model_config.get("env_prefix", "")
+    names = [
+        str(field.validation_alias or prefix + name.upper())
+        for name, field in cls.model_fields.items()
+    ]
+    for name in (*names, *_LIBRARY_SECRETS):
+        path = environment.get(f"{name}_FILE")
+        if not path:
+            continue
+        try:
+            value = Path(path).read_text().strip()
+        except (OSError, UnicodeDecodeError):
+            yield f"{name}_FILE: cannot be read (got {path!r})"
+            continue
+        if environment.get(name, "") not in {"", value}:  # a second load finds what the first set
+            yield f"{name}_FILE: is set beside {name}; set one of them"
+        environment[name] = value
+
+
+def _told(cls: type[BaseSettings], fault: ErrorDetails) -> str:
+    """Return the variable of a fault, its reason, and its value unless that is secret."""
+    name = "_".join(str(part) for part in fault["loc"]).upper()
+    # A variable without the prefix goes by its own name.
+    if fault["loc"] and fault["loc"][0] in cls.model_fields:
+        name = cls.model_config.get("env_prefix", "") + name
+    got = "" if _is_secret(cls, fault["loc"]) else f" (got {fault['input']!r})"
+    return f"{name}: {fault['msg']}{got}"
 
 
 def _is_secret(cls: type[BaseSettings], place: tuple[int | str, ...]) -> bool:
