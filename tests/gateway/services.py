@@ -241,7 +241,14 @@ class Vision(vision_rpc.VisionServiceServicer):
         """Answer as the class says."""
         await self.stage.play(request, context, word=_word(request.image))
         return vision_pb.DetectNudityResponse(
-            is_nude=True, confidence=0.99999999, threshold=0.8, model=MODEL, seconds=SECONDS
+            is_nude=True,
+            confidence=0.99999999,
+            threshold=0.8,
+            model=MODEL,
+            seconds=SECONDS,
+            policy=request.policy or "default",
+            severity=vision_pb.SEVERITY_EXPLICIT,
+            classes=[vision_pb.NudityClass(name="porn", confidence=0.75)],
         )
 
     async def ListModels(  # noqa: N802 - the name of the RPC

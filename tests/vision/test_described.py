@@ -214,7 +214,29 @@ def test_vit_scores_by_its_second_class() -> None:
     scores = scorer.score_all([scorer.prepare(image) for image in images])
 
     # Red adds 1, black -1: 1 / (1 + e^(0.5 - red)).
-    assert scores == pytest.approx([0.6224593, 0.1824255], abs=1e-6)
+    assert [one.nude for one in scores] == pytest.approx([0.6224593, 0.1824255], abs=1e-6)
+    assert {(one.suggestive, one.classes) for one in scores} == {(None, ())}
+
+
+def test_classes_with_severity_are_joined_and_kept() -> None:
+    """A dropped class counts nowhere; explicit and suggestive are sums of the model's own."""
+    labels = ("drawings", "hentai", "neutral", "porn", "sexy", "broken")
+    answers = {"drawings": "none", "neutral": "none", "sexy": "suggestive"}
+    spec = ClassifierSpec(
+        size_px=8,
+        labels=labels,
+        answers={**answers, "hentai": "explicit", "porn": "explicit"},
+        activation="none",
+    )
+    network = FixedNetwork([0.05, 0.1, 0.15, 0.2, 0.3, 0.2])
+    scorer = DescribedScorer(DescribedClassifier(network, spec, name="x"), name="x")
+
+    (score,) = scorer.score_all([scorer.prepare(draw_flat(8, 8, (0, 0, 0)))])
+
+    assert (score.nude, score.suggestive) == pytest.approx((0.375, 0.75))
+    names, shares = zip(*score.classes, strict=True)
+    assert names == ("sexy", "porn", "neutral", "hentai", "drawings")
+    assert shares == pytest.approx((0.375, 0.25, 0.1875, 0.125, 0.0625))
 
 
 def test_labels_without_nude_are_refused() -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.accounts.key_format import key_id
-from gateway.accounts.keys import GRACE, ApiKey, KeyStore, lifetime
+from gateway.accounts.keys import GRACE, ApiKey, KeyStore, check_policy, lifetime
 from gateway.accounts.scopes import check_scopes
 from gateway.commands.terminal import (
     account_name,
@@ -38,6 +38,9 @@ def _parser() -> argparse.ArgumentParser:
         type=_scopes,
         help="what it may ask, such as ocr,usage,webhooks",
     )
+    create.add_argument(
+        "--policy", type=_policy, help="its nudity policy, one of VISION_NUDITY_POLICIES"
+    )
     listing = commands.add_parser("list", help="print what is known about every key")
     revoke = commands.add_parser("revoke", help="refuse a key from now on")
     revoke.add_argument("id", help="the key's id, its third part: im_live_<id>_...")
@@ -66,11 +69,20 @@ def _scopes(text: str) -> list[str]:
     return scopes
 
 
+@telling
+def _policy(text: str) -> str:
+    check_policy(text)
+    return text
+
+
 async def _run(engine: AsyncEngine, arguments: argparse.Namespace) -> int:
     keys = KeyStore(engine)
     if arguments.command == "create":
         key = await keys.create(
-            arguments.account, expires_in=arguments.days, scopes=arguments.scopes
+            arguments.account,
+            expires_in=arguments.days,
+            scopes=arguments.scopes,
+            policy=arguments.policy,
         )
         return _print_key(key, as_json=arguments.json)
     if arguments.command == "revoke":
@@ -100,7 +112,7 @@ async def _rotate(keys: KeyStore, arguments: argparse.Namespace) -> int:
 def _print_keys(found: Sequence[ApiKey], *, as_json: bool) -> int:
     if as_json:
         return print_json(found)
-    header = ("ID", "STATE", "CREATED", "EXPIRES", "LAST USED", "SCOPES", "ACCOUNT")
+    header = ("ID", "STATE", "CREATED", "EXPIRES", "LAST USED", "SCOPES", "POLICY", "ACCOUNT")
     rows = [
         (
             key.id,
@@ -109,6 +121,7 @@ def _print_keys(found: Sequence[ApiKey], *, as_json: bool) -> int:
             minute(key.expires_at),
             minute(key.last_used_at),
             "all" if key.scopes is None else ",".join(key.scopes),
+            key.policy or "default",
             key.account,
         )
         for key in found
