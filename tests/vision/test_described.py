@@ -205,6 +205,19 @@ def test_vit_is_prepared_with_pillow_from_minus_one_to_one() -> None:
     assert np.abs(grey[:, 8:-8, 8:-8]).max() < 0.02
 
 
+def test_marqo_is_scaled_by_its_shorter_side_and_cut() -> None:
+    """Source: config.json of the model: crop 1.0 of the middle, (byte / 255 - 0.5) / 0.5."""
+    image = np.zeros((384, 768, 3), np.uint8)
+    image[:, 192:576] = (255, 128, 0)
+
+    tensor = prepare(image, spec_of("marqo-nsfw-384"))
+
+    assert tensor.shape == (3, 384, 384)
+    for channel, value in enumerate((1.0, 0.0039216, -1.0)):
+        np.testing.assert_allclose(tensor[channel], value, atol=1e-6)
+    assert spec_of("marqo-nsfw-384").columns == {"nude": [0], "safe": [1]}
+
+
 def test_vit_scores_by_its_second_class() -> None:
     spec = spec_of("vit-base-nsfw-detector")
     graph = make_graph(side=384, logits=(0.5, 0.0), reddened=1)

@@ -284,7 +284,7 @@ async def test_largest_image_is_a_setting(tmp_path: Path) -> None:
 
 
 async def test_missing_model_fails_its_calls_and_is_not_serving(tmp_path: Path) -> None:
-    """Of classify and nudity there is no better model than the embedded one."""
+    """Of classify there is no better model of this profile than the embedded one."""
     async with running(tmp_path, profile="standard") as channel:
         health: Any = health_pb2_grpc.HealthStub(channel)  # Any: it ships no types
         health_answer = await health.Check(health_pb2.HealthCheckRequest(service=NAME))
