@@ -117,6 +117,16 @@ async def test_policy_is_that_of_the_key_unless_the_request_names_one(
     assert asked == ["strict", "lenient", "strict"]
 
 
+async def test_key_of_another_policy_gets_no_kept_answer(gateway: Gateway) -> None:
+    strict = replace(gateway, key=await create_key(gateway.settings, policy="strict"))
+    body, header = {"image": base64()}, {"Idempotency-Key": "judged-once"}
+
+    first = await gateway.post("nudity", body, **header)
+    other = await strict.post("nudity", body, **header)
+
+    assert (first.status, other.refusal) == (200, (422, "idempotency_key_reused"))
+
+
 async def test_policy_is_a_plain_name(gateway: Gateway) -> None:
     reply = await gateway.look("nudity", policy="Strict!")
 
