@@ -5,6 +5,7 @@ runs and no file is written between; see `modelkit.published`.
 """
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import onnx
@@ -62,7 +63,7 @@ def write(path: Path, network: nn.Module, image: Tensor) -> None:
         "used": {name: shape for name, shape in shapes.items() if name in used},
         "unused": {name: shape for name, shape in shapes.items() if name not in used},
     }
-    path.with_suffix(".json").write_text(json.dumps(lists, indent=0) + "\n", "utf-8")
+    path.with_suffix(".json").write_text(_one_a_line(lists), "utf-8")
     print(f"wrote {path}: {path.stat().st_size:,} bytes, {len(used)} weights")
 
 
@@ -82,6 +83,17 @@ def randomize(network: nn.Module, *, seed: int = 0) -> None:
         nn.init.uniform_(tensor, low, low + 1, generator=generator)
         if tensor.dim() > 1:
             tensor.mul_(2 / tensor[0].numel() ** 0.5)
+
+
+def _one_a_line(lists: Mapping[str, Mapping[str, Sequence[int]]]) -> str:
+    """Return JSON with one weight in a line."""
+    parts = []
+    for name, shapes in lists.items():
+        lines = ",\n".join(
+            f"{json.dumps(key)}: {json.dumps(shape)}" for key, shape in shapes.items()
+        )
+        parts.append(f'"{name}": {{\n{lines}\n}}')
+    return "{" + ",\n".join(parts) + "}\n"
 
 
 def _drop_weights(model: onnx.ModelProto) -> None:
