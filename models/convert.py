@@ -11,10 +11,11 @@ from pathlib import Path
 
 import torch
 
+from modelkit.networks.efficientnet import LITE1
 from models.training.calibration import fold_temperature
 from models.training.encoders import load_efficientnet, load_minilm, published_state
 from models.training.export import graph_of
-from vision.networks import IMAGENET_SIDE_PX, ImageNetNetwork
+from vision.networks import ImageNetNetwork
 
 VISION = Path("services/vision/src/vision/weights/imagenet.onnx")
 OCR = Path("services/ocr/src/ocr/weights/minilm.onnx")
@@ -35,7 +36,7 @@ def main() -> None:
 def imagenet_graph() -> bytes:
     """Return EfficientNet-Lite1 from uint8 images to calibrated probabilities."""
     network = imagenet_network()
-    example = torch.zeros(1, IMAGENET_SIDE_PX, IMAGENET_SIDE_PX, 3, dtype=torch.uint8)
+    example = torch.zeros(1, LITE1.size_px, LITE1.size_px, 3, dtype=torch.uint8)
     return graph_of(
         network, example, inputs=["images"], outputs=["probabilities"], free=[{0: "count"}]
     )

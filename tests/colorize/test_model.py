@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 
 from colorize.merging import make_guide, merge_chroma
 from colorize.model import Colorizer
 from colorize.pixels import is_colored, lightness_of, resize
+from modelkit.colorization import ColorizerSpec
 from modelkit.images import RgbImage
-from modelkit.runtime import Runtime
+from modelkit.manifest import load_manifest
+from modelkit.runtime import Array, Runtime
 from modelkit.torch_network import load_module
 
 GRAPH = Path(str(files("colorize") / "weights" / "colorize.onnx"))
@@ -171,3 +174,56 @@ def test_torch_answers_as_the_graph_does() -> None:
     (expected,) = Runtime().open(GRAPH).run(lightness)
     # Of 130: two hundred-thousandths.
     np.testing.assert_allclose(answer, expected, atol=2e-3)
+
+
+class FixedNetwork:
+    """Network that keeps its input and colors everything alike."""
+
+    device = "cpu"
+    provider = "by hand"
+
+    def __init__(self) -> None:
+        self.taken: Array = np.zeros(0, np.float32)
+
+    def run(self, *inputs: Array) -> list[Array]:
+        """Return the ab (20, -30) at the size of the input."""
+        (self.taken,) = inputs
+        chroma = np.full((1, 2, *self.taken.shape[2:]), 20.0, np.float32)
+        chroma[:, 1] = -30
+        return [chroma]
+
+
+def spec_of(name: str) -> ColorizerSpec:
+    (entry,) = (entry for entry in load_manifest("colorize") if entry.name == name)
+    assert entry.colorizer is not None
+    return entry.colorizer
+
+
+@pytest.mark.parametrize("shape", [(300, 500), (2000, 700), (40, 30)])
+def test_siggraph17_takes_lightness_of_256_px(shape: tuple[int, int]) -> None:
+    """Source: the authors' demo squeezes RGB to 256 x 256 px, bicubic, and takes L of it."""
+    network = FixedNetwork()
+    image = landscape(*shape)
+
+    colored = Colorizer(network, spec_of("siggraph17")).colorize(image)
+
+    small = Image.fromarray(image).resize((256, 256), Image.Resampling.BICUBIC)
+    assert network.taken.shape == (1, 1, 256, 256)
+    assert network.taken.dtype == np.float32
+    difference = np.abs(network.taken[0, 0] - lightness_of(np.asarray(small)))
+    assert difference.mean() < 0.3
+    assert lab(colored)[10:-10, 10:-10, 1:].mean(axis=(0, 1)) == pytest.approx([20, -30], abs=5)
+
+
+def test_ddcolor_takes_grey_of_512_px() -> None:
+    """Source: the authors' pipeline: L of the image at 512 x 512 px, as sRGB in [0, 1]."""
+    network = FixedNetwork()
+    image = np.full((600, 800, 3), (200, 100, 50), np.uint8)
+
+    colored = Colorizer(network, spec_of("ddcolor-modelscope")).colorize(image)
+
+    # Its luminance is 0.2162: L is 116 * 0.2162^(1/3) - 16, and the grey of it is
+    # 1.055 * 0.2162^(1/2.4) - 0.055 = 0.502.
+    assert network.taken.shape == (1, 3, 512, 512)
+    assert network.taken == pytest.approx(np.full((1, 3, 512, 512), 0.502), abs=3e-3)
+    assert colored.shape == image.shape

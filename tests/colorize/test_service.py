@@ -225,7 +225,11 @@ async def test_images_sent_together_get_the_colors_they_get_alone(
 
 
 async def test_model_is_listed_with_its_device(stub: "rpc.ColorizeServiceAsyncStub") -> None:
-    (info,) = (await stub.ListModels(pb.ListModelsRequest())).models
+    info, *others = (await stub.ListModels(pb.ListModelsRequest())).models
 
+    assert [(other.model.name, other.model.device) for other in others] == [
+        ("siggraph17", ""),
+        ("ddcolor-modelscope", ""),
+    ]
     assert (info.model.name, info.model.device, info.task) == ("lite-colorizer", "cpu", "colorize")
     assert info.card == "models/colorize/README.md"

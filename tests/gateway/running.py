@@ -176,10 +176,14 @@ async def running(
 
 
 async def create_key(
-    settings: GatewaySettings, *, account: str = "tests", scopes: Sequence[str] | None = None
+    settings: GatewaySettings,
+    *,
+    account: str = "tests",
+    scopes: Sequence[str] | None = None,
+    policy: str | None = None,
 ) -> str:
     """Return a new key of `account`."""
     engine = await open_database(settings.database_url)
-    key = await KeyStore(engine).create(account, scopes=scopes)
+    key = await KeyStore(engine).create(account, scopes=scopes, policy=policy)
     await engine.dispose()
     return key

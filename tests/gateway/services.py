@@ -148,9 +148,18 @@ def _detect_emotions(
     )
 
 
-def _detect_nudity(_: vision_pb.DetectNudityRequest, __: bytes) -> vision_pb.DetectNudityResponse:
+def _detect_nudity(
+    request: vision_pb.DetectNudityRequest, _: bytes
+) -> vision_pb.DetectNudityResponse:
     return vision_pb.DetectNudityResponse(
-        is_nude=True, confidence=0.99999999, threshold=0.8, model=MODEL, seconds=SECONDS
+        is_nude=True,
+        confidence=0.99999999,
+        threshold=0.8,
+        model=MODEL,
+        seconds=SECONDS,
+        policy=request.policy or "default",
+        severity=vision_pb.SEVERITY_EXPLICIT,
+        classes=[vision_pb.NudityClass(name="porn", confidence=0.75)],
     )
 
 

@@ -56,14 +56,15 @@ async def test_another_gateway_refuses_a_revoked_key_when_its_cache_is_over(
 
 
 async def test_key_has_the_scopes_and_the_days_that_it_was_given(admin: Admin) -> None:
-    request = pb.CreateKeyRequest(account="ada", scopes=["ocr", "classify"], days=30)
+    scopes = ["ocr", "classify"]
+    request = pb.CreateKeyRequest(account="ada", scopes=scopes, days=30, policy="strict")
 
     made = await admin.ask("CreateKey", request)
 
     listed = {key.id: key for key in (await admin.ask("ListKeys", pb.ListKeysRequest())).keys}
     found = listed[made.id]
     days = (found.expires_at.ToDatetime() - found.created_at.ToDatetime()) / timedelta(days=1)
-    assert (found.account, found.scopes) == ("ada", ["ocr", "classify"])
+    assert (found.account, found.scopes, found.policy) == ("ada", scopes, "strict")
     assert days == pytest.approx(30)
     assert abs(found.created_at.ToDatetime(UTC) - datetime.now(UTC)) < timedelta(minutes=1)
     assert not found.HasField("revoked_at")

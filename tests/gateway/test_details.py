@@ -1,14 +1,15 @@
 """The one addition to the seed's answers: `details`."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from imagemesh.vision.v1 import vision_service_pb2 as pb
-from tests.gateway.running import Gateway, Reply
+from tests.gateway.running import Gateway, Reply, create_key
 from tests.gateway.services import NOT_ENGLISH
 from tests.gateway.stage import Stage
-from tests.gateway.uploads import base64
+from tests.gateway.uploads import base64, defer, ended
 
 MODEL = {"name": "by-hand", "version": "1.2.3", "device": "cpu", "provider": "hand"}
 TIMED = {"model": MODEL, "seconds": 0.25}
@@ -46,7 +47,16 @@ async def answer(gateway: Gateway, endpoint: str, *, details: bool) -> Reply:
         ("analyzed-text", {**TIMED, "language": "en"}),
         ("emotions", {**TIMED, "face_model": MODEL}),
         ("classify", TIMED),
-        ("nudity", {**TIMED, "threshold": 0.8}),
+        (
+            "nudity",
+            {
+                **TIMED,
+                "threshold": 0.8,
+                "policy": "default",
+                "severity": "explicit",
+                "classes": [{"name": "porn", "confidence": 0.75}],
+            },
+        ),
     ],
 )
 async def test_details_are_added_beside_the_result(
@@ -79,3 +89,32 @@ async def test_frames_are_asked_for(
 
     assert reply.status == 200
     assert stage.calls[-1].request.frames == asked
+
+
+async def test_policy_is_that_of_the_key_unless_the_request_names_one(
+    gateway: Gateway, stage: Stage
+) -> None:
+    asking = replace(gateway, key=await create_key(gateway.settings, policy="strict"))
+
+    await asking.look("nudity")
+    await asking.look("nudity", policy="lenient")
+    await ended(asking, await defer(asking, "nudity", {"image": base64()}))
+
+    asked = [call.request.policy for call in stage.calls[-3:]]
+    assert asked == ["strict", "lenient", "strict"]
+
+
+async def test_key_of_another_policy_gets_no_kept_answer(gateway: Gateway) -> None:
+    strict = replace(gateway, key=await create_key(gateway.settings, policy="strict"))
+    body, header = {"image": base64()}, {"Idempotency-Key": "judged-once"}
+
+    first = await gateway.post("nudity", body, **header)
+    other = await strict.post("nudity", body, **header)
+
+    assert (first.status, other.refusal) == (200, (422, "idempotency_key_reused"))
+
+
+async def test_policy_is_a_plain_name(gateway: Gateway) -> None:
+    reply = await gateway.look("nudity", policy="Strict!")
+
+    assert reply.refusal == (400, "invalid_parameter")

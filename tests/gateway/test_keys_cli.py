@@ -81,6 +81,7 @@ def test_list_shows_every_key_and_its_state(keys: Command) -> None:
         "LAST",
         "USED",
         "SCOPES",
+        "POLICY",
         "ACCOUNT",
     ]
     rows = {(fields[0], fields[1], fields[-1]) for fields in map(str.split, lines[1:])}
@@ -101,6 +102,7 @@ def test_list_as_json_shows_what_is_known_and_no_secret(keys: Command) -> None:
         "revoked_at",
         "scopes",
         "last_used_at",
+        "policy",
     }
     assert (listed["id"], listed["account"]) == (key.split("_")[2], "ada")
     assert listed["expires_at"] > listed["created_at"]
@@ -137,7 +139,7 @@ def test_wrong_usage_ends_with_2(keys: Command, argv: tuple[str, ...]) -> None:
 def test_create_limits_a_key_to_its_scopes(keys: Command) -> None:
     keys("create", "ada", "--scopes", "ocr, classify")
 
-    assert keys("list").out.splitlines()[1].split()[-2:] == ["ocr,classify", "ada"]
+    assert keys("list").out.splitlines()[1].split()[-3:] == ["ocr,classify", "default", "ada"]
 
 
 def test_unknown_scope_ends_with_2_and_names_the_known(keys: Command) -> None:
@@ -155,12 +157,14 @@ def test_json_of_a_new_key_has_its_id(keys: Command) -> None:
 
 
 def test_rotate_prints_a_key_like_the_old_one_which_ends_soon(keys: Command) -> None:
-    old = json.loads(keys("create", "ada", "--scopes", "ocr", "--json").out)
+    policy = ("--policy", "strict")
+    old = json.loads(keys("create", "ada", "--scopes", "ocr", *policy, "--json").out)
 
     new = json.loads(keys("rotate", old["id"], "--grace-days", "2", "--json").out)
 
     listed = {key["id"]: key for key in json.loads(keys("list", "--json").out)}
     assert listed[new["id"]]["scopes"] == ["ocr"]
+    assert listed[new["id"]]["policy"] == "strict"
     assert listed[new["id"]]["expires_at"] is None
     assert listed[old["id"]]["expires_at"] is not None
 

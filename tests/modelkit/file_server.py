@@ -12,7 +12,8 @@ class FileServer:
     """Script of the server, and a record of its requests.
 
     Attributes:
-        content: The file, whatever its path.
+        content: The file, whatever its path but those of `files`.
+        files: Further files, by the last part of their path.
         cuts: For each coming request, after how many bytes of the answer the connection breaks.
         has_ranges: Whether it knows the header `Range`.
         tells_size: Whether it sends the header `Content-Length`.
@@ -22,6 +23,7 @@ class FileServer:
     """
 
     content: bytes
+    files: dict[str, bytes] = field(default_factory=dict)
     cuts: list[int] = field(default_factory=list)
     has_ranges: bool = True
     tells_size: bool = True
@@ -57,7 +59,8 @@ def _answer(request: BaseHTTPRequestHandler, server: FileServer) -> None:
         request.send_error(server.status)
         return
     first = int(asked.removeprefix("bytes=").rstrip("-") or 0) if server.has_ranges else 0
-    body = server.content[first:]
+    name = request.path.rpartition("/")[2]
+    body = server.files.get(name, server.content)[first:]
     request.send_response(206 if server.has_ranges and asked else 200)
     if server.tells_size:
         request.send_header("Content-Length", str(len(body)))

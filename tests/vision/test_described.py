@@ -205,6 +205,19 @@ def test_vit_is_prepared_with_pillow_from_minus_one_to_one() -> None:
     assert np.abs(grey[:, 8:-8, 8:-8]).max() < 0.02
 
 
+def test_marqo_is_scaled_by_its_shorter_side_and_cut() -> None:
+    """Source: config.json of the model: crop 1.0 of the middle, (byte / 255 - 0.5) / 0.5."""
+    image = np.zeros((384, 768, 3), np.uint8)
+    image[:, 192:576] = (255, 128, 0)
+
+    tensor = prepare(image, spec_of("marqo-nsfw-384"))
+
+    assert tensor.shape == (3, 384, 384)
+    for channel, value in enumerate((1.0, 0.0039216, -1.0)):
+        np.testing.assert_allclose(tensor[channel], value, atol=1e-6)
+    assert spec_of("marqo-nsfw-384").columns == {"nude": [0], "safe": [1]}
+
+
 def test_vit_scores_by_its_second_class() -> None:
     spec = spec_of("vit-base-nsfw-detector")
     graph = make_graph(side=384, logits=(0.5, 0.0), reddened=1)
@@ -214,7 +227,29 @@ def test_vit_scores_by_its_second_class() -> None:
     scores = scorer.score_all([scorer.prepare(image) for image in images])
 
     # Red adds 1, black -1: 1 / (1 + e^(0.5 - red)).
-    assert scores == pytest.approx([0.6224593, 0.1824255], abs=1e-6)
+    assert [one.nude for one in scores] == pytest.approx([0.6224593, 0.1824255], abs=1e-6)
+    assert {(one.suggestive, one.classes) for one in scores} == {(None, ())}
+
+
+def test_classes_with_severity_are_joined_and_kept() -> None:
+    """A dropped class counts nowhere; explicit and suggestive are sums of the model's own."""
+    labels = ("drawings", "hentai", "neutral", "porn", "sexy", "broken")
+    answers = {"drawings": "none", "neutral": "none", "sexy": "suggestive"}
+    spec = ClassifierSpec(
+        size_px=8,
+        labels=labels,
+        answers={**answers, "hentai": "explicit", "porn": "explicit"},
+        activation="none",
+    )
+    network = FixedNetwork([0.05, 0.1, 0.15, 0.2, 0.3, 0.2])
+    scorer = DescribedScorer(DescribedClassifier(network, spec, name="x"), name="x")
+
+    (score,) = scorer.score_all([scorer.prepare(draw_flat(8, 8, (0, 0, 0)))])
+
+    assert (score.nude, score.suggestive) == pytest.approx((0.375, 0.75))
+    names, shares = zip(*score.classes, strict=True)
+    assert names == ("sexy", "porn", "neutral", "hentai", "drawings")
+    assert shares == pytest.approx((0.375, 0.25, 0.1875, 0.125, 0.0625))
 
 
 def test_labels_without_nude_are_refused() -> None:

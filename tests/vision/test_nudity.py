@@ -50,7 +50,7 @@ def test_score_of_an_old_photo_is_that_of_the_package(
 def test_photos_scored_together_score_as_alone(scorer: NudityScorer) -> None:
     images = [image for image, _ in SCORES_OF_THE_PACKAGE]
 
-    together = scorer.score_all([prepare(image) for image in images])
+    together = [one.nude for one in scorer.score_all([prepare(image) for image in images])]
 
     assert together == pytest.approx([scorer.score(image) for image in images], abs=1e-6)
 

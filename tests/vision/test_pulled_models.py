@@ -97,28 +97,68 @@ async def test_pulled_nudity_model_answers_and_is_named(tmp_path: Path) -> None:
     assert 0.9 < answer.confidence < 1
 
 
-async def test_further_classifier_is_an_entry(tmp_path: Path) -> None:
-    """A graph of three classes and its description; no code knows it."""
-    graph = make_graph(side=64, logits=(0.0, 5.0, 2.0), reddened=0)
-    (tmp_path / "pets-1.0").mkdir()
-    (tmp_path / "pets-1.0" / "pets.onnx").write_bytes(graph)
-    pets = ModelEntry(
-        name="pets",
+def install(graph: bytes, models_dir: Path, *, task: str, spec: ClassifierSpec) -> ModelEntry:
+    """Return the entry of a further model whose graph is there."""
+    entry = ModelEntry(
+        name="further",
         version="1.0",
-        task="classify",
+        task=task,
         profile="full",
-        file="pets.onnx",
+        file="further.onnx",
         licence="MIT",
         source="made in a test",
         card="README.md",
         sha256=hashlib.sha256(graph).hexdigest(),
-        url="https://example.com/pets.onnx",
-        classifier=ClassifierSpec(size_px=64, labels=("hamster", "cat", "dog")),
+        url="https://example.com/further.onnx",
+        classifier=spec,
     )
+    path = models_dir / entry.place
+    path.parent.mkdir()
+    path.write_bytes(graph)
+    return entry
+
+
+@pytest.mark.parametrize(
+    ("logits", "severity", "best"),
+    [
+        ((9.0, 0.0, 0.0, 0.0), pb.SEVERITY_NONE, "neutral"),
+        ((0.0, 9.0, 0.0, 0.0), pb.SEVERITY_SUGGESTIVE, "low"),
+        ((2.0, 0.0, 2.0, 2.1), pb.SEVERITY_SUGGESTIVE, "high"),  # 0.65 nude
+        ((0.0, 0.0, 9.0, 0.0), pb.SEVERITY_EXPLICIT, "medium"),
+    ],
+)
+async def test_severity_is_told_by_a_model_with_classes_for_it(
+    tmp_path: Path, logits: tuple[float, ...], severity: int, best: str
+) -> None:
+    graph = make_graph(side=64, logits=logits, reddened=0)
+    labels = ("neutral", "low", "medium", "high")
+    answers = ("none", "suggestive", "explicit", "explicit")
+    # Every pixel becomes 0: red adds nothing.
+    spec = ClassifierSpec(
+        size_px=64,
+        labels=labels,
+        scale=1e-9,
+        answers=dict(zip(labels, answers, strict=True)),
+    )
+    entry = await asyncio.to_thread(install, graph, tmp_path, task="nudity", spec=spec)
+
+    _, answer = await ask([entry, *load_manifest("vision")], tmp_path, "DetectNudity")
+
+    assert (answer.severity, answer.classes[0].name) == (severity, best)
+    assert {one.name for one in answer.classes} == set(labels)
+    assert answer.is_nude == (severity == pb.SEVERITY_EXPLICIT)
+    assert answer.threshold == 0.8
+
+
+async def test_further_classifier_is_an_entry(tmp_path: Path) -> None:
+    """A graph of three classes and its description; no code knows it."""
+    graph = make_graph(side=64, logits=(0.0, 5.0, 2.0), reddened=0)
+    spec = ClassifierSpec(size_px=64, labels=("hamster", "cat", "dog"))
+    pets = await asyncio.to_thread(install, graph, tmp_path, task="classify", spec=spec)
 
     status, answer = await ask([*load_manifest("vision"), pets], tmp_path, "Classify")
 
     assert status == health_pb2.HealthCheckResponse.SERVING
-    assert answer.model.name == "pets"
+    assert answer.model.name == "further"
     assert [label.tag for label in answer.labels] == ["cat", "dog", "hamster"]
     assert sum(label.confidence for label in answer.labels) == pytest.approx(1)

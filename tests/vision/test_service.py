@@ -19,6 +19,7 @@ from imagemesh.vision.v1 import vision_service_pb2_grpc as rpc
 from modelkit.images import encode_image
 from tests.serving import connected, failure
 from tests.vision.drawn import draw_face, draw_flat, draw_ramp
+from vision.policies import NudityPolicy
 from vision.service import NAME, build_service
 from vision.settings import VisionSettings
 
@@ -55,7 +56,7 @@ def stub(channel: grpc.aio.Channel) -> "rpc.VisionServiceAsyncStub":
 
 
 # Any: a call of any RPC
-def call(channel: grpc.aio.Channel, method: str, image: bytes, **fields: int) -> Any:
+def call(channel: grpc.aio.Channel, method: str, image: bytes, **fields: int | str) -> Any:
     return getattr(rpc.VisionServiceStub(channel), method)(REQUESTS[method](image=image, **fields))
 
 
@@ -245,6 +246,24 @@ async def test_nudity_threshold_is_a_setting(tmp_path: Path) -> None:
     assert (answer.is_nude, answer.threshold) == (True, 0.0)
 
 
+async def test_nudity_is_judged_by_the_policy_that_is_named(tmp_path: Path) -> None:
+    policies = {"strict": NudityPolicy(0.0), "lenient": NudityPolicy(1.0)}
+    async with running(tmp_path, nudity_policies=policies) as channel:
+        answers = [
+            await call(channel, "DetectNudity", FACE, policy=name) for name in ("", *policies)
+        ]
+        code, reason, message = await failure(call(channel, "DetectNudity", FACE, policy="lax"))
+
+    assert [(one.policy, one.threshold, one.is_nude) for one in answers] == [
+        ("default", 0.8, False),
+        ("strict", 0.0, True),
+        ("lenient", 1.0, False),
+    ]
+    assert {(one.severity, len(one.classes)) for one in answers} == {(pb.SEVERITY_UNSPECIFIED, 0)}
+    assert (code, reason) == (grpc.StatusCode.INVALID_ARGUMENT, "invalid_request")
+    assert message == "policy 'lax' is not known; known are: default, lenient, strict"
+
+
 @pytest.mark.parametrize("method", RPCS)
 @pytest.mark.parametrize("content", [b"", b"no image", RAMP[:-30]])
 async def test_unreadable_image_is_refused(
@@ -265,7 +284,7 @@ async def test_largest_image_is_a_setting(tmp_path: Path) -> None:
 
 
 async def test_missing_model_fails_its_calls_and_is_not_serving(tmp_path: Path) -> None:
-    """Of classify and nudity there is no better model than the embedded one."""
+    """Of classify there is no better model of this profile than the embedded one."""
     async with running(tmp_path, profile="standard") as channel:
         health: Any = health_pb2_grpc.HealthStub(channel)  # Any: it ships no types
         health_answer = await health.Check(health_pb2.HealthCheckRequest(service=NAME))

@@ -61,11 +61,13 @@ class CallContext:
         request_id: travels to the services and into every log line.
         account: the account that asks; accounts share the models fairly.
         deadline_s: when the answer is due, on the monotonic clock.
+        policy: nudity policy of the API key, None for the default.
     """
 
     request_id: str
     account: str
     deadline_s: float
+    policy: str | None = None
 
     def remaining_s(self) -> float:
         """Return the time left, in seconds.

@@ -5,6 +5,7 @@ Only a digest of a key is kept, beside the id that finds its row.
 
 import asyncio
 import hmac
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,6 +15,7 @@ from sqlalchemy import bindparam, insert, literal, or_, select, tuple_, update
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from contract.endpoints.nudity import POLICY_PATTERN
 from gateway.accounts.accounts import add_account
 from gateway.accounts.key_format import generate_key, key_digest, key_id
 from gateway.accounts.scopes import check_scopes, endpoint_name
@@ -31,6 +33,8 @@ _MOST_UNKNOWN = 10_000  # digests of keys that were just looked up in vain, 100 
 _UNKNOWN_FOR = timedelta(seconds=5)
 _USE_WRITTEN_EVERY = timedelta(minutes=1)
 
+_POLICY = re.compile(POLICY_PATTERN)
+
 _MISSING = "send your API key in the header X-API-Key, or as Authorization: Bearer KEY"
 
 
@@ -46,6 +50,8 @@ class ApiKey:
         revoked_at: UTC, or None while it is good.
         scopes: names of the endpoints that it may ask, "usage" and "webhooks"; None is all.
         last_used_at: UTC, to the minute; None before its first use.
+        policy: name of the thresholds of nudity, None for the default; jobs of older releases
+            are stored without it.
     """
 
     id: str
@@ -55,6 +61,7 @@ class ApiKey:
     revoked_at: datetime | None
     scopes: tuple[str, ...] | None
     last_used_at: datetime | None
+    policy: str | None = None
 
     def check_scope(self, endpoint: str) -> None:
         """Raise Problem 403 where the key may not ask `endpoint`, a path or a name."""
@@ -96,15 +103,18 @@ class KeyStore:
         *,
         expires_in: timedelta | None = None,
         scopes: Sequence[str] | None = None,
+        policy: str | None = None,
     ) -> str:
         """Add a key for `account`, made where missing, and return it; it cannot be read again.
 
         Raises:
-            ValueError: there is no such scope.
+            ValueError: there is no such scope, or the policy has no name of one.
         """
+        if policy is not None:
+            check_policy(policy)
         now = self._clock()
         expires_at = now + expires_in if expires_in else None
-        return await self._add(account, expires_at=expires_at, scopes=scopes)
+        return await self._add(account, expires_at=expires_at, scopes=scopes, policy=policy)
 
     async def rotate(self, name: str, *, grace: timedelta) -> str | None:
         """Add a key like the live one with that id, which expires after `grace`; return the new.
@@ -118,7 +128,9 @@ class KeyStore:
         old = _api_key(row) if row is not None else None
         if old is None or not _is_live(old, now):
             return None
-        key = await self._add(old.account, expires_at=old.expires_at, scopes=old.scopes)
+        key = await self._add(
+            old.account, expires_at=old.expires_at, scopes=old.scopes, policy=old.policy
+        )
         end = (
             update(KEYS)
             .where(KEYS.c.id == name)
@@ -130,7 +142,12 @@ class KeyStore:
         return key
 
     async def _add(
-        self, account: str, *, expires_at: datetime | None, scopes: Sequence[str] | None
+        self,
+        account: str,
+        *,
+        expires_at: datetime | None,
+        scopes: Sequence[str] | None,
+        policy: str | None,
     ) -> str:
         check_scopes(scopes or ())
         key = generate_key()
@@ -142,6 +159,7 @@ class KeyStore:
             "created_at": now,
             "expires_at": expires_at,
             "scopes": None if scopes is None else ",".join(scopes),
+            "policy": policy,
         }
         async with transaction(self._engine) as connection:
             await add_account(connection, account, created_at=now)
@@ -283,6 +301,12 @@ def lifetime(days: float) -> timedelta:
     return timedelta(days=days)
 
 
+def check_policy(name: str) -> None:
+    """Raise ValueError where that is no name of a nudity policy; the vision service has them."""
+    if _POLICY.fullmatch(name) is None:
+        raise ValueError(f"{name[:50]!r} is no name of a policy, such as strict")
+
+
 def _is_live(key: ApiKey, now: datetime) -> bool:
     is_expired = key.expires_at is not None and key.expires_at <= now
     return not is_expired and key.revoked_at is None
@@ -297,4 +321,5 @@ def _api_key(row: Row[tuple[object, ...]]) -> ApiKey:
         row.revoked_at,
         None if row.scopes is None else tuple(row.scopes.split(",")),
         row.last_used_at,
+        row.policy,
     )

@@ -20,6 +20,7 @@ def key(known: ApiKey) -> pb.Key:
         expires_at=_timestamp(known.expires_at),
         revoked_at=_timestamp(known.revoked_at),
         last_used_at=_timestamp(known.last_used_at),
+        policy=known.policy or "",
     )
 
 

@@ -9,7 +9,7 @@ import grpc
 
 from gateway.accounts.accounts import MAX_CREDITS, AccountStore, check_account_name, check_amount
 from gateway.accounts.key_format import is_key_id, key_id
-from gateway.accounts.keys import GRACE, KeyStore, lifetime
+from gateway.accounts.keys import GRACE, KeyStore, check_policy, lifetime
 from gateway.accounts.usage import UsageBook
 from gateway.admin import messages
 from gateway.admin.edge import AdminEdge
@@ -90,9 +90,15 @@ class _AdminServicer(rpc.AdminServiceServicer):
             check_account_name(request.account)
         with _refusing("days"):
             expires_in = lifetime(request.days) if request.HasField("days") else None
+        with _refusing("policy"):
+            if request.policy:
+                check_policy(request.policy)
         with _refusing("scopes"):
             key = await self._keys.create(
-                request.account, expires_in=expires_in, scopes=[*request.scopes] or None
+                request.account,
+                expires_in=expires_in,
+                scopes=[*request.scopes] or None,
+                policy=request.policy or None,
             )
         return pb.CreateKeyResponse(id=key_id(key) or "", key=key)
 

@@ -7,7 +7,7 @@ from cyclopts import Parameter
 
 from commandkit.cli import new_app
 from gateway.accounts.key_format import key_id
-from gateway.accounts.keys import GRACE, ApiKey, KeyStore, lifetime
+from gateway.accounts.keys import GRACE, ApiKey, KeyStore, check_policy, lifetime
 from gateway.accounts.scopes import check_scopes
 from gateway.commands.terminal import (
     DATABASE,
@@ -33,6 +33,11 @@ def _check_scopes(_: object, scopes: str) -> None:
         check_scopes(_split(scopes))
 
 
+def _check_policy(_: object, name: str) -> None:
+    if name:
+        check_policy(name)
+
+
 Days = Annotated[float, Parameter(validator=_check_days)]
 
 
@@ -43,6 +48,7 @@ async def create(
     *,
     days: Days | None = None,
     scopes: Annotated[str, Parameter(validator=_check_scopes)] = "",
+    policy: Annotated[str, Parameter(validator=_check_policy)] = "",
     database: Database = DATABASE,
 ) -> int:
     """Make a key and print it, this once.
@@ -51,11 +57,14 @@ async def create(
         account: Account that pays; made where it is missing.
         days: Days until the key expires.
         scopes: Endpoints that the key may ask, such as ocr,usage,webhooks; all without.
+        policy: Nudity policy, one of VISION_NUDITY_POLICIES.
     """
     expires_in = None if days is None else lifetime(days)
     names = _split(scopes) if scopes else None
     async with database.open() as engine:
-        key = await KeyStore(engine).create(account, expires_in=expires_in, scopes=names)
+        key = await KeyStore(engine).create(
+            account, expires_in=expires_in, scopes=names, policy=policy or None
+        )
     return _print_key(key, database)
 
 
@@ -107,7 +116,7 @@ def _print_key(key: str, database: Database) -> int:
 
 
 def _print_keys(found: Sequence[ApiKey]) -> int:
-    header = ("ID", "STATE", "CREATED", "EXPIRES", "LAST USED", "SCOPES", "ACCOUNT")
+    header = ("ID", "STATE", "CREATED", "EXPIRES", "LAST USED", "SCOPES", "POLICY", "ACCOUNT")
     rows = [
         (
             key.id,
@@ -116,6 +125,7 @@ def _print_keys(found: Sequence[ApiKey]) -> int:
             minute(key.expires_at),
             minute(key.last_used_at),
             "all" if key.scopes is None else ",".join(key.scopes),
+            key.policy or "default",
             key.account,
         )
         for key in found

@@ -35,7 +35,8 @@ ACCOUNTS = Table(
     Column("created_at", DateTime, nullable=False),
 )
 
-# `scopes` are names of endpoints with commas between them; NULL is all of them.
+# `scopes` are names of endpoints with commas between them; NULL is all of them. `policy` names the
+# thresholds of nudity; NULL is the default.
 KEYS = Table(
     "api_keys",
     METADATA,
@@ -47,6 +48,7 @@ KEYS = Table(
     Column("revoked_at", DateTime),
     Column("scopes", String(500)),
     Column("last_used_at", DateTime),
+    Column("policy", String(50)),
 )
 
 # `endpoint` and `size_bytes` are NULL in rows of releases before revision 0004.

@@ -167,7 +167,9 @@ class OrderReader:
             for item in items
             if isinstance(item, Item) and item.given.image
         ]
-        return fingerprint_of(path, msgspec.json.encode(fields), *images, scopes=key.scopes)
+        policy = [] if key.policy is None else [key.policy.encode()]  # it changes the answer too
+        parts = (msgspec.json.encode(fields), *images, *policy)
+        return fingerprint_of(path, *parts, scopes=key.scopes)
 
 
 def _base_url(request: Request, allowed_hosts: frozenset[str]) -> str:

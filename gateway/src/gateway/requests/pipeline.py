@@ -263,7 +263,7 @@ class Pipeline:
         try:
             item = await load(number)
             authorize(order.key, item.handler.endpoint.name, off=self._settings.endpoints_off)
-            context = CallContext(request_id, order.key.account, self._deadline_s(order))
+            context = self._context(order, request_id)
             image = await self._items.image(item, order, context)
             return answered(await self._items.ask(item, image, order, context))
         except Problem as problem:
@@ -316,7 +316,7 @@ class Pipeline:
         item = order.items[number]
         if isinstance(item, Problem):
             raise item
-        context = CallContext(request_id, order.key.account, self._deadline_s(order))
+        context = self._context(order, request_id)
         image = await self._items.image(item, order, context)
         async with self._credit.charge(
             context.account,
@@ -328,10 +328,11 @@ class Pipeline:
             await keep(response, charge)
             return response
 
-    def _deadline_s(self, order: Order) -> float:
-        """Return when an item is due; the time of a job's item begins with its work."""
+    def _context(self, order: Order, request_id: str) -> CallContext:
+        """Return the context of an item's calls; the time of a job's item begins with its work."""
         starts_now = monotonic() + self._settings.request_timeout_s
-        return starts_now if order.is_async else order.deadline_s
+        deadline_s = starts_now if order.is_async else order.deadline_s
+        return CallContext(request_id, order.key.account, deadline_s, order.key.policy)
 
 
 def _accepted(record: JobRecord) -> Response:

@@ -134,10 +134,14 @@ function showLabels({ result }, image, { drawing, words }) {
 
 function showNudity({ result, details }, image, { drawing, words }) {
   showImageOf(image, drawing);
-  const verdict = result.isNude ? "Nudity was found." : "No nudity was found.";
+  const suggestive = details.severity === "suggestive" ? " The image is suggestive." : "";
+  const verdict = result.isNude ? "Nudity was found." : `No nudity was found.${suggestive}`;
   words.append(make("p", { className: "verdict", textContent: verdict }));
   words.append(bars("", [["score", result.confidence]], details.threshold));
   words.append(hint(`It is called nude from ${details.threshold}, the mark on the bar.`));
+  if (details.classes) {
+    words.append(bars("Classes", details.classes.map(({ name, confidence }) => [name, confidence])));
+  }
   words.append(hint("Have a person look before anything is decided about a person."));
   if (details.frame_count) words.append(hint(`Frames: ${details.frame_count}; the worst is ${details.worst_frame}.`));
 }

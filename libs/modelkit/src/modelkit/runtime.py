@@ -6,7 +6,7 @@ others by ONNX Runtime's CUDA provider.
 
 import importlib
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias
@@ -140,6 +140,7 @@ class Runtime:
         outputs: Sequence[str] | None = None,
         torch_network: str | None = None,
         sizes_vary: bool = False,
+        weights: Mapping[str, Array] | None = None,
     ) -> Network:
         """Return a network ready to answer.
 
@@ -150,6 +151,7 @@ class Runtime:
             torch_network: "module:class" of the torch module that has the same inputs, outputs and
                 weights.
             sizes_vary: Whether its inputs differ in size: then no memory is kept between two.
+            weights: Of a graph that holds none, by name.
 
         Raises:
             NotInstalled: The device is cuda and cannot be had.
@@ -164,7 +166,9 @@ class Runtime:
                 graph, torch_network, precision=self._precision
             )
             return network
-        session = open_session(graph, provider, threads=self.threads, sizes_vary=sizes_vary)
+        session = open_session(
+            graph, provider, threads=self.threads, sizes_vary=sizes_vary, weights=weights
+        )
         return OnnxNetwork(session, outputs)
 
     def open_session(
@@ -200,7 +204,12 @@ class OnnxNetwork:
 
 
 def open_session(
-    graph: Path | bytes, provider: str, *, threads: int, sizes_vary: bool = False
+    graph: Path | bytes,
+    provider: str,
+    *,
+    threads: int,
+    sizes_vary: bool = False,
+    weights: Mapping[str, Array] | None = None,
 ) -> onnxruntime.InferenceSession:
     """Return a session that computes on the given provider and on no other.
 
@@ -209,6 +218,7 @@ def open_session(
         provider: Execution provider.
         threads: Processor threads to use.
         sizes_vary: As of `Runtime.open`.
+        weights: As of `Runtime.open`.
 
     Raises:
         NotInstalled: ONNX Runtime took another provider, because a library or the device is
@@ -223,6 +233,9 @@ def open_session(
     options.add_session_config_entry("session.set_denormal_as_zero", "1")
     # Memory of a large image is given back: kept, it would be 170 MB until the process ends.
     options.enable_cpu_mem_arena = not sizes_vary
+    if weights is not None:
+        values = [onnxruntime.OrtValue.ortvalue_from_numpy(one) for one in weights.values()]
+        options.add_external_initializers([*weights], values)
     providers = [provider] if provider == CPU_PROVIDER else [provider, CPU_PROVIDER]
     source = graph if isinstance(graph, bytes) else str(graph)
     session = onnxruntime.InferenceSession(source, options, providers=providers)

@@ -8,6 +8,7 @@ from colorize.model import Colorizer
 from colorize.settings import ColorizeSettings
 from modelkit.loading import LoadedModel, loaded_model
 from modelkit.manifest import ModelEntry, find_model
+from modelkit.published import open_installed
 from modelkit.runtime import Runtime
 
 
@@ -25,9 +26,13 @@ def load_colorizer(
         models_dir=settings.models_dir,
         profile=settings.profile,
     )
-    network = runtime.open(
-        found.path, torch_network="colorize.network:ChromaNetwork", sizes_vary=True
-    )
-    colorizer = Colorizer(network)
+    spec = found.entry.colorizer
+    if spec is None:
+        network = runtime.open(
+            found.path, torch_network="colorize.network:ChromaNetwork", sizes_vary=True
+        )
+    else:
+        network = open_installed(runtime, found, keeps_memory=False)
+    colorizer = Colorizer(network, spec)
     colorizer.colorize(np.zeros((64, 64, 3), np.uint8))  # a GPU gets its kernels now
     return loaded_model(colorizer, found, network)

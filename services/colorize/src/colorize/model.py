@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from colorize.merging import make_guide, merge_chroma
-from colorize.pixels import ReducedImage, lightness_of, resize
+from colorize.pixels import ReducedImage, grey_of, lightness_of, resize, squeeze
+from modelkit.colorization import ColorizerSpec
 from modelkit.images import RgbImage
 from modelkit.runtime import Network
 
@@ -35,11 +36,13 @@ class Colorizer:
 
     Args:
         network: Takes lightness (1, 1, height, width) float32, returns ab (1, 2, height / 4,
-            width / 4) float32.
+            width / 4) float32; or as `spec` describes it.
+        spec: Description of a network that this project did not train.
     """
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, spec: ColorizerSpec | None = None) -> None:
         self._network = network
+        self._spec = spec
 
     def colorize(self, image: RgbImage, *, strength: float = 1.0) -> RgbImage:
         """Return the image with the colors that the network guesses and its own lightness.
@@ -53,28 +56,35 @@ class Colorizer:
         Returns:
             An array of the same shape and type.
         """
-        sketch = make_sketch(image)
+        sketch = self.sketch(image)
         return merge_chroma(image, sketch.guide, self.predict(sketch.lightness) * strength)
 
-    def predict(self, lightness: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return ab, (height / 4, width / 4, 2) float32.
+    def sketch(self, image: RgbImage) -> Sketch:
+        """Return the small copies that the colors of an image are made with.
+
+        Any thread may call it.
 
         Args:
-            lightness: (height, width) float32, as `make_sketch` returns it.
+            image: (height, width, 3) uint8, sRGB.
         """
-        (chroma,) = self._network.run(lightness[np.newaxis, np.newaxis])
-        planes: NDArray[np.float32] = np.ascontiguousarray(chroma[0].transpose(1, 2, 0))
-        return planes
+        guide = make_guide(image)
+        if self._spec is None:
+            small = resize(guide.pixels, *_prediction_size(image))
+        else:
+            small = squeeze(image, self._spec.size_px, is_cubic=self._spec.interpolation == "cubic")
+        return Sketch(lightness_of(small), guide)
 
+    def predict(self, lightness: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return ab, (small height, small width, 2) float32.
 
-def make_sketch(image: RgbImage) -> Sketch:
-    """Return the small copies that the colors of an image are made with; any thread may call it.
-
-    Args:
-        image: (height, width, 3) uint8, sRGB.
-    """
-    guide = make_guide(image)
-    return Sketch(lightness_of(resize(guide.pixels, *_prediction_size(image))), guide)
+        Args:
+            lightness: (height, width) float32, as `sketch` returns it.
+        """
+        is_grey = self._spec is not None and self._spec.takes == "grey"
+        planes = grey_of(lightness) if is_grey else lightness[np.newaxis]
+        (chroma,) = self._network.run(planes[np.newaxis])
+        colors: NDArray[np.float32] = np.ascontiguousarray(chroma[0].transpose(1, 2, 0))
+        return colors
 
 
 def _prediction_size(image: RgbImage) -> tuple[int, int]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from modelkit.images import RgbImage
 
@@ -88,6 +89,30 @@ def resize(image: RgbImage, height: int, width: int) -> RgbImage:
     shrinks = height * width < image.shape[0] * image.shape[1]
     how = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(image, (width, height), interpolation=how), dtype=np.uint8)
+
+
+def squeeze(image: RgbImage, side_px: int, *, is_cubic: bool) -> RgbImage:
+    """Return the image as a square, scaled as Pillow does from at most about twice its size.
+
+    Args:
+        image: (height, width, 3) uint8, sRGB.
+        side_px: Side of the square.
+        is_cubic: By the bicubic filter instead of the bilinear one.
+    """
+    how = Image.Resampling.BICUBIC if is_cubic else Image.Resampling.BILINEAR
+    nearer = Image.fromarray(reduce_image(image, side_px=2 * side_px).pixels)
+    return np.asarray(nearer.resize((side_px, side_px), how))
+
+
+def grey_of(lightness: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return sRGB without color, (3, height, width) float32 in [0, 1].
+
+    Args:
+        lightness: (height, width) float32, L of CIELAB in [0, 100].
+    """
+    nothing = np.zeros_like(lightness)
+    grey = cv2.cvtColor(np.dstack([lightness, nothing, nothing]), cv2.COLOR_LAB2RGB)
+    return np.ascontiguousarray(grey.transpose(2, 0, 1), np.float32)
 
 
 def to_lab(image: RgbImage) -> NDArray[np.float32]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from colorize.encoding import EncodedImage, encode_within
 from colorize.loading import load_colorizer
 from colorize.merging import merge_chroma
-from colorize.model import Colorizer, Sketch, make_sketch
+from colorize.model import Colorizer, Sketch
 from colorize.pixels import is_colored
 from colorize.provenance import mark_colored
 from colorize.settings import ColorizeSettings
@@ -24,7 +24,7 @@ from modelkit.doubts import ImageWarning
 from modelkit.hosting import ModelHost
 from modelkit.images import DecodedImage, RgbaImage, RgbImage, decode_transparent
 from modelkit.loading import LoadedModel
-from modelkit.manifest import load_manifest
+from modelkit.manifest import ModelEntry, load_manifest
 from servicekit.callers import terms_of
 from servicekit.errors import InvalidRequest
 from servicekit.interceptors import Context
@@ -38,9 +38,18 @@ _OPAQUE = ImageWarning(
 )
 
 
-def build_service(settings: ColorizeSettings) -> Service:
-    """Return the colorize service; nothing is loaded yet."""
-    servicer = _ColorizeServicer(settings)
+def build_service(
+    settings: ColorizeSettings, entries: Sequence[ModelEntry] | None = None
+) -> Service:
+    """Return the colorize service; nothing is loaded yet.
+
+    Args:
+        settings: Of the service.
+        entries: Its models; None for those of its manifest.
+    """
+    servicer = _ColorizeServicer(
+        settings, load_manifest("colorize") if entries is None else entries
+    )
     return Service(
         name=NAME,
         register=partial(rpc.add_ColorizeServiceServicer_to_server, servicer),
@@ -72,9 +81,9 @@ class _Answer:
 class _ColorizeServicer(rpc.ColorizeServiceServicer):
     """Servicer; decoding, merging and encoding overlap with the thread of the model."""
 
-    def __init__(self, settings: ColorizeSettings) -> None:
+    def __init__(self, settings: ColorizeSettings, entries: Sequence[ModelEntry]) -> None:
         self._settings = settings
-        self._entries = load_manifest("colorize")
+        self._entries = entries
         self.host = ModelHost(settings)
         # One at a time: images differ in size, and alone each gets the same colors, to the byte,
         # whatever comes with it.
@@ -116,7 +125,8 @@ class _ColorizeServicer(rpc.ColorizeServiceServicer):
     async def _colorize(self, content: bytes, strength: float) -> _Answer:
         entry = self._colorizer.loaded.entry
         decoder = self.host.decoder
-        async with decoder.opened(content, partial(_look, content=content)) as opened:
+        look = partial(_look, content=content, colorizer=self._colorizer.loaded.model)
+        async with decoder.opened(content, look) as opened:
             if opened.sketch is None:
                 return await decoder.run(_write, opened, _colors_of(opened), b"")
             chroma = strength * await self._colorizer.answer(opened.sketch.lightness)
@@ -134,9 +144,9 @@ def _strength_of(request: pb.ColorizeRequest) -> float:
     return request.strength
 
 
-def _look(decoded: DecodedImage, *, content: bytes) -> _Opened:
+def _look(decoded: DecodedImage, *, content: bytes, colorizer: Colorizer) -> _Opened:
     has_colors = is_colored(decoded.pixels)
-    sketch = None if has_colors else make_sketch(decoded.pixels)
+    sketch = None if has_colors else colorizer.sketch(decoded.pixels)
     return _Opened(decoded, sketch, decode_transparent(content))
 
 

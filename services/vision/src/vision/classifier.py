@@ -14,7 +14,7 @@ from modelkit.images import RgbImage
 from modelkit.runtime import Network
 from vision.resizing import resize
 
-IMAGE_SIZE_PX = 240  # of the published weights
+IMAGE_SIZE_PX = 240  # `LITE1.size_px` of the network, which a CPU does not import
 # A photo longer than this in relation to its short side is seen at both ends and in its middle.
 _LONG_SHAPE = 2.0
 

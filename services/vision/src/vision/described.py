@@ -20,8 +20,11 @@ from servicekit.errors import ModelNotInstalled
 from vision.classifier import Label, best_labels
 from vision.emotions import EMOTIONS, Emotion, ranked
 from vision.geometry import Box
+from vision.nudity import NudityScore
 
 _NUDE, _SAFE = "nude", "safe"
+# Names of the answers of a model whose classes tell more.
+_NONE, _SUGGESTIVE, _EXPLICIT = "none", "suggestive", "explicit"
 _UNUSABLE = (Fail, InvalidArgument, RuntimeException, ValueError)
 _INTERPOLATIONS = MappingProxyType(
     {"linear": cv2.INTER_LINEAR, "cubic": cv2.INTER_CUBIC, "area": cv2.INTER_AREA}
@@ -43,6 +46,10 @@ class DescribedClassifier:
         spec: Its description.
         name: Names the model in messages.
 
+    Attributes:
+        spec: Its description.
+        labels: Those that have an answer, in the order of `of_labels`.
+
     Raises:
         ModelNotInstalled: The graph does not take or return what the description says.
     """
@@ -50,7 +57,8 @@ class DescribedClassifier:
     def __init__(self, network: Network, spec: ClassifierSpec, *, name: str) -> None:
         self._network = network
         self.spec = spec
-        self._columns = list(spec.columns.values())
+        self._kept = sorted(column for some in spec.columns.values() for column in some)
+        self.labels = [spec.labels[column] for column in self._kept]
         self._require(name)
 
     def probabilities(self, images: Sequence[RgbImage]) -> NDArray[np.float32]:
@@ -65,22 +73,33 @@ class DescribedClassifier:
 
     def of_prepared(self, images: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
         """Return what `probabilities` does, for images that went through `prepare`."""
-        if not images:
-            return np.zeros((0, len(self._columns)), np.float32)
-        return self._finish(np.stack([self._network.run(one[np.newaxis])[0][0] for one in images]))
+        return self.join(self.of_labels(images))
 
-    def _finish(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
-        kept = outputs[:, sorted(column for some in self._columns for column in some)]
-        values = outputs.astype(np.float64)
+    def of_labels(self, images: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
+        """Return the probability of each label that has an answer, (count, labels).
+
+        Args:
+            images: As of `of_prepared`.
+        """
+        if not images:
+            return np.zeros((0, len(self._kept)))
+        outputs = [self._network.run(one[np.newaxis])[0][0] for one in images]
+        values = np.stack(outputs).astype(np.float64)[:, self._kept]
         if self.spec.activation == "sigmoid":
             values = 1 / (1 + np.exp(-values))
         elif self.spec.activation == "softmax":
             # Of the kept ones only: the same as to drop the others afterwards, and never 0 / 0.
-            values = np.exp(np.minimum(values - kept.max(axis=1, keepdims=True), 0))
-        joined = np.stack([values[:, some].sum(axis=1) for some in self._columns], axis=1)
+            values = np.exp(values - values.max(axis=1, keepdims=True))
         if self.spec.activation != "sigmoid":
-            joined /= np.maximum(joined.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny)
-        return joined.astype(np.float32)
+            values /= np.maximum(values.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny)
+        return values
+
+    def join(self, shares: NDArray[np.float64]) -> NDArray[np.float32]:
+        """Return the sums of what `of_labels` returns for each name in `spec.columns`."""
+        sums = [
+            shares[:, np.isin(self._kept, some)].sum(axis=1) for some in self.spec.columns.values()
+        ]
+        return np.stack(sums, axis=1).astype(np.float32)
 
     def _require(self, name: str) -> None:
         shape = (1, *self.spec.input_shape)
@@ -160,7 +179,7 @@ class DescribedScorer:
     """Nudity scorer whose manifest describes it; owned by one thread.
 
     Args:
-        classifier: Its answers are named "nude" and "safe".
+        classifier: Its answers are named "nude" and "safe", or "none", "suggestive" and "explicit".
         name: Names the model in messages.
 
     Raises:
@@ -170,21 +189,30 @@ class DescribedScorer:
     def __init__(self, classifier: DescribedClassifier, *, name: str) -> None:
         self._classifier = classifier
         names = list(classifier.spec.columns)
-        if set(names) != {_NUDE, _SAFE}:
+        self._has_levels = set(names) == {_NONE, _SUGGESTIVE, _EXPLICIT}
+        if not self._has_levels and set(names) != {_NUDE, _SAFE}:
             raise ModelNotInstalled(
                 f"model {name} answers {', '.join(names)}; its manifest must map its labels to "
-                f"{_NUDE} and {_SAFE}"
+                f"{_NUDE} and {_SAFE}, or to {_NONE}, {_SUGGESTIVE} and {_EXPLICIT}"
             )
-        self._column = names.index(_NUDE)
+        self._names = names
 
     def prepare(self, image: RgbImage) -> NDArray[np.float32]:
         """Return a photo as the graph takes it; see `modelkit.classification`."""
         return prepare(image, self._classifier.spec)
 
-    def score_all(self, images: Sequence[NDArray[np.float32]]) -> list[float]:
+    def score_all(self, images: Sequence[NDArray[np.float32]]) -> list[NudityScore]:
         """Return the scores of several photos that went through `prepare`."""
-        scores: list[float] = self._classifier.of_prepared(images)[:, self._column].tolist()
-        return scores
+        shares = self._classifier.of_labels(images)
+        rows = zip(self._classifier.join(shares).tolist(), shares.tolist(), strict=True)
+        return [self._score(dict(zip(self._names, row, strict=True)), own) for row, own in rows]
+
+    def _score(self, answer: dict[str, float], shares: list[float]) -> NudityScore:
+        if not self._has_levels:
+            return NudityScore(answer[_NUDE])
+        classes = sorted(zip(self._classifier.labels, shares, strict=True), key=lambda one: -one[1])
+        at_least_suggestive = min(1.0, answer[_EXPLICIT] + answer[_SUGGESTIVE])
+        return NudityScore(answer[_EXPLICIT], at_least_suggestive, tuple(classes))
 
 
 class DescribedEmotions:

@@ -10,6 +10,7 @@ from modelkit.classification import ClassifierSpec
 from modelkit.images import RgbImage
 from modelkit.loading import LoadedModel, loaded_model
 from modelkit.manifest import InstalledModel, ModelEntry, find_model
+from modelkit.published import open_installed
 from modelkit.runtime import Network, Runtime
 from vision.centerface import CenterFace
 from vision.classifier import ImageNetClassifier, PhotoClassifier
@@ -128,7 +129,7 @@ class Loaders:
         self, found: InstalledModel, spec: ClassifierSpec
     ) -> tuple[Network, DescribedClassifier]:
         """Open a model that its manifest describes."""
-        network = self._runtime.open(found.path)
+        network = open_installed(self._runtime, found)
         return network, DescribedClassifier(network, spec, name=found.entry.name)
 
     def _face_detector(self) -> LoadedModel[FaceDetector]:

@@ -11,7 +11,6 @@ from vision.residual import ResidualNetwork
 EMOTION_COUNT = 7
 EMOTION_WIDTHS = ((48, 96, 192), (64, 128, 256))
 CLASS_COUNT = 1000
-IMAGENET_SIDE_PX = 240  # of the published weights
 
 _LEAST_SPREAD = 1e-2  # keeps a face of one flat grey from being divided by nothing
 _MIDDLE, _HALF_RANGE = 127.0, 128.0  # of a pixel, as the published weights take it

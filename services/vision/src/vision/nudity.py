@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -19,14 +20,30 @@ JPEG_QUALITY = 75  # Pillow's default, which the authors used
 _NUDE = 1  # column of the output; column 0 is its complement
 
 
+@dataclass(frozen=True, slots=True)
+class NudityScore:
+    """Score of one photo; probabilities are in [0, 1].
+
+    Attributes:
+        nude: That it holds nudity.
+        suggestive: That it is suggestive or worse; None where the model has no such class.
+        classes: The model's own classes with their probabilities, the likeliest first; empty where
+            they say no more than `nude`.
+    """
+
+    nude: float
+    suggestive: float | None = None
+    classes: tuple[tuple[str, float], ...] = ()
+
+
 class PhotoScorer(Protocol):
     """Model that tells how likely a photo holds nudity."""
 
     def prepare(self, image: RgbImage) -> NDArray[np.float32]:
         """Return a photo as the network takes it; may run in any thread."""
 
-    def score_all(self, images: Sequence[NDArray[np.float32]]) -> list[float]:
-        """Return the scores of several prepared photos, in [0, 1]."""
+    def score_all(self, images: Sequence[NDArray[np.float32]]) -> list[NudityScore]:
+        """Return the scores of several prepared photos."""
 
 
 class NudityScorer:
@@ -46,21 +63,20 @@ class NudityScorer:
             image: (height, width, 3) uint8, sRGB, upright.
         """
         (score,) = self.score_all([prepare(image)])
-        return score
+        return score.nude
 
     def prepare(self, image: RgbImage) -> NDArray[np.float32]:
         """Return a photo as `prepare` does."""
         return prepare(image)
 
-    def score_all(self, images: Sequence[NDArray[np.float32]]) -> list[float]:
-        """Return the scores of several photos, of each what `score` returns.
+    def score_all(self, images: Sequence[NDArray[np.float32]]) -> list[NudityScore]:
+        """Return the scores of several photos.
 
         Args:
             images: `prepare` of each.
         """
         (scores,) = self._network.run(stack(images))
-        nude: list[float] = scores[:, _NUDE].tolist()
-        return nude
+        return [NudityScore(nude) for nude in scores[:, _NUDE].tolist()]
 
 
 def prepare(image: RgbImage) -> NDArray[np.float32]:

@@ -26,7 +26,8 @@ from vision.classifier import PhotoClassifier
 from vision.emotions import EMOTIONS, Emotion
 from vision.geometry import Box
 from vision.loaders import FaceReader, Loaders
-from vision.nudity import PhotoScorer
+from vision.nudity import NudityScore, PhotoScorer
+from vision.policies import DEFAULT, Severity
 from vision.settings import VisionSettings
 
 Number = TypeVar("Number", bound=np.generic)
@@ -127,22 +128,25 @@ class _VisionServicer(rpc.VisionServiceServicer):
         began_s = monotonic()
         if request.frames not in pb.Frames.values():
             raise InvalidRequest(f"frames {request.frames} is not known")
+        policy = self._settings.policy(request.policy)
         is_whole = request.frames == pb.FRAMES_ALL
         frames = await self._nudity_scorer.serve(
             partial(self._score_frames if is_whole else self._score, request.image),
             **terms_of(context),
         )
-        worst, score = max(frames.chosen, key=lambda frame: frame[1])
-        threshold = self._settings.nudity_threshold
+        worst, score = max(frames.chosen, key=lambda frame: policy.rank(frame[1]))
         return pb.DetectNudityResponse(
-            is_nude=score >= threshold,
-            confidence=score,
-            threshold=threshold,
+            is_nude=policy.is_nude(score),
+            confidence=score.nude,
+            threshold=policy.threshold,
             model=_model(self._nudity_scorer.loaded),
             seconds=monotonic() - began_s,
             frame_count=frames.count,
             worst_frame=worst,
             warnings=_warnings(frames.warnings),
+            policy=request.policy or DEFAULT,
+            severity=_severity(policy.severity(score)),
+            classes=[pb.NudityClass(name=name, confidence=share) for name, share in score.classes],
         )
 
     async def ListModels(
@@ -166,13 +170,13 @@ class _VisionServicer(rpc.VisionServiceServicer):
             )
             return faces, image.warnings
 
-    async def _score(self, content: bytes) -> Frames[float]:
+    async def _score(self, content: bytes) -> Frames[NudityScore]:
         prepare = self._nudity_scorer.loaded.model.prepare
         image, warnings = await self.host.decoder.read(content, partial(_prepare, prepare))
         score = await self._nudity_scorer.answer(image, size_bytes=image.nbytes)
         return Frames([(1, score)], 1, warnings)
 
-    async def _score_frames(self, content: bytes) -> Frames[float]:
+    async def _score_frames(self, content: bytes) -> Frames[NudityScore]:
         prepare = self._nudity_scorer.loaded.model.prepare
         frames = await self.host.decoder.read_frames(content, lambda one: prepare(one.pixels))
         scores = [
@@ -208,8 +212,15 @@ def _read_faces(
     ]
 
 
-def _score(loaded: LoadedModel[PhotoScorer], images: Sequence[NDArray[np.float32]]) -> list[float]:
+def _score(
+    loaded: LoadedModel[PhotoScorer], images: Sequence[NDArray[np.float32]]
+) -> list[NudityScore]:
     return loaded.model.score_all(images)
+
+
+def _severity(severity: Severity | None) -> "pb.Severity.ValueType":
+    name = "UNSPECIFIED" if severity is None else severity.name
+    return pb.Severity.Value(f"SEVERITY_{name}")
 
 
 def _check_limit(limit: int, *, most: int, usual: int) -> None:

@@ -5,6 +5,7 @@ from pydantic_settings import SettingsConfigDict
 
 from modelkit.settings import TorchServiceSettings
 from servicekit.settings import MetricsPort, Port
+from vision.policies import DEFAULT, SUGGESTIVE_THRESHOLD, NudityPolicy, Policies, find_policy
 
 
 class VisionSettings(TorchServiceSettings):
@@ -25,5 +26,22 @@ class VisionSettings(TorchServiceSettings):
         default=0.8,
         ge=0,
         le=1,
-        description="Least score of a photo that is called nude; lower finds more and errs more.",
+        description="Least score of a photo that is called nude by the policy `default`; lower "
+        "finds more and errs more.",
     )
+    nudity_policies: Policies = Field(
+        default={},
+        description="Further policies of nudity, such as strict=0.5:0.2,lenient=0.95: a name, the "
+        "least score that is called nude and, of models with classes for it, the least "
+        f"probability that is called suggestive ({SUGGESTIVE_THRESHOLD} unless given). A request "
+        "or an API key names one.",
+    )
+
+    def policy(self, name: str) -> NudityPolicy:
+        """Return the nudity policy of that name; the empty name is the default.
+
+        Raises:
+            InvalidRequest: There is none.
+        """
+        default = {DEFAULT: NudityPolicy(self.nudity_threshold)}
+        return find_policy(default | self.nudity_policies, name or DEFAULT)

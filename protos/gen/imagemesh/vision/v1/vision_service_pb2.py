@@ -25,15 +25,17 @@ _sym_db = _symbol_database.Default()
 from imagemesh.image.v1 import image_pb2 as imagemesh_dot_image_dot_v1_dot_image__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(imagemesh/vision/v1/vision_service.proto\x12\x13imagemesh.vision.v1\x1a\x1eimagemesh/image/v1/image.proto\"/\n\x0f\x43lassifyRequest\x12\r\n\x05image\x18\x01 \x01(\x0c\x12\r\n\x05limit\x18\x02 \x01(\x05\"\xa8\x01\n\x10\x43lassifyResponse\x12*\n\x06labels\x18\x01 \x03(\x0b\x32\x1a.imagemesh.vision.v1.Label\x12(\n\x05model\x18\x02 \x01(\x0b\x32\x19.imagemesh.image.v1.Model\x12\x0f\n\x07seconds\x18\x03 \x01(\x01\x12-\n\x08warnings\x18\x04 \x03(\x0b\x32\x1b.imagemesh.image.v1.Warning\"(\n\x05Label\x12\x0b\n\x03tag\x18\x01 \x01(\t\x12\x12\n\nconfidence\x18\x02 \x01(\x01\"#\n\x12\x44\x65tectFacesRequest\x12\r\n\x05image\x18\x01 \x01(\x0c\"\xa7\x01\n\x13\x44\x65tectFacesResponse\x12&\n\x05\x62oxes\x18\x01 \x03(\x0b\x32\x17.imagemesh.image.v1.Box\x12(\n\x05model\x18\x02 \x01(\x0b\x32\x19.imagemesh.image.v1.Model\x12\x0f\n\x07seconds\x18\x03 \x01(\x01\x12-\n\x08warnings\x18\x04 \x03(\x0b\x32\x1b.imagemesh.image.v1.Warning\"5\n\x15\x44\x65tectEmotionsRequest\x12\r\n\x05image\x18\x01 \x01(\x0c\x12\r\n\x05limit\x18\x02 \x01(\x05\"\xdb\x01\n\x16\x44\x65tectEmotionsResponse\x12(\n\x05\x66\x61\x63\x65s\x18\x01 \x03(\x0b\x32\x19.imagemesh.vision.v1.Face\x12(\n\x05model\x18\x02 \x01(\x0b\x32\x19.imagemesh.image.v1.Model\x12-\n\nface_model\x18\x03 \x01(\x0b\x32\x19.imagemesh.image.v1.Model\x12\x0f\n\x07seconds\x18\x04 \x01(\x01\x12-\n\x08warnings\x18\x05 \x03(\x0b\x32\x1b.imagemesh.image.v1.Warning\"\\\n\x04\x46\x61\x63\x65\x12$\n\x03\x62ox\x18\x01 \x01(\x0b\x32\x17.imagemesh.image.v1.Box\x12.\n\x08\x65motions\x18\x02 \x03(\x0b\x32\x1c.imagemesh.vision.v1.Emotion\"+\n\x07\x45motion\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nconfidence\x18\x02 \x01(\x01\"Q\n\x13\x44\x65tectNudityRequest\x12\r\n\x05image\x18\x01 \x01(\x0c\x12+\n\x06\x66rames\x18\x02 \x01(\x0e\x32\x1b.imagemesh.vision.v1.Frames\"\xe2\x01\n\x14\x44\x65tectNudityResponse\x12\x0f\n\x07is_nude\x18\x01 \x01(\x08\x12\x12\n\nconfidence\x18\x02 \x01(\x01\x12\x11\n\tthreshold\x18\x03 \x01(\x01\x12(\n\x05model\x18\x04 \x01(\x0b\x32\x19.imagemesh.image.v1.Model\x12\x0f\n\x07seconds\x18\x05 \x01(\x01\x12\x13\n\x0b\x66rame_count\x18\x06 \x01(\x05\x12\x13\n\x0bworst_frame\x18\x07 \x01(\x05\x12-\n\x08warnings\x18\x08 \x03(\x0b\x32\x1b.imagemesh.image.v1.Warning\"\x13\n\x11ListModelsRequest\"C\n\x12ListModelsResponse\x12-\n\x06models\x18\x01 \x03(\x0b\x32\x1d.imagemesh.image.v1.ModelInfo*B\n\x06\x46rames\x12\x16\n\x12\x46RAMES_UNSPECIFIED\x10\x00\x12\x10\n\x0c\x46RAMES_FIRST\x10\x01\x12\x0e\n\nFRAMES_ALL\x10\x02\x32\xf9\x03\n\rVisionService\x12W\n\x08\x43lassify\x12$.imagemesh.vision.v1.ClassifyRequest\x1a%.imagemesh.vision.v1.ClassifyResponse\x12`\n\x0b\x44\x65tectFaces\x12\'.imagemesh.vision.v1.DetectFacesRequest\x1a(.imagemesh.vision.v1.DetectFacesResponse\x12i\n\x0e\x44\x65tectEmotions\x12*.imagemesh.vision.v1.DetectEmotionsRequest\x1a+.imagemesh.vision.v1.DetectEmotionsResponse\x12\x63\n\x0c\x44\x65tectNudity\x12(.imagemesh.vision.v1.DetectNudityRequest\x1a).imagemesh.vision.v1.DetectNudityResponse\x12]\n\nListModels\x12&.imagemesh.vision.v1.ListModelsRequest\x1a\'.imagemesh.vision.v1.ListModelsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(imagemesh/vision/v1/vision_service.proto\x12\x13imagemesh.vision.v1\x1a\x1eimagemesh/image/v1/image.proto\"/\n\x0f\x43lassifyRequest\x12\r\n\x05image\x18\x01 \x01(\x0c\x12\r\n\x05limit\x18\x02 \x01(\x05\"\xa8\x01\n\x10\x43lassifyResponse\x12*\n\x06labels\x18\x01 \x03(\x0b\x32\x1a.imagemesh.vision.v1.Label\x12(\n\x05model\x18\x02 \x01(\x0b\x32\x19.imagemesh.image.v1.Model\x12\x0f\n\x07seconds\x18\x03 \x01(\x01\x12-\n\x08warnings\x18\x04 \x03(\x0b\x32\x1b.imagemesh.image.v1.Warning\"(\n\x05Label\x12\x0b\n\x03tag\x18\x01 \x01(\t\x12\x12\n\nconfidence\x18\x02 \x01(\x01\"#\n\x12\x44\x65tectFacesRequest\x12\r\n\x05image\x18\x01 \x01(\x0c\"\xa7\x01\n\x13\x44\x65tectFacesResponse\x12&\n\x05\x62oxes\x18\x01 \x03(\x0b\x32\x17.imagemesh.image.v1.Box\x12(\n\x05model\x18\x02 \x01(\x0b\x32\x19.imagemesh.image.v1.Model\x12\x0f\n\x07seconds\x18\x03 \x01(\x01\x12-\n\x08warnings\x18\x04 \x03(\x0b\x32\x1b.imagemesh.image.v1.Warning\"5\n\x15\x44\x65tectEmotionsRequest\x12\r\n\x05image\x18\x01 \x01(\x0c\x12\r\n\x05limit\x18\x02 \x01(\x05\"\xdb\x01\n\x16\x44\x65tectEmotionsResponse\x12(\n\x05\x66\x61\x63\x65s\x18\x01 \x03(\x0b\x32\x19.imagemesh.vision.v1.Face\x12(\n\x05model\x18\x02 \x01(\x0b\x32\x19.imagemesh.image.v1.Model\x12-\n\nface_model\x18\x03 \x01(\x0b\x32\x19.imagemesh.image.v1.Model\x12\x0f\n\x07seconds\x18\x04 \x01(\x01\x12-\n\x08warnings\x18\x05 \x03(\x0b\x32\x1b.imagemesh.image.v1.Warning\"\\\n\x04\x46\x61\x63\x65\x12$\n\x03\x62ox\x18\x01 \x01(\x0b\x32\x17.imagemesh.image.v1.Box\x12.\n\x08\x65motions\x18\x02 \x03(\x0b\x32\x1c.imagemesh.vision.v1.Emotion\"+\n\x07\x45motion\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nconfidence\x18\x02 \x01(\x01\"a\n\x13\x44\x65tectNudityRequest\x12\r\n\x05image\x18\x01 \x01(\x0c\x12+\n\x06\x66rames\x18\x02 \x01(\x0e\x32\x1b.imagemesh.vision.v1.Frames\x12\x0e\n\x06policy\x18\x03 \x01(\t\"/\n\x0bNudityClass\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nconfidence\x18\x02 \x01(\x01\"\xd6\x02\n\x14\x44\x65tectNudityResponse\x12\x0f\n\x07is_nude\x18\x01 \x01(\x08\x12\x12\n\nconfidence\x18\x02 \x01(\x01\x12\x11\n\tthreshold\x18\x03 \x01(\x01\x12(\n\x05model\x18\x04 \x01(\x0b\x32\x19.imagemesh.image.v1.Model\x12\x0f\n\x07seconds\x18\x05 \x01(\x01\x12\x13\n\x0b\x66rame_count\x18\x06 \x01(\x05\x12\x13\n\x0bworst_frame\x18\x07 \x01(\x05\x12-\n\x08warnings\x18\x08 \x03(\x0b\x32\x1b.imagemesh.image.v1.Warning\x12\x0e\n\x06policy\x18\t \x01(\t\x12/\n\x08severity\x18\n \x01(\x0e\x32\x1d.imagemesh.vision.v1.Severity\x12\x31\n\x07\x63lasses\x18\x0b \x03(\x0b\x32 .imagemesh.vision.v1.NudityClass\"\x13\n\x11ListModelsRequest\"C\n\x12ListModelsResponse\x12-\n\x06models\x18\x01 \x03(\x0b\x32\x1d.imagemesh.image.v1.ModelInfo*B\n\x06\x46rames\x12\x16\n\x12\x46RAMES_UNSPECIFIED\x10\x00\x12\x10\n\x0c\x46RAMES_FIRST\x10\x01\x12\x0e\n\nFRAMES_ALL\x10\x02*g\n\x08Severity\x12\x18\n\x14SEVERITY_UNSPECIFIED\x10\x00\x12\x11\n\rSEVERITY_NONE\x10\x01\x12\x17\n\x13SEVERITY_SUGGESTIVE\x10\x02\x12\x15\n\x11SEVERITY_EXPLICIT\x10\x03\x32\xf9\x03\n\rVisionService\x12W\n\x08\x43lassify\x12$.imagemesh.vision.v1.ClassifyRequest\x1a%.imagemesh.vision.v1.ClassifyResponse\x12`\n\x0b\x44\x65tectFaces\x12\'.imagemesh.vision.v1.DetectFacesRequest\x1a(.imagemesh.vision.v1.DetectFacesResponse\x12i\n\x0e\x44\x65tectEmotions\x12*.imagemesh.vision.v1.DetectEmotionsRequest\x1a+.imagemesh.vision.v1.DetectEmotionsResponse\x12\x63\n\x0c\x44\x65tectNudity\x12(.imagemesh.vision.v1.DetectNudityRequest\x1a).imagemesh.vision.v1.DetectNudityResponse\x12]\n\nListModels\x12&.imagemesh.vision.v1.ListModelsRequest\x1a\'.imagemesh.vision.v1.ListModelsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'imagemesh.vision.v1.vision_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_FRAMES']._serialized_start=1384
-  _globals['_FRAMES']._serialized_end=1450
+  _globals['_FRAMES']._serialized_start=1565
+  _globals['_FRAMES']._serialized_end=1631
+  _globals['_SEVERITY']._serialized_start=1633
+  _globals['_SEVERITY']._serialized_end=1736
   _globals['_CLASSIFYREQUEST']._serialized_start=97
   _globals['_CLASSIFYREQUEST']._serialized_end=144
   _globals['_CLASSIFYRESPONSE']._serialized_start=147
@@ -53,13 +55,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EMOTION']._serialized_start=937
   _globals['_EMOTION']._serialized_end=980
   _globals['_DETECTNUDITYREQUEST']._serialized_start=982
-  _globals['_DETECTNUDITYREQUEST']._serialized_end=1063
-  _globals['_DETECTNUDITYRESPONSE']._serialized_start=1066
-  _globals['_DETECTNUDITYRESPONSE']._serialized_end=1292
-  _globals['_LISTMODELSREQUEST']._serialized_start=1294
-  _globals['_LISTMODELSREQUEST']._serialized_end=1313
-  _globals['_LISTMODELSRESPONSE']._serialized_start=1315
-  _globals['_LISTMODELSRESPONSE']._serialized_end=1382
-  _globals['_VISIONSERVICE']._serialized_start=1453
-  _globals['_VISIONSERVICE']._serialized_end=1958
+  _globals['_DETECTNUDITYREQUEST']._serialized_end=1079
+  _globals['_NUDITYCLASS']._serialized_start=1081
+  _globals['_NUDITYCLASS']._serialized_end=1128
+  _globals['_DETECTNUDITYRESPONSE']._serialized_start=1131
+  _globals['_DETECTNUDITYRESPONSE']._serialized_end=1473
+  _globals['_LISTMODELSREQUEST']._serialized_start=1475
+  _globals['_LISTMODELSREQUEST']._serialized_end=1494
+  _globals['_LISTMODELSRESPONSE']._serialized_start=1496
+  _globals['_LISTMODELSRESPONSE']._serialized_end=1563
+  _globals['_VISIONSERVICE']._serialized_start=1739
+  _globals['_VISIONSERVICE']._serialized_end=2244
 # @@protoc_insertion_point(module_scope)

@@ -44,6 +44,34 @@ FRAMES_ALL: Frames.ValueType  # 2
 """All of them, or 64 spread evenly over a longer animation; the worst decides."""
 Global___Frames: _TypeAlias = Frames  # noqa: Y015
 
+class _Severity:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SeverityEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Severity.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SEVERITY_UNSPECIFIED: _Severity.ValueType  # 0
+    """The model only tells nude from not nude."""
+    SEVERITY_NONE: _Severity.ValueType  # 1
+    """Neither of the others."""
+    SEVERITY_SUGGESTIVE: _Severity.ValueType  # 2
+    """Not nude, and suggestive by the threshold."""
+    SEVERITY_EXPLICIT: _Severity.ValueType  # 3
+    """Nude by the threshold; the same as `is_nude`."""
+
+class Severity(_Severity, metaclass=_SeverityEnumTypeWrapper):
+    """Severity is how much a photo shows, of a model that tells these apart."""
+
+SEVERITY_UNSPECIFIED: Severity.ValueType  # 0
+"""The model only tells nude from not nude."""
+SEVERITY_NONE: Severity.ValueType  # 1
+"""Neither of the others."""
+SEVERITY_SUGGESTIVE: Severity.ValueType  # 2
+"""Not nude, and suggestive by the threshold."""
+SEVERITY_EXPLICIT: Severity.ValueType  # 3
+"""Nude by the threshold; the same as `is_nude`."""
+Global___Severity: _TypeAlias = Severity  # noqa: Y015
+
 @_typing.final
 class ClassifyRequest(_message.Message):
     """ClassifyRequest holds the photo to classify."""
@@ -340,23 +368,55 @@ class DetectNudityRequest(_message.Message):
 
     IMAGE_FIELD_NUMBER: _builtins.int
     FRAMES_FIELD_NUMBER: _builtins.int
+    POLICY_FIELD_NUMBER: _builtins.int
     image: _builtins.bytes
     """The encoded image: JPEG, PNG, WebP, GIF, TIFF, BMP, AVIF or JPEG 2000, at most 10 MiB."""
     frames: Global___Frames.ValueType
     """The frames to judge."""
+    policy: _builtins.str
+    """Name of the thresholds of this service to judge by; empty means "default". Another name than those of its settings
+    is INVALID_ARGUMENT.
+    """
     def __init__(
         self,
         *,
         image: _builtins.bytes = ...,
         frames: Global___Frames.ValueType = ...,
+        policy: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["frames", b"frames", "image", b"image"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["frames", b"frames", "image", b"image", "policy", b"policy"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DetectNudityRequest: _TypeAlias = DetectNudityRequest  # noqa: Y015
+
+@_typing.final
+class NudityClass(_message.Message):
+    """NudityClass is one class of a nudity model."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    CONFIDENCE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """The model's own name of it, such as "hentai"."""
+    confidence: _builtins.float
+    """Probability among its classes, in [0, 1]."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        confidence: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["confidence", b"confidence", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___NudityClass: _TypeAlias = NudityClass  # noqa: Y015
 
 @_typing.final
 class DetectNudityResponse(_message.Message):
@@ -372,18 +432,25 @@ class DetectNudityResponse(_message.Message):
     FRAME_COUNT_FIELD_NUMBER: _builtins.int
     WORST_FRAME_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
+    POLICY_FIELD_NUMBER: _builtins.int
+    SEVERITY_FIELD_NUMBER: _builtins.int
+    CLASSES_FIELD_NUMBER: _builtins.int
     is_nude: _builtins.bool
     """True when `confidence` is at least `threshold`."""
     confidence: _builtins.float
     """The model's score that the photo holds nudity, in [0, 1]; near 0 for a harmless photo."""
     threshold: _builtins.float
-    """The threshold of this service, in [0, 1]."""
+    """The threshold of the policy, in [0, 1]."""
     seconds: _builtins.float
     """Time spent on decoding, waiting for the model and running it, in seconds, at least 0."""
     frame_count: _builtins.int
     """How many frames or pages the file has; 1 for a still image."""
     worst_frame: _builtins.int
-    """The frame of the highest score, counted from 1."""
+    """The frame of the highest severity and, among those, of the highest score, counted from 1."""
+    policy: _builtins.str
+    """Name of the policy that the photo was judged by."""
+    severity: Global___Severity.ValueType
+    """How much the photo shows."""
     @_builtins.property
     def model(self) -> _image_pb2.Model:
         """The nudity model."""
@@ -391,6 +458,10 @@ class DetectNudityResponse(_message.Message):
     @_builtins.property
     def warnings(self) -> _containers.RepeatedCompositeFieldContainer[_image_pb2.Warning]:
         """What may be wrong with the answer; empty where nothing was noticed."""
+
+    @_builtins.property
+    def classes(self) -> _containers.RepeatedCompositeFieldContainer[Global___NudityClass]:
+        """The model's own classes, most confident first; empty where `severity` is unspecified."""
 
     def __init__(
         self,
@@ -403,10 +474,13 @@ class DetectNudityResponse(_message.Message):
         frame_count: _builtins.int = ...,
         worst_frame: _builtins.int = ...,
         warnings: _abc.Iterable[_image_pb2.Warning] | None = ...,
+        policy: _builtins.str = ...,
+        severity: Global___Severity.ValueType = ...,
+        classes: _abc.Iterable[Global___NudityClass] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["model", b"model"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["confidence", b"confidence", "frame_count", b"frame_count", "is_nude", b"is_nude", "model", b"model", "seconds", b"seconds", "threshold", b"threshold", "warnings", b"warnings", "worst_frame", b"worst_frame"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["classes", b"classes", "confidence", b"confidence", "frame_count", b"frame_count", "is_nude", b"is_nude", "model", b"model", "policy", b"policy", "seconds", b"seconds", "severity", b"severity", "threshold", b"threshold", "warnings", b"warnings", "worst_frame", b"worst_frame"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
