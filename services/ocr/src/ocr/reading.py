@@ -130,8 +130,11 @@ class Reader:
         Raises:
             LanguageNotInstalled: Tesseract's data of a language is missing.
         """
-        page, pieces = self._straighten(fitted.pixels)
-        read = self._read_pieces(page.pixels, pieces, languages)
+        page = StraightPage(fitted.pixels, 0.0)
+        read = self._routes.read_prose(fitted.pixels, languages)
+        if read is None:
+            page, pieces = self._straighten(fitted.pixels)
+            read = self._read_pieces(page.pixels, pieces, languages)
         degrees = self._find_turn(page.pixels, read)
         pixels = page.pixels
         if degrees:
