@@ -51,6 +51,17 @@ def test_signs_beside_a_line_belong_to_it(above: bool) -> None:  # noqa: FBT001 
     assert rows[1][0, 1] < top < top + 5 < rows[1][2, 1]
 
 
+def test_lines_whose_signs_touch_are_parted() -> None:
+    signs = [(LEFT, top + 30, LEFT + 8, top + 60) for top in ROWS[:-1]]
+
+    rows = find_rows(find_ink(draw(*lines(*ROWS), *signs)))
+
+    assert rows is not None
+    assert [round(float(row[:, 1].mean())) for row in rows] == pytest.approx(
+        [top + 15 for top in ROWS], abs=6
+    )
+
+
 def test_low_line_between_others_is_a_row_of_their_height() -> None:
     low = [(at, 128, at + 14, 142) for at in range(LEFT, 120, 20)]
 
@@ -68,7 +79,6 @@ def test_low_line_between_others_is_a_row_of_their_height() -> None:
         [*(box for top in ROWS for box in letters(top, right=300)),  # two columns
          *(box for top in ROWS for box in letters(top, left=420))],
         [*lines(*ROWS[:3]), (100, 220, 500, 330)],  # a figure
-        [*lines(*ROWS), (LEFT, 90, LEFT + 10, 130)],  # lines that touch
     ],
 )  # fmt: skip
 def test_other_pages_have_no_rows(boxes: list[tuple[int, int, int, int]]) -> None:

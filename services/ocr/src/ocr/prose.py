@@ -32,6 +32,7 @@ _MOST_OVERLAP = 0.35  # of two lines, in heights: lines of a second column stand
 _SURE_PAGE = 0.9
 _SURE_LINE = 0.85
 _SURE_WORD = 0.7
+_DOUBTFUL_LINES = 0.7  # below it the rows may be wrong, and the detector is asked
 _DOUBTFUL_SHARE = 0.02  # most words below it
 
 
@@ -64,7 +65,8 @@ def read_prose(
     lines = [PageLine(read.text, read.confidence, row, read.words) for read, row in texts]
     if len(page) == len(lines):
         lines = [max(pair, key=_confidence) for pair in zip(page, lines, strict=True)]
-    return [line for line in lines if line.text], TESSERACT_LINES
+    lines = [line for line in lines if line.text]
+    return (lines, TESSERACT_LINES) if mean_confidence(lines) >= _DOUBTFUL_LINES else None
 
 
 def is_clean(pixels: RgbImage) -> bool:
