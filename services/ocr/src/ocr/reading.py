@@ -120,6 +120,10 @@ class Reader:
         """Return whether a language can be read now."""
         return self._routes.is_installed(language)
 
+    def recognizer_of(self, language: Language) -> str:
+        """Return the name of the recognizer of a single script that reads a language, or ""."""
+        return self._routes.recognizer_of(language)
+
     def read(self, fitted: FittedImage, *languages: Language) -> Page:
         """Read an image.
 

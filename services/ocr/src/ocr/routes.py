@@ -95,6 +95,11 @@ class Routes:
             return True
         return self._tesseract.has(language)
 
+    def recognizer_of(self, language: Language) -> str:
+        """Return the name of the recognizer of a single script that reads a language, or ""."""
+        own = self._script_reader((language,))
+        return "" if own is None else own.name
+
     def detect(self, pixels: RgbImage) -> list[Corners]:
         """Return the corners of every piece of a line, in no order."""
         return find_pieces(self._ppocr, pixels)
