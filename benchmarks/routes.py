@@ -44,11 +44,13 @@ def main(*, languages: str = "", table: Path = TABLE) -> None:
         errors = measure(routes, all_languages()[code])
         best = choose(errors)
         page = read_layout(tesseract, all_languages()[code])
+        prose = read_prose(routes, all_languages()[code])
         shown = (f"{name} {clean:.4f} {photo:.4f}" for name, (clean, photo) in errors.items())
         print(f"{code:9} {best:16} {'  '.join(shown)}", flush=True)
-        clean, photo = (f"{rate:.4f}" for rate in errors[best])
-        rates = {"clean_cer": clean, "photo_cer": photo, "page_cer": f"{page:.4f}"}
-        rows[code] = {"code": code, "route": best, **rates}
+        clean, photo = errors[best]
+        rates = {"clean_cer": clean if prose is None else prose, "photo_cer": photo}
+        told = {name: f"{rate:.4f}" for name, rate in {**rates, "page_cer": page}.items()}
+        rows[code] = {"code": code, "route": best, **told}
     _write_table(table, rows)
 
 
@@ -73,6 +75,15 @@ def read_layout(tesseract: Tesseract, language: Language) -> float:
     page = render(language)
     lines = TesseractReader(tesseract, [language]).read_page(fit(page.pixels).pixels)
     return character_error_rate(page.text, "\n".join(line.text for line in lines))
+
+
+def read_prose(routes: Routes, language: Language) -> float | None:
+    """Return the error rate of a clean page that is read without the detector; None for others."""
+    page = render(language)
+    read = routes.read_prose(fit(page.pixels).pixels, (language,))
+    if read is None:
+        return None
+    return character_error_rate(page.text, "\n".join(line.text for line in read.lines))
 
 
 def choose(errors: dict[str, Errors]) -> str:
