@@ -79,6 +79,8 @@ def test_low_line_between_others_is_a_row_of_their_height() -> None:
         [*(box for top in ROWS for box in letters(top, right=300)),  # two columns
          *(box for top in ROWS for box in letters(top, left=420))],
         [*lines(*ROWS[:3]), (100, 220, 500, 330)],  # a figure
+        [(at, top + at // 40, at + 14, top + at // 40 + 30)  # lines that lean by 1.4 degrees
+         for top in ROWS for at in range(LEFT, RIGHT, 20)],
     ],
 )  # fmt: skip
 def test_other_pages_have_no_rows(boxes: list[tuple[int, int, int, int]]) -> None:

@@ -26,6 +26,7 @@ _THIN_SHARES = (0.0, 0.04, 0.08, 0.16, 0.24)
 _MORE_BANDS = 1.5  # of bands that were pairs of lines
 _GROUND_SHARE = 0.12  # of the height, around the ink, as the detector has it
 _TORN_GROUND_SHARE = 0.35  # the same where a line's signs reach into rows of little ink
+_MOST_LEAN = 0.0087  # half a degree: height for each width of a line that counts as level
 _MOST_GAP = 2.0  # between two words of prose, in heights; columns and cells have more
 
 Band = tuple[int, int]  # first row, row after the last
@@ -50,7 +51,9 @@ def find_rows(ink: Ink) -> list[Corners] | None:
     if not bands:
         return None
     height = float(np.median([end - start for start, end in bands]))
-    if any(_has_wide_gap(mask[start:end], height) for start, end in bands):
+    strips = [mask[start:end] for start, end in bands]
+    is_level = abs(float(np.median([_lean(strip) for strip in strips]))) <= _MOST_LEAN
+    if not is_level or any(_has_wide_gap(strip, height) for strip in strips):
         return None
     middles = [(band[1] + following[0]) / 2 for band, following in pairwise(bands)]
     limits = pairwise([0.0, *middles, float(len(mask))])
@@ -106,6 +109,13 @@ def _with_signs(bands: list[Band]) -> list[Band]:
         else:
             at += 1
     return joined
+
+
+def _lean(band: NDArray[np.bool_]) -> float:
+    """Return how much lower the ink of a line lies for each pixel further right."""
+    ys, xs = np.nonzero(band)
+    away = xs - xs.mean()
+    return float((away * ys).sum() / max(1.0, float((away**2).sum())))
 
 
 def _has_wide_gap(band: NDArray[np.bool_], height: float) -> bool:
