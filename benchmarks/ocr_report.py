@@ -12,13 +12,13 @@ WORST = 7
 AS_ACCURATE = 0.001  # of character error rate: one letter in a thousand more
 HEAD = (
     *("set", "engine", "n", "mean CER %", "median CER %"),
-    *("<= 1 %", "<= 5 %", "word F1", "CPU s"),
+    *("<= 1 %", "<= 5 %", "lines lost", "word F1", "CPU s"),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One image read by one engine: character error rate, word F1 and CPU seconds."""
+    """One image read by one engine: character error rate, word F1, CPU seconds, lines lost."""
 
     collection: str
     name: str
@@ -27,6 +27,7 @@ class Result:
     f1: float
     cpu_s: float
     note: str = ""
+    lost: int = 0
 
 
 def write_report(folder: Path, results: Sequence[Result]) -> str:
@@ -55,7 +56,8 @@ def _summary(results: Sequence[Result]) -> Iterable[list[object]]:
         rates = [100 * result.cer for result in own]
         good = (sum(rate <= bar for rate in rates) for bar in (1, 5))
         f1, cpu_s = f"{mean(one.f1 for one in own):.3f}", mean(one.cpu_s for one in own)
-        yield [own[0].collection, engine, len(own), mean(rates), median(rates), *good, f1, cpu_s]
+        scores = mean(rates), median(rates), *good, sum(one.lost for one in own)
+        yield [own[0].collection, engine, len(own), *scores, f1, cpu_s]
 
 
 def _remarks(results: Sequence[Result]) -> list[str]:

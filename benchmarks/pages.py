@@ -1,7 +1,7 @@
 """Render a clean page in each of the 102 languages: python -m benchmarks.pages FOLDER.
 
 Each page is PNG with its text, line by line, as TXT beside it. HarfBuzz shapes the letters, through
-Pillow's Raqm layout; the fonts are named in fonts.toml and the texts' sources in texts/README.md.
+Pillow's Raqm layout. Fonts of each look stand in fonts.toml, sources of texts in texts/README.md.
 """
 
 import re
@@ -24,12 +24,13 @@ HERE = Path(__file__).parent
 FONTS_DIR = Path("/usr/share/fonts")
 WIDTH_PX = 1654  # A4 at 200 dpi
 MARGIN_PX = 140
-SIZE_PX = 33  # 12 points at 200 dpi
+PAGES = "pages"  # the look that routes and rules are chosen on
 LEADING = 1.15
 SIGNS = re.compile(r"[!-\u024f\u2000-\u206f]")  # what fonts of one script leave to another font
 
 # Scripts whose lines may end within a run of letters without a blank.
 UNSPACED = frozenset({"Hans", "Hant", "Jpan", "Thai", "Laoo", "Khmr", "Mymr", "Tibt"})
+ETHIOPIC_WORD = re.compile(r"[^ \u1361]+[ \u1361]*")  # with the mark that may part it from the next
 SYLLABLE_END = "\u0f0b"  # the tsheg between two Tibetan syllables: the only place to break a line
 # Nothing that hangs on the letter before it starts a line,
 STAYS_BEHIND = frozenset("、。，．：；！？」』）〕】》〉ーっゃゅょッャュョ・၊။ๆໆៗ។៕ฯะาำະາຳ")  # noqa: RUF001 - full-width signs
@@ -46,23 +47,29 @@ class WrittenPage:
     text: str
 
 
-def main(folder: Path, *, languages: str = "") -> None:
-    """Write the pages of these languages, or of all."""
+def main(folder: Path, *, languages: str = "", look: str = PAGES) -> None:
+    """Write the pages of these languages, or of all, in one look of fonts.toml."""
     folder.mkdir(parents=True, exist_ok=True)
     for code in languages.split(",") if languages else all_languages():
-        page = render(all_languages()[code])
+        page = render(all_languages()[code], look)
         Image.fromarray(page.pixels).save(folder / f"{code}.png")
         (folder / f"{code}.txt").write_text(page.text + "\n", "utf-8")
 
 
-def render(language: Language) -> WrittenPage:
+def looks() -> list[str]:
+    """Return the names of the looks: texts, fonts and a size."""
+    return list(_table())
+
+
+def render(language: Language, look: str = PAGES) -> WrittenPage:
     """Return the page of a language.
 
     Raises:
         FileNotFoundError: the font of its script is not installed.
     """
-    face = _face(language)
-    text = (HERE / "texts" / f"{language.code}.txt").read_text("utf-8")
+    face = _face(language, look)
+    texts = HERE / "texts" / str(_table()[look].get("texts", ""))
+    text = (texts / f"{language.code}.txt").read_text("utf-8")
     lines = [line for part in text.splitlines() for line in _wrap(part, face)]
     height = 2 * MARGIN_PX + face.step_px * len(lines)
     image = Image.new("RGB", (WIDTH_PX, height), "white")
@@ -115,24 +122,25 @@ def _draw(pen: ImageDraw.ImageDraw, line: str, face: _Face, *, top: int) -> None
         x += 0 if to_left else width
 
 
-def _face(language: Language) -> _Face:
+def _face(language: Language, look: str) -> _Face:
     if not features.check("raqm"):
         raise RuntimeError("this Pillow has no Raqm: letters would not be shaped")
-    table = _table()
+    table = _table()[look]
+    size_px = int(table["size_px"])
     entry = table["languages"].get(language.code) or table["scripts"][language.script]
-    letters = _load(str(entry["font"]), int(entry.get("index", 0)))
-    signs = _load(str(entry["signs"])) if "signs" in entry else letters
+    letters = _load(str(entry["font"]), size_px, int(entry.get("index", 0)))
+    signs = _load(str(entry["signs"]), size_px) if "signs" in entry else letters
     step_px = round(sum(letters.getmetrics()) * float(entry.get("leading", LEADING)))
     return _Face(language, letters, signs, step_px)
 
 
-def _load(file: str, index: int = 0) -> ImageFont.FreeTypeFont:
+def _load(file: str, size_px: int, index: int = 0) -> ImageFont.FreeTypeFont:
     layout = ImageFont.Layout.RAQM
-    return ImageFont.truetype(FONTS_DIR / file, SIZE_PX, index=index, layout_engine=layout)
+    return ImageFont.truetype(FONTS_DIR / file, size_px, index=index, layout_engine=layout)
 
 
 @cache
-def _table() -> dict[str, dict[str, dict[str, str | int | float]]]:
+def _table() -> dict[str, dict[str, Any]]:  # Any: a look holds numbers, names and tables
     return tomllib.loads((HERE / "fonts.toml").read_text("utf-8"))
 
 
@@ -149,6 +157,8 @@ def _wrap(text: str, face: _Face) -> list[str]:
 
 def _pieces(text: str, language: Language) -> list[str]:
     """Cut a paragraph where a line may end."""
+    if language.script == "Ethi":
+        return ETHIOPIC_WORD.findall(text)
     if language.script not in UNSPACED:
         return [word + " " for word in text.split()]
     pieces = [""]

@@ -2,7 +2,8 @@
 
 Each language's page is read clean and as a photo. PP-OCR reads receipts and forms best, so it is
 kept where it reads pages about as well as the best route; where it misses some letters of the
-language Tesseract helps it, and where it misses many Tesseract reads alone.
+language Tesseract helps it, and where it misses many Tesseract reads alone. Tesseract's own layout
+is no route of its own: its errors tell where a clean page needs no other.
 """
 
 import csv
@@ -21,6 +22,7 @@ from ocr.loaders import load_ppocr, load_tesseract
 from ocr.preparation import fit
 from ocr.routes import Routes
 from ocr.settings import OcrSettings
+from ocr.tesseract import Tesseract, TesseractReader
 
 TABLE = Path(__file__).parents[1] / "services/ocr/src/ocr/routes.tsv"
 READ_BY_PP_OCR = frozenset({"Latn", "Latf", "Hans", "Hant", "Jpan"})
@@ -35,15 +37,20 @@ def main(*, languages: str = "", table: Path = TABLE) -> None:
     wanted = languages.split(",") if languages else all_languages()
     settings = OcrSettings(threads=1)
     ppocr = load_ppocr(settings, load_manifest("ocr")).model
-    routes = Routes(ppocr, load_tesseract(settings))
+    tesseract = load_tesseract(settings)
+    routes = Routes(ppocr, tesseract)
     rows = {row["code"]: row for row in _read_table(table)}
     for code in sorted(wanted):
         errors = measure(routes, all_languages()[code])
         best = choose(errors)
+        page = read_layout(tesseract, all_languages()[code])
+        prose = read_prose(routes, all_languages()[code])
         shown = (f"{name} {clean:.4f} {photo:.4f}" for name, (clean, photo) in errors.items())
         print(f"{code:9} {best:16} {'  '.join(shown)}", flush=True)
-        clean, photo = (f"{rate:.4f}" for rate in errors[best])
-        rows[code] = {"code": code, "route": best, "clean_cer": clean, "photo_cer": photo}
+        clean, photo = errors[best]
+        rates = {"clean_cer": clean if prose is None else prose, "photo_cer": photo}
+        told = {name: f"{rate:.4f}" for name, rate in {**rates, "page_cer": page}.items()}
+        rows[code] = {"code": code, "route": best, **told}
     _write_table(table, rows)
 
 
@@ -61,6 +68,22 @@ def measure(routes: Routes, language: Language) -> dict[str, Errors]:
         )
         for name in names
     }
+
+
+def read_layout(tesseract: Tesseract, language: Language) -> float:
+    """Return the character error rate of Tesseract's own layout on a clean page."""
+    page = render(language)
+    lines = TesseractReader(tesseract, [language]).read_page(fit(page.pixels).pixels)
+    return character_error_rate(page.text, "\n".join(line.text for line in lines))
+
+
+def read_prose(routes: Routes, language: Language) -> float | None:
+    """Return the error rate of a clean page that is read without the detector; None for others."""
+    page = render(language)
+    read = routes.read_prose(fit(page.pixels).pixels, (language,))
+    if read is None:
+        return None
+    return character_error_rate(page.text, "\n".join(line.text for line in read.lines))
 
 
 def choose(errors: dict[str, Errors]) -> str:
@@ -92,7 +115,7 @@ def _read_table(path: Path) -> list[dict[str, str]]:
 
 def _write_table(path: Path, rows: dict[str, dict[str, str]]) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
-        columns = ["code", "route", "clean_cer", "photo_cer"]
+        columns = ["code", "route", "clean_cer", "photo_cer", "page_cer"]
         table = csv.DictWriter(file, columns, delimiter="\t", lineterminator="\n")
         table.writeheader()
         table.writerows(rows[code] for code in sorted(rows))

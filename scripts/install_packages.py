@@ -13,7 +13,15 @@ from ocr.languages import debian_packages
 
 PACKAGES = {
     "languages": tuple(debian_packages()),
-    "fonts": ("fonts-blankenburg", "fonts-liberation", "fonts-noto-cjk", "fonts-noto-core"),
+    "fonts": (
+        *("fonts-blankenburg", "fonts-ddc-uchen", "fonts-dejavu-core"),
+        *("fonts-freefont-ttf", "fonts-khmeros", "fonts-lao", "fonts-liberation"),
+        *("fonts-lklug-sinhala", "fonts-lohit-beng-bengali", "fonts-lohit-deva"),
+        *("fonts-lohit-gujr", "fonts-lohit-guru", "fonts-lohit-knda", "fonts-lohit-mlym"),
+        *("fonts-lohit-orya", "fonts-lohit-taml", "fonts-lohit-telu", "fonts-noto-cjk"),
+        *("fonts-noto-core", "fonts-sil-abyssinica", "fonts-sil-padauk", "fonts-sil-scheherazade"),
+        *("fonts-thai-tlwg-ttf", "fonts-tibetan-machine", "fonts-unfonts-core"),
+    ),
     "tests": ("chromium", "poppler-utils", "postgresql", "prometheus", "redis-server"),
 }
 WITHOUT = {

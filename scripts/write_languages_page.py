@@ -14,8 +14,11 @@ How the ocr service reads each of its languages, and how well.
 Error rates are of characters, in percent, on one page a language: a part of the Universal \
 Declaration of Human Rights, rendered (`benchmarks/pages.py`) and then photographed \
 (`benchmarks/distortion.py`: tilt, perspective, 124 dpi, blur, shade, noise, JPEG 55).
+A clean page of one column is read without the detector, by Tesseract at once where it is sure \
+(`tesseract-page`), and else by the route, row by row; the clean rates are of that.
 The routes and some rules of spelling were chosen on these same pages, and the Declaration is \
-probably in the engines' training data: expect more errors on other pages.
+probably in the engines' training data: expect more errors on other pages; \
+[the ocr service](../services/ocr/README.md#measured) tells what other texts and fonts give.
 
 `python -m benchmarks.routes` measures them and writes `routes.tsv` of the service; this page is \
 written from that by `make docs`, do not edit it.

@@ -6,8 +6,8 @@ from imagemesh.image.v1 import image_pb2
 from modelkit.doubts import ImageWarning
 from ocr.engines import PageLine
 from ocr.formats import PrintedPage
-from ocr.languages import PP_OCR_LINES, all_languages
-from ocr.messages import recognized
+from ocr.languages import PP_OCR_LINES, TESSERACT, all_languages
+from ocr.messages import described, recognized
 from ocr.reading import Page
 
 
@@ -25,3 +25,12 @@ def test_answer_tells_the_language_of_each_line_and_the_warnings() -> None:
     assert [(found.code, found.message) for found in message.warnings] == [
         ("unread_ink", "2 rows were not read")
     ]
+
+
+def test_language_of_an_installed_recognizer_names_it() -> None:
+    russian = all_languages()["rus"]
+
+    message = described(russian, is_installed=True, recognizer="pp-ocrv5-cyrillic")
+
+    assert (message.engine, message.route) == ("pp-ocrv5-cyrillic", PP_OCR_LINES)
+    assert described(russian, is_installed=True).engine == TESSERACT

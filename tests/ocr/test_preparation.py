@@ -28,7 +28,8 @@ def flat(height: int, width: int) -> np.ndarray[tuple[int, ...], np.dtype[np.uin
     ("height", "width", "longest"),
     [
         (1, 1, MAX_SIDE_PX),
-        (1, 25_000, MAX_LONG_SIDE_PX),
+        (1, 25_000, 25_000),
+        (4000, 1, 4000),
         (40_000, 1, MAX_LONG_SIDE_PX),
         (5000, 5000, MAX_SIDE_PX),
         (11_000, 3300, 10_000),

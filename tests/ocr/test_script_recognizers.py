@@ -149,6 +149,8 @@ def test_language_is_read_by_the_recognizer_of_its_script(
     assert (read.route, read.recognizer) == (PP_OCR_LINES, "pp-ocrv5-cyrillic")
     assert routes.read_rows(image, [whole(image)], RUSSIAN)[0].text == HOME_CAT_TEXT
     assert routes.is_installed(RUSSIAN)
+    assert routes.recognizer_of(RUSSIAN) == "pp-ocrv5-cyrillic"
+    assert routes.recognizer_of(find_language("uzb_cyrl")) == ""
 
 
 @pytest.mark.parametrize("codes", [("uzb_cyrl",), ("rus", "ell"), ("grc",)])

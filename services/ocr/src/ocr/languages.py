@@ -13,9 +13,11 @@ TESSERACT = "tesseract"
 PP_OCR_LINES = "pp-ocr-lines"
 TESSERACT_LINES = "tesseract-lines"
 BOTH_LINES = "both-lines"  # both engines read each row, and what they agree on decides
-TESSERACT_PAGE = "tesseract-page"  # Tesseract's own layout; never the default of a language
+# Tesseract's own layout: for clean prose where it is sure (`ocr.prose`), and for doubted lines.
+TESSERACT_PAGE = "tesseract-page"
 ORIENTATION_PACKAGE = "tesseract-ocr-osd"
 
+_AS_GOOD = 0.002  # of character error rate: one or two letters on a page tell nothing
 RIGHT_TO_LEFT = frozenset({"Arab", "Hebr", "Syrc"})
 _DOWNWARDS = frozenset({"Hans", "Hant", "Jpan"})
 # Scripts that Unicode has no code of their own for, or several.
@@ -55,6 +57,7 @@ class Language:
         route: the route that reads it best: `PP_OCR_LINES`, `TESSERACT_LINES` or `BOTH_LINES`.
         error_rate: the character error rate of that route on a clean page, at least 0.
         photo_error_rate: the same on a photo of the page.
+        page_error_rate: the rate of `TESSERACT_PAGE` on the clean page.
         orientation: Tesseract's orientation detection can be trusted for this script.
         recognizer: The recognizer of its script, where one is installed, knows the language.
     """
@@ -67,6 +70,7 @@ class Language:
     route: str
     error_rate: float
     photo_error_rate: float
+    page_error_rate: float
     orientation: bool = True
     recognizer: bool = True
 
@@ -79,6 +83,14 @@ class Language:
     def right_to_left(self) -> bool:
         """Whether the boxes of one row are read from right to left."""
         return self.script in RIGHT_TO_LEFT
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether Tesseract's own layout reads a clean page about as well as the route.
+
+        Not for lines from right to left, whose Latin words and digits need a second look.
+        """
+        return not self.right_to_left and self.page_error_rate <= self.error_rate + _AS_GOOD
 
     @property
     def letter_scripts(self) -> frozenset[str]:
@@ -115,8 +127,10 @@ def all_languages() -> MappingProxyType[str, Language]:
 
 
 def debian_packages() -> tuple[str, ...]:
-    """Return the Debian packages of every route that uses Tesseract, and of orientation."""
-    packages = {name for language in all_languages().values() for name in language.packages}
+    """Return the Debian packages of all that Tesseract reads, and of orientation."""
+    languages = all_languages().values()
+    packages = {name for language in languages for name in language.packages}
+    packages |= {language.tesseract_package for language in languages if language.is_quick}
     return tuple(sorted(packages | {ORIENTATION_PACKAGE}))
 
 
@@ -130,6 +144,7 @@ def _language(code: str, written: dict[str, str | bool], measured: dict[str, str
         route=measured["route"],
         error_rate=float(measured["clean_cer"]),
         photo_error_rate=float(measured["photo_cer"]),
+        page_error_rate=float(measured["page_cer"]),
         orientation=bool(written.get("orientation", True)),
         recognizer=bool(written.get("recognizer", True)),
     )

@@ -11,7 +11,7 @@ from ocr.analysis import Analysis
 from ocr.engines import PageLine, PageWord
 from ocr.formats import PrintedPage, WrittenDocument
 from ocr.indentation import indented_text
-from ocr.languages import Language
+from ocr.languages import PP_OCR_LINES, Language
 from ocr.preparation import Corners
 
 # The names of `ocr.formats` for the formats of the contract.
@@ -82,17 +82,23 @@ def analyzed(analysis: Analysis, *, model: image_pb2.Model) -> analysis_pb2.Anal
     )
 
 
-def described(language: Language, *, is_installed: bool) -> page_pb2.Language:
-    """Return the message of a language."""
+def described(language: Language, *, is_installed: bool, recognizer: str = "") -> page_pb2.Language:
+    """Return the message of a language.
+
+    Args:
+        language: of the table.
+        is_installed: it can be read now.
+        recognizer: the model of its script that reads it; empty for the engines of the table.
+    """
     return page_pb2.Language(
         code=language.code,
         name=language.name,
         installed=is_installed,
-        engine=language.engine,
+        engine=recognizer or language.engine,
         packages=language.packages,
         tag=language.tag,
         script=language.script,
-        route=language.route,
+        route=PP_OCR_LINES if recognizer else language.route,
         error_rate=language.error_rate,
         photo_error_rate=language.photo_error_rate,
     )

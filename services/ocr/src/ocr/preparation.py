@@ -68,7 +68,9 @@ def fit(pixels: RgbImage, stretch: float = 1.0) -> FittedImage:
     longer, shorter = max(height, width), min(height, width)
     is_long = longer > LONG_ASPECT * shorter
     most = MAX_LONG_SIDE_PX / longer if is_long else MAX_SIDE_PX / longer
-    scale = min(most, MAX_SIDE_PX / shorter, max(1.0, MIN_SIDE_PX / shorter))
+    # A strip of few pixels holds no letter, and is not made longer than a page for it.
+    larger = max(1.0, min(MIN_SIDE_PX / shorter, MAX_SIDE_PX / longer))
+    scale = min(most, MAX_SIDE_PX / shorter, larger)
     if scale != 1.0 or stretch != 1.0:
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
         method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC

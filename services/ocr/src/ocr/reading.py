@@ -120,6 +120,10 @@ class Reader:
         """Return whether a language can be read now."""
         return self._routes.is_installed(language)
 
+    def recognizer_of(self, language: Language) -> str:
+        """Return the name of the recognizer of a single script that reads a language, or ""."""
+        return self._routes.recognizer_of(language)
+
     def read(self, fitted: FittedImage, *languages: Language) -> Page:
         """Read an image.
 
@@ -130,8 +134,11 @@ class Reader:
         Raises:
             LanguageNotInstalled: Tesseract's data of a language is missing.
         """
-        page, pieces = self._straighten(fitted.pixels)
-        read = self._read_pieces(page.pixels, pieces, languages)
+        page = StraightPage(fitted.pixels, 0.0)
+        read = self._routes.read_prose(fitted.pixels, languages)
+        if read is None:
+            page, pieces = self._straighten(fitted.pixels)
+            read = self._read_pieces(page.pixels, pieces, languages)
         degrees = self._find_turn(page.pixels, read)
         pixels = page.pixels
         if degrees:

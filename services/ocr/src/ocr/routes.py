@@ -37,6 +37,7 @@ from ocr.latin_words import restore_latin_words
 from ocr.layout import Row, order_rows, row_corners
 from ocr.ppocr import MIN_LINE_CONFIDENCE
 from ocr.preparation import Corners, downward, is_upright
+from ocr.prose import read_prose
 from ocr.tesseract import MAX_LINE_ASPECT, Tesseract, TesseractReader
 from ocr.tiling import cut_tiles
 
@@ -94,9 +95,30 @@ class Routes:
             return True
         return self._tesseract.has(language)
 
+    def recognizer_of(self, language: Language) -> str:
+        """Return the name of the recognizer of a single script that reads a language, or ""."""
+        own = self._script_reader((language,))
+        return "" if own is None else own.name
+
     def detect(self, pixels: RgbImage) -> list[Corners]:
         """Return the corners of every piece of a line, in no order."""
         return find_pieces(self._ppocr, pixels)
+
+    def read_prose(self, pixels: RgbImage, languages: tuple[Language, ...]) -> ReadLines | None:
+        """Read clean prose in one language of Tesseract; None for other images and languages."""
+        if len(languages) != 1 or self._script_reader(languages) is not None:
+            return None
+        (language,) = languages
+        is_its = language.is_quick or language.route == TESSERACT_LINES
+        if not is_its or not self._tesseract.has(language):
+            return None
+        found = read_prose(TesseractReader(self._tesseract, languages), pixels, language)
+        if found is None:
+            return None
+        lines, route = found
+        if language.right_to_left:
+            lines = restore_latin_words(self._ppocr, pixels, lines)
+        return ReadLines(lines, route, languages)
 
     def read(
         self,

@@ -167,7 +167,11 @@ class _OcrServicer(rpc.OcrServiceServicer):
         reader = self._reader.loaded.model
         return pb.ListLanguagesResponse(
             languages=[
-                described(language, is_installed=reader.is_installed(language))
+                described(
+                    language,
+                    is_installed=reader.is_installed(language),
+                    recognizer=reader.recognizer_of(language),
+                )
                 for language in all_languages().values()
             ]
         )

@@ -111,8 +111,8 @@ class RecognizeResponse(_message.Message):
     seconds: _builtins.float
     """Time spent on decoding, waiting for the engine and reading, in seconds, at least 0."""
     route: _builtins.str
-    """How it was read: "pp-ocr-lines", "tesseract-lines", "both-lines", "tesseract-page" where Tesseract's own layout
-    found more than the detector, or "text-layer" where a page of a PDF brought its text along.
+    """How it was read: "pp-ocr-lines", "tesseract-lines", "both-lines", "tesseract-page" for clean prose and where
+    Tesseract's own layout found more than the detector, or "text-layer" where a page of a PDF brought its text along.
     """
     skew_degrees: _builtins.float
     """How far the lines still lean after the turn, clockwise in degrees, in [-45, 45]; it is undone before reading."""

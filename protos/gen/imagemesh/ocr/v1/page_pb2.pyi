@@ -240,7 +240,7 @@ class Language(_message.Message):
     installed: _builtins.bool
     """True when a request for it can be answered now."""
     engine: _builtins.str
-    """Name of the engine that reads it: "pp-ocrv6-small" or "tesseract"."""
+    """Name of the engine that reads it: "pp-ocrv6-small", "tesseract" or an installed recognizer of its script."""
     tag: _builtins.str
     """The BCP 47 language tag, such as "de" or "zh-Hant"; it can be sent instead of the code."""
     script: _builtins.str
@@ -248,7 +248,9 @@ class Language(_message.Message):
     route: _builtins.str
     """How it is read: "pp-ocr-lines", "tesseract-lines" or, where both engines read each line, "both-lines"."""
     error_rate: _builtins.float
-    """Character error rate measured on a clean page, at least 0: 0.01 is one wrong letter in a hundred."""
+    """Character error rate measured on a clean page, at least 0: 0.01 is one wrong letter in a hundred.
+    Recognizers of single scripts were not measured; beside their names it is Tesseract's.
+    """
     photo_error_rate: _builtins.float
     """The same on a photo of that page."""
     @_builtins.property
