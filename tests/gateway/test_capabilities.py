@@ -53,9 +53,3 @@ async def test_service_that_is_away_is_named(start: Start, addresses: dict[str, 
     assert reply.status == 200
     assert (result["away"], result["languages"]) == (["ocr"], [])
     assert {found["task"] for found in result["models"]} == {"colorize", "classify"}
-
-
-async def test_key_is_needed(gateway: Gateway) -> None:
-    reply = await gateway.send("GET", "/api/v1/capabilities")
-
-    assert reply.refusal == (401, "missing_api_key")

@@ -32,15 +32,17 @@ async def test_no_page_may_ask_where_no_origin_is_named(gateway: Gateway) -> Non
     ]
 
 
-@pytest.mark.parametrize("header", ["x-api-key", "authorization", "idempotency-key", "prefer"])
-async def test_page_of_a_named_origin_may_ask(start: Start, header: str) -> None:
+async def test_page_of_a_named_origin_may_ask(start: Start) -> None:
     async with start(cors_origins=f"http://localhost:3000, {PAGE}") as gateway:
-        asked = await preflight(gateway, PAGE, header)
-        refused = await preflight(gateway, OTHER, header)
+        asked = [
+            await preflight(gateway, PAGE, header)
+            for header in ("x-api-key", "authorization", "idempotency-key", "prefer")
+        ]
+        refused = await preflight(gateway, OTHER)
         error = await gateway.send("POST", "/api/v1/ocr", headers={"Origin": PAGE})
 
-    assert asked.status == 200
-    assert asked.headers["Access-Control-Allow-Origin"] == PAGE
+    assert {reply.status for reply in asked} == {200}
+    assert {reply.headers["Access-Control-Allow-Origin"] for reply in asked} == {PAGE}
     assert refused.status == 400
     assert "Access-Control-Allow-Origin" not in refused.headers
     assert error.status == 401

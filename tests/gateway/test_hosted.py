@@ -92,20 +92,16 @@ async def test_public_url_begins_the_urls_of_results_and_is_read_without_the_net
     assert served.body == COLORED
 
 
-@pytest.mark.parametrize(
-    ("host", "begins"),
-    [
-        ("mesh.example:8080", "http://mesh.example:8080/content/"),
-        ("localhost:9", "http://localhost:9/content/"),
-        ("192.0.2.7", "http://192.0.2.7/content/"),
-        ("evil.example", "http://127.0.0.1:"),
-        ("mesh.example:evil", "http://127.0.0.1:"),
-    ],
-)
-async def test_result_is_named_by_a_host_that_is_allowed(
-    start: Start, host: str, begins: str
-) -> None:
+async def test_result_is_named_by_a_host_that_is_allowed(start: Start) -> None:
+    begins = {
+        "mesh.example:8080": "http://mesh.example:8080/content/",
+        "localhost:9": "http://localhost:9/content/",
+        "192.0.2.7": "http://192.0.2.7/content/",
+        "evil.example": "http://127.0.0.1:",
+        "mesh.example:evil": "http://127.0.0.1:",
+    }
     async with start(allowed_hosts="mesh.example") as gateway:
-        reply = await gateway.post("colorize", {"image": base64()}, Host=host)
+        for host, begin in begins.items():
+            reply = await gateway.post("colorize", {"image": base64()}, Host=host)
 
-    assert reply.json["result"]["colorized"].startswith(begins)
+            assert reply.json["result"]["colorized"].startswith(begin)

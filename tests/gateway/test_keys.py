@@ -144,23 +144,26 @@ async def test_two_processes_add_keys_at_once(tmp_path: Path) -> None:
         await engine.dispose()
 
 
-@pytest.mark.parametrize("header", [{}, {"X-API-Key": ""}])
-async def test_request_without_a_key_is_401(gateway: Gateway, header: dict[str, str]) -> None:
-    reply = await gateway.send("POST", "/api/v1/ocr", body=b"{}", headers=header)
-
-    assert reply.refusal == (401, "missing_api_key")
-    assert "X-API-Key" in reply.message
+KEYED = [
+    *(f"POST /api/v1/{path}" for path in ("ocr", "batch", "bulk")),
+    *(f"GET /api/v1/{path}" for path in ("languages", "capabilities", "usage", "jobs", "jobs/x")),
+]
 
 
-@pytest.mark.parametrize("method_and_path", ["POST /api/v1/ocr", "GET /api/v1/languages"])
-async def test_request_with_a_bad_key_is_401(gateway: Gateway, method_and_path: str) -> None:
+@pytest.mark.parametrize("method_and_path", KEYED)
+async def test_request_without_a_good_key_is_401(gateway: Gateway, method_and_path: str) -> None:
     method, path = method_and_path.split()
-    replies = [
+    none = [
+        await gateway.send(method, path, headers=headers) for headers in ({}, {"X-API-Key": ""})
+    ]
+    bad = [
         await gateway.send(method, path, headers={"X-API-Key": key})
         for key in ("nonsense", "\xe9", generate_key(), gateway.key + "x", "x" * 5000)
     ]
 
-    assert {reply.refusal for reply in replies} == {(401, "invalid_api_key")}
+    assert {reply.refusal for reply in none} == {(401, "missing_api_key")}
+    assert "X-API-Key" in none[0].message
+    assert {reply.refusal for reply in bad} == {(401, "invalid_api_key")}
 
 
 async def test_key_revoked_by_another_process_lives_on_only_as_long_as_the_setting_says(

@@ -155,12 +155,3 @@ async def test_default_limit_is_for_loops_that_run_away(start: Start) -> None:
         reply = await gateway.get("/api/v1/languages")
 
     assert reply.headers["RateLimit-Policy"] == '"key-1s";q=300;w=1'
-
-
-async def test_gateway_without_redis_answers_503_and_says_so(start: Start) -> None:
-    async with start(rate_limit="9/day", rate_url="redis://127.0.0.1:1/0") as gateway:
-        reply = await gateway.post("ocr", b"{")
-
-    assert reply.refusal == (503, "unavailable")
-    assert reply.headers["Retry-After"] == "1"
-    assert "rate limits" in reply.json["error"]["message"]

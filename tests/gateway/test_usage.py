@@ -110,14 +110,3 @@ async def credit(gateway: Gateway, amount: int) -> None:
     engine = await open_database(gateway.settings.database_url)
     await AccountStore(engine).credit("tests", amount)
     await engine.dispose()
-
-
-@pytest.mark.parametrize("method", ["POST", "DELETE"])
-async def test_usage_is_only_read(gateway: Gateway, method: str) -> None:
-    reply = await gateway.send(method, "/api/v1/usage", headers={"X-API-Key": gateway.key})
-
-    assert reply.refusal == (405, "method_not_allowed")
-
-
-async def test_usage_needs_a_key(gateway: Gateway) -> None:
-    assert (await gateway.send("GET", "/api/v1/usage")).refusal == (401, "missing_api_key")

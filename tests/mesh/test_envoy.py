@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
-import grpc
 import pytest
 
 from benchmarks.running_envoy import http_client, native_channel
@@ -21,7 +20,7 @@ from tests.gateway.bulks import archive
 from tests.mesh.conftest import SERVICES, started
 from tests.mesh.images import ImageServer, portrait
 from tests.mesh.test_envoy_callers import SPOOFED, Metadata
-from tests.seed import ANALYZED_OCR, CLASSIFY, COLORIZE, EMOTIONS, NUDITY, OCR, shape
+from tests.seed import ANALYZED_OCR, CLASSIFY, COLORIZE, shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +64,8 @@ async def public(told: Told) -> AsyncIterator[aiohttp.ClientSession]:
     ("endpoint", "image", "example"),
     [
         ("colorize", "portrait.jpg", COLORIZE),
-        ("ocr", "letter.png", OCR),
         ("analyzed-ocr", "letter.png", ANALYZED_OCR),
-        ("emotions", "portrait.jpg", EMOTIONS),
         ("classify", "portrait.jpg", CLASSIFY),
-        ("nudity", "portrait.jpg", NUDITY),
     ],
 )
 async def test_endpoint_answers_over_tls(
@@ -79,7 +75,7 @@ async def test_endpoint_answers_over_tls(
     image: str,
     example: str,
 ) -> None:
-    body = {"url": images.url(image), **({"limit": 5} if endpoint == "emotions" else {})}
+    body = {"url": images.url(image)}
 
     async with public.post(f"/api/v1/{endpoint}", json=body) as response:
         answer = await response.json()
@@ -131,17 +127,6 @@ async def test_native_callers_get_what_rest_answers(
         )
 
     assert [label.tag for label in native.labels] == await tags(public, images)
-
-
-@pytest.mark.parametrize("spoofed", [(), SPOOFED])
-async def test_nobody_without_proof_is_answered(told: Told, spoofed: Metadata) -> None:
-    async with native_channel(told.places) as channel:
-        with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await VisionServiceStub(channel).Classify(
-                pb.ClassifyRequest(), metadata=spoofed, timeout=10
-            )
-
-    assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
 
 
 async def test_grpc_web_gets_what_rest_answers(
