@@ -256,9 +256,7 @@ async def test_canaries_are_gone_after_erasure(
 
 async def in_thread(capsys: pytest.CaptureFixture[str], *argvs: list[str]) -> list[str]:
     """Run commands beside the event loop of this test and return what they printed."""
-    return [
-        (await asyncio.to_thread(ended, ["accounts", *argv], capsys)).out for argv in argvs
-    ]
+    return [(await asyncio.to_thread(ended, ["accounts", *argv], capsys)).out for argv in argvs]
 
 
 def test_files_of_a_command_are_for_their_owner_alone(
