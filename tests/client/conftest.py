@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from commandkit.cli import main
 from servicekit.logs import configure_logs
 from tests.client.scripted import PNG, Certificate
 from tests.gateway.ended import Ended, ended
@@ -78,6 +77,6 @@ def run(gateway: Gateway, capsys: pytest.CaptureFixture[str], tmp_path: Path) ->
     async def run_command(command: str, *arguments: str | Path, url: str = gateway.url) -> Ended:
         argv = [command, *map(str, arguments), "--server", url, "--key-file", str(key_file)]
         # The command has an event loop of its own.
-        return await asyncio.to_thread(ended, main, argv, capsys)
+        return await asyncio.to_thread(ended, argv, capsys)
 
     return run_command

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from commandkit.cli import main
 from tests.client.conftest import Run
 from tests.client.scripted import PNG, Says, error_body, scripted
 from tests.gateway.ended import Ended, ended
@@ -274,7 +273,7 @@ async def test_no_key_is_told_by_the_server(
     gateway: Gateway, capsys: pytest.CaptureFixture[str]
 ) -> None:
     argv = ["usage", "--server", gateway.url]
-    result = await asyncio.to_thread(ended, main, argv, capsys)
+    result = await asyncio.to_thread(ended, argv, capsys)
 
     assert result.code == 1
     assert "401" in result.err

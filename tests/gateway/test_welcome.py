@@ -4,8 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from gateway.commands.keys import main as keys
-from gateway.commands.welcome import main
 from tests.gateway.ended import ended
 from tests.gateway.running import database_url
 
@@ -17,11 +15,11 @@ def test_demo_key_is_kept_until_it_is_revoked(
     monkeypatch.setenv("GATEWAY_PUBLIC_URL", "http://localhost:8080")
     path = tmp_path / "api-key"
 
-    first = ended(main, [str(path)], capsys)
+    first = ended(["welcome", str(path)], capsys)
     key = path.read_text().strip()
-    again = ended(main, [str(path)], capsys)
-    ended(keys, ["revoke", key.split("_")[2]], capsys)
-    ended(main, [str(path)], capsys)
+    again = ended(["welcome", str(path)], capsys)
+    ended(["keys", "revoke", key.split("_")[2]], capsys)
+    ended(["welcome", str(path)], capsys)
 
     assert (first.code, again.out) == (0, first.out)
     assert f"http://localhost:8080/#key={key}" in first.out
