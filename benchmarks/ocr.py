@@ -4,7 +4,7 @@
 
 Writes ocr.json and ocr.md to FOLDER. `pages` are rendered, one in each language; `photos` are the
 same pages photographed; `auto` finds the language of each page. `fresh-24`, `fresh-31` and
-`fresh-40` are pages of other texts in other fonts of that many pixels, which nothing is tuned on.
+`fresh-40` are pages of other texts in other fonts of that many pixels; no route is chosen on them.
 EVAL holds the folders ocr, whose images are `scans` with .txt beside them, and receipts (JPEG with
 .csv). The quick look at all languages is `--sets pages --engines imagemesh`.
 """
