@@ -1,6 +1,5 @@
 """Publication of the chart as an OCI artifact with the digests of its images."""
 
-import json
 import re
 import shutil
 from collections.abc import Mapping
@@ -11,8 +10,6 @@ from helm_python import package, push
 from scripts.release.registry import is_loopback, reference
 from scripts.release.signing import Signer
 from scripts.render_base import CHART
-
-_CUDA = "-cuda"
 
 
 def publish_chart(
@@ -28,23 +25,12 @@ def publish_chart(
     shutil.copytree(CHART, copy)
     values = copy / "values.yaml"
     values.write_text(pinned_values(values.read_text(), registry, digests))
-    (copy / "images-cuda.yaml").write_text(cuda_values(digests))
     archive = package(copy, destination=folder, version=version, app_version=version)
     push(archive, f"oci://{registry}/charts", plain_http=is_loopback(registry))
     pushed = reference(f"{registry}/charts/imagemesh:{version}")
     if signer:
         signer.sign(pushed)
     return pushed
-
-
-def cuda_values(digests: Mapping[str, str]) -> str:
-    """Return values that take the images with CUDA, for services on GPUs."""
-    images = {
-        name.removesuffix(_CUDA): {"image": {"digest": digest}}
-        for name, digest in digests.items()
-        if name.endswith(_CUDA)
-    }
-    return json.dumps({"services": images}, indent=2) + "\n"
 
 
 def pinned_values(text: str, registry: str, digests: Mapping[str, str]) -> str:
@@ -55,9 +41,9 @@ def pinned_values(text: str, registry: str, digests: Mapping[str, str]) -> str:
     """
     changes = {r"^(  registry: )localhost\b": registry}
     for name, digest in digests.items():
-        if name.endswith(_CUDA):
-            continue
-        changes[rf'(repository: imagemesh/{name}, digest: )""'] = f'"{digest}"'
+        member, _, variant = name.partition("-")
+        key = f"{variant}Digest" if variant else "digest"
+        changes[rf'(repository: imagemesh/{member}, .*\b{key}: )""'] = f'"{digest}"'
     for pattern, value in changes.items():
         text, count = re.subn(pattern, rf"\g<1>{value}", text, flags=re.MULTILINE)
         if count != 1:

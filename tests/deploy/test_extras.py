@@ -1,5 +1,7 @@
 """Values that reach into the pods: every component takes them, and the result is valid."""
 
+import pytest
+
 from scripts.render_base import Object
 from tests.deploy.objects import environment, of_kind, one, pod_of, rendered
 from tests.deploy.test_schemas import FLOOR, TOP, schema_faults
@@ -47,9 +49,10 @@ def test_a_platform_may_choose_the_user() -> None:
         assert not security.keys() & {"runAsUser", "runAsGroup", "fsGroup"}
 
 
-def test_a_digest_names_an_image_alone() -> None:
+@pytest.mark.parametrize(("key", "on_gpu"), [("digest", False), ("cudaDigest", True)])
+def test_a_digest_names_an_image_alone(key: str, on_gpu: bool) -> None:  # noqa: FBT001 - a parameter of the test
     digest = f"sha256:{'0' * 64}"
-    ocr = {"image": {"digest": digest}, "gpu": {"enabled": True}}
+    ocr = {"image": {key: digest}, "gpu": {"enabled": on_gpu}}
     (container,) = pod_of(one(rendered({"services": {"ocr": ocr}}), "Deployment", "ocr"))[
         "containers"
     ]

@@ -8,6 +8,7 @@ from tests.deploy.objects import rendered
 
 HPA = {"enabled": True}
 KEDA = {"enabled": True}
+DIGEST = f"sha256:{'0' * 64}"
 SHARED: dict[str, object] = {"database": {"secret": "pg"}, "results": {"url": "s3://b/r"}}
 
 
@@ -23,6 +24,10 @@ SHARED: dict[str, object] = {"database": {"secret": "pg"}, "results": {"url": "s
         (
             {"services": {"ocr": {"hpa": HPA, "gpu": {"enabled": True}}}},
             "ocr: hpa scales by processor time, which says nothing of a GPU",
+        ),
+        (
+            {"services": {"ocr": {"gpu": {"enabled": True}, "image": {"digest": DIGEST}}}},
+            "ocr: image.digest is that of the image for processors",
         ),
         (
             {"services": {"ocr": {"gpu": {"enabled": True, "resource": "amd.com/gpu"}}}},

@@ -1,6 +1,5 @@
 """Release of images and chart: contents of the SBOM, digests in the values, and the workflow."""
 
-import json
 import re
 import shutil
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from scripts.release.chart import cuda_values, pinned_values, publish_chart
+from scripts.release.chart import pinned_values, publish_chart
 from scripts.release.images import Builder, debian_components, provenance
 from scripts.release.registry import Inspected, registry_on_loopback, repository
 from scripts.render_base import CHART, ROOT, render
@@ -16,6 +15,7 @@ from tests.deploy.objects import pod_of
 
 WORKFLOW = ROOT / ".github" / "workflows" / "release.yml"
 DIGEST = f"sha256:{'1' * 64}"
+CUDA_DIGEST = f"sha256:{'2' * 64}"
 MEMBERS = ("gateway", "colorize", "ocr", "vision")
 
 
@@ -53,26 +53,21 @@ def test_repository_is_a_name_without_tag_and_digest(name: str) -> None:
 
 
 def test_released_values_name_registry_and_digests() -> None:
-    text = pinned_values(
-        (CHART / "values.yaml").read_text(),
-        "registry.test/o",
-        {**dict.fromkeys(MEMBERS, DIGEST), "ocr-cuda": "sha256:2"},
-    )
+    digests = {**dict.fromkeys(MEMBERS, DIGEST), "ocr-cuda": CUDA_DIGEST}
+    text = pinned_values((CHART / "values.yaml").read_text(), "registry.test/o", digests)
+    values = yaml.safe_load(text)
+    ocr = values["services"]["ocr"]
+    ocr["gpu"] = {**ocr["gpu"], "enabled": True}  # an anchor shares it with the other services
 
     images = {
         container["image"]
-        for parts in render(yaml.safe_load(text)).values()
+        for parts in render(values).values()
         for part in parts
         if part["kind"] == "Deployment"
         for container in pod_of(part)["containers"]
     }
-    assert images >= {f"registry.test/o/imagemesh/{member}@{DIGEST}" for member in MEMBERS}
-
-
-def test_values_for_gpus_name_the_images_with_cuda() -> None:
-    values = json.loads(cuda_values({"ocr": DIGEST, "ocr-cuda": "sha256:2"}))
-
-    assert values == {"services": {"ocr": {"image": {"digest": "sha256:2"}}}}
+    pinned = dict.fromkeys(MEMBERS, DIGEST) | {"ocr": CUDA_DIGEST}
+    assert images >= {f"registry.test/o/imagemesh/{name}@{pinned[name]}" for name in pinned}
 
 
 def test_values_without_a_place_for_a_digest_end_the_release() -> None:

@@ -27,6 +27,7 @@ OTHER: dict[str, object] = {
     "cidr": "10.9.9.9/32",
     "tolerations": [{"key": "spot", "operator": "Exists"}],
     "digest": f"sha256:{'0' * 64}",
+    "cudaDigest": f"sha256:{'0' * 64}",
     "pullSecrets": ["a"],
     "settings": {"MAX_IMAGE_PIXELS": 1},
     "gateway.settings": {"ZERO_RETENTION": True},
@@ -56,6 +57,7 @@ BESIDE: dict[str, Object] = {
     "models.claim": {"models": {"source": "claim", "claim": "weights"}},
     "models.pull": {"models": {"source": "pull", "pull": _PULL}},
     "models.source": {"models": {"claim": "weights", "image": "m", "pull": _PULL}},
+    "services.ocr.image.cudaDigest": {"services": {"ocr": {"gpu": {"enabled": True}}}},
     "services.ocr.gpu": {"services": {"ocr": {"gpu": {"enabled": True}}}},
     "services.ocr.hpa": {"services": {"ocr": {"hpa": {"enabled": True}}}},
     "services.ocr.keda": {

@@ -70,6 +70,9 @@
 {{- if and (dig "gpu" "enabled" false .values) (not (hasPrefix "nvidia.com/" .values.gpu.resource)) -}}
 {{- fail (printf "%s: gpu.resource %s: models compute on GPUs of NVIDIA alone, or on processors; there is no image for others" .name .values.gpu.resource) -}}
 {{- end -}}
+{{- if and (dig "gpu" "enabled" false .values) .values.image.digest (not .values.image.cudaDigest) -}}
+{{- fail (printf "%s: image.digest is that of the image for processors; gpu.enabled needs image.cudaDigest beside it" .name) -}}
+{{- end -}}
 {{- if and .values.hpa.enabled (dig "gpu" "enabled" false .values) -}}
 {{- fail (printf "%s: hpa scales by processor time, which says nothing of a GPU; use keda, which scales by the requests that wait" .name) -}}
 {{- end -}}

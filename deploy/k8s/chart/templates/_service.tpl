@@ -122,8 +122,10 @@ spec:
 
 {{/* The image of a service: with CUDA where it uses a GPU. */}}
 {{- define "imagemesh.service.image" -}}
-{{- $variant := and .values.gpu.enabled (not .values.image.digest) | ternary "-cuda" "" -}}
-{{- include "imagemesh.image" (dict "root" .root "image" .values.image) }}{{ $variant -}}
+{{- $image := deepCopy .values.image -}}
+{{- if .values.gpu.enabled }}{{ $_ := set $image "digest" $image.cudaDigest }}{{ end -}}
+{{- include "imagemesh.image" (dict "root" .root "image" $image) -}}
+{{- if and .values.gpu.enabled (not $image.digest) }}-cuda{{ end -}}
 {{- end }}
 
 {{/* A kubelet knows no TLS. Liveness asks for less than readiness: a model that hangs is loaded anew without a restart. */}}
