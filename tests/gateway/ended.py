@@ -32,7 +32,10 @@ class Command:
 
 def ended(argv: Sequence[str], capsys: pytest.CaptureFixture[str]) -> Ended:
     """Run `imagemesh` with arguments and return how it ended."""
-    code = main(argv)
+    try:
+        code = main(argv)
+    except SystemExit as end:  # of a command that cannot go on
+        code = int(end.code or 0)
     output = capsys.readouterr()
     first, line_end, rest = output.err.partition("\n")
     if "database: " not in first:  # the arguments were refused

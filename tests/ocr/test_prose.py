@@ -51,6 +51,15 @@ def test_scan_with_grain_is_read_line_by_line(reader: Reader) -> None:
     assert (page.text.split("\n"), page.route) == (PROSE, PP_OCR_LINES)
 
 
+@pytest.mark.usefixtures("english")
+def test_letter_i_is_no_bar(reader: Reader) -> None:
+    lines = ["Dear Ms. Alder,", "I enjoyed your workshop very much.", "It was a wonderful day."]
+
+    page = reader.read(fit(draw_lines(*lines)), ENGLISH)
+
+    assert page.text.split("\n") == lines
+
+
 @pytest.mark.parametrize(
     ("pixels", "clean"),
     [

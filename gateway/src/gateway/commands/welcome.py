@@ -6,6 +6,7 @@ from pathlib import Path
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from commandkit.cli import new_app
+from contract.endpoints.analyzed_ocr import ENDPOINT
 from gateway.accounts.keys import KeyStore
 from gateway.commands.terminal import DATABASE, Database, print_line
 from gateway.problems import Problem
@@ -46,7 +47,7 @@ def welcome(url: str, key: str, *, key_file: Path) -> str:
 imagemesh is ready at {url} (demo key in {key_file}).
 Open {url}/#key={key} for a page with that key, or try:
 curl -X POST -H 'X-API-Key: {key}' -H 'Content-Type: application/json' \
--d '{{"url": "{url}/content/examples/letter.png"}}' {url}/api/v1/analyzed-ocr"""
+-d '{{"url": "{url}/content/examples/letter.png"}}' {url}{ENDPOINT.path}"""
 
 
 def _read(path: Path) -> str:

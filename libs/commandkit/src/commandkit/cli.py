@@ -22,6 +22,7 @@ OPERATORS: Final = {
     "jobs": "gateway",
     "keys": "gateway",
     "models": "modelkit",
+    "welcome": "gateway",
 }
 
 

@@ -32,6 +32,7 @@ _MOST_OVERLAP = 0.35  # of two lines, in heights: lines of a second column stand
 _SURE_PAGE = 0.9
 _SURE_LINE = 0.85
 _SURE_WORD = 0.7
+_BAR = "|"  # Tesseract takes the letter I for it, and is sure of that
 _DOUBTFUL_LINES = 0.7  # below it the rows may be wrong, and the detector is asked
 _DOUBTFUL_SHARE = 0.02  # most words below it
 
@@ -89,6 +90,8 @@ def _confidence(line: PageLine) -> float:
 
 def _is_sure(lines: Sequence[PageLine]) -> bool:
     if not lines:
+        return False
+    if any(_BAR in line.text for line in lines):
         return False
     words = [word.confidence for line in lines for word in line.words]
     doubtful = sum(confidence < _SURE_WORD for confidence in words)
