@@ -17,6 +17,8 @@ from ocr.spelling import respell
         ("asm", "\u0995\u09f7 \u09f7", "\u0995\u09be \u0964"),
         ("mya", "\u101e\u100a\u103a!", "\u101e\u100a\u103a\u104a"),
         ("yid", "\u05d5\u05d5\u05d0\u05e1", "\u05f0\u05d0\u05e1"),
+        ("tam", "\u0bae\u0bcd\u200c", "\u0bae\u0bcd"),
+        ("urd", "\u200f\u06c1\u06d2\u200f", "\u06c1\u06d2"),
         ("eng", "Vow, \u064a!", "Vow, \u064a!"),
     ],
 )

@@ -10,6 +10,8 @@ from types import MappingProxyType
 _ARABIC_COMMA = (r"(?<=[\u0600-\u06ff]),", "\u060c")  # a Latin comma in Arabic script
 _PERSIAN_YEH = ("\u064a", "\u06cc")  # of two letters that look alike, the one Persian and Urdu use
 _PERSIAN_KAF = ("\u0643", "\u06a9")
+_NO_JOINERS = ("\u200c", "")  # unseen, and in words that have none; a search would not find them
+_DIRECTION_MARKS = dict.fromkeys(map(ord, "\u200e\u200f"))  # unseen too, and no language's own
 _CHILLUS = {"ണ": "ൺ", "ന": "ൻ", "ര": "ർ", "ല": "ൽ", "ള": "ൾ"}
 
 _RULES: MappingProxyType[str, tuple[tuple[str, str], ...]] = MappingProxyType(
@@ -25,6 +27,9 @@ _RULES: MappingProxyType[str, tuple[tuple[str, str], ...]] = MappingProxyType(
         "lao": (("\u0ecd([\u0ec8-\u0ecb]?)\u0eb2", "\\1\u0eb3"),),
         # Since Unicode 5.1 a chillu is one letter, not a letter, a virama and a joiner.
         "mal": tuple((f"{letter}\u0d4d\u200d", chillu) for letter, chillu in _CHILLUS.items()),
+        "sin": (_NO_JOINERS,),
+        "tam": (_NO_JOINERS,),
+        "tel": (_NO_JOINERS,),
         # The model knows the stroke of the vowel AA, and of the full stop, as a sign of currency.
         "asm": (("(?<=[\u0995-\u09b9\u09f0\u09f1])\u09f7", "\u09be"), ("\u09f7", "\u0964")),
         # The section mark of Burmese is an upright stroke.
@@ -37,6 +42,7 @@ _RULES: MappingProxyType[str, tuple[tuple[str, str], ...]] = MappingProxyType(
 
 def respell(text: str, code: str) -> str:
     """Return a line of text in the spelling of the language with this code."""
+    text = text.translate(_DIRECTION_MARKS)
     for pattern, spelling in _RULES.get(code, ()):
         text = re.sub(pattern, spelling, text)
     return text
