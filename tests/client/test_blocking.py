@@ -18,7 +18,8 @@ def ask_all(url: str, key: str) -> list[object]:
         with ThreadPoolExecutor(4) as threads:
             scores = list(threads.map(lambda _: client.nudity(IMAGE).result.confidence, range(8)))
         text = client.analyzed_text(text="A text of my own.").result.text.full_text
-        return [len(labels), len(typed.result), len(scores), text, client.jobs(status="queued").jobs]
+        queued = client.jobs(status="queued").jobs
+        return [len(labels), len(typed.result), len(scores), text, queued]
 
 
 async def test_methods_wait_for_their_answers(gateway: Gateway) -> None:
