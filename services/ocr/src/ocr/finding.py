@@ -10,7 +10,7 @@ import numpy as np
 from modelkit.images import RgbImage
 from ocr.engines import Detector
 from ocr.ink import InkRow, cover, find_ink, uncovered_rows
-from ocr.preparation import Corners, crop, part, runs_upright
+from ocr.preparation import Corners, are_mostly_upright, crop, part, runs_upright
 from ocr.tiling import cut_tiles, join_pieces
 
 # The detector, whose sight is the whole image, passes over a lone line on a large page and now and
@@ -87,9 +87,9 @@ def _join_sideways(pieces: list[Corners]) -> list[Corners]:
 
     The detector cuts such a line into words, and only a whole line tells which way it runs.
     """
-    upright = [piece for piece in pieces if runs_upright(piece)]
-    if len(upright) > len(pieces) / 2:
+    if are_mostly_upright(pieces):
         return pieces
+    upright = [piece for piece in pieces if runs_upright(piece)]
     lines = [piece for piece in pieces if not runs_upright(piece)]
     for piece in sorted(upright, key=lambda one: float(one[0, 1])):
         above = next((at for at, line in enumerate(lines) if _goes_on(line, piece)), None)

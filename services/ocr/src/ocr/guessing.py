@@ -20,7 +20,7 @@ from py3langid.langid import (  # type: ignore[import-untyped]  # it ships no ty
 from modelkit.images import RgbImage
 from ocr.engines import LineReader, ReadText, mean_confidence
 from ocr.languages import TESSERACT_LINES, Language, all_languages
-from ocr.preparation import Corners, runs_upright
+from ocr.preparation import Corners, are_mostly_upright
 from ocr.tesseract import Tesseract, TesseractReader
 
 FALLBACK = all_languages()["eng"]
@@ -92,10 +92,12 @@ class ImageLanguageGuesser:
         script = _script_of_ppocr(read, sample)
         if script in {"Hans", "Hant", "Jpan"}:
             return next(found for found in all_languages().values() if found.script == script)
-        if not script and (self._is_turned(pixels) or _lies(pieces)):
-            return None
         if not script:
-            script = self._try_scripts(pixels, sample[:_TRIAL_LINES])
+            name, turn = self._tesseract.script_and_turn(pixels)
+            # PP-OCR would read the first, if only the page stood upright.
+            if (turn and name in _SCRIPTS_OF_PPOCR) or are_mostly_upright(pieces):
+                return None
+            script = self._try_scripts(pixels, sample[:_TRIAL_LINES], name)
         if script in {"", "Latn"}:
             return self._by_text(_text(read), _written_in("Latn"))[0]
         return self._within(script, pixels, sample)
@@ -115,16 +117,16 @@ class ImageLanguageGuesser:
         is_out = shares[main.code] < (1 - _SURE_OF_LINE) * sum(shares.values())
         return found if is_out else None
 
-    def _is_turned(self, pixels: RgbImage) -> bool:
-        """Return whether PP-OCR would read the text, if only the page stood upright."""
-        if self._tesseract.script(pixels) not in _SCRIPTS_OF_PPOCR:
-            return False
-        return bool(self._tesseract.clockwise_turn(pixels))
+    def _try_scripts(self, pixels: RgbImage, lines: Sequence[Corners], name: str) -> str:
+        """Return the script whose model reads the lines best; empty if no model reads any.
 
-    def _try_scripts(self, pixels: RgbImage, lines: Sequence[Corners]) -> str:
-        """Return the script whose model reads the lines best; empty if no model reads any."""
+        Args:
+            pixels: the image.
+            lines: of it.
+            name: Tesseract's guess of the script, which is tried first.
+        """
         scores = {"": 0.0}
-        for script in self._scripts(pixels):
+        for script in _scripts(name):
             known = next(filter(self._tesseract.has, _written_in(script)), None)
             if known is None:
                 continue
@@ -133,23 +135,6 @@ class ImageLanguageGuesser:
             if scores[script] >= _SURE_TRIAL:
                 return script
         return max(scores, key=scores.__getitem__)
-
-    def _scripts(self, pixels: RgbImage) -> Iterator[str]:
-        """Yield every script that PP-OCR does not read, the likeliest one first."""
-        name = self._tesseract.script(pixels)
-        read = {
-            language.script
-            for language in all_languages().values()
-            if language.route == TESSERACT_LINES and language.script != "Latn"
-        }
-        likely = [
-            script
-            for script in sorted(read)
-            if _OSD_NAMES.get(name) == script or (name and _UNICODE_NAMES[script] == name.upper())
-        ]
-        yield from likely
-        counts = Counter(language.script for language in all_languages().values())
-        yield from sorted(read - set(likely), key=lambda script: (-counts[script], script))
 
     def _within(self, script: str, pixels: RgbImage, sample: Sequence[Corners]) -> Language:
         """Return the language of a script that is known."""
@@ -186,8 +171,21 @@ class ImageLanguageGuesser:
         return plain[best], scores[best] / total if total else 0.0
 
 
-def _lies(pieces: Sequence[Corners]) -> bool:
-    return sum(map(runs_upright, pieces)) > len(pieces) / 2
+def _scripts(name: str) -> Iterator[str]:
+    """Yield every script that PP-OCR does not read, first the one of Tesseract's name."""
+    read = {
+        language.script
+        for language in all_languages().values()
+        if language.route == TESSERACT_LINES and language.script != "Latn"
+    }
+    likely = [
+        script
+        for script in sorted(read)
+        if _OSD_NAMES.get(name) == script or (name and _UNICODE_NAMES[script] == name.upper())
+    ]
+    yield from likely
+    counts = Counter(language.script for language in all_languages().values())
+    yield from sorted(read - set(likely), key=lambda script: (-counts[script], script))
 
 
 def _tag(language: Language) -> str:

@@ -1,5 +1,6 @@
 """Preparation of an image for the engines: fit, turn, crop and flatten the light."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -159,6 +160,11 @@ def runs_upright(corners: Corners) -> bool:
     """Return whether a line runs down or up and is too long for a single letter."""
     along, down = (float(np.hypot(*(corners[end] - corners[0]))) for end in (1, 3))
     return down > _LETTER_ASPECT * along
+
+
+def are_mostly_upright(pieces: Sequence[Corners]) -> bool:
+    """Return whether more than half of the pieces run down or up, as on a page on its side."""
+    return sum(map(runs_upright, pieces)) > len(pieces) / 2
 
 
 def line_height(corners: Corners) -> float:

@@ -121,18 +121,19 @@ class Tesseract:
 
         None when there is too little text to tell, or no data for it on this machine.
         """
-        found = self._detect_orientation(pixels)
-        if not found or float(found["orient_conf"]) < _LEAST_ORIENTATION_CONFIDENCE:
-            return None
-        return -int(found["orient_deg"]) % 360
+        return self.script_and_turn(pixels)[1]
 
-    def script(self, pixels: NDArray[np.uint8]) -> str:
-        """Return Tesseract's guess of the script, such as "Cyrillic"; empty without one.
+    def script_and_turn(self, pixels: NDArray[np.uint8]) -> tuple[str, int | None]:
+        """Return Tesseract's guess of the script, such as "Cyrillic", and `clockwise_turn`.
 
-        It knows most scripts but not all, and takes the others for one of those it knows.
+        The script is empty without a guess. It knows most scripts but not all, and takes the
+        others for one of those it knows.
         """
         found = self._detect_orientation(pixels)
-        return str(found["script_name"]) if found else ""
+        if not found:
+            return "", None
+        is_sure = float(found["orient_conf"]) >= _LEAST_ORIENTATION_CONFIDENCE
+        return str(found["script_name"]), -int(found["orient_deg"]) % 360 if is_sure else None
 
     def close(self) -> None:
         """Free every language."""
