@@ -62,6 +62,7 @@ random weights, which cost what others do ([figures](../models/published/README.
 | `marqo-nsfw-384` | 4.7 | 0.12 |
 | `siggraph17` | 75 | 1.4 |
 | `ddcolor-modelscope` | 256 | 5.8 |
+| `distilbart-cnn-6-6`, a summary of a long text | not counted | 9.6 |
 | another one | P | P / 53 to P / 39 |
 
 By that formula `vit-base-nsfw-detector`, of 55 billion products, takes 1.0 to 1.4 seconds; it was \
