@@ -19,20 +19,19 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+import cyclopts
 import grpc
-import typer
 from PIL import Image
 
 from benchmarks.calls import CALLS, Call
 from benchmarks.images import draw_word, shade_photo
 from benchmarks.pages import render
 from benchmarks.processes import memory_mib, serving
-from benchmarks.reports import JsonFile, table, write_json
+from benchmarks.reports import report
 from imagemesh.ocr.v1.ocr_service_pb2 import RecognizeDocumentResponse, RecognizeRequest
 from imagemesh.ocr.v1.ocr_service_pb2_grpc import OcrServiceStub
 from ocr.languages import all_languages
 
-PACKAGES = ("grpcio", "numpy", "onnxruntime", "pillow", "simplejpeg")
 HEAD = ("RPC", "answers under load", "distinct", "crossed", "otherwise different", "seconds")
 # By default a service refuses requests that would wait too long.
 LIMITS = {"max_concurrent_rpcs": 1000}
@@ -63,7 +62,6 @@ def main(
     photos: Path | None = None,
     services: str = ",".join(CALLS),
     languages: str = "",
-    json: JsonFile = None,
 ) -> None:
     """Compare answers and exit with 1 where one differs."""
     if languages:
@@ -79,8 +77,7 @@ def main(
             for name in services.split(",")
         }
     found = asyncio.run(compare_all(asks, rounds=rounds))
-    print(table(HEAD, [astuple(one) for one in found]))
-    write_json(json, PACKAGES, rpcs=found)
+    report(HEAD, [astuple(one) for one in found])
     sys.exit(any(one.crossed or one.other for one in found))
 
 
@@ -134,4 +131,4 @@ def _to_bytes(answer: Any) -> bytes:  # Any: the answer of any RPC, or all of a 
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    cyclopts.run(main)

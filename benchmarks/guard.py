@@ -1,4 +1,4 @@
-"""Attack a mesh and watch a well-behaved caller: python -m benchmarks.guard run [--json FILE].
+"""Attack a mesh and watch a well-behaved caller: python -m benchmarks.guard run.
 
 The real gateway and the real services run on loopback. Each attack, a process of its own from
 another address, goes on while another account asks one request after the other; the table has the
@@ -9,6 +9,7 @@ this machine and moment: only their ratio within a row says something.
 import asyncio
 import base64
 import statistics
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -20,17 +21,15 @@ from time import monotonic
 from typing import Any
 
 import aiohttp
-import typer
+import cyclopts
 
+from benchmarks.gateways import gateway_settings, make_keys
 from benchmarks.images import draw_plain_word, draw_small_photo
 from benchmarks.processes import Tree, bare_environment, inherited, memory_mib, python, running
-from benchmarks.reports import JsonFile, table, write_json
+from benchmarks.reports import report
 from contract.table import ENDPOINT_NAMES
-from gateway.accounts.keys import KeyStore
-from gateway.database.engine import open_database
 from scripts.ports import LOOPBACK, free_ports
 
-PACKAGES = ("grpcio", "onnxruntime", "starlette", "uvicorn")
 SERVICES = ("colorize", "ocr", "vision")
 CALLS_OF_FLOOD = 100
 CONNECTIONS = 1000
@@ -185,22 +184,15 @@ async def _measure(mesh: Mesh, name: str, seconds: float) -> list[Any]:
 @asynccontextmanager
 async def _staged(folder: Path) -> AsyncIterator[Mesh]:
     """Run the services and the gateway until they answer."""
-    url = f"sqlite+aiosqlite:///{folder}/gateway.db"
-    engine = await open_database(url)
-    greedy, good = [await KeyStore(engine).create(name) for name in ("greedy", "good")]
-    await engine.dispose()
+    greedy, good = await make_keys(folder, "greedy", "good")
     port, *ports = free_ports(1 + len(SERVICES))
+    places = dict(zip(SERVICES, ports, strict=True))
+    addresses = {name: f"{LOOPBACK}:{own}" for name, own in places.items()}
     environment = {
         **inherited(),
-        "GATEWAY_PORT": str(port),
-        "GATEWAY_DATABASE_URL": url,
-        "GATEWAY_RESULTS_DIR": f"{folder}/results",
+        **gateway_settings(folder, port, addresses),
         **{f"{name.upper()}_METRICS_PORT": "0" for name in SERVICES},
-        **{f"{name.upper()}_PORT": str(own) for name, own in zip(SERVICES, ports, strict=True)},
-        **{
-            f"GATEWAY_{name.upper()}_ADDRESS": f"{LOOPBACK}:{own}"
-            for name, own in zip(SERVICES, ports, strict=True)
-        },
+        **{f"{name.upper()}_PORT": str(own) for name, own in places.items()},
     }
     async with AsyncExitStack() as stack:
         for name in SERVICES:
@@ -230,11 +222,11 @@ async def _until_answered(gateway: Gateway) -> None:
                 await asyncio.sleep(0.1)
 
 
-app = typer.Typer(add_completion=False, help=__doc__, rich_markup_mode=None)
+app = cyclopts.App(help=__doc__)
 
 
-@app.command()
-def run(*, seconds: float = 8.0, attacks: str = "", json: JsonFile = None) -> None:
+@app.command
+def run(*, seconds: float = 8.0, attacks: str = "") -> None:
     """Make every attack, or those that are named; exit with 1 where a bar is missed."""
     chosen = [name for name in ATTACKS if any(part in name for part in attacks.split(","))]
 
@@ -248,15 +240,14 @@ def run(*, seconds: float = 8.0, attacks: str = "", json: JsonFile = None) -> No
         return rows
 
     rows = asyncio.run(measure())
-    print(table(HEAD, rows))
-    write_json(json, PACKAGES, attacks=[dict(zip(HEAD, row, strict=True)) for row in rows])
+    report(HEAD, rows)
     missed = [row[0] for row in rows if row[3] > MOST_RATIO or row[4] or row[5] > MOST_MEMORY_MIB]
     if missed:
         print(f"missed (ratio {MOST_RATIO:g}, 0 refused, {MOST_MEMORY_MIB:g} MiB):", *missed)
-        raise typer.Exit(1)
+    sys.exit(bool(missed))
 
 
-@app.command()
+@app.command
 def attack(name: str, port: int, key: str) -> None:
     """Attack a gateway until the process is stopped."""
 

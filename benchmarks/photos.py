@@ -17,8 +17,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import cyclopts
 import numpy as np
-import typer
 from numpy.typing import NDArray
 
 from benchmarks.processes import serving
@@ -29,11 +29,11 @@ BINS = 15  # of the expected calibration error: Guo et al. 2017, section 4
 THRESHOLDS = (0.2, 0.5, 0.8, 0.9)
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
-app = typer.Typer(add_completion=False, help=__doc__, rich_markup_mode=None)
+app = cyclopts.App(help=__doc__)
 
 
-@app.command()
-def classify(folder: Path, profile: str = "embedded", device: str = "cpu") -> None:
+@app.command
+def classify(folder: Path, *, profile: str = "embedded", device: str = "cpu") -> None:
     """Score the classifier on photos with known labels."""
     tags = json.loads(files("vision").joinpath("imagenet.tags.json").read_text(encoding="utf-8"))
     with (folder / "photos.tsv").open(newline="", encoding="utf-8") as file:
@@ -49,8 +49,8 @@ def classify(folder: Path, profile: str = "embedded", device: str = "cpu") -> No
     print(f"{len(rows)} photos: top-1 {first.mean():.3f}, top-5 {five.mean():.3f}, ECE {error:.3f}")
 
 
-@app.command()
-def nudity(places: list[Path], device: str = "cpu") -> None:
+@app.command
+def nudity(places: list[Path], *, device: str = "cpu") -> None:
     """Print the share of harmless photos, in folders or zips, at or above each threshold."""
     for place in places:
         photos = dict(read_photos(place))

@@ -1,6 +1,6 @@
 """Compare each RPC's CPU time with Pillow decoding the same photo, and read peak memory.
 
-    python -m benchmarks.speed [--portrait PHOTO] [--rounds N] [--json FILE]
+    python -m benchmarks.speed [--portrait PHOTO] [--rounds N]
 
 Each real service runs on one core with one thread and gets one request at a time. The CPU time of
 its process for a request is divided by that of `Image.open(file).convert("RGB")` here, in turns, so
@@ -22,14 +22,14 @@ from pathlib import Path
 from time import process_time
 from typing import Any
 
+import cyclopts
 import numpy as np
-import typer
 from PIL import Image
 
 from benchmarks.calls import CALLS
 from benchmarks.images import draw_photo, scale_photo, to_jpeg
 from benchmarks.processes import cpu_seconds, memory_mib, serving
-from benchmarks.reports import JsonFile, table, write_json
+from benchmarks.reports import report
 
 WIDTH_PX, HEIGHT_PX = 1632, 1224  # 2.0 MP
 JPEG_QUALITY = 90
@@ -37,7 +37,6 @@ WARM_UP_ROUNDS = 2
 BARS = {"Classify": 3.0, "DetectEmotions": 3.0, "Colorize": 8.0}  # most times the decoding
 BURST = 8  # requests of each RPC at once
 ANSWERED_WITHIN_S = 300.0
-PACKAGES = ("grpcio", "numpy", "onnxruntime", "opencv-python-headless", "pillow")
 CORES = os.sched_getaffinity(0)
 RPCS = ("Classify", "DetectEmotions", "DetectNudity", "Colorize")
 
@@ -62,7 +61,7 @@ class PeakMemory:
     burst_mib: float
 
 
-def main(*, portrait: Path | None = None, rounds: int = 17, json: JsonFile = None) -> None:
+def main(*, portrait: Path | None = None, rounds: int = 17) -> None:
     """Measure all services, one after the other."""
     drawn = draw_photo(WIDTH_PX, HEIGHT_PX, grain=3)
     # Three channels, as scanners write grey: one alone would decode faster.
@@ -73,10 +72,9 @@ def main(*, portrait: Path | None = None, rounds: int = 17, json: JsonFile = Non
     images["DetectEmotions"] = to_jpeg(face, quality=JPEG_QUALITY)
     timings, peaks = asyncio.run(measure(images, rounds=rounds))
     rows = [(one.rpc, one.cpu_ms, one.decode_ms, one.ratio, one.bar or "") for one in timings]
-    print(table(("RPC", "CPU ms", "decoding ms", "ratio", "bar"), rows))
+    report(("RPC", "CPU ms", "decoding ms", "ratio", "bar"), rows)
     memory = [(one.service, f"{one.started_mib:.0f}", f"{one.burst_mib:.0f}") for one in peaks]
-    print(table(("service", "peak once started, MiB", "after a burst, MiB"), memory))
-    write_json(json, PACKAGES, timings=timings, peaks=peaks)
+    report(("service", "peak once started, MiB", "after a burst, MiB"), memory)
 
 
 async def measure(
@@ -119,4 +117,4 @@ def _to_timing(rpc: str, turns: list[tuple[float, float]]) -> Timing:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    cyclopts.run(main)

@@ -55,7 +55,7 @@ def chart_values() -> str:
 
 def _rows(schema: Json, name: str, entry: Json, default: object) -> Iterator[Row]:
     """Yield the rows of a value, or of all values within it."""
-    entry = _resolved(schema, entry)
+    entry = resolved(schema, entry)
     inner = entry.get("properties")
     if not inner:
         yield _row(name, entry, default)
@@ -70,13 +70,13 @@ def _rows(schema: Json, name: str, entry: Json, default: object) -> Iterator[Row
         yield from _rows(schema, f"{name}.{step}", part, value)
 
 
-def _resolved(schema: Json, entry: Json) -> Json:
+def resolved(schema: Json, entry: Json) -> Json:
     """Return a schema with what it refers to; its own words are stronger."""
     result: Json = {}
     for part in [entry, *entry.get("allOf", [])]:
         if "$ref" in part:
             referred = schema["$defs"][part["$ref"].removeprefix("#/$defs/")]
-            result.update(_resolved(schema, referred))
+            result.update(resolved(schema, referred))
     return {**result, **{key: value for key, value in entry.items() if key != "allOf"}}
 
 
