@@ -14,7 +14,6 @@ import asyncio
 import signal
 import tempfile
 from collections import Counter
-from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import product
 from math import inf
@@ -34,18 +33,6 @@ WARM_UP_S, MEASURED_S = 2.0, 10.0
 THROUGHPUT_BAR, NEW_BAR_S = 0.85, 15.0
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """Result of ending a replica under load; status 0 stands for no answer."""
-
-    service: str
-    signal: str
-    requests: int
-    failed: int
-    statuses: dict[int, int]
-    seconds: float
-
-
 async def end_under_load(
     mesh: ReplicatedMesh,
     service: str,
@@ -54,8 +41,12 @@ async def end_under_load(
     requests: int,
     in_flight: int,
     per_second: float = inf,
-) -> Ending:
-    """End a replica after a quarter of the requests and start it again after half of them."""
+) -> Counter[int]:
+    """End a replica after a quarter of the requests and start it again after half of them.
+
+    Returns:
+        The number of requests by their status; 0 stands for no answer.
+    """
     statuses: Counter[int] = Counter()
     sent = 0
     quarter, half = asyncio.Event(), asyncio.Event()
@@ -81,9 +72,7 @@ async def end_under_load(
 
     began_s = monotonic()
     await asyncio.gather(disturb(), *(call() for _ in range(in_flight)))
-    total, seconds = statuses.total(), round(monotonic() - began_s, 1)
-    failed = total - statuses[HTTPStatus.OK]
-    return Ending(service, signal_number.name, total, failed, dict(statuses), seconds)
+    return statuses
 
 
 async def throughput(
@@ -133,13 +122,16 @@ async def end_each(folder: Path, *, has_models: bool, **load: Any) -> None:
         load: Options of `end_under_load`, of several types.
     """
     speeds = dict.fromkeys(("colorize", "ocr", "vision"), (FAST_S / 2, FAST_S / 2))
-    endings = []
+    rows = []
     async with replicated_mesh(folder, speeds, has_models=has_models) as mesh:
         for number, service in product((signal.SIGKILL, signal.SIGTERM), speeds):
-            endings.append(await end_under_load(mesh, service, number, **load))
-            print(endings[-1], flush=True)
+            began_s = monotonic()
+            statuses = await end_under_load(mesh, service, number, **load)
+            failed = statuses.total() - statuses[HTTPStatus.OK]
+            seconds = round(monotonic() - began_s, 1)
+            rows.append((service, number.name, statuses.total(), failed, seconds))
+            print(*rows[-1], dict(statuses), flush=True)
             await until_healthy(mesh.places, {service: 2})
-    rows = [(one.service, one.signal, one.requests, one.failed, one.seconds) for one in endings]
     report(("service", "signal", "requests", "failed", "seconds"), rows)
 
 

@@ -13,7 +13,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
@@ -77,25 +77,15 @@ class Mesh:
     greedy: str
 
 
-@dataclass(slots=True)
-class Caller:
-    """Well-behaved caller: seconds of each request, and those that were not answered."""
-
-    seconds: list[float] = field(default_factory=list)
-    refused: int = 0
-
-    async def ask(self, gateway: Gateway, endpoint: str, *, for_s: float) -> None:
-        """Ask one request after the other for that long."""
-        body, ends_s = bodies()[endpoint], monotonic() + for_s
-        while monotonic() < ends_s:
-            began_s = monotonic()
-            self.refused += await gateway.ask(endpoint, body) != HTTPStatus.OK
-            self.seconds.append(monotonic() - began_s)
-
-    @property
-    def p95_ms(self) -> float:
-        """95th percentile of the requests."""
-        return 1000 * statistics.quantiles(self.seconds, n=20)[-1]
+async def ask_for(seconds: float, gateway: Gateway, endpoint: str) -> tuple[float, int]:
+    """Ask one request after the other for that long; return their p95 in ms, and the refused."""
+    body, ends_s = bodies()[endpoint], monotonic() + seconds
+    took_s, refused = [], 0
+    while monotonic() < ends_s:
+        began_s = monotonic()
+        refused += await gateway.ask(endpoint, body) != HTTPStatus.OK
+        took_s.append(monotonic() - began_s)
+    return 1000 * statistics.quantiles(took_s, n=20)[-1], refused
 
 
 async def flood(endpoint: str, gateway: Gateway) -> None:
@@ -168,17 +158,16 @@ ATTACKS: dict[str, tuple[Callable[[Gateway], Awaitable[None]], str]] = {
 
 
 async def _measure(mesh: Mesh, name: str, seconds: float) -> list[Any]:
-    before, during, endpoint = Caller(), Caller(), ATTACKS[name][1]
+    endpoint = ATTACKS[name][1]
     await mesh.gateway.ask(endpoint, bodies()[endpoint])
-    await before.ask(mesh.gateway, endpoint, for_s=seconds)
+    before_ms, _ = await ask_for(seconds, mesh.gateway, endpoint)
     memory = memory_mib(mesh.tree.process, "VmRSS")
     command = python("benchmarks.guard", "attack", name, mesh.gateway.port, mesh.greedy)
     async with running(command, bare_environment()):
         await asyncio.sleep(BEGINS_WITHIN_S)
-        await during.ask(mesh.gateway, endpoint, for_s=seconds)
+        during_ms, refused = await ask_for(seconds, mesh.gateway, endpoint)
         grown = memory_mib(mesh.tree.process, "VmRSS") - memory
-    ratio = during.p95_ms / before.p95_ms
-    return [name, before.p95_ms, during.p95_ms, ratio, during.refused, max(0.0, grown)]
+    return [name, before_ms, during_ms, during_ms / before_ms, refused, max(0.0, grown)]
 
 
 @asynccontextmanager

@@ -77,18 +77,13 @@ def setup(peers: Peers = PEERS) -> None:
 def classify(
     *,
     peers: Peers = PEERS,
-    graph: Annotated[
-        Path | None, Parameter(help="ONNX file to serve instead, by our server alone")
-    ] = None,
     rounds: Rounds = 10,
     seconds: Seconds = 2.0,
-    cores: Annotated[int, Parameter(help="of the servers and loops")] = 1,
 ) -> None:
     """Compare the cost of classifying an image, one at a time."""
-    ours = read_catalogue()["imagemesh" if graph else "vision"]
-    orders = Orders(0, "classify", batch=1, graph=str(graph or _graph()))
-    chosen = _chosen(peers)
-    found = _compare(ours, chosen, orders, [*Kind], rounds=rounds, seconds=seconds, cores=cores)
+    ours, chosen = read_catalogue()["vision"], _chosen(peers)
+    orders = Orders(0, "classify", batch=1, graph=str(_graph()))
+    found = _compare(ours, chosen, orders, [*Kind], rounds=rounds, seconds=seconds)
     bars = _bars(found, ours.name)
     for name, (value, is_held) in bars.items():
         print(f"{name}: {value:.3f}, {'held' if is_held else 'MISSED'}")
@@ -167,12 +162,11 @@ def _compare(
     *,
     rounds: int,
     seconds: float,
-    cores: int = 1,
 ) -> list[Turns]:
     """Return the slices of the turns with each peer, printed as they are measured."""
     content = draw_small_photo()
     (expected,) = load_model(orders).answer_all([content])
-    bound = frozenset(sorted(ALL_CORES)[:cores])
+    bound = frozenset([min(ALL_CORES)])
     os.sched_setaffinity(0, ALL_CORES - bound or ALL_CORES)
     found: list[Turns] = []
     rows: list[list[object]] = []
