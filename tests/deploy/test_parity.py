@@ -14,10 +14,6 @@ def test_the_base_is_what_the_chart_renders() -> None:
     assert written == dict(base_files()), "run `make base`"
 
 
-def test_the_base_of_kustomize_is_the_default_of_helm() -> None:
-    assert comparable(kustomized("base")) == comparable(rendered())
-
-
 @pytest.mark.parametrize("name", PROFILES)
 def test_an_overlay_of_kustomize_is_a_profile_of_helm(name: str) -> None:
     overlay = comparable(kustomized(f"overlays/{name}"))
