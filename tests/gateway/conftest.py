@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gateway.accounts.credits import Credits
 from gateway.database.engine import open_database
 from tests.gateway.clocks import Hands
 from tests.gateway.nats_server import NatsServer, nats_server
@@ -55,12 +54,11 @@ def start(addresses: dict[str, str], tmp_path: Path) -> Start:
     """Return what runs a gateway of the test's own, with these settings changed."""
 
     def run(
-        credit: Credits | None = None,
         clock: Hands | None = None,
         **changes: Any,  # Any: values of any setting
     ) -> AbstractAsyncContextManager[Gateway]:
         settings = gateway_settings(tmp_path, **{**addresses, **changes})
-        return running(settings, credit=credit, clock=clock)
+        return running(settings, clock=clock)
 
     return run
 

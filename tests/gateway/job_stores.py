@@ -7,7 +7,6 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.responses import Response
 
-from gateway.accounts.credits import Credits
 from gateway.accounts.idempotency import NoClaim
 from gateway.accounts.ledger import Ledger
 from gateway.accounts.storage import UNLIMITED, Storage
@@ -39,7 +38,7 @@ def job_store(
     )
 
 
-def ledger_of(engine: AsyncEngine, clock: Clock = utc_now) -> Credits:
+def ledger_of(engine: AsyncEngine, clock: Clock = utc_now) -> Ledger:
     """Return the ledger of a database."""
     usage = UsageBook(engine, clock=clock)
     return Ledger(engine, usage, prices={}, hold_for=timedelta(minutes=2), clock=clock)

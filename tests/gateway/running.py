@@ -16,7 +16,6 @@ import uvicorn
 from multidict import CIMultiDictProxy
 from yarl import URL
 
-from gateway.accounts.credits import Credits
 from gateway.accounts.keys import KeyStore
 from gateway.app import build_app
 from gateway.connections.limits import ConnectionLimits, OpenConnections
@@ -146,12 +145,12 @@ def database_url(folder: Path) -> str:
 
 @asynccontextmanager
 async def running(
-    settings: GatewaySettings, *, credit: Credits | None = None, clock: Clock | None = None
+    settings: GatewaySettings, *, clock: Clock | None = None
 ) -> AsyncIterator[Gateway]:
     """Run a gateway in this event loop, ready when yielded; the first request waited for that."""
     key = await create_key(settings)
     config = uvicorn.Config(
-        build_app(settings, credit=credit, clock=clock),
+        build_app(settings, clock=clock),
         http=limited_protocol(OpenConnections(_CONNECTIONS, HttpMetrics())),
         lifespan="on",
         log_config=None,

@@ -25,6 +25,7 @@ from tests.gateway.stage import Context, Stage
 
 NO_FACE: Final = b"no face"
 NOT_ENGLISH: Final = b"not english"
+UNHEARD_OF: Final = b"unheard of"  # an answer that no gateway understands
 DOUBTFUL: Final = b"doubtful"
 WARNING: Final = page_pb2.Warning(code="small_letters", message="send the image larger")
 
@@ -320,6 +321,9 @@ def _analysis(word: bytes) -> analysis_pb2.Analysis:
     if word == NOT_ENGLISH:
         notice = "the text looks like German (de); only English is analyzed"
         return analysis_pb2.Analysis(language="de", notice=notice, model=MODEL)
+    if word == UNHEARD_OF:
+        unknown: Any = 99  # Any: no label, as of a newer service
+        return analysis_pb2.Analysis(sentiment=analysis_pb2.Sentiment(label=unknown))
     return analysis_pb2.Analysis(
         summary="Summary of text will appear here",
         sentiment=analysis_pb2.Sentiment(

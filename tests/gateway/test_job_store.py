@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.accounts.accounts import AccountStore
-from gateway.accounts.credits import Credits
+from gateway.accounts.ledger import Ledger
 from gateway.accounts.usage import UsageBook
 from gateway.jobs.outcomes import Outcome
 from gateway.jobs.records import RUNNING, SUCCEEDED, JobLimits, JobRecord
@@ -29,7 +29,7 @@ def store(engine: AsyncEngine, clock: Hands) -> JobStore:
 
 
 @pytest.fixture
-def credit(engine: AsyncEngine, clock: Hands) -> Credits:
+def credit(engine: AsyncEngine, clock: Hands) -> Ledger:
     return ledger_of(engine, clock)
 
 
@@ -66,7 +66,7 @@ async def test_job_goes_from_queued_to_its_end(store: JobStore) -> None:
 
 
 async def test_item_is_answered_and_charged_once(
-    store: JobStore, engine: AsyncEngine, credit: Credits
+    store: JobStore, engine: AsyncEngine, credit: Ledger
 ) -> None:
     """Two workers may have the same message in hand."""
     await AccountStore(engine).create("ada")
@@ -118,7 +118,7 @@ async def test_item_without_a_good_answer_costs_nothing(
 
 
 async def test_items_of_an_account_that_nobody_meters_are_counted(
-    store: JobStore, engine: AsyncEngine, credit: Credits, clock: Hands
+    store: JobStore, engine: AsyncEngine, credit: Ledger, clock: Hands
 ) -> None:
     await AccountStore(engine).create("ada")
     job = await add_job(store)

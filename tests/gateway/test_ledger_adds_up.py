@@ -26,9 +26,7 @@ HOLD_FOR = timedelta(minutes=2)
 PRICES = {"ocr": 1, "colorize": 7, "nudity": 0}
 
 CREDIT = st.tuples(st.just("credit"), st.integers(-20, 50))
-PAID = st.tuples(
-    st.sampled_from(["charge", "fail", "begin"]), st.sampled_from([*PRICES]), st.integers(1, 4)
-)
+PAID = st.tuples(st.sampled_from(["charge", "fail", "begin"]), st.sampled_from([*PRICES]))
 LATER = st.sampled_from([("end",), ("expire",)])
 
 
@@ -57,17 +55,17 @@ class World:
     async def _credit(self, amount: int) -> None:
         await self._accounts.credit(self._account, amount)
 
-    async def _charge(self, endpoint: str, units: int) -> None:
-        async with self._ledger.charge(self._account, endpoint=endpoint, units=units):
+    async def _charge(self, endpoint: str) -> None:
+        async with self._ledger.charge(self._account, endpoint=endpoint):
             pass
 
-    async def _fail(self, endpoint: str, units: int) -> None:
-        async with self._ledger.charge(self._account, endpoint=endpoint, units=units):
+    async def _fail(self, endpoint: str) -> None:
+        async with self._ledger.charge(self._account, endpoint=endpoint):
             raise ZeroDivisionError
 
-    async def _begin(self, endpoint: str, units: int) -> None:
+    async def _begin(self, endpoint: str) -> None:
         stack = AsyncExitStack()
-        charge = self._ledger.charge(self._account, endpoint=endpoint, units=units)
+        charge = self._ledger.charge(self._account, endpoint=endpoint)
         await stack.enter_async_context(charge)
         self._open.append(stack)
 

@@ -10,9 +10,9 @@ import pytest
 from contract.fields import MAX_URL_CHARACTERS
 from contract.table import ENDPOINT_NAMES
 from tests.gateway.books import give
-from tests.gateway.broken_credits import BrokenCredits
 from tests.gateway.origin import IMAGE, Answer, drip, image_answer, says
 from tests.gateway.running import Gateway, Start
+from tests.gateway.services import UNHEARD_OF
 from tests.gateway.stage import WORDS_OF_BUG
 
 KIB = 2**10
@@ -222,9 +222,8 @@ async def test_slow_service_is_504(start: Start) -> None:
     assert reply.refusal == (504, "deadline_exceeded")
 
 
-async def test_problem_of_the_gateway_itself_is_500_without_a_stack(start: Start) -> None:
-    async with start(credit=BrokenCredits()) as broken:
-        reply = await broken.post("analyzed-text", {"text": "hello"})
+async def test_problem_of_the_gateway_itself_is_500_without_a_stack(gateway: Gateway) -> None:
+    reply = await gateway.post("analyzed-text", {"text": UNHEARD_OF.decode()})
 
     assert reply.refusal == (500, "internal")
     assert reply.message == "the gateway failed; report the request id"

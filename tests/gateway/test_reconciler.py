@@ -231,7 +231,7 @@ async def test_submission_that_is_hung_up_and_repeated_makes_one_job(
             await cut(ask(), after_steps=steps)
             await ask()
 
-        found = await jobs.page("ada", statuses=[QUEUED], limit=100, after=None)
+        found = await parts.store.page("ada", statuses=[QUEUED], limit=100, after=None)
         inputs = [await parts.inputs.read(job.id) for job in found]
 
     assert inputs == [b"input"] * 20

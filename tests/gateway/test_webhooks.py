@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -19,11 +19,12 @@ from prometheus_client import CollectorRegistry
 from gateway.database.clock import utc_now
 from gateway.database.engine import open_database
 from gateway.fetching.addresses import parse_networks
-from gateway.jobs.engine import EngineOptions, running_engine
+from gateway.jobs.engine import WEBHOOKS, EngineOptions, running_engine
 from gateway.jobs.publishing import Publisher
+from gateway.jobs.pulling import Puller, PullLimits, pulling
 from gateway.jobs.records import JobRecord
 from gateway.jobs.store import JobStore
-from gateway.jobs.webhooks import MAX_ATTEMPTS, Webhooks, sending
+from gateway.jobs.webhooks import MAX_ATTEMPTS, Webhooks
 from gateway.periodic import PeriodicTasks
 from servicekit.telemetry import JobMetrics, PeriodicMetrics
 from tests.gateway.job_stores import add_job, end_job, job_store
@@ -233,10 +234,10 @@ async def due(
     options = EngineOptions(
         gateway_settings(folder).nats_url, prefix_of(folder), replicas=1, ack_wait_s=30
     )
-    async with (
-        running_engine(options, tasks) as engine,
-        sending(webhooks, engine, drain_s=0, tasks=tasks),
-    ):
+    async with running_engine(options, tasks) as engine, AsyncExitStack() as stack:
+        limits = PullLimits(1, None, drain_s=0)
+        puller = Puller(engine, WEBHOOKS, limits, webhooks.handle)
+        await stack.enter_async_context(pulling(puller, tasks))
         await Publisher(engine, store).publish_webhook(job)
         yield store, job
     await webhooks.close()

@@ -12,7 +12,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from gateway.accounts.credits import Credits
 from gateway.cors import cors_middleware
 from gateway.database.clock import Clock
 from gateway.database.engine import DatabaseUnavailable
@@ -23,9 +22,10 @@ from gateway.pages import page_routes
 from gateway.periodic import PeriodicTasks
 from gateway.problems import Problem
 from gateway.reference import reference_routes
+from gateway.resources import Process
 from gateway.settings import GatewaySettings
 from gateway.tracing import HttpSpans
-from gateway.wiring import Process, open_routes
+from gateway.wiring import open_routes
 from servicekit.logs import get_logger
 from servicekit.telemetry import HttpMetrics, JobMetrics, PeriodicMetrics
 from servicekit.tracing.opening import Traces, open_traces
@@ -36,7 +36,6 @@ _log = get_logger("gateway")
 def build_app(
     settings: GatewaySettings,
     *,
-    credit: Credits | None = None,
     clock: Clock | None = None,
     metrics: HttpMetrics | None = None,
     leaving: Leaving | None = None,
@@ -46,7 +45,6 @@ def build_app(
 
     Args:
         settings: of the process.
-        credit: charges requests; the ledger when left out.
         clock: gives the time now; the database's when left out.
         metrics: of the process.
         leaving: tells when the process is to end.
@@ -82,9 +80,7 @@ def build_app(
         ],
         middleware=_middleware(settings, traces, metrics),
         exception_handlers={Problem: render_problem, HTTPException: render_http_exception},
-        lifespan=lambda app: _opened(
-            app, open_routes(settings, process, credit=credit, clock=clock), traces
-        ),
+        lifespan=lambda app: _opened(app, open_routes(settings, process, clock=clock), traces),
     )
     app.router.redirect_slashes = False  # a POST would lose its body; the edge drops the slash
     return app

@@ -11,15 +11,17 @@ import re
 import secrets
 from collections.abc import Awaitable, Callable, Collection
 from datetime import timedelta
-from typing import Protocol
+from functools import partial
+from typing import TypeAlias
 
 import msgspec
+from attrs import define, field
 from sqlalchemy import ColumnElement, and_, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from starlette.responses import Response
 
-from gateway.accounts.credits import Charge
 from gateway.accounts.kept_urls import without_queries
+from gateway.accounts.ledger import Charge
 from gateway.accounts.storage import UNLIMITED, Storage
 from gateway.database.clock import Clock, utc_now
 from gateway.database.engine import DatabaseUnavailable, transaction, upsert
@@ -37,23 +39,6 @@ _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]+")
 _log = get_logger("idempotency")
 
 
-class Claim(Protocol):
-    """Right of a request to keep the answer by its Idempotency-Key."""
-
-    @property
-    def token(self) -> str | None:
-        """Name of the claim; None where the request came without a key."""
-        ...
-
-    async def keep(self, answer: Response, charge: Charge | None = None) -> None:
-        """Keep the answer, and settle its charge with it."""
-        ...
-
-    async def keep_in(self, connection: AsyncConnection, answer: Response) -> None:
-        """Keep the answer as a part of a transaction of the caller's."""
-        ...
-
-
 class NoClaim:
     """Claim of a request without an Idempotency-Key; it keeps nothing."""
 
@@ -66,15 +51,15 @@ class NoClaim:
         """Keep nothing."""
 
 
-class _Claim:
-    """Claim in the database."""
+@define(eq=False)
+class KeyClaim:
+    """Right of a request to keep the answer by its Idempotency-Key."""
 
-    def __init__(self, answers: "IdempotentAnswers", account: str, key: str) -> None:
-        self.account = account
-        self.key = key
-        self.token = secrets.token_hex(16)
-        self.is_kept = False
-        self._answers = answers
+    _answers: "IdempotentAnswers"
+    account: str
+    key: str
+    token: str = field(factory=partial(secrets.token_hex, 16), init=False)
+    is_kept: bool = field(default=False, init=False)
 
     async def keep(self, answer: Response, charge: Charge | None = None) -> None:
         """Keep the answer and settle its charge: both, or none where the caller hangs up."""
@@ -87,6 +72,10 @@ class _Claim:
         self.is_kept = True
 
 
+Claim: TypeAlias = KeyClaim | NoClaim
+
+
+@define(eq=False)
 class IdempotentAnswers:
     """The kept answers in the database.
 
@@ -97,18 +86,10 @@ class IdempotentAnswers:
         storage: limits what is kept.
     """
 
-    def __init__(
-        self,
-        engine: AsyncEngine,
-        *,
-        claim_for: timedelta,
-        clock: Clock = utc_now,
-        storage: Storage = UNLIMITED,
-    ) -> None:
-        self._engine = engine
-        self._storage = storage
-        self._claim_for = claim_for
-        self._clock = clock
+    _engine: AsyncEngine
+    _claim_for: timedelta
+    _clock: Clock = utc_now
+    _storage: Storage = UNLIMITED
 
     async def once(
         self,
@@ -133,7 +114,7 @@ class IdempotentAnswers:
         if key is None:
             return await work(NoClaim())
         check_idempotency_key(key)
-        claim = _Claim(self, account, key)
+        claim = KeyClaim(self, account, key)
         kept = await self._claim_or_release(claim, fingerprint)
         if kept is not None:
             return kept
@@ -152,7 +133,7 @@ class IdempotentAnswers:
         async with transaction(self._engine) as connection:
             await connection.execute(old)
 
-    async def _claim_or_release(self, claim: _Claim, fingerprint: str) -> Response | None:
+    async def _claim_or_release(self, claim: KeyClaim, fingerprint: str) -> Response | None:
         """Claim the key as `_claim` does, and not for a caller who hangs up meanwhile."""
         try:
             return await uncut(self._claim(claim, fingerprint))
@@ -160,7 +141,7 @@ class IdempotentAnswers:
             await uncut(self._release(claim))
             raise
 
-    async def _claim(self, claim: _Claim, fingerprint: str) -> Response | None:
+    async def _claim(self, claim: KeyClaim, fingerprint: str) -> Response | None:
         """Claim the key and return None, or return the answer that is kept by it."""
         now = self._clock()
         row = {
@@ -195,7 +176,7 @@ class IdempotentAnswers:
         headers = {**msgspec.json.decode(kept.headers), "Idempotency-Replayed": "true"}
         return Response(kept.body, kept.status, headers, media_type="application/json")
 
-    async def keep(self, claim: _Claim, answer: Response, charge: Charge | None) -> None:
+    async def keep(self, claim: KeyClaim, answer: Response, charge: Charge | None) -> None:
         """Keep the answer of the request with this claim, and settle its charge."""
         async with transaction(self._engine) as connection:
             await self.keep_in(connection, claim, answer)
@@ -204,7 +185,7 @@ class IdempotentAnswers:
         if charge is not None:
             charge.close()
 
-    async def keep_in(self, connection: AsyncConnection, claim: _Claim, answer: Response) -> None:
+    async def keep_in(self, connection: AsyncConnection, claim: KeyClaim, answer: Response) -> None:
         """Keep the answer of the request with this claim in the connection's transaction."""
         headers = {name: answer.headers[name] for name in _KEPT_HEADERS if name in answer.headers}
         body = without_queries(bytes(answer.body))
@@ -221,7 +202,7 @@ class IdempotentAnswers:
         await self._storage.check(connection, claim.account, size_bytes=len(body))
         await connection.execute(kept)
 
-    async def _release(self, claim: _Claim) -> None:
+    async def _release(self, claim: KeyClaim) -> None:
         """Free the key, unless an answer is kept by it."""
         mine = delete(IDEMPOTENT).where(
             _row_of(claim), IDEMPOTENT.c.token == claim.token, IDEMPOTENT.c.status.is_(None)
@@ -261,5 +242,5 @@ def check_idempotency_key(key: str) -> None:
         raise Problem(400, "invalid_idempotency_key", message)
 
 
-def _row_of(claim: _Claim) -> ColumnElement[bool]:
+def _row_of(claim: KeyClaim) -> ColumnElement[bool]:
     return and_(IDEMPOTENT.c.account == claim.account, IDEMPOTENT.c.key == claim.key)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from attrs import define
 from obstore.exceptions import BaseError as ObstoreError
 from obstore.store import LocalStore, ObjectStore, from_url
 from sqlalchemy import Select, delete, insert, select
@@ -66,6 +67,7 @@ def open_store(url: str, *, folder: Path) -> ObjectStore:
     )
 
 
+@define(eq=False)
 class ResultStore:
     """Hosted results: bytes in a store of objects, owner and expiry in the database.
 
@@ -77,20 +79,11 @@ class ResultStore:
         storage: limits what is kept.
     """
 
-    def __init__(
-        self,
-        engine: AsyncEngine,
-        store: ObjectStore,
-        *,
-        lifetime: timedelta,
-        clock: Clock = utc_now,
-        storage: Storage = UNLIMITED,
-    ) -> None:
-        self._engine = engine
-        self._store = store
-        self._lifetime = lifetime
-        self._clock = clock
-        self._storage = storage
+    _engine: AsyncEngine
+    _store: ObjectStore
+    _lifetime: timedelta
+    _clock: Clock = utc_now
+    _storage: Storage = UNLIMITED
 
     async def save(
         self,

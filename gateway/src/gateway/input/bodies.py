@@ -97,7 +97,7 @@ class BodyReader:
     """
 
     def __init__(self, memory: UploadMemory, *, timeout_s: float) -> None:
-        self._memory = memory
+        self.memory = memory
         self._timeout_s = timeout_s
 
     @asynccontextmanager
@@ -109,7 +109,7 @@ class BodyReader:
                 or what the context raises.
         """
         try:
-            with self._memory.share(request.state.account) as share:
+            with self.memory.share(request.state.account) as share:
                 if _declared_bytes(request) > max_bytes:
                     raise too_large(max_bytes)
                 async with asyncio.timeout(self._timeout_s):

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from typing import Final
 
+from attrs import define
+
 from gateway.jobs.backlog import DEAD, Backlog, Published
 from gateway.jobs.engine import JOBS, WEBHOOKS, EngineUnavailable, JobEngine
 from gateway.jobs.inputs import JobInputs
@@ -20,6 +22,7 @@ SWEEP_EVERY_S: Final = 3600.0
 _log = get_logger("jobs")
 
 
+@define(eq=False)
 class Reconciler:
     """Publishes again what was committed and never published, and what NATS has lost.
 
@@ -31,20 +34,11 @@ class Reconciler:
         metrics: of jobs.
     """
 
-    def __init__(
-        self,
-        backlog: Backlog,
-        *,
-        engine: JobEngine,
-        publisher: Publisher,
-        inputs: JobInputs,
-        metrics: JobMetrics,
-    ) -> None:
-        self._backlog = backlog
-        self._engine = engine
-        self._publisher = publisher
-        self._inputs = inputs
-        self._metrics = metrics
+    _backlog: Backlog
+    _engine: JobEngine
+    _publisher: Publisher
+    _inputs: JobInputs
+    _metrics: JobMetrics
 
     async def reconcile(self) -> None:
         """Publish what is missing in the stream, and delete what is not needed any more."""

@@ -6,6 +6,7 @@ from time import monotonic
 from typing import Any, Final
 
 import msgspec
+from attrs import define
 from msgspec import UNSET
 from starlette.responses import Response
 
@@ -26,6 +27,7 @@ from gateway.settings import GatewaySettings
 _NO_IMAGE: Final = EncodedImage(b"", "", "")  # of a request that holds a text
 
 
+@define(eq=False)
 class ItemWork:
     """Works on items; what it returns is neither kept nor charged yet.
 
@@ -37,20 +39,11 @@ class ItemWork:
         results: stores files.
     """
 
-    def __init__(
-        self,
-        settings: GatewaySettings,
-        *,
-        fetcher: ImageFetcher,
-        hosted: HostedImages,
-        backends: Backends,
-        results: ResultStore,
-    ) -> None:
-        self._settings = settings
-        self._fetcher = fetcher
-        self._hosted = hosted
-        self._backends = backends
-        self._results = results
+    _settings: GatewaySettings
+    _fetcher: ImageFetcher
+    _hosted: HostedImages
+    _backends: Backends
+    _results: ResultStore
 
     async def image(self, item: Item, order: Order, context: CallContext) -> EncodedImage:
         """Return the image of an item, fetched where only its URL came."""
