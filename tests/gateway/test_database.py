@@ -125,7 +125,7 @@ async def test_job_of_a_host_that_is_behind_is_neither_lost_nor_expired_elsewher
     backlog = Backlog(engine)
 
     assert await backlog.unpublished(JOBS) == []
-    assert await backlog.leftovers() == Leftovers([], [], [])
+    assert await backlog.leftovers() == Leftovers([], [])
     assert await there.start(job.id) is not None
 
 

@@ -10,13 +10,10 @@ from pathlib import Path
 
 from obstore.store import LocalStore
 from prometheus_client import CollectorRegistry, generate_latest
-from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.responses import Response
 
 from gateway.accounts.idempotency import Claim, IdempotentAnswers
-from gateway.database.engine import transaction
-from gateway.database.tables import JOBS as TABLE
 from gateway.jobs.backlog import Backlog
 from gateway.jobs.engine import JOBS, WEBHOOKS, EngineOptions, JobEngine, running_engine
 from gateway.jobs.inputs import JobInputs
@@ -166,36 +163,6 @@ async def test_job_that_was_given_up_is_queued_again(
         assert not await parts.backlog.requeue(job.id)
     assert started is not None
     assert (started[0].attempts, started[0].done, started[1]) == (1, 1, {0})
-
-
-async def test_old_job_of_a_silent_gateway_ends(
-    engine: AsyncEngine, clock: Hands, tmp_path: Path, nats: NatsServer
-) -> None:
-    """A release before revision 0005 kept its jobs in memory, and said that they were alive."""
-    row = {
-        "id": "0" * 32,
-        "account": "ada",
-        "request_id": "r",
-        "status": "running",
-        "done": 0,
-        "total": 1,
-        "created_at": clock.now,
-        "beat_at": clock.now,
-        "expires_at": clock.now + DAY,
-        "webhook_attempts": 0,
-    }
-    async with transaction(engine) as connection:
-        await connection.execute(insert(TABLE).values(row))
-    async with parts_of(engine, clock, tmp_path, nats) as parts:
-        await parts.reconciler.reconcile()
-        before = await parts.store.find("0" * 32, account="ada")
-        clock.now += timedelta(minutes=2)
-        await parts.reconciler.reconcile()
-        after = await parts.store.find("0" * 32, account="ada")
-
-    assert before is not None
-    assert after is not None
-    assert (before.status, after.status) == ("running", "failed")
 
 
 async def test_depth_age_and_dead_letters_are_metrics(

@@ -1,6 +1,5 @@
 """Upkeep of bulk jobs: publishes shards again that lost their message, deletes what expired."""
 
-from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -100,10 +99,8 @@ class BulkUpkeep:
             ]
 
     async def _publish_missing(self, shards: Sequence[_Open]) -> None:
-        wanted = Counter(account_token(one.bulk.account) for one in shards)
         await self._jobs.engine.refresh()
-        found = self._jobs.engine.counts(BULK)
-        short = {token for token, count in wanted.items() if found.get(token, 0) < count}
+        short = self._jobs.engine.short(BULK, [account_token(one.bulk.account) for one in shards])
         lost = [
             one
             for one in shards

@@ -5,7 +5,7 @@ import os
 import re
 import secrets
 from collections.abc import AsyncIterator, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -211,10 +211,8 @@ class ResultStore:
             await connection.execute(delete(RESULTS).where(RESULTS.c.name.in_(names)))
 
     async def _delete_file(self, name: str) -> None:
-        try:
+        with suppress(FileNotFoundError):
             await self._store.delete_async(name)
-        except FileNotFoundError:
-            return
 
 
 @contextmanager
@@ -227,6 +225,19 @@ def store_at_work() -> Iterator[None]:
     except (ObstoreError, OSError) as error:
         message = "the store of results and jobs is away; try again later"
         raise Problem(503, "unavailable", message) from error
+
+
+async def read_object(store: ObjectStore, path: str) -> bytes | None:
+    """Return an object, None where there is none.
+
+    Raises:
+        Problem: 503, the store is away.
+    """
+    try:
+        with store_at_work():
+            return bytes(await (await store.get_async(path)).bytes_async())
+    except FileNotFoundError:
+        return None
 
 
 def _stem(original_name: str) -> str:

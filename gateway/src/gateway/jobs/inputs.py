@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.database.engine import transaction
 from gateway.database.tables import JOBS
-from gateway.hosting.results import store_at_work
+from gateway.hosting.results import read_object, store_at_work
 
 _FOLDER: Final = "job-inputs"
 _ORPHANED_AFTER: Final = timedelta(hours=1)  # far more than passes between an input and its row
@@ -43,12 +43,7 @@ class JobInputs:
         Raises:
             Problem: 503, the store is away.
         """
-        try:
-            with store_at_work():
-                answer = await self._store.get_async(_path(job))
-                return bytes(await answer.bytes_async())
-        except FileNotFoundError:
-            return None
+        return await read_object(self._store, _path(job))
 
     async def delete(self, job: str) -> None:
         """Delete the input of a job, where it is there.

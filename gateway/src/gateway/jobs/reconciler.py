@@ -1,6 +1,5 @@
 """Reconciler: brings the stream, the object store and the metrics in line with the database."""
 
-from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Final
@@ -81,9 +80,7 @@ class Reconciler:
 
     async def _lost_webhooks(self) -> list[JobRecord]:
         waiting = await self._backlog.published(WEBHOOKS)
-        wanted = Counter(receiver_token(one.record) for one in waiting)
-        found = self._engine.counts(WEBHOOKS)
-        short = {token for token, count in wanted.items() if found.get(token, 0) < count}
+        short = self._engine.short(WEBHOOKS, [receiver_token(one.record) for one in waiting])
         return await self._lost(one for one in waiting if receiver_token(one.record) in short)
 
     async def _lost(self, waiting: Iterable[Published]) -> list[JobRecord]:
@@ -93,9 +90,6 @@ class Reconciler:
 
     async def _clean_up(self) -> None:
         found = await self._backlog.leftovers()
-        if found.old:
-            await self._backlog.lose(found.old)
-            _log.warning("jobs of an older release lost", count=len(found.old))
         for job in (*found.spent, *found.expired):
             await self._inputs.delete(job)
         if found.expired:

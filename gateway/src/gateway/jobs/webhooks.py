@@ -25,7 +25,7 @@ from gateway.fetching.dialling import (
     ForbiddenAddressError,
     ForbiddenPortError,
     PooledResolver,
-    guarded_connector,
+    guarded_session,
 )
 from gateway.fetching.urls import parse_url
 from gateway.jobs.answers import job_answer
@@ -77,7 +77,14 @@ class Webhooks:
         self._retry_s = retry_s
         self._guard = DialGuard(tuple(allow))
         self._resolver = resolver or PooledResolver(threads=4, max_lookups=32, timeout_s=5.0)
-        self._session = _open_session(self._guard, self._resolver)
+        self._session = guarded_session(
+            self._guard,
+            self._resolver,
+            limit=DELIVERIES[0],
+            limit_per_host=0,
+            headers={},
+            timeout_s=_TIMEOUT_S,
+        )
 
     @property
     def is_on(self) -> bool:
@@ -179,14 +186,3 @@ def _outcome(status: int | None, number: int) -> str:
     if status is not None and status // 100 == 2:  # noqa: PLR2004 - 2xx
         return DELIVERED
     return GIVEN_UP if status in {_GONE, _FORBIDDEN} or number >= MAX_ATTEMPTS else PENDING
-
-
-def _open_session(guard: DialGuard, resolver: AbstractResolver) -> aiohttp.ClientSession:
-    return aiohttp.ClientSession(
-        connector=guarded_connector(guard, resolver, limit=DELIVERIES[0], limit_per_host=0),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        headers={aiohttp.hdrs.USER_AGENT: "imagemesh"},
-        timeout=aiohttp.ClientTimeout(total=_TIMEOUT_S),
-        auto_decompress=False,
-        trust_env=False,
-    )

@@ -78,9 +78,7 @@ class ItemWork:
         url = getattr(request, "url", UNSET)
         if url is UNSET:
             return _NO_IMAGE
-        image = (
-            await self._hosted.read(url, base_url=base_url) if url.startswith(base_url) else None
-        )
+        image = await self._hosted.read(url, base_url=base_url)
         if image is not None:
             check_image_size(len(image.content))  # a PDF that was written here can be larger
             or_pdf = isinstance(request, DocumentRequest)
