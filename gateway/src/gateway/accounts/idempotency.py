@@ -77,17 +77,10 @@ Claim: TypeAlias = KeyClaim | NoClaim
 
 @define(eq=False)
 class IdempotentAnswers:
-    """The kept answers in the database.
-
-    Args:
-        engine: the gateway's database.
-        claim_for: after this time a claim is over; longer than any request.
-        clock: gives the time now, UTC without a zone.
-        storage: limits what is kept.
-    """
+    """The kept answers in the database."""
 
     _engine: AsyncEngine
-    _claim_for: timedelta
+    _claim_for: timedelta  # then a claim is over; longer than any request
     _clock: Clock = utc_now
     _storage: Storage = UNLIMITED
 

@@ -74,17 +74,11 @@ class ApiKey:
 
 @define(eq=False)
 class KeyStore:
-    """The keys in the database.
-
-    Args:
-        engine: the gateway's database.
-        clock: gives the time now, UTC without a zone.
-        cache_for: how long a key that was good is believed to be so; a revoked key may live on
-            for that time.
-    """
+    """The keys in the database."""
 
     _engine: AsyncEngine
     _clock: Clock = utc_now
+    # A key that was good; a revoked one may live on for that time.
     _cache_for: timedelta = timedelta()
     # By digest, oldest first: keys, and times of look-ups in vain.
     _checked: dict[str, tuple[ApiKey, datetime]] = field(factory=dict, init=False)

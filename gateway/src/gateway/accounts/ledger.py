@@ -107,20 +107,12 @@ class Charge:
 
 @define(eq=False)
 class Ledger:
-    """Charges accounts that have a balance; a request is paid before the call.
-
-    Args:
-        engine: the gateway's database.
-        usage: where requests are counted.
-        prices: credits by name of the endpoint; what is not named costs `DEFAULT_PRICE`.
-        hold_for: after this time a hold comes back; longer than any call.
-        clock: gives the time now, UTC without a zone.
-    """
+    """Charges accounts that have a balance; a request is paid before the call."""
 
     _engine: AsyncEngine
     _usage: UsageBook
-    _prices: Mapping[str, int]
-    _hold_for: timedelta
+    _prices: Mapping[str, int]  # by name of the endpoint; what is not named costs `DEFAULT_PRICE`
+    _hold_for: timedelta  # then a hold comes back; longer than any call
     _clock: Clock = utc_now
     _unmetered: dict[str, datetime] = field(factory=dict, init=False)
     _owed: list[Hold] = field(factory=list, init=False)

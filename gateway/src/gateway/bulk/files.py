@@ -5,6 +5,7 @@ from contextlib import suppress
 from typing import Final
 
 import msgspec
+from attrs import define
 from obstore.store import ObjectStore
 
 from gateway.bulk.items import BulkItem
@@ -14,15 +15,11 @@ _FOLDER: Final = "bulk-jobs"
 _DELETED_AT_ONCE: Final = 1000  # what S3 takes in one request
 
 
+@define(eq=False)
 class BulkFiles:
-    """Files of bulk jobs; every method raises a Problem, 503, where the store is away.
+    """Files of bulk jobs; every method raises a Problem, 503, where the store is away."""
 
-    Args:
-        store: where they are, beside the hosted results.
-    """
-
-    def __init__(self, store: ObjectStore) -> None:
-        self._store = store
+    _store: ObjectStore
 
     async def write_order(self, bulk: str, content: bytes) -> None:
         """Store the order of a bulk job."""

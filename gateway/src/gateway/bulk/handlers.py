@@ -59,18 +59,7 @@ _NOT_STORED: Final = {"Cache-Control": "no-store"}
 
 @define(eq=False)
 class BulkHandlers:
-    """Answers requests about bulk jobs; every method raises a Problem for other answers.
-
-    Args:
-        settings: times, and which endpoints are off.
-        admission: of requests.
-        orders: make orders of requests.
-        bodies: reads JSON.
-        jobs: of accounts.
-        sources: that accounts may read.
-        clock: gives the time now, UTC without a zone.
-        leaving: ends streams of events.
-    """
+    """Answers requests about bulk jobs; every method raises a Problem for other answers."""
 
     _settings: GatewaySettings
     _admission: Admission
@@ -79,7 +68,7 @@ class BulkHandlers:
     _jobs: BulkJobs
     _sources: Sources
     _clock: Clock
-    _leaving: Leaving
+    _leaving: Leaving  # ends streams of events
     _left: asyncio.Event = field(factory=asyncio.Event, init=False)
 
     def __attrs_post_init__(self) -> None:

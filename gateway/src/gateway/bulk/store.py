@@ -44,21 +44,12 @@ _PLACE = (
 
 @define(eq=False)
 class BulkStore:
-    """The bulk jobs in the database.
-
-    Args:
-        engine: the gateway's database.
-        credit: charges items.
-        lifetime: how long a bulk job is kept from its last progress on.
-        most: jobs of an account that are not over at once.
-        clock: gives the time now, UTC without a zone.
-        storage: limits what is kept.
-    """
+    """The bulk jobs in the database."""
 
     _engine: AsyncEngine
     _credit: Ledger
-    lifetime: timedelta
-    _most: int
+    lifetime: timedelta  # of a bulk job, from its last progress on
+    _most: int  # jobs of an account that are not over at once
     _clock: Clock
     _storage: Storage
 

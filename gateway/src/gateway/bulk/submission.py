@@ -29,15 +29,7 @@ TakeShard: TypeAlias = Callable[[list[BulkItem]], Coroutine[Any, Any, None]]
 
 @define(eq=False)
 class BulkJobs:
-    """Takes and deletes bulk jobs.
-
-    Args:
-        store: where their state is.
-        files: where their items and output are.
-        engine: has them worked on.
-        publisher: tells the engine of them.
-        credit: knows what they cost.
-    """
+    """Takes and deletes bulk jobs."""
 
     store: BulkStore
     files: BulkFiles

@@ -35,14 +35,7 @@ class _Open:
 
 @define(eq=False)
 class BulkUpkeep:
-    """Brings the stream, the object store and the metrics in line with the database.
-
-    Args:
-        database: of the gateway.
-        jobs: that are kept in order.
-        clock: gives the time now, UTC without a zone.
-        metrics: of jobs.
-    """
+    """Brings the stream, the object store and the metrics in line with the database."""
 
     _database: AsyncEngine
     _jobs: BulkJobs

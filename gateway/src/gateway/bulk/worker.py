@@ -56,24 +56,14 @@ class StoredBulk(msgspec.Struct, frozen=True):
 
 @define(eq=False)
 class BulkWorker:
-    """Works on messages of shards.
-
-    Args:
-        store: where the state is.
-        files: where items and output are.
-        sources: where the keys of items lead.
-        publisher: publishes the next shard.
-        answer: answers items.
-        retry_s: wait after the first attempt that failed, in seconds.
-        metrics: of jobs.
-    """
+    """Works on messages of shards."""
 
     _store: BulkStore
     _files: BulkFiles
     _sources: Sources
     _publisher: BulkPublisher
     _answer: AnswerItems
-    _retry_s: float
+    _retry_s: float  # wait after the first attempt that failed
     _metrics: JobMetrics
 
     async def handle(self, delivery: Delivery) -> float | None:
@@ -180,21 +170,13 @@ class BulkWorker:
 
 @define(eq=False)
 class Loader:
-    """Makes the items of a shard, each when it is its turn.
+    """Makes the items of a shard, each when it is its turn."""
 
-    Args:
-        order: of the bulk job, with its endpoint and parameters.
-        items: of the shard.
-        first: number of the first one.
-        sources: where keys lead.
-        url: of the source that keys begin at.
-    """
-
-    _order: Order
-    _items: Sequence[BulkItem]
-    _first: int
+    _order: Order  # of the bulk job, with its endpoint and parameters
+    _items: Sequence[BulkItem]  # of the shard
+    _first: int  # number of the first one
     _sources: Sources
-    _url: str | None
+    _url: str | None  # of the source that keys begin at
 
     async def __call__(self, number: int) -> Item:
         """Return the item of that number.

@@ -69,15 +69,7 @@ def open_store(url: str, *, folder: Path) -> ObjectStore:
 
 @define(eq=False)
 class ResultStore:
-    """Hosted results: bytes in a store of objects, owner and expiry in the database.
-
-    Args:
-        engine: the gateway's database.
-        store: where the bytes are.
-        lifetime: how long a result is hosted.
-        clock: gives the time now, UTC without a zone.
-        storage: limits what is kept.
-    """
+    """Hosted results: bytes in a store of objects, owner and expiry in the database."""
 
     _engine: AsyncEngine
     _store: ObjectStore

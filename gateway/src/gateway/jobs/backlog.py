@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from attrs import define
 from sqlalchemy import ColumnElement, case, delete, func, or_, select, update
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -59,17 +60,12 @@ class Leftovers:
     expired: list[str]
 
 
+@define(eq=False)
 class Backlog:
-    """All jobs that have not ended, and what ended ones have left to do.
+    """All jobs that have not ended, and what ended ones have left to do."""
 
-    Args:
-        engine: the gateway's database.
-        clock: gives the time now, UTC without a zone.
-    """
-
-    def __init__(self, engine: AsyncEngine, *, clock: Clock = utc_now) -> None:
-        self._engine = engine
-        self._clock = clock
+    _engine: AsyncEngine
+    _clock: Clock = utc_now
 
     async def unpublished(self, kind: str) -> list[JobRecord]:
         """Return jobs, or webhooks, that were committed and have no message in the stream."""

@@ -4,6 +4,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from attrs import define
 from obstore.store import ObjectStore
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -16,17 +17,12 @@ _FOLDER: Final = "job-inputs"
 _ORPHANED_AFTER: Final = timedelta(hours=1)  # far more than passes between an input and its row
 
 
+@define(eq=False)
 class JobInputs:
-    """Inputs of jobs, one object each; the row of a job says how large its input is.
+    """Inputs of jobs, one object each; the row of a job says how large its input is."""
 
-    Args:
-        engine: the gateway's database.
-        store: where they are, beside the hosted results.
-    """
-
-    def __init__(self, engine: AsyncEngine, store: ObjectStore) -> None:
-        self._engine = engine
-        self._store = store
+    _engine: AsyncEngine
+    _store: ObjectStore
 
     async def write(self, job: str, content: bytes) -> None:
         """Store the input of a job.

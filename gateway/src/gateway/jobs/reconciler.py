@@ -23,15 +23,7 @@ _log = get_logger("jobs")
 
 @define(eq=False)
 class Reconciler:
-    """Publishes again what was committed and never published, and what NATS has lost.
-
-    Args:
-        backlog: what the database says.
-        engine: what the stream says.
-        publisher: publishes.
-        inputs: in the object store.
-        metrics: of jobs.
-    """
+    """Publishes again what was committed and never published, and what NATS has lost."""
 
     _backlog: Backlog
     _engine: JobEngine

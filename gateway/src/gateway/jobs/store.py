@@ -54,20 +54,11 @@ class JobGone(Exception):
 
 @define(eq=False)
 class JobStore:
-    """The jobs in the database.
-
-    Args:
-        engine: the gateway's database.
-        credit: reserves and charges the price of items.
-        lifetime: how long a job and its answer are kept, from its beginning.
-        limits: how many there may be.
-        clock: gives the time now, UTC without a zone.
-        storage: limits what is kept.
-    """
+    """The jobs in the database."""
 
     _engine: AsyncEngine
     _credit: Ledger
-    _lifetime: timedelta
+    _lifetime: timedelta  # of a job and its answer, from its beginning
     _limits: JobLimits
     _clock: Clock = utc_now
     _storage: Storage = UNLIMITED

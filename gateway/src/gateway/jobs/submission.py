@@ -19,14 +19,7 @@ from gateway.problems import Problem
 
 @define(eq=False)
 class Jobs:
-    """Takes and cancels jobs.
-
-    Args:
-        store: where their state is.
-        inputs: where their input is.
-        engine: has them worked on.
-        publisher: tells the engine of them.
-    """
+    """Takes and cancels jobs."""
 
     store: JobStore
     inputs: JobInputs

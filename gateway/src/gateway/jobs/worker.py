@@ -80,22 +80,13 @@ Work = Callable[[bytes, RunningJob], Awaitable[None]]
 
 @define(eq=False)
 class JobWorker:
-    """Works on messages of jobs.
-
-    Args:
-        store: where their state is.
-        inputs: what they are asked.
-        publisher: publishes the webhooks of those that have ended.
-        work: answers their items.
-        retry_s: wait after the first attempt that failed, in seconds.
-        metrics: of jobs.
-    """
+    """Works on messages of jobs."""
 
     _store: JobStore
     _inputs: JobInputs
     _publisher: Publisher
     _work: Work
-    _retry_s: float
+    _retry_s: float  # wait after the first attempt that failed
     _metrics: JobMetrics
 
     async def handle(self, delivery: Delivery) -> float | None:

@@ -13,17 +13,11 @@ from servicekit.turns import CALLER
 
 @define(eq=False)
 class Admission:
-    """Admits requests.
-
-    Args:
-        keys: authenticate callers.
-        rates: count requests.
-        off: names of the endpoints that are switched off.
-    """
+    """Admits requests."""
 
     _keys: KeyStore
     _rates: RateLimits
-    _off: Collection[str]
+    _off: Collection[str]  # names of the endpoints that are switched off
 
     async def admit(
         self, request: Request, *, endpoint: str | None = None, scope: str | None = None

@@ -29,15 +29,7 @@ _NO_IMAGE: Final = EncodedImage(b"", "", "")  # of a request that holds a text
 
 @define(eq=False)
 class ItemWork:
-    """Works on items; what it returns is neither kept nor charged yet.
-
-    Args:
-        settings: how long files are hosted, and whether any are.
-        fetcher: fetches images by URL.
-        hosted: reads images that the gateway hosts itself.
-        backends: the services.
-        results: stores files.
-    """
+    """Works on items; what it returns is neither kept nor charged yet."""
 
     _settings: GatewaySettings
     _fetcher: ImageFetcher

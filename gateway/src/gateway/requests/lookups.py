@@ -35,17 +35,7 @@ _NOT_STORED = {"Cache-Control": "no-store"}  # by nobody on the way
 
 @define(eq=False)
 class Lookups:
-    """Answers requests that no model answers; every method raises a Problem for other answers.
-
-    Args:
-        settings: the time of a request, the prices, and which endpoints are off.
-        admission: of requests.
-        usage: of accounts.
-        backends: the services.
-        jobs: of accounts.
-        results: hosted files.
-        webhooks: know the secrets that sign them.
-    """
+    """Answers requests that no model answers; every method raises a Problem for other answers."""
 
     _settings: GatewaySettings
     _admission: Admission

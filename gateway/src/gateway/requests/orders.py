@@ -75,12 +75,7 @@ class Order:
 
 @define(eq=False)
 class OrderReader:
-    """Makes orders of requests.
-
-    Args:
-        settings: whether anything is kept, and what URLs of hosted files begin with.
-        webhooks: check where jobs are sent.
-    """
+    """Makes orders of requests."""
 
     _settings: GatewaySettings
     _webhooks: Webhooks

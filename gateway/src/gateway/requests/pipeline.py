@@ -64,19 +64,7 @@ async def _keep_nothing(_: Response, __: Charge) -> None:
 
 @define(eq=False)
 class Pipeline:
-    """Answers POST requests: to an endpoint, or to /api/v1/batch.
-
-    Args:
-        settings: limits, times, and which endpoints are off.
-        admission: of requests.
-        orders: make orders of requests.
-        bodies: reads bodies, within the memory of uploads.
-        idempotent: answers that are kept by Idempotency-Key.
-        jobs: take what is answered later.
-        credit: charges requests.
-        items: works on one after the other.
-        serving: makes the spans of jobs.
-    """
+    """Answers POST requests: to an endpoint, or to /api/v1/batch."""
 
     _settings: GatewaySettings
     _admission: Admission
@@ -86,7 +74,7 @@ class Pipeline:
     _jobs: Jobs
     _credit: Ledger
     _items: ItemWork
-    _serving: Serving | None = None
+    _serving: Serving | None = None  # makes the spans of jobs
     _slots: FairSemaphore = field(init=False)
     _bulk_slots: FairSemaphore = field(init=False)
 
