@@ -156,6 +156,7 @@ async def running(
         log_config=None,
         access_log=False,
         server_header=False,
+        timeout_keep_alive=75,  # the client keeps a connection idle for 15 s
         timeout_graceful_shutdown=5,
     )
     server = uvicorn.Server(config)

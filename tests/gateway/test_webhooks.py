@@ -27,8 +27,8 @@ from gateway.jobs.store import JobStore
 from gateway.jobs.webhooks import MAX_ATTEMPTS, Webhooks
 from gateway.periodic import PeriodicTasks
 from servicekit.telemetry import JobMetrics, PeriodicMetrics
+from tests.gateway.fetchers import Names
 from tests.gateway.job_stores import add_job, end_job, job_store
-from tests.gateway.names import Names
 from tests.gateway.nats_server import prefix_of
 from tests.gateway.origin import Origin, listening
 from tests.gateway.origin import redirect as redirecting
