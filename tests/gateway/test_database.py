@@ -28,6 +28,7 @@ from gateway.database.tables import METADATA
 from gateway.jobs.backlog import Backlog, Leftovers
 from gateway.jobs.engine import JOBS
 from servicekit.turns import CALLER
+from tests.gateway.hang_ups import cut
 from tests.gateway.job_stores import add_job, end_job, job_store
 from tests.gateway.running import database_url
 from tests.gateway.servers import Server, empty_database
@@ -81,13 +82,8 @@ async def test_transactions_that_are_cancelled_leave_no_lock(engine: AsyncEngine
             await connection.execute(statement)
             await connection.execute(statement)
 
-    for steps in range(100):
-        writing = asyncio.create_task(write_twice())
-        for _ in range(steps):
-            await asyncio.sleep(0)
-        writing.cancel()
-        await asyncio.gather(writing, return_exceptions=True)
-
+    for steps in range(0, 100, 3):
+        await cut(write_twice(), after_steps=steps)
         async with asyncio.timeout(2):  # less than the wait for a lock
             await check_writable(engine)
 

@@ -5,6 +5,7 @@ import io
 import json
 import signal
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,9 @@ import aiohttp
 
 from servicekit.callers import caller_digest
 from tests.gateway.alone import alone
-from tests.gateway.books import Books, books
 from tests.gateway.bulks import archive, images, output, submit
 from tests.gateway.origin import IMAGE, listening
-from tests.gateway.processes import CREDITS, ENOUGH_S, JobProcesses
+from tests.gateway.processes import ENOUGH_S, JobProcesses
 from tests.gateway.running import create_key
 from tests.gateway.stage import WAIT
 from tests.gateway.test_webhooks import LOOPBACK, SECRET, receiving, until_told
@@ -30,15 +30,7 @@ async def test_kills_lose_nothing_and_charge_nothing_twice(
 ) -> None:
     for _ in range(kill_rounds):
         submitting = asyncio.create_task(processes.submit(70))
-        await processes.until_calls(20, submitting)
-        await processes.workers[0].end(signal.SIGKILL)
-        await processes.until_calls(20, submitting)
-        processes.nats.kill()
-        processes.nats.start()
-        await processes.until_calls(20, submitting)
-        await processes.gateway.end(signal.SIGKILL)
-        await processes.gateway.start()
-        await processes.workers[0].start()
+        await processes.kill_each(submitting, calls=20)
         await submitting
 
     await processes.check_all()
@@ -46,11 +38,7 @@ async def test_kills_lose_nothing_and_charge_nothing_twice(
 
 async def test_rolling_restart_of_workers_fails_nothing(processes: JobProcesses) -> None:
     submitting = asyncio.create_task(processes.submit(60))
-    codes = []
-    for worker in processes.workers:
-        await processes.until_calls(10, submitting)
-        codes.append(await worker.end(signal.SIGTERM))
-        await worker.start()
+    codes = await processes.restart_workers(submitting, calls=10)
     await submitting
 
     await processes.check_all()
@@ -66,10 +54,7 @@ async def test_many_jobs_of_one_account_delay_no_other(tmp_path: Path) -> None:
         for _ in range(60):
             await defer(gateway, "nudity", GOOD)
         other = await create_key(gateway.settings, account="other")
-        headers = {"X-API-Key": other, "Prefer": "respond-async"}
-        headers["Content-Type"] = "application/json"
-        body = json.dumps(GOOD).encode()
-        await gateway.send("POST", "/api/v1/nudity", body=body, headers=headers)
+        await defer(replace(gateway, key=other), "nudity", GOOD)
         await stage.waiting.wait()
         before = len(stage.calls)
         stage.release.set()
@@ -146,10 +131,7 @@ async def check(processes: JobProcesses, lines: list[dict[str, Any]], count: int
     assert [(line["number"], line["status"]) for line in lines] == [
         (number, 200) for number in range(count)
     ]
-    processes.accepted += count
-    paid = processes.accepted
-    left = CREDITS - paid
-    assert await books(processes.database) == Books(left, 0, left, spent=paid, charges=paid)
+    await processes.check_books(count)
 
 
 async def test_killed_worker_repeats_no_more_than_a_shard(processes: JobProcesses) -> None:
@@ -169,15 +151,7 @@ async def test_kills_lose_no_item_and_charge_none_twice(
     count = 800 * kill_rounds
     finishing = asyncio.create_task(finish(processes, await begin(processes, count)))
     for _ in range(kill_rounds):
-        await processes.until_calls(150, finishing)
-        await processes.workers[0].end(signal.SIGKILL)
-        await processes.until_calls(150, finishing)
-        processes.nats.kill()
-        processes.nats.start()
-        await processes.until_calls(150, finishing)
-        await processes.gateway.end(signal.SIGKILL)
-        await processes.gateway.start()
-        await processes.workers[0].start()
+        await processes.kill_each(finishing, calls=150)
 
     await check(processes, await finishing, count)
     # A dead worker repeats its shard; a dead NATS may give both workers' out again.
@@ -186,11 +160,7 @@ async def test_kills_lose_no_item_and_charge_none_twice(
 
 async def test_rolling_restart_of_workers_repeats_nothing(processes: JobProcesses) -> None:
     finishing = asyncio.create_task(finish(processes, await begin(processes, 600)))
-    codes = []
-    for worker in processes.workers:
-        await processes.until_calls(100, finishing)
-        codes.append(await worker.end(signal.SIGTERM))
-        await worker.start()
+    codes = await processes.restart_workers(finishing, calls=100)
 
     await check(processes, await finishing, 600)
     assert codes == [0, 0]
@@ -217,8 +187,7 @@ async def test_bulk_job_delays_no_other_account(tmp_path: Path) -> None:
         await stage.waiting.wait()
         other = await create_key(gateway.settings, account="other")
         accepted = await submit(gateway, images(30), key=other)
-        mine = type(gateway)(gateway.url, other, gateway.settings, gateway.http)
-        lines = await output(mine, accepted)
+        lines = await output(replace(gateway, key=other), accepted)
         callers = {call.caller for call in stage.calls}
         stage.release.set()
 

@@ -228,7 +228,7 @@ def test_order_is_of_one_account_one_key_and_one_request() -> None:
 
 
 async def test_charge_that_is_cancelled_leaves_no_hold(engine: AsyncEngine, paid: Ledger) -> None:
-    for steps in range(100):
+    for steps in range(0, 100, 3):
         await cut(pay(paid, None), after_steps=steps)
         assert (await books(engine, "ada")).held == 0, steps
 
@@ -239,7 +239,7 @@ async def test_request_that_is_cancelled_frees_its_key(engine: AsyncEngine) -> N
     async def ask(key: str) -> Response:
         return await answers.once("ada", key=key, fingerprint="f", work=answer)
 
-    for steps in range(100):
+    for steps in range(0, 100, 3):
         await cut(ask(f"k{steps}"), after_steps=steps)
         assert (await ask(f"k{steps}")).status_code == 200
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
+import pytest
 from obstore.store import LocalStore
 from prometheus_client import CollectorRegistry, generate_latest
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -29,10 +30,17 @@ from tests.gateway.clocks import Hands
 from tests.gateway.hang_ups import cut
 from tests.gateway.job_stores import DAY, add_job, end_job, job_store
 from tests.gateway.nats_server import NatsServer, nats_server, prefix_of
+from tests.gateway.running import database_url
 
 ENOUGH_S = 20  # far beyond what any of these tests takes
 LATER = timedelta(seconds=6)
 TOKEN = account_token("ada")
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    """Return one kind of database; `test_job_store` and `test_database` run with both."""
+    return database_url(tmp_path)
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,12 +108,6 @@ async def test_image_whose_file_is_gone_is_none_and_can_be_deleted(
     assert await results.delete(name, account="ada")
 
 
-async def test_file_without_a_row_is_not_served(results: ResultStore, folder: Path) -> None:
-    (folder / "secret.txt").write_bytes(b"secret")
-
-    assert await results.open("secret.txt") is None
-
-
 async def test_deleted_image_leaves_neither_file_nor_row(
     results: ResultStore, engine: AsyncEngine, folder: Path, clock: Hands
 ) -> None:

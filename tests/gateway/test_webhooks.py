@@ -33,7 +33,7 @@ from tests.gateway.nats_server import prefix_of
 from tests.gateway.origin import Origin, listening
 from tests.gateway.origin import redirect as redirecting
 from tests.gateway.running import Gateway, Start, database_url, gateway_settings
-from tests.gateway.uploads import base64, defer, ended
+from tests.gateway.uploads import base64, defer
 
 ENOUGH_S = 20  # far beyond what any of the waits below takes
 SECRET = "a secret of more than 32 characters"  # noqa: S105 - of this test alone
@@ -304,17 +304,3 @@ async def test_accounts_have_secrets_of_their_own(tmp_path: Path) -> None:
     assert first != second
     assert SECRET not in first
     assert len(base64_module.b64decode(first.removeprefix("whsec_"))) == 32
-
-
-async def test_sent_webhook_leaves_no_text_in_the_logs(
-    hooked: Start, capsys: pytest.CaptureFixture[str]
-) -> None:
-    async with hooked() as gateway, receiving(200) as receiver:
-        accepted = await defer(gateway, "ocr", body_of(receiver))
-        await ended(gateway, accepted)
-        await until_told(gateway, accepted.headers["Location"])
-
-    out = capsys.readouterr().out
-    assert "webhook sent" in out
-    assert "/hook" not in out
-    assert "Extracted" not in out
