@@ -322,7 +322,7 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def url(tmp_path_factory: pytest.TempPathFactory) -> str:
+def kept_url(tmp_path_factory: pytest.TempPathFactory) -> str:
     return database_url(Path(tmp_path_factory.mktemp("books")))
 
 
@@ -331,9 +331,9 @@ NAMES = (f"account-{number}" for number in itertools.count())
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(steps=st.lists(CREDIT | PAID | LATER, max_size=15))
-def test_ledger_adds_up_after_every_step(url: str, steps: list[tuple[object, ...]]) -> None:
+def test_ledger_adds_up_after_every_step(kept_url: str, steps: list[tuple[object, ...]]) -> None:
     async def live() -> None:
-        engine = await open_database(url)
+        engine = await open_database(kept_url)
         world = World(engine, next(NAMES))
         await world.start()
         for name, *arguments in steps:
