@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gateway.database.engine import open_database
 from tests.gateway.clocks import Hands
 from tests.gateway.nats_server import NatsServer, nats_server
 from tests.gateway.processes import JobProcesses, job_processes
-from tests.gateway.running import Gateway, Start, database_url, gateway_settings, running
+from tests.gateway.running import Gateway, Start, database_url, gateway_settings, open_new, running
 from tests.gateway.servers import Server, empty_database, postgres
 from tests.gateway.services import serving_all
 from tests.gateway.stage import Stage
@@ -82,7 +81,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 async def engine(url: str) -> AsyncIterator[AsyncEngine]:
     """Return an open database of each kind, its tables made."""
-    opened = await open_database(url)
+    opened = await open_new(url)
     yield opened
     await opened.dispose()
 

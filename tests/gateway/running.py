@@ -14,6 +14,8 @@ from typing import Any
 import aiohttp
 import uvicorn
 from multidict import CIMultiDictProxy
+from sqlalchemy import make_url
+from sqlalchemy.ext.asyncio import AsyncEngine
 from yarl import URL
 
 from gateway.accounts.keys import KeyStore
@@ -30,6 +32,7 @@ from tests.gateway.origin import IMAGE, Answer, image_answer, listening
 _CONNECTIONS = ConnectionLimits(total=1024, per_address=512)
 # Words that only a stack or the innards of the gateway have.
 _INTERNALS = re.compile(r"Traceback|sqlite|\.py\b|File \"")
+_MADE: list[bytes] = []  # an empty database, once there was one
 _CLIENT_TIMEOUT = aiohttp.ClientTimeout(total=30)  # far more than any test; none may hang
 
 
@@ -175,6 +178,30 @@ async def running(
             await task
 
 
+async def open_new(url: str) -> AsyncEngine:
+    """Open a database; a SQLite file that is missing begins as a copy of the first one."""
+    is_first = _is_first(url)
+    engine = await open_database(url)
+    if is_first:
+        async with engine.connect() as connection:
+            await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        _MADE.append(_file(url).read_bytes())
+    return engine
+
+
+def _is_first(url: str) -> bool:
+    """Tell whether a SQLite file is missing and there is none to copy."""
+    if not url.startswith("sqlite") or _file(url).exists():
+        return False
+    for content in _MADE:
+        _file(url).write_bytes(content)
+    return not _MADE
+
+
+def _file(url: str) -> Path:
+    return Path(make_url(url).database or "")
+
+
 async def create_key(
     settings: GatewaySettings,
     *,
@@ -183,7 +210,7 @@ async def create_key(
     policy: str | None = None,
 ) -> str:
     """Return a new key of `account`."""
-    engine = await open_database(settings.database_url)
+    engine = await open_new(settings.database_url)
     key = await KeyStore(engine).create(account, scopes=scopes, policy=policy)
     await engine.dispose()
     return key

@@ -48,7 +48,9 @@ async def test_tables_are_made_once_however_many_open_the_file_at_once(
 async def test_tables_are_made_once_however_many_open_the_server_at_once(
     postgres_server: Server,
 ) -> None:
-    await open_eight_at_once(empty_database(postgres_server))
+    url = empty_database(postgres_server)
+    await make(url, NO_TABLES)
+    await open_eight_at_once(url)
 
 
 async def open_eight_at_once(url: str) -> None:
@@ -147,6 +149,7 @@ async def test_wait_for_a_connection_of_the_pool_is_as_short_as_that_for_a_serve
     assert engine.sync_engine.pool.timeout() == 5  # type: ignore[attr-defined]  # of QueuePool
 
 
+NO_TABLES = ("DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
 KEY = "im_live_aB3dE6gH_0123456789abcdefghijABCDEFGHIJKL_b3KwDn"
 DIGEST = "ed7ba1bee3583734095bace87e98ce5443c03ecd138c1785dcdead079633aa81"
 
@@ -179,8 +182,16 @@ async def make(url: str, statements: Sequence[str]) -> None:
     await engine.dispose()
 
 
-async def test_steps_make_the_tables_that_the_code_knows(url: str) -> None:
-    engine = await open_database(url)
+@pytest.fixture
+async def bare_url(url: str) -> str:
+    """Return the URL of a database without tables."""
+    if url.startswith("postgresql"):
+        await make(url, NO_TABLES)
+    return url
+
+
+async def test_steps_make_the_tables_that_the_code_knows(bare_url: str) -> None:
+    engine = await open_database(bare_url)
 
     async with engine.connect() as connection:
         found = await connection.run_sync(differences)
@@ -196,12 +207,12 @@ def test_head_is_the_newest_step() -> None:
     assert ScriptDirectory.from_config(config).get_heads() == [HEAD]
 
 
-async def test_database_of_the_first_release_is_adopted_and_loses_nothing(url: str) -> None:
-    time = "DATETIME" if url.startswith("sqlite") else "TIMESTAMP"
+async def test_database_of_the_first_release_is_adopted_and_loses_nothing(bare_url: str) -> None:
+    time = "DATETIME" if bare_url.startswith("sqlite") else "TIMESTAMP"
     tables = FIRST_RELEASE.replace("TIME_", time).replace("DIGEST", DIGEST)
-    await make(url, tables.split(";"))
+    await make(bare_url, tables.split(";"))
 
-    engine = await open_database(url)
+    engine = await open_database(bare_url)
     key = await KeyStore(engine).check(KEY)
     accounts = await AccountStore(engine).list_accounts()
     async with engine.connect() as connection:
@@ -215,9 +226,9 @@ async def test_database_of_the_first_release_is_adopted_and_loses_nothing(url: s
     assert found == []
 
 
-async def test_revision_that_is_no_number_is_refused(url: str) -> None:
+async def test_revision_that_is_no_number_is_refused(bare_url: str) -> None:
     await make(
-        url,
+        bare_url,
         (
             "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)",
             "INSERT INTO alembic_version VALUES ('of another program')",
@@ -225,7 +236,7 @@ async def test_revision_that_is_no_number_is_refused(url: str) -> None:
     )
 
     with pytest.raises(CommandError, match="another program"):
-        await open_database(url)
+        await open_database(bare_url)
 
 
 # A step as a newer release may have it.
