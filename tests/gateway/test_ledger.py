@@ -22,7 +22,7 @@ from gateway.database.tables import LEDGER
 from gateway.problems import Problem
 from tests.gateway.books import books
 from tests.gateway.clocks import Hands
-from tests.gateway.hang_ups import cut
+from tests.gateway.hang_ups import cut, once
 from tests.gateway.running import database_url
 
 HOLD_FOR = timedelta(minutes=2)
@@ -237,7 +237,7 @@ async def test_request_that_is_cancelled_frees_its_key(engine: AsyncEngine) -> N
     answers = IdempotentAnswers(engine, claim_for=timedelta(minutes=1))
 
     async def ask(key: str) -> Response:
-        return await answers.once("ada", key=key, fingerprint="f", work=answer)
+        return await once(answers, key, answer)
 
     for steps in range(0, 100, 3):
         await cut(ask(f"k{steps}"), after_steps=steps)

@@ -27,7 +27,7 @@ from gateway.jobs.submission import Jobs
 from gateway.periodic import PeriodicTasks
 from servicekit.telemetry import JobMetrics, PeriodicMetrics
 from tests.gateway.clocks import Hands
-from tests.gateway.hang_ups import cut
+from tests.gateway.hang_ups import cut, once
 from tests.gateway.job_stores import DAY, add_job, end_job, job_store
 from tests.gateway.nats_server import NatsServer, nats_server, prefix_of
 from tests.gateway.running import database_url
@@ -202,7 +202,7 @@ async def test_submission_that_is_hung_up_and_repeated_makes_one_job(
             return await jobs.submit(new, b"input", claim=claim, respond=lambda _: Response())
 
         for steps in range(0, 60, 3):
-            ask = partial(answers.once, "ada", key=f"k{steps}", fingerprint="f", work=submit)
+            ask = partial(once, answers, f"k{steps}", submit)
             await cut(ask(), after_steps=steps)
             await ask()
 

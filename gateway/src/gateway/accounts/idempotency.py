@@ -9,7 +9,8 @@ import asyncio
 import hashlib
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
 from typing import TypeAlias
@@ -43,6 +44,7 @@ class NoClaim:
     """Claim of a request without an Idempotency-Key; it keeps nothing."""
 
     token: None = None
+    answer: None = None
 
     async def keep(self, answer: Response, charge: Charge | None = None) -> None:
         """Keep nothing, and leave the charge open."""
@@ -60,6 +62,7 @@ class KeyClaim:
     key: str
     token: str = field(factory=partial(secrets.token_hex, 16), init=False)
     is_kept: bool = field(default=False, init=False)
+    answer: Response | None = field(default=None, init=False)  # of an earlier request
 
     async def keep(self, answer: Response, charge: Charge | None = None) -> None:
         """Keep the answer and settle its charge: both, or none where the caller hangs up."""
@@ -84,41 +87,34 @@ class IdempotentAnswers:
     _clock: Clock = utc_now
     _storage: Storage = UNLIMITED
 
-    async def once(
-        self,
-        account: str,
-        *,
-        key: str | None,
-        fingerprint: str,
-        work: Callable[[Claim], Awaitable[Response]],
-    ) -> Response:
-        """Return the answer of `work`, or the one that it gave to an earlier request.
+    @asynccontextmanager
+    async def claiming(
+        self, account: str, *, key: str | None, fingerprint: str
+    ) -> AsyncIterator[Claim]:
+        """Claim a key for the work of a request, which ends with the context.
 
         Args:
             account: whose keys these are.
-            key: the header `Idempotency-Key`; None does the work without looking.
+            key: the header `Idempotency-Key`; None claims nothing.
             fingerprint: what the request asks for, as `fingerprint_of` makes it.
-            work: does it, and keeps a successful answer by its argument.
 
         Raises:
             Problem: 400 invalid_idempotency_key, 409 request_in_progress,
-                422 idempotency_key_reused, 503, or what `work` raises.
+                422 idempotency_key_reused, 503.
         """
         if key is None:
-            return await work(NoClaim())
+            yield NoClaim()
+            return
         check_idempotency_key(key)
         claim = KeyClaim(self, account, key)
-        kept = await self._claim_or_release(claim, fingerprint)
-        if kept is not None:
-            return kept
+        claim.answer = await self._claim_or_release(claim, fingerprint)
         try:
-            response = await work(claim)
+            yield claim
         except BaseException:
             await uncut(self._release(claim))
             raise
-        if not claim.is_kept:
+        if not claim.is_kept and claim.answer is None:
             await uncut(self._release(claim))
-        return response
 
     async def sweep(self) -> None:
         """Forget what has expired."""

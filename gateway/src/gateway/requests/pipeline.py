@@ -127,12 +127,18 @@ class Pipeline:
 
     async def _reply(self, request: Request, order: Order) -> Response:
         """Answer now or with a job, and a repeated request as it was answered before."""
-        async with cancelled_on_disconnect(request):
+        account = order.key.account
+        # Before the wait for the database, or what requests hold meanwhile had no bound.
+        place = nullcontext() if order.is_async else self._place(account)
+        claiming = self._idempotent.claiming(
+            account, key=order.idempotency_key, fingerprint=order.fingerprint
+        )
+        async with cancelled_on_disconnect(request), place, claiming as claim:
+            if claim.answer is not None:
+                return claim.answer
             if order.is_async:
-                return await self._once(order, partial(self._submit, order))
-            # Before the wait for the database, or what requests hold meanwhile had no bound.
-            async with self._place(order.key.account):
-                return await self._once(order, partial(self._answer, order))
+                return await self._submit(order, claim)
+            return await self._answer(order, claim)
 
     @asynccontextmanager
     async def _place(self, account: str) -> AsyncIterator[None]:
@@ -142,15 +148,6 @@ class Pipeline:
             raise Problem(429, "overloaded", message)
         async with self._slots.held(account):
             yield
-
-    async def _once(self, order: Order, work: Callable[[Claim], Awaitable[Response]]) -> Response:
-        """Do the work, or repeat the answer that the order's Idempotency-Key had before."""
-        return await self._idempotent.once(
-            order.key.account,
-            key=order.idempotency_key,
-            fingerprint=order.fingerprint,
-            work=work,
-        )
 
     async def _submit(self, order: Order, claim: Claim) -> Response:
         """Answer with a job, whose work is `run_job`."""
