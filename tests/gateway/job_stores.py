@@ -52,12 +52,6 @@ async def add_job(
     endpoints: Sequence[str] = ("ocr",),
 ) -> JobRecord:
     """Return a new job; a batch where it asks for more than one answer."""
-    made: list[JobRecord] = []
-
-    def respond(record: JobRecord) -> Response:
-        made.append(record)
-        return Response()
-
     job = NewJob(
         account=account,
         request_id="r",
@@ -66,8 +60,8 @@ async def add_job(
         input_bytes=5,
         webhook=webhook,
     )
-    await store.add(job, NoClaim(), respond)
-    return made[0]
+    record, _ = await store.add(job, NoClaim(), lambda _: Response())
+    return record
 
 
 async def end_job(store: JobStore, job: JobRecord) -> JobRecord:

@@ -70,13 +70,6 @@ async def test_other_path_of_the_gateway_is_judged_like_any_url(
     assert reply.refusal == (400, "forbidden_url")
 
 
-@pytest.mark.parametrize("url", [EXAMPLE, "x" + EXAMPLE, "http://" + EXAMPLE])
-async def test_path_alone_is_no_url(offline: Gateway, url: str) -> None:
-    reply = await offline.post("classify", {"url": url})
-
-    assert reply.refusal == (400, "invalid_url")
-
-
 async def test_public_url_begins_the_urls_of_results_and_is_read_without_the_network(
     start: Start,
 ) -> None:

@@ -19,34 +19,25 @@ _ORPHANED_AFTER: Final = timedelta(hours=1)  # far more than passes between an i
 
 @define(eq=False)
 class JobInputs:
-    """Inputs of jobs, one object each; the row of a job says how large its input is."""
+    """Inputs of jobs, one object each; the row of a job says how large its input is.
+
+    Every method raises a Problem, 503, where the store is away.
+    """
 
     _engine: AsyncEngine
     _store: ObjectStore
 
     async def write(self, job: str, content: bytes) -> None:
-        """Store the input of a job.
-
-        Raises:
-            Problem: 503, the store is away.
-        """
+        """Store the input of a job."""
         with store_at_work():
             await self._store.put_async(_path(job), content, mode="create")
 
     async def read(self, job: str) -> bytes | None:
-        """Return the input of a job, None where it was deleted.
-
-        Raises:
-            Problem: 503, the store is away.
-        """
+        """Return the input of a job, None where it was deleted."""
         return await read_object(self._store, _path(job))
 
     async def delete(self, job: str) -> None:
-        """Delete the input of a job, where it is there.
-
-        Raises:
-            Problem: 503, the store is away.
-        """
+        """Delete the input of a job, where it is there."""
         with store_at_work(), suppress(FileNotFoundError):
             await self._store.delete_async(_path(job))
         async with transaction(self._engine) as connection:
@@ -54,11 +45,7 @@ class JobInputs:
             await connection.execute(gone)
 
     async def old(self) -> list[str]:
-        """Return the jobs whose inputs are there for so long that they should have a row.
-
-        Raises:
-            Problem: 503, the store is away.
-        """
+        """Return the jobs whose inputs are there for so long that they should have a row."""
         before = datetime.now(UTC) - _ORPHANED_AFTER
         with store_at_work():
             return [

@@ -83,7 +83,7 @@ class JobStore:
 
     async def add(
         self, job: NewJob, claim: Claim, respond: Callable[[JobRecord], Response]
-    ) -> Response:
+    ) -> tuple[JobRecord, Response]:
         """Add a queued job, reserve its price, and keep the response by its claim."""
         now = self._clock()
         row = {
@@ -122,7 +122,7 @@ class JobStore:
                     )
             response = respond(record)
             await claim.keep_in(connection, response)
-        return response
+        return record, response
 
     async def find(
         self, job: str, *, account: str, scopes: Collection[str] | None = None

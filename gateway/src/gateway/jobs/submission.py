@@ -57,19 +57,13 @@ class Jobs:
         self, job: NewJob, claim: Claim, respond: Callable[[JobRecord], Response]
     ) -> Response:
         """Store a job whose input is stored, have it worked on, and return the response."""
-        added: list[JobRecord] = []
-
-        def responded(record: JobRecord) -> Response:
-            added.append(record)
-            return respond(record)
-
         try:
-            response = await self.store.add(job, claim, responded)
+            record, response = await self.store.add(job, claim, respond)
         except BaseException:
             with suppress(Problem):
                 await self.inputs.delete(job.id)
             raise
-        await self.publisher.publish_job(added[-1])
+        await self.publisher.publish_job(record)
         return response
 
     async def cancel(
