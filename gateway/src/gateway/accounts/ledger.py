@@ -59,25 +59,15 @@ _NOTE = insert(LEDGER)
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Price that is taken from a balance, and not charged yet.
-
-    Attributes:
-        id: of the row.
-        account: who pays.
-        endpoint: name of the endpoint.
-        units: how many times its price is paid.
-        amount: credits.
-        item: names what is paid, where it may come again.
-        is_named: by the caller, so that it can be taken again where it expired.
-    """
+    """Price that is taken from a balance, and not charged yet."""
 
     id: str
     account: str
     endpoint: str
-    units: int
+    units: int  # how many times its price is paid
     amount: int
-    item: str | None = None
-    is_named: bool = False
+    item: str | None = None  # names what is paid, where it may come again
+    is_named: bool = False  # by the caller, so that it can be taken again where it expired
 
 
 @define(eq=False)
@@ -205,12 +195,7 @@ class Ledger:
     ) -> None:
         """Charge items out of the hold that reserved their price, and give the rest of it back.
 
-        Args:
-            connection: of the transaction.
-            account: who pays.
-            endpoint: name of the endpoint.
-            hold: id that `hold` was given.
-            items: id of each charge; the ledger takes each once.
+        An item is the id of its charge; the ledger takes each once.
         """
         now = self._clock()
         end = delete(HOLDS).where(HOLDS.c.id == hold).returning(HOLDS.c.amount)
