@@ -1,7 +1,7 @@
 """The gateway as an ASGI application."""
 
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
 
 import msgspec
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -16,7 +16,6 @@ from gateway.cors import cors_middleware
 from gateway.database.clock import Clock
 from gateway.database.engine import DatabaseUnavailable
 from gateway.edge import HttpEdge, render_http_exception, render_problem
-from gateway.leaving import Leaving
 from gateway.openapi.document import openapi_document
 from gateway.pages import page_routes
 from gateway.periodic import PeriodicTasks
@@ -38,7 +37,7 @@ def build_app(
     *,
     clock: Clock | None = None,
     metrics: HttpMetrics | None = None,
-    leaving: Leaving | None = None,
+    leaving: ExitStack | None = None,
     is_worker: bool = False,
 ) -> Starlette:
     """Return the application; it opens and closes its resources with its lifespan.
@@ -47,7 +46,7 @@ def build_app(
         settings: of the process.
         clock: gives the time now; the database's when left out.
         metrics: of the process.
-        leaving: tells when the process is to end.
+        leaving: its callbacks run when the process is told to end.
         is_worker: it works on jobs, and answers probes alone.
     """
     metrics = metrics or HttpMetrics()
@@ -57,7 +56,7 @@ def build_app(
         traces=traces,
         tasks=tasks,
         metrics=JobMetrics(metrics.registry),
-        leaving=leaving or Leaving(),
+        leaving=leaving or ExitStack(),
         is_worker=is_worker,
     )
     document = msgspec.json.encode(openapi_document(off=settings.endpoints_off))

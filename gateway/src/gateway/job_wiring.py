@@ -99,7 +99,7 @@ async def working(resources: Resources, parts: JobParts, pipeline: Pipeline) -> 
     async with AsyncExitStack() as stack:
         for puller in pullers:
             await stack.enter_async_context(pulling(puller, process.tasks))
-            process.leaving.on_leave(puller.stop)
+            process.leaving.callback(puller.stop)
         yield
 
 

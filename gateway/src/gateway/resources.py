@@ -1,5 +1,6 @@
 """Resources of a gateway's process, which its stores, jobs and handlers are made of."""
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from obstore.store import ObjectStore
@@ -7,7 +8,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.accounts.storage import Storage
 from gateway.database.clock import Clock
-from gateway.leaving import Leaving
 from gateway.periodic import PeriodicTasks
 from gateway.settings import GatewaySettings
 from servicekit.telemetry import JobMetrics
@@ -22,14 +22,15 @@ class Process:
         traces: of its requests.
         tasks: its periodic tasks.
         metrics: of its jobs.
-        leaving: tells when it is to end.
+        leaving: its callbacks run when the process is told to end, before it drains; they neither
+            wait nor raise.
         is_worker: it works on jobs and takes no requests.
     """
 
     traces: Traces
     tasks: PeriodicTasks
     metrics: JobMetrics
-    leaving: Leaving
+    leaving: ExitStack
     is_worker: bool
 
 

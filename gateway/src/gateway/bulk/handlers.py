@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator
+from contextlib import ExitStack
 from functools import partial
 from typing import Final
 
@@ -39,7 +40,6 @@ from gateway.input.forms import FORM_TYPE
 from gateway.input.inputs import Input, input_of, media_type_of, read_object
 from gateway.input.parsing import parse_values
 from gateway.jobs.records import NewJob
-from gateway.leaving import Leaving
 from gateway.problems import Problem
 from gateway.requests.admission import Admission
 from gateway.requests.batch import Item
@@ -68,11 +68,11 @@ class BulkHandlers:
     _jobs: BulkJobs
     _sources: Sources
     _clock: Clock
-    _leaving: Leaving  # ends streams of events
+    _leaving: ExitStack  # ends streams of events
     _left: asyncio.Event = field(factory=asyncio.Event, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._leaving.on_leave(self._left.set)
+        self._leaving.callback(self._left.set)
 
     async def submit(self, request: Request) -> Response:
         """Answer POST /api/v1/bulk."""
