@@ -8,10 +8,17 @@ from typing import Any
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.gateway.clocks import Hands
 from tests.gateway.nats_server import NatsServer, nats_server
 from tests.gateway.processes import JobProcesses, job_processes
-from tests.gateway.running import Gateway, Start, database_url, gateway_settings, open_new, running
+from tests.gateway.running import (
+    Gateway,
+    Hands,
+    Start,
+    database_url,
+    gateway_settings,
+    open_new,
+    running,
+)
 from tests.gateway.servers import Server, empty_database, postgres
 from tests.gateway.services import serving_all
 from tests.gateway.stage import Stage

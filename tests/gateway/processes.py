@@ -18,9 +18,8 @@ from gateway.database.engine import open_database
 from gateway.database.tables import JOB_ITEMS, JOBS
 from gateway.settings import GatewaySettings
 from scripts.ports import free_port
-from tests.gateway.books import Books, books, give
 from tests.gateway.nats_server import NatsServer, nats_server, prefix_of
-from tests.gateway.running import create_key, database_url, gateway_settings
+from tests.gateway.running import Books, books, create_key, database_url, gateway_settings, give
 from tests.gateway.services import serving_all
 from tests.gateway.stage import Stage
 from tests.gateway.uploads import base64

@@ -17,12 +17,19 @@ from gateway.database.tables import BULK_SHARDS
 from gateway.jobs.worker import MAX_ATTEMPTS
 from scripts.ports import free_port
 from servicekit.server import serving
-from tests.gateway.alone import alone
-from tests.gateway.books import Books, books, give
 from tests.gateway.bulks import archive, images, manifest, output, submit, told
-from tests.gateway.clocks import Hands
 from tests.gateway.origin import IMAGE, image_answer, listening
-from tests.gateway.running import Gateway, Start, create_key, running
+from tests.gateway.running import (
+    Books,
+    Gateway,
+    Hands,
+    Start,
+    alone,
+    books,
+    create_key,
+    give,
+    running,
+)
 from tests.gateway.services import service_settings, services_of
 from tests.gateway.stage import WAIT, Stage
 

@@ -17,11 +17,10 @@ from contract.jobs import WebhookAttempt
 from gateway.database.engine import open_database
 from gateway.jobs.outcomes import Outcome
 from gateway.jobs.records import GIVEN_UP
-from tests.gateway.alone import alone
 from tests.gateway.ended import Ended, ended
 from tests.gateway.job_stores import add_job, end_job, job_store
 from tests.gateway.origin import IMAGE
-from tests.gateway.running import database_url
+from tests.gateway.running import alone, database_url
 from tests.gateway.uploads import base64, defer
 from tests.gateway.uploads import ended as ended_job
 

@@ -19,9 +19,9 @@ from gateway.accounts.ledger import Ledger
 from gateway.accounts.usage import UsageBook
 from gateway.database.clock import utc_now
 from gateway.database.engine import open_database
-from tests.gateway.books import Books, books
 from tests.gateway.nats_server import NatsServer
 from tests.gateway.processes import GatewayProcess, environment_of, fleet
+from tests.gateway.running import Books, books
 from tests.gateway.services import serving_all
 from tests.gateway.stage import WAIT, Stage
 

@@ -10,10 +10,8 @@ import pytest
 from contract.endpoints.ocr import Format
 from imagemesh.ocr.v1 import ocr_service_pb2 as pb
 from imagemesh.ocr.v1 import page_pb2
-from tests.gateway.alone import alone
-from tests.gateway.books import coins_of, give
 from tests.gateway.origin import IMAGE, image_answer
-from tests.gateway.running import Gateway, Start
+from tests.gateway.running import Gateway, Start, alone, coins_of, give
 from tests.gateway.services import DOUBTFUL, WARNING, WRITTEN
 from tests.gateway.stage import Stage
 from tests.gateway.uploads import FORMS, base64, form_of, send_in, upload

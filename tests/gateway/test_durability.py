@@ -12,11 +12,10 @@ from typing import Any
 import aiohttp
 
 from servicekit.callers import caller_digest
-from tests.gateway.alone import alone
 from tests.gateway.bulks import archive, images, output, submit
 from tests.gateway.origin import IMAGE, listening
 from tests.gateway.processes import ENOUGH_S, JobProcesses
-from tests.gateway.running import create_key
+from tests.gateway.running import alone, create_key
 from tests.gateway.stage import WAIT
 from tests.gateway.test_webhooks import LOOPBACK, SECRET, receiving, until_told
 from tests.gateway.uploads import base64, defer, ended

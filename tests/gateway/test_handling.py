@@ -11,10 +11,8 @@ import pytest
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-from tests.gateway.alone import alone
-from tests.gateway.books import coins_of
 from tests.gateway.origin import IMAGE, image_answer, listening, says
-from tests.gateway.running import Gateway
+from tests.gateway.running import Gateway, alone, coins_of
 from tests.gateway.stage import WAIT
 
 ENOUGH_S = 20  # far beyond what any of the waits below takes

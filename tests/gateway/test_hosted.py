@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.gateway.clocks import Hands
-from tests.gateway.running import Gateway, Start, gateway_settings, running
+from tests.gateway.running import Gateway, Hands, Start, gateway_settings, running
 from tests.gateway.services import COLORED
 from tests.gateway.stage import Stage
 from tests.gateway.uploads import base64

@@ -12,12 +12,9 @@ from starlette.responses import Response
 from gateway.accounts.idempotency import KEPT_FOR, Claim, IdempotentAnswers, fingerprint_of
 from gateway.database.tables import IDEMPOTENT
 from gateway.problems import Problem
-from tests.gateway.alone import alone
-from tests.gateway.books import give
-from tests.gateway.clocks import Hands
 from tests.gateway.hang_ups import once
 from tests.gateway.origin import IMAGE, image_answer, listening
-from tests.gateway.running import Reply, Start
+from tests.gateway.running import Hands, Reply, Start, alone, give
 from tests.gateway.stage import WAIT
 from tests.gateway.uploads import base64
 

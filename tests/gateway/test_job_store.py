@@ -17,9 +17,8 @@ from gateway.jobs.records import RUNNING, SUCCEEDED, JobLimits, JobRecord
 from gateway.jobs.rows import hold_of
 from gateway.jobs.store import JobGone, JobStore
 from gateway.problems import Problem
-from tests.gateway.books import Books, books
-from tests.gateway.clocks import Hands
 from tests.gateway.job_stores import GOOD, add_job, end_job, job_store, ledger_of
+from tests.gateway.running import Books, Hands, books
 
 PASSING = Outcome(503, b"{}", is_passing=True)
 UNTOUCHED = Books(balance=5, held=0, ledger=5, spent=0, charges=0)

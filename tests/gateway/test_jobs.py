@@ -7,11 +7,8 @@ from pathlib import Path
 import pytest
 
 from gateway.jobs.worker import MAX_ATTEMPTS
-from tests.gateway.alone import alone
-from tests.gateway.books import coins_of
-from tests.gateway.clocks import Hands
 from tests.gateway.origin import IMAGE
-from tests.gateway.running import Gateway, Reply, create_key, running
+from tests.gateway.running import Gateway, Hands, Reply, alone, coins_of, create_key, running
 from tests.gateway.stage import WAIT
 from tests.gateway.uploads import base64, defer, ended
 

@@ -15,8 +15,7 @@ from gateway.database.clock import utc_now
 from gateway.database.engine import open_database
 from gateway.database.tables import KEYS
 from gateway.problems import Problem
-from tests.gateway.clocks import Hands
-from tests.gateway.running import Gateway, Start, database_url
+from tests.gateway.running import Gateway, Hands, Start, database_url
 
 # A key written down: its checksum must never change, or every key in use is refused.
 KNOWN_KEY = "im_live_aB3dE6gH_0123456789abcdefghijABCDEFGHIJKL_b3KwDn"

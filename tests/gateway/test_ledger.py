@@ -20,10 +20,8 @@ from gateway.accounts.usage import UsageBook
 from gateway.database.engine import open_database
 from gateway.database.tables import LEDGER
 from gateway.problems import Problem
-from tests.gateway.books import books
-from tests.gateway.clocks import Hands
 from tests.gateway.hang_ups import cut, once
-from tests.gateway.running import database_url
+from tests.gateway.running import Hands, books, database_url
 
 HOLD_FOR = timedelta(minutes=2)
 

@@ -26,11 +26,10 @@ from gateway.jobs.store import JobStore
 from gateway.jobs.submission import Jobs
 from gateway.periodic import PeriodicTasks
 from servicekit.telemetry import JobMetrics, PeriodicMetrics
-from tests.gateway.clocks import Hands
 from tests.gateway.hang_ups import cut, once
 from tests.gateway.job_stores import DAY, add_job, end_job, job_store
 from tests.gateway.nats_server import NatsServer, nats_server, prefix_of
-from tests.gateway.running import database_url
+from tests.gateway.running import Hands, database_url
 
 ENOUGH_S = 20  # far beyond what any of these tests takes
 LATER = timedelta(seconds=6)

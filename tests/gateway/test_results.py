@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.database.tables import RESULTS
 from gateway.hosting.results import ResultStore, open_store
-from tests.gateway.clocks import Hands
 from tests.gateway.running import (
     Gateway,
+    Hands,
     Reply,
     Start,
     create_key,
