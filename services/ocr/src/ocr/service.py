@@ -13,7 +13,8 @@ from imagemesh.image.v1 import image_pb2
 from imagemesh.ocr.v1 import analysis_pb2, page_pb2
 from imagemesh.ocr.v1 import ocr_service_pb2 as pb
 from imagemesh.ocr.v1 import ocr_service_pb2_grpc as rpc
-from modelkit.hosting import DECODE_THREADS, ModelHost
+from modelkit.decoding import DECODE_THREADS
+from modelkit.hosting import ModelHost
 from modelkit.loading import LoadedModel, ModelSlot
 from modelkit.manifest import ModelEntry, load_manifest
 from ocr.abstractive import AbstractiveSummarizer
