@@ -48,7 +48,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for number in range(8):
         some = CLASSES[number * 25 :][:25]
         write_archive(images / f"train-{number}.zip", some, size_px=64, mode="RGB")
-    write_archive(images / "val.zip", CLASSES, size_px=64, mode="RGB")
+    write_archive(images / "val.zip", CLASSES[:8], size_px=64, mode="RGB")
     table = "".join(f"{name}\tthing {name}\n" for name in CLASSES)
     (images / "classes.tsv").write_text(table, encoding="utf-8")
     return folder
