@@ -151,7 +151,7 @@ class JobProcesses:
         self.key = await create_key(self.settings, account=self.account)
         await give(self.settings.database_url, CREDITS, self.account)
 
-    async def kill_each(self, working: "asyncio.Task[Any]", *, calls: int) -> None:
+    async def kill_each(self, working: "asyncio.Future[Any]", *, calls: int) -> None:
         """Kill a worker, NATS and the gateway, each after so many calls, and start them again."""
         await self.until_calls(calls, working)
         await self.workers[0].end(signal.SIGKILL)
@@ -164,7 +164,7 @@ class JobProcesses:
         await self.workers[0].start()
 
     async def restart_workers(
-        self, working: "asyncio.Task[Any]", *, calls: int
+        self, working: "asyncio.Future[Any]", *, calls: int
     ) -> list[int | None]:
         """Restart each worker after so many calls, and return their exit codes."""
         codes = []
@@ -187,7 +187,7 @@ class JobProcesses:
                         assert reply.status in {202, 503}, await reply.text()
         self.accepted += taken
 
-    async def until_calls(self, count: int, submitting: "asyncio.Task[Any]") -> None:
+    async def until_calls(self, count: int, submitting: "asyncio.Future[Any]") -> None:
         """Wait until the services have answered so many items more, or no more are submitted."""
         wanted = len(self.stage.calls) + count
         while len(self.stage.calls) < wanted and not submitting.done():
@@ -199,7 +199,7 @@ class JobProcesses:
         with suppress(TimeoutError):
             await asyncio.wait_for(self.stage.called.wait(), _ASK_EVERY_S)
 
-    async def check_all(self) -> None:
+    async def check_all(self, *, bulk_items: int = 0) -> None:
         """Wait until no job is left; each item must be answered and charged exactly once."""
         engine = await open_database(self.settings.database_url)
         mine = select(func.count()).select_from(JOBS).where(JOBS.c.account == self.account)
@@ -212,7 +212,7 @@ class JobProcesses:
             statuses = [row[0] for row in await connection.execute(items)]
         assert jobs >= self.accepted
         assert statuses == [200] * 3 * jobs
-        await self.check_books(3 * jobs)
+        await self.check_books(3 * jobs + bulk_items)
         await engine.dispose()
 
     async def check_books(self, paid: int) -> None:

@@ -25,7 +25,7 @@ from tests.gateway.running import Books, books
 from tests.gateway.services import serving_all
 from tests.gateway.stage import WAIT, Stage
 
-ORDERS = 300
+ORDERS = 180
 AT_ONCE = 64
 HANG_UPS = 64  # times of hang-ups, evenly up to:
 LONGEST_S = 0.4  # about what an answer takes at this load
@@ -96,7 +96,7 @@ async def test_hang_ups_and_repeats_spend_every_credit_once(
 ) -> None:
     """Each order goes to one of two gateways, and again to the other; every third is hung up.
 
-    PostgreSQL gets 600 requests for 150 credits, SQLite a third of them to spare time.
+    PostgreSQL gets 360 requests for 90 credits, SQLite a third of them to spare time.
     """
     count = ORDERS if url.startswith("postgresql") else ORDERS // 3
     balance = count // 2
