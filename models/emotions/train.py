@@ -15,8 +15,7 @@ from models.training.calibration import (
 from models.training.images import ImageSet, load_images
 from models.training.run import Options, Recipe, parse_options, train
 from vision.emotions import EMOTIONS, FACE_SIZE_PX
-from vision.networks import EMOTION_WIDTHS, emotion_member, normalize_faces
-from vision.residual import ResidualNetwork
+from vision.networks import EMOTION_WIDTHS, ResidualNetwork, normalize_faces
 
 EMOTION_FOLDERS = tuple(name.lower() for name in EMOTIONS)
 _BATCH = 64
@@ -137,7 +136,7 @@ def main() -> None:
     """Run the training."""
     options = parse_options("emotions", epochs=30)
     torch.manual_seed(options.seed)
-    train(EmotionTask(options), emotion_member(EMOTION_WIDTHS[-1]), options)
+    train(EmotionTask(options), ResidualNetwork(EMOTION_WIDTHS[-1]), options)
 
 
 if __name__ == "__main__":

@@ -339,16 +339,19 @@ def _read(text: str) -> ocr_pb.RecognizeResponse:
 def _analysis(word: bytes) -> analysis_pb2.Analysis:
     if word == NOT_ENGLISH:
         notice = "the text looks like German (de); only English is analyzed"
-        return analysis_pb2.Analysis(language="de", notice=notice, model=MODEL)
-    if word == UNHEARD_OF:
+        found = analysis_pb2.Analysis(language="de", notice=notice)
+    elif word == UNHEARD_OF:
         unknown: Any = 99  # Any: no label, as of a newer service
-        return analysis_pb2.Analysis(sentiment=analysis_pb2.Sentiment(label=unknown))
-    return analysis_pb2.Analysis(
-        summary="Summary of text will appear here",
-        sentiment=analysis_pb2.Sentiment(
-            label=analysis_pb2.SENTIMENT_LABEL_POSITIVE, confidence=0.87191122770309
-        ),
-        tags=["Marketing", "Business", "Cover Letter"],
-        language="en",
-        model=MODEL,
-    )
+        found = analysis_pb2.Analysis(sentiment=analysis_pb2.Sentiment(label=unknown))
+    else:
+        found = analysis_pb2.Analysis(
+            summary="Summary of text will appear here",
+            sentiment=analysis_pb2.Sentiment(
+                label=analysis_pb2.SENTIMENT_LABEL_POSITIVE, confidence=0.87191122770309
+            ),
+            tags=["Marketing", "Business", "Cover Letter"],
+            language="en",
+        )
+    for model in (found.model, found.summary_model, found.sentiment_model):
+        model.CopyFrom(MODEL)
+    return found

@@ -23,7 +23,7 @@ from gateway.hosting.results import ResultStore, open_store
 from gateway.jobs.outcomes import Outcome
 from gateway.problems import Problem
 from gateway.settings import GatewaySettings
-from servicekit.telemetry import DATABASE_CONNECTIONS, DATABASE_FAILURES, DatabaseMetrics
+from servicekit.telemetry import DatabaseMetrics
 from tests.gateway.bulks import manifest, output, submit
 from tests.gateway.ended import ended
 from tests.gateway.job_stores import add_job, job_store
@@ -143,9 +143,9 @@ async def test_database_that_cannot_be_written_is_not_ready(
     await engine.dispose()
 
     assert away.value.state == state
-    assert registry.get_sample_value(f"{DATABASE_FAILURES}_total", {"state": state}) == 1
+    assert registry.get_sample_value("imagemesh_database_failures_total", {"state": state}) == 1
     for held in ("in use", "waiting"):
-        assert registry.get_sample_value(DATABASE_CONNECTIONS, {"state": held}) == 0
+        assert registry.get_sample_value("imagemesh_database_connections", {"state": held}) == 0
 
 
 async def test_fetches_files_and_transactions_are_counted(start: Start) -> None:

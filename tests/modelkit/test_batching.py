@@ -1,37 +1,51 @@
-"""Batches: their items, faults of single items, and cancelled items."""
+"""Queues of a model, one item at a time or in batches; `test_batching_properties` has the rest."""
 
 import asyncio
 import gc
+import threading
 import weakref
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
+from typing import Any, TypeAlias
 
 import pytest
 from prometheus_client import CollectorRegistry
 
-from modelkit.batching import Batcher, BatchLimits
-from modelkit.execution import ModelLost
+from modelkit.batching import Batcher, SingleRunner
+from modelkit.execution import ModelThread
+from modelkit.stopping import Stopped, check_stop
 from servicekit.errors import Overloaded
 from servicekit.telemetry import ModelMetrics
+from servicekit.turns import CALLER
+
+Queue: TypeAlias = Batcher[Any, str] | SingleRunner[Any, str]  # Any: numbers and images
 
 
 class Model:
-    """Model that holds each batch until released; items below 0 are bad."""
+    """Model whose runs end when the test says so."""
 
     def __init__(self) -> None:
-        self.batches: list[list[int]] = []
-        self.may_run = asyncio.Event()
-        self.fault: Exception | None = None
+        self.runs: list[list[Any]] = []
+        self.ends: list[asyncio.Future[Sequence[str]]] = []
+        self.registry = CollectorRegistry()
+        self.metrics = ModelMetrics(self.registry).of("test")
 
-    async def run(self, items: list[int]) -> Sequence[str]:
-        """Answer each item with its words."""
-        self.batches.append(items)
-        await self.may_run.wait()
-        if self.fault is not None:
-            raise self.fault
-        if any(item < 0 for item in items):
-            raise ValueError(f"bad among {items}")
-        return [str(item) for item in items]
+    def run(self, items: list[Any]) -> asyncio.Future[Sequence[str]]:
+        """Begin a run."""
+        self.runs.append([id(item) if isinstance(item, Image) else item for item in items])
+        self.ends.append(asyncio.get_running_loop().create_future())
+        return self.ends[-1]
+
+    async def end(self, run: int, *, fault: Exception | None = None) -> None:
+        """End a run, and let what is ready go on."""
+        if fault is None:
+            self.ends[run].set_result([f"answer {item}" for item in self.runs[run]])
+        else:
+            self.ends[run].set_exception(fault)
+        await turns()
+
+
+class Image:
+    """An item that a weak reference can follow; it has megabytes."""
 
 
 @pytest.fixture
@@ -40,270 +54,217 @@ def model() -> Model:
 
 
 @pytest.fixture
-def registry() -> CollectorRegistry:
-    return CollectorRegistry()
+def batcher(model: Model) -> Batcher[Any, str]:
+    return Batcher[Any, str](model.run, task="test", max_items=4, metrics=model.metrics)
 
 
 @pytest.fixture
-def batcher(model: Model, registry: CollectorRegistry) -> Iterator[Batcher[int, str]]:
-    """Return one of up to four items and a hundred bytes."""
-    metrics = ModelMetrics(registry).of("test")
-    limits = BatchLimits(max_items=4, max_bytes=100)
-    yield Batcher[int, str](model.run, task="test", limits=limits, metrics=metrics)
-    model.may_run.set()
+def runner(model: Model) -> SingleRunner[Any, str]:
+    return SingleRunner[Any, str](model.run, task="test", metrics=model.metrics, in_thread=2)
 
 
-async def turn() -> None:
-    """Let what is ready happen; each step may make the next one ready."""
+async def turns() -> None:
+    """Let everything go on that is ready; each step may make the next one ready."""
     for _ in range(10):
         await asyncio.sleep(0)
 
 
-def ask(batcher: Batcher[int, str], *items: int, size_bytes: int = 0) -> list[asyncio.Task[str]]:
-    return [asyncio.create_task(batcher.answer(item, size_bytes=size_bytes)) for item in items]
+async def ask(queue: Queue, *items: object) -> list[asyncio.Task[str]]:
+    tasks = [asyncio.create_task(queue.answer(item)) for item in items]
+    await turns()
+    return tasks
 
 
 async def test_one_item_starts_at_once_and_the_rest_joins_the_next_batch(
-    batcher: Batcher[int, str], model: Model
+    batcher: Batcher[Any, str], model: Model
 ) -> None:
-    first = ask(batcher, 1)
-    await turn()
-    rest = ask(batcher, 2, 3, 4, 5, 6)
-    await turn()
-    assert model.batches == [[1]]
+    await ask(batcher, 1)
+    await ask(batcher, 2, 3, 4, 5, 6)
+    assert model.runs == [[1]]
 
-    model.may_run.set()
+    await model.end(0)
+    await model.end(1)
 
-    assert await asyncio.gather(*first, *rest) == ["1", "2", "3", "4", "5", "6"]
-    assert model.batches == [[1], [2, 3, 4, 5], [6]]
-
-
-async def test_batch_has_a_size_in_bytes_too(batcher: Batcher[int, str], model: Model) -> None:
-    model.may_run.set()
-
-    await asyncio.gather(*ask(batcher, 1, 2, 3, size_bytes=50), *ask(batcher, 4, size_bytes=400))
-
-    assert model.batches == [[1, 2], [3], [4]]
-
-
-async def test_bad_items_fail_alone(batcher: Batcher[int, str], model: Model) -> None:
-    model.may_run.set()
-
-    outcomes = await asyncio.gather(*ask(batcher, 1, -2, 3, -4), return_exceptions=True)
-
-    assert outcomes[0::2] == ["1", "3"]
-    assert [str(outcome) for outcome in outcomes[1::2]] == ["bad among [-2]", "bad among [-4]"]
-
-
-async def test_batch_that_is_too_large_for_memory_is_halved() -> None:
-    sizes = []
-
-    async def run(items: list[int]) -> Sequence[str]:
-        sizes.append(len(items))
-        if len(items) > 1:
-            raise MemoryError
-        return [str(item) for item in items]
-
-    metrics = ModelMetrics(CollectorRegistry()).of("test")
-    batcher = Batcher[int, str](run, task="test", limits=BatchLimits(), metrics=metrics)
-
-    assert await asyncio.gather(*ask(batcher, 1, 2, 3)) == ["1", "2", "3"]
-    assert sizes == [3, 1, 2, 1, 1]
-
-
-async def test_item_that_is_too_large_even_alone_is_told_so() -> None:
-    async def run(items: list[int]) -> Sequence[str]:
-        if 9 in items:
-            raise MemoryError(f"no room for {items}")
-        return [str(item) for item in items]
-
-    metrics = ModelMetrics(CollectorRegistry()).of("test")
-    batcher = Batcher[int, str](run, task="test", limits=BatchLimits(), metrics=metrics)
-
-    *answers, outcome = await asyncio.gather(*ask(batcher, 1, 2, 9), return_exceptions=True)
-
-    assert answers == ["1", "2"]
-    assert isinstance(outcome, Overloaded)
-    assert str(outcome).endswith("send a smaller image or try again later")
-
-
-async def test_wrong_number_of_answers_is_an_error_and_no_ones_answer() -> None:
-    async def run(items: list[int]) -> Sequence[str]:
-        return ["1"] * (len(items) + 1)
-
-    metrics = ModelMetrics(CollectorRegistry()).of("test")
-    batcher = Batcher[int, str](run, task="test", limits=BatchLimits(), metrics=metrics)
-
-    outcomes = await asyncio.gather(*ask(batcher, 1, 2), return_exceptions=True)
-
-    assert [type(outcome) for outcome in outcomes] == [ValueError, ValueError]
-
-
-async def test_lost_model_fails_the_whole_batch_at_once(
-    batcher: Batcher[int, str], model: Model
-) -> None:
-    model.fault = ModelLost("gone")
-    model.may_run.set()
-
-    outcomes = await asyncio.gather(*ask(batcher, 1, 2, 3), return_exceptions=True)
-
-    assert [str(outcome) for outcome in outcomes] == ["gone"] * 3
-    assert len({id(outcome) for outcome in outcomes}) == 3
-    assert model.batches == [[1, 2, 3]]
-
-
-async def test_cancelled_item_never_runs(batcher: Batcher[int, str], model: Model) -> None:
-    first = ask(batcher, 1)
-    await turn()
-    gone, stays = ask(batcher, 2, 3)
-    await turn()
-
-    gone.cancel()
-    model.may_run.set()
-
-    assert await asyncio.gather(*first, stays) == ["1", "3"]
-    assert model.batches == [[1], [3]]
+    assert model.runs == [[1], [2, 3, 4, 5], [6]]
 
 
 async def test_item_cancelled_in_the_turn_of_its_batch_never_runs(
-    batcher: Batcher[int, str], model: Model
+    batcher: Batcher[Any, str], model: Model
 ) -> None:
-    gone, stays = ask(batcher, 2, 3)
+    gone, _ = (asyncio.create_task(batcher.answer(item)) for item in (2, 3))
     await asyncio.sleep(0)  # the items are ready, the batch is not made yet
 
     gone.cancel()
-    model.may_run.set()
+    await turns()
 
-    assert await stays == "3"
-    assert model.batches == [[3]]
+    assert model.runs == [[3]]
 
 
-async def test_cancel_within_a_batch_leaves_its_neighbors_and_ends_with_it(
-    batcher: Batcher[int, str], model: Model
+async def test_item_that_left_ends_with_its_run_and_is_not_tried_again(
+    batcher: Batcher[Any, str], model: Model
 ) -> None:
-    gone, stays = ask(batcher, 1, 2)
-    await turn()
+    _, good, gone = await ask(batcher, 1, 2, 3)
 
     gone.cancel()
-    await turn()
+    await turns()
     assert not gone.done(), "what it holds is in use"
-    model.may_run.set()
+    await model.end(0, fault=ValueError("one of them"))
+    await model.end(1, fault=ValueError("this one"))
+    await model.end(2)
 
-    assert await stays == "2"
-    with suppress(asyncio.CancelledError):
-        await gone
     assert gone.cancelled()
-    assert model.batches == [[1, 2]]
+    assert await good == "answer 2"
+    assert model.runs == [[1, 2, 3], [1], [2]]
 
 
-async def test_cancel_within_a_retry_ends_with_it(registry: CollectorRegistry) -> None:
-    may_end = asyncio.Event()
-
-    async def run(items: list[int]) -> Sequence[str]:
-        if len(items) > 1:
-            raise ValueError("one of them")
-        await may_end.wait()
-        return [str(item) for item in items]
-
-    metrics = ModelMetrics(registry).of("test")
-    gone, stays = ask(
-        Batcher[int, str](run, task="test", limits=BatchLimits(), metrics=metrics), 1, 2
-    )
-    await turn()
+async def test_cancel_within_a_retry_ends_with_it(batcher: Batcher[Any, str], model: Model) -> None:
+    gone, stays = await ask(batcher, 1, 2)
+    await model.end(0, fault=ValueError("one of them"))
 
     gone.cancel()
-    await turn()
+    await turns()
     assert not gone.done(), "what it holds is in use"
-    may_end.set()
+    await model.end(1)
+    await model.end(2)
 
-    assert await stays == "2"
+    assert await stays == "answer 2"
     assert gone.cancelled()
-
-
-class Image:
-    """An item that a weak reference can follow; it has megabytes."""
 
 
 @pytest.mark.parametrize("is_cancelled", [True, False])
 async def test_item_is_let_go_when_it_is_done(
-    registry: CollectorRegistry, *, is_cancelled: bool
+    batcher: Batcher[Any, str], model: Model, *, is_cancelled: bool
 ) -> None:
     """The batcher goes on, and is busy."""
-    may_run = asyncio.Event()
-
-    async def run(items: list[Image]) -> Sequence[str]:
-        await may_run.wait()
-        may_run.clear()
-        return ["seen" for _ in items]
-
-    metrics = ModelMetrics(registry).of("test")
-    batcher = Batcher[Image, str](run, task="test", limits=BatchLimits(), metrics=metrics)
-    busy = [asyncio.create_task(batcher.answer(Image()))]
-    await turn()
+    await ask(batcher, 1)
     item = Image()
     held = weakref.ref(item)
-    asked = asyncio.create_task(batcher.answer(item))
-    await turn()
+    (asked,) = await ask(batcher, item)
 
     if is_cancelled:
         asked.cancel()
+        await turns()
     else:
-        may_run.set()
-        await turn()
-        busy.append(asyncio.create_task(batcher.answer(Image())))
-        may_run.set()
-    await asyncio.wait((asked,))
-    await turn()
+        await model.end(0)
+        await ask(batcher, 2)
+        await model.end(1)
+    assert asked.done()
     del item, asked
     gc.collect()
 
     assert held() is None
-    may_run.set()
-    assert await asyncio.gather(*busy) == ["seen"] * len(busy)
 
 
-async def test_item_that_left_is_not_tried_again(batcher: Batcher[int, str], model: Model) -> None:
-    bad, good, gone = ask(batcher, -1, 2, 3)
-    await turn()
+async def test_batches_are_measured(batcher: Batcher[Any, str], model: Model) -> None:
+    await ask(batcher, 1, 2, 3)
+
+    await model.end(0)
+
+    labels, value = {"task": "test"}, model.registry.get_sample_value
+    assert value("imagemesh_model_batch_size_sum", labels) == 3
+    assert value("imagemesh_model_run_seconds_count", labels) == 1
+    waits = {**labels, "stage": "batch"}
+    assert value("imagemesh_model_queue_seconds_count", waits) == 3
+
+
+async def test_model_is_busy_again_before_anybody_has_an_answer(model: Model) -> None:
+    batcher = Batcher[Any, str](model.run, task="test", max_items=1, metrics=model.metrics)
+    (first, _) = await ask(batcher, 1, 2)
+    runs_then: list[int] = []
+    first.add_done_callback(lambda _: runs_then.append(len(model.runs)))
+
+    await model.end(0)
+
+    assert runs_then == [2]
+
+
+async def test_single_items_run_in_their_order_and_one_ahead(
+    runner: SingleRunner[Any, str], model: Model
+) -> None:
+    tasks = await ask(runner, 0, 1, 2, 3)
+    assert model.runs == [[0], [1]]
+
+    for run in range(4):
+        await model.end(run)
+
+    assert [await task for task in tasks] == [f"answer {item}" for item in range(4)]
+    assert model.runs == [[0], [1], [2], [3]]
+
+
+async def test_callers_of_single_items_take_turns(
+    runner: SingleRunner[Any, str], model: Model
+) -> None:
+    await ask(runner, 0, 1, 2, 3)
+    CALLER.set("other")
+    await ask(runner, 9)
+
+    await model.end(0)
+    await model.end(1)
+
+    assert model.runs == [[0], [1], [2], [9]]
+
+
+async def test_single_item_cancelled_before_its_run_never_runs_and_ends_with_it_afterwards(
+    runner: SingleRunner[Any, str], model: Model
+) -> None:
+    running, _, waiting, _ = await ask(runner, 0, 1, 2, 3)
+
+    running.cancel()
+    waiting.cancel()
+    await turns()
+    assert (running.done(), waiting.done()) == (False, True)
+    await model.end(0)
+
+    assert running.cancelled()
+    assert model.runs == [[0], [1], [3]]
+
+
+async def test_failed_single_item_leaves_its_neighbors_alone(
+    runner: SingleRunner[Any, str], model: Model
+) -> None:
+    tasks = await ask(runner, 0, 1, 2)
+
+    await model.end(0, fault=ValueError("bad image"))
+    await model.end(1, fault=MemoryError())
+    await model.end(2)
+
+    bad, large, fine = await asyncio.gather(*tasks, return_exceptions=True)
+    assert isinstance(bad, ValueError)
+    assert isinstance(large, Overloaded)
+    assert str(large).endswith("send a smaller image or try again later")
+    assert fine == "answer 2"
+
+
+async def test_run_whose_caller_is_gone_stops_at_its_next_step(model: Model) -> None:
+    thread = ModelThread("test")
+    running = threading.Event()
+    outcomes: list[type[BaseException]] = []
+
+    def step_forever(_: list[int]) -> Sequence[str]:
+        try:
+            while True:
+                check_stop()
+                running.set()
+        except Stopped:
+            outcomes.append(Stopped)
+            raise
+
+    def check_and_answer(_: list[int]) -> Sequence[str]:
+        check_stop()
+        return ["answer"]
+
+    def run(items: list[int]) -> asyncio.Future[Sequence[str]]:
+        return thread.run(step_forever if items == [0] else check_and_answer, items)
+
+    runner = SingleRunner[int, str](run, task="test", metrics=model.metrics)
+    gone = asyncio.create_task(runner.answer(0))
+    assert await asyncio.to_thread(running.wait, 10)
+    other = asyncio.create_task(runner.answer(1))
 
     gone.cancel()
-    model.may_run.set()
 
-    assert await good == "2"
-    with pytest.raises(ValueError, match=r"bad among \[-1\]"):
-        await bad
-    assert model.batches == [[-1, 2, 3], [-1], [2]]
-
-
-async def test_batches_are_measured(
-    batcher: Batcher[int, str], model: Model, registry: CollectorRegistry
-) -> None:
-    model.may_run.set()
-
-    await asyncio.gather(*ask(batcher, 1, 2, 3))
-
-    labels = {"task": "test"}
-    assert registry.get_sample_value("imagemesh_model_batch_size_sum", labels) == 3
-    assert registry.get_sample_value("imagemesh_model_run_seconds_count", labels) == 1
-    waits = {**labels, "stage": "batch"}
-    assert registry.get_sample_value("imagemesh_model_queue_seconds_count", waits) == 3
-
-
-async def test_model_is_busy_again_before_anybody_has_an_answer(
-    registry: CollectorRegistry,
-) -> None:
-    seen: list[str] = []
-
-    async def run(items: list[str]) -> Sequence[str]:
-        seen.extend(f"runs {item}" for item in items)
-        return items
-
-    metrics = ModelMetrics(registry).of("test")
-    batcher = Batcher[str, str](run, task="test", limits=BatchLimits(max_items=1), metrics=metrics)
-
-    async def ask(item: str) -> None:
-        seen.append(f"has {await batcher.answer(item)}")
-
-    await asyncio.gather(ask("a"), ask("b"))
-
-    assert seen == ["runs a", "runs b", "has a", "has b"]
+    async with asyncio.timeout(10):
+        assert await other == "answer"
+    assert gone.cancelled()
+    assert outcomes == [Stopped]
+    thread.close()

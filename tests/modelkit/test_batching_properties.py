@@ -12,14 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
-from modelkit.batching import Batcher, BatchLimits
+from modelkit.batching import Batcher
 from modelkit.execution import ModelLost
 from modelkit.fair_queue import FairQueue
 from servicekit.errors import DeadlineExceeded, Overloaded
 from servicekit.telemetry import ModelMetrics
 from tests.modelkit.virtual_time import run_in_virtual_time
 
-MAX_ITEMS, MAX_BYTES, PLACES, MAX_WAITING = 3, 100, 5, 6
+MAX_ITEMS, PLACES, MAX_WAITING = 3, 5, 6
 MOST_RUNS = 3  # of an item: in a batch of three, in its larger half, alone
 A_MOMENT_S = 1e-6  # sums of twentieths of a second differ by less
 
@@ -32,7 +32,6 @@ class Request:
     caller: str = "z"
     arrives: int = 0
     prepares: int = 0
-    size_bytes: int = 0
     fault: str = ""
     timeout: int | None = None
     cancelled_after: int | None = None
@@ -47,7 +46,6 @@ class Model:
         leaves_at_s: When a request is cancelled or out of time.
         runs: The numbers of the items of each.
         lost_after: How many runs there were when one of them lost the model.
-        largest_bytes: Of a run of more than one item.
         too_late: Requests that were run after they had left.
         holds: How many runs hold an item.
         most_at_once: Runs.
@@ -57,7 +55,6 @@ class Model:
     leaves_at_s: defaultdict[int, float] = field(default_factory=lambda: defaultdict(lambda: inf))
     runs: list[list[int]] = field(default_factory=list)
     lost_after: list[int] = field(default_factory=list)
-    largest_bytes: int = 0
     answered: Counter[int] = field(default_factory=Counter)
     too_late: list[int] = field(default_factory=list)
     holds: Counter[int] = field(default_factory=Counter)
@@ -72,8 +69,6 @@ class Model:
         numbers = [item.number for item in items]
         begins_s = asyncio.get_running_loop().time() - A_MOMENT_S
         self.too_late += [number for number in numbers if begins_s > self.leaves_at_s[number]]
-        if len(items) > 1:
-            self.largest_bytes = max(self.largest_bytes, sum(item.size_bytes for item in items))
         is_broken = len(self.runs) in self.broken_runs
         self.runs.append(numbers)
         self.running += 1
@@ -134,10 +129,9 @@ class Day:
     def __post_init__(self) -> None:
         metrics = ModelMetrics(CollectorRegistry()).of("test")
         self._waiting = metrics.waiting
-        limits = BatchLimits(max_items=MAX_ITEMS, max_bytes=MAX_BYTES)
         self._queue = FairQueue("test", places=PLACES, max_waiting=MAX_WAITING, metrics=metrics)
         self._batcher = Batcher[Request, str](
-            self.model.run, task="test", limits=limits, metrics=metrics
+            self.model.run, task="test", max_items=MAX_ITEMS, metrics=metrics
         )
 
     async def live(self, requests: Sequence[Request]) -> None:
@@ -178,7 +172,7 @@ class Day:
         try:
             await asyncio.sleep(request.prepares / 20)
             self.asked.append(request.number)
-            return await self._batcher.answer(request, size_bytes=request.size_bytes)
+            return await self._batcher.answer(request)
         finally:
             self.in_places -= 1
             if self.model.holds[request.number]:
@@ -204,7 +198,6 @@ days = st.lists(
         caller=st.sampled_from("abc"),
         arrives=st.integers(0, 12),
         prepares=st.integers(0, 4),
-        size_bytes=st.integers(0, 60) | st.sampled_from([100, 101, 120]),
         fault=st.sampled_from(FAULTS),
         timeout=st.none() | st.integers(-1, 40),
         cancelled_after=st.none() | st.integers(0, 30),
@@ -217,46 +210,54 @@ models = st.builds(Model, broken_runs=st.frozensets(st.integers(0, 12), max_size
 
 @settings(max_examples=100, deadline=None)
 @given(days, models)
-def test_every_request_has_one_outcome_and_never_anothers(
+def test_queue_and_batches_keep_their_rules_on_any_day(
     requests: list[Request], model: Model
 ) -> None:
     day = Day(model)
 
-    run_in_virtual_time(day.live(requests))
+    async def live_and_fill_up() -> Sequence[object]:
+        await day.live(requests)
+        assert_outcomes_are_their_own(requests, day)
+        assert_batches_keep_bounds_and_order(requests, day)
+        assert_queue_kept_its_bounds(day)
+        model.broken_runs = frozenset()
+        day.most_in_places = 0
+        one_too_many = [Request(number) for number in range(100, 101 + PLACES + MAX_WAITING)]
+        return await asyncio.gather(*map(day.ask, one_too_many), return_exceptions=True)
 
+    last = run_in_virtual_time(live_and_fill_up())
+
+    # Nobody and no place was forgotten.
+    assert [type(outcome) for outcome in last] == [str] * (PLACES + MAX_WAITING) + [Overloaded]
+    assert day.most_in_places == PLACES
+
+
+def assert_outcomes_are_their_own(requests: list[Request], day: Day) -> None:
+    """Every request has one outcome, and never another's."""
+    model = day.model
+    runs_that_broke = [run for number, run in enumerate(model.runs) if number in model.broken_runs]
     may_be_lost = any(request.fault in ("deadly", "hangs") for request in requests)
     for request, outcome in zip(requests, day.outcomes, strict=True):
         if isinstance(outcome, str):
             assert outcome == f"answer {request.number}"
             assert request.fault in ("", "hungry")
+            assert model.answered[request.number]
             continue
         is_possible: dict[type[BaseException], bool] = {
             Overloaded: True,
-            OSError: [request.number] in [model.runs[n] for n in model.broken_runs & known(model)],
+            OSError: [request.number] in runs_that_broke,
             ValueError: request.fault in ("bad", "miscounted"),
             ModelLost: may_be_lost,
             DeadlineExceeded: request.timeout is not None,
             asyncio.CancelledError: request.cancelled_after is not None,
         }
         assert is_possible[type(outcome)], (request, outcome)  # type: ignore[index]  # an exception
-    answered = {n for n, outcome in enumerate(day.outcomes) if isinstance(outcome, str)}
-    assert answered <= model.answered.keys()
 
 
-def known(model: Model) -> set[int]:
-    """Return the numbers of the runs that there were."""
-    return set(range(len(model.runs)))
-
-
-@settings(max_examples=100, deadline=None)
-@given(days, models)
-def test_batches_keep_their_bounds_and_their_order(requests: list[Request], model: Model) -> None:
-    day = Day(model)
-
-    run_in_virtual_time(day.live(requests))
-
+def assert_batches_keep_bounds_and_order(requests: list[Request], day: Day) -> None:
+    """A lost batch is not run again, and no caller's requests overtake each other."""
+    model = day.model
     assert all(1 <= len(numbers) <= MAX_ITEMS for numbers in model.runs)
-    assert model.largest_bytes <= MAX_BYTES
     assert model.most_at_once <= 1
     runs_of = Counter(number for numbers in model.runs for number in numbers)
     assert all(count <= MOST_RUNS for count in runs_of.values())
@@ -269,31 +270,15 @@ def test_batches_keep_their_bounds_and_their_order(requests: list[Request], mode
         assert ran == [number for number in asked if number in runs_of]
 
 
-@settings(max_examples=100, deadline=None)
-@given(days, models)
-def test_queue_keeps_its_bounds_and_forgets_nobody_and_no_place(
-    requests: list[Request], model: Model
-) -> None:
-    day = Day(model)
-
-    async def live_and_fill_up() -> Sequence[object]:
-        await day.live(requests)
-        model.broken_runs = frozenset()
-        assert (day.in_places, day.waiting) == (0, 0)
-        most, day.most_in_places = day.most_in_places, 0
-        assert most <= PLACES
-        one_too_many = [Request(number) for number in range(100, 101 + PLACES + MAX_WAITING)]
-        return await asyncio.gather(*map(day.ask, one_too_many), return_exceptions=True)
-
-    last = run_in_virtual_time(live_and_fill_up())
-
-    assert model.too_late == []
+def assert_queue_kept_its_bounds(day: Day) -> None:
+    """Requests that leave go at once, but not before the model lets go of them."""
+    assert (day.in_places, day.waiting) == (0, 0)
+    assert day.most_in_places <= PLACES
+    assert day.model.too_late == []
     assert day.overstayed == []
     assert day.freed_early == []
     assert all(count <= MAX_WAITING for count in day.queued)
     assert not day.refused_at or MAX_WAITING in day.queued
-    assert [type(outcome) for outcome in last] == [str] * (PLACES + MAX_WAITING) + [Overloaded]
-    assert day.most_in_places == PLACES
 
 
 @settings(max_examples=100, deadline=None)

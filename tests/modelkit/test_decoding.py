@@ -27,16 +27,6 @@ def shape(decoded: DecodedImage) -> tuple[int, ...]:
     return decoded.pixels.shape
 
 
-async def test_image_is_decoded_and_prepared(decoder: Decoder) -> None:
-    assert await decoder.read(SMALL, shape) == (10, 10, 3)
-
-
-@pytest.mark.parametrize("content", [b"", b"no image", LARGE[:40], LARGE[:20]])
-async def test_unreadable_image_says_why(decoder: Decoder, content: bytes) -> None:
-    with pytest.raises(UnreadableImage):
-        await decoder.read(content, shape)
-
-
 async def test_image_over_the_limit_waits_for_nobody(decoder: Decoder) -> None:
     huge = encode_image(np.zeros((40, 40, 3), np.uint8), "image/png")
 

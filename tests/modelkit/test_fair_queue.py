@@ -1,4 +1,4 @@
-"""Queue of a model: its order, its bound, its deadlines."""
+"""Queue of a model: its bound and its deadlines; `test_batching_properties` has its order."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -48,27 +48,6 @@ def on_stage(play: Callable[[Stage], Awaitable[None]]) -> None:
     run_in_virtual_time(main())
 
 
-def test_requests_of_one_caller_are_served_in_their_order() -> None:
-    async def play(stage: Stage) -> None:
-        asked = [stage.ask(name) for name in "1234"]
-
-        assert await asyncio.gather(*asked) == ["1", "2", "3", "4"]
-        assert stage.begun == ["1", "2", "3", "4"]
-
-    on_stage(play)
-
-
-def test_callers_take_turns() -> None:
-    async def play(stage: Stage) -> None:
-        await asyncio.gather(
-            *(stage.ask(name, caller=caller) for name, caller in zip("123x", "aaab", strict=True))
-        )
-
-        assert stage.begun == ["1", "2", "x", "3"]
-
-    on_stage(play)
-
-
 def test_full_queue_is_overloaded_at_once() -> None:
     async def play(stage: Stage) -> None:
         asked = [stage.ask(name) for name in "1234"]
@@ -81,22 +60,6 @@ def test_full_queue_is_overloaded_at_once() -> None:
         assert asyncio.get_running_loop().time() == 0
         await asyncio.gather(*asked)
         assert stage.count("waiting") == 0
-
-    on_stage(play)
-
-
-def test_cancelled_request_leaves_the_queue_and_never_begins() -> None:
-    async def play(stage: Stage) -> None:
-        asked = [stage.ask(name) for name in "1234"]
-        await asyncio.sleep(0)
-
-        asked[2].cancel()
-        await asyncio.wait((asked[2],))
-        last = stage.ask("5")
-
-        assert await asyncio.gather(*asked[:2], asked[3], last) == ["1", "2", "4", "5"]
-        assert stage.begun == ["1", "2", "4", "5"]
-        assert stage.count("cancelled_total") == 1
 
     on_stage(play)
 
@@ -154,30 +117,6 @@ def test_request_whose_time_is_over_never_begins(timeout_s: float) -> None:
 
         assert await stage.ask("2") == "2"
         assert stage.begun == ["2"]
-
-    on_stage(play)
-
-
-def test_place_is_kept_until_the_work_of_a_gone_caller_has_ended() -> None:
-    async def play(stage: Stage) -> None:
-        ended = asyncio.Event()
-
-        async def work() -> None:
-            try:
-                await asyncio.sleep(5)
-            finally:
-                await ended.wait()
-
-        gone = asyncio.create_task(stage.queue.serve(work, caller="a", timeout_s=1))
-        with pytest.raises(DeadlineExceeded):
-            await gone
-        behind = stage.ask("1")
-        await asyncio.sleep(3)
-        assert stage.begun == []
-
-        ended.set()
-
-        assert await behind == "1"
 
     on_stage(play)
 

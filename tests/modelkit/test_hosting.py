@@ -10,7 +10,8 @@ from typing import Any, TypeAlias
 import grpc
 import pytest
 
-from modelkit.hosting import DECODE_THREADS, ModelHost
+from modelkit.decoding import DECODE_THREADS
+from modelkit.hosting import ModelHost
 from modelkit.settings import ModelServiceSettings
 from servicekit.callers import terms_of
 from servicekit.server import Service, serving
@@ -116,8 +117,7 @@ class Stage:
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(NAME, handlers),))
 
     async def _answer(self, request: bytes, context: Context) -> bytes:
-        work = partial(self._slot.answer, request, size_bytes=len(request))
-        return await self._slot.serve(work, **terms_of(context))
+        return await self._slot.serve(partial(self._slot.answer, request), **terms_of(context))
 
 
 def on_stage(**changes: Any) -> Any:  # Any: the values of any field, and a context

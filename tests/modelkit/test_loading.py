@@ -10,13 +10,13 @@ from functools import partial
 import pytest
 from prometheus_client import CollectorRegistry
 
-from modelkit.batching import BatchLimits
-from modelkit.loading import FIRST_PAUSE_S, LoadedModel, ModelSlot, SlotLimits
-from modelkit.manifest import ModelEntry
+from modelkit.loading import FIRST_PAUSE_S, ModelSlot
 from servicekit.errors import ModelNotInstalled, Overloaded, Unavailable
 from servicekit.health import Health
 from servicekit.telemetry import ModelMetrics
 from tests.modelkit.held_jobs import HeldJob
+
+ITEMS = ("die", "a", "b", "c", "d", "e", "f", "g")
 
 
 class Model:
@@ -55,12 +55,13 @@ class Setting:
     def __init__(self, model: Model, *, max_run_s: float = 30.0) -> None:
         self.health = Health()
         self.registry = CollectorRegistry()
-        limits = SlotLimits(BatchLimits(max_items=2), places=4, max_waiting=2, max_run_s=max_run_s)
         self.slot = ModelSlot[str, str, str](
             "test",
             load=model.load,
             compute=model.answer,
-            limits=limits,
+            max_batch=2,
+            max_waiting=2,
+            max_run_s=max_run_s,
             metrics=ModelMetrics(self.registry).of("test"),
             health=self.health,
         )
@@ -127,13 +128,12 @@ async def test_request_before_the_model_is_loaded_is_unavailable() -> None:
         await setting.ask("hello")
 
 
-async def test_dead_model_fails_its_requests_at_once_and_is_loaded_again() -> None:
+async def test_dead_model_fails_all_its_requests_at_once_and_is_loaded_again() -> None:
     model = Model()
     model.may_reload.clear()
     async with loaded(model) as setting:
-        outcomes = await asyncio.gather(
-            setting.ask("die"), setting.ask("hello"), return_exceptions=True
-        )
+        # Two are in the deadly batch, four behind it, two in the queue.
+        outcomes = await asyncio.gather(*map(setting.ask, ITEMS), return_exceptions=True)
         assert not setting.health.is_well
         with pytest.raises(Unavailable):
             await setting.ask("too early")
@@ -147,20 +147,6 @@ async def test_dead_model_fails_its_requests_at_once_and_is_loaded_again() -> No
         assert (
             setting.registry.get_sample_value("imagemesh_model_losses_total", {"task": "test"}) == 1
         )
-
-
-async def test_requests_queued_behind_a_dead_model_are_unavailable_at_once() -> None:
-    """Four are worked on, of which two are in the deadly batch; two more are queued."""
-    model = Model()
-    model.may_reload.clear()
-    async with loaded(model) as setting:
-        items = ("die", "a", "b", "c", "d", "e")
-
-        outcomes = await asyncio.gather(*map(setting.ask, items), return_exceptions=True)
-
-        assert all(isinstance(outcome, Unavailable) for outcome in outcomes), outcomes
-        model.may_reload.set()
-        await setting.until(is_well=True)
 
 
 async def test_hanging_model_is_given_up_and_loaded_again() -> None:
@@ -205,19 +191,6 @@ async def test_model_that_cannot_be_loaded_again_is_tried_again() -> None:
         assert await setting.ask("hello") == "hello by test"
 
 
-async def test_queue_has_its_bound() -> None:
-    model = Model()
-    async with loaded(model) as setting:
-        asked = [asyncio.create_task(setting.ask("hang")) for _ in range(6)]
-        await model.job.wait_until_running()
-
-        with pytest.raises(Overloaded):
-            await setting.ask("one too many")
-
-        model.job.may_end.set()
-        assert len(await asyncio.gather(*asked)) == 6
-
-
 async def test_batch_without_memory_leaves_the_model_and_a_warning(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -241,7 +214,7 @@ async def test_batch_without_memory_leaves_the_model_and_a_warning(
 async def test_close_finishes_the_running_batch_and_refuses_the_rest() -> None:
     model = Model()
     async with loaded(model) as setting:
-        asked = [asyncio.create_task(setting.ask("hang")) for _ in range(6)]
+        asked = [asyncio.create_task(setting.ask("hang")) for _ in ITEMS]
         await model.job.wait_until_running()
         model.job.may_end.set()
 
@@ -271,9 +244,3 @@ async def test_close_waits_for_a_model_that_is_still_being_loaded() -> None:
     setting.slot.close()
 
     assert "test" not in [thread.name for thread in threading.enumerate()]
-
-
-def test_loaded_model_says_what_it_is(entry: ModelEntry) -> None:
-    model = LoadedModel("a model", entry, "cpu", "CPUExecutionProvider")
-
-    assert (model.model, model.entry.name, model.device) == ("a model", "net", "cpu")

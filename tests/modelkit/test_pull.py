@@ -82,12 +82,13 @@ def test_progress_tells_the_bytes_so_far(served: ModelEntry, tmp_path: Path) -> 
     assert seen[-1] == 3000
 
 
+@pytest.mark.parametrize("is_known", [True, False])
 def test_broken_connection_is_resumed_where_it_broke(
-    served: ModelEntry, server: FileServer, content: bytes, tmp_path: Path
+    served: ModelEntry, server: FileServer, content: bytes, tmp_path: Path, *, is_known: bool
 ) -> None:
     server.cuts = [1000, 500]
 
-    path = pull(served, tmp_path)
+    path = pull(served if is_known else replace(served, sha256=None, bytes=None), tmp_path)
 
     assert path.read_bytes() == content
     assert [asked for _, asked in server.requests] == ["bytes=0-", "bytes=1000-", "bytes=1500-"]
@@ -146,11 +147,6 @@ def test_missing_file_is_told_by_its_status(
     assert len(server.requests) == 1
 
 
-def test_home_that_does_not_answer_is_told(entry: ModelEntry, tmp_path: Path) -> None:
-    with pytest.raises(PullError, match=r"0 of 3000 bytes came \(.*refused"):
-        pull(entry, tmp_path)
-
-
 def test_mirror_url_stands_in_for_the_home(
     entry: ModelEntry, server: FileServer, content: bytes, tmp_path: Path
 ) -> None:
@@ -168,11 +164,6 @@ def test_mirror_folder_stands_in_for_the_home(
     (mirror / "net.onnx").write_bytes(content)
 
     assert pull(entry, tmp_path / "models", mirror=str(mirror)).read_bytes() == content
-
-
-def test_mirror_folder_without_the_file_is_told(entry: ModelEntry, tmp_path: Path) -> None:
-    with pytest.raises(PullError, match="No such file"):
-        pull(entry, tmp_path / "models", mirror=str(tmp_path))
 
 
 def test_full_disk_leaves_nothing_half_written(
@@ -202,18 +193,6 @@ def test_model_larger_than_the_disk_is_refused_before_it_is_asked_for(
     assert server.requests == []
 
 
-def test_folder_that_cannot_be_written_is_told(entry: ModelEntry, tmp_path: Path) -> None:
-    (tmp_path / "models").write_text("a file")
-
-    with pytest.raises(PullError, match="cannot be written: Not a directory"):
-        pull(entry, tmp_path / "models")
-
-
-def test_model_of_a_package_is_not_pulled(entry: ModelEntry, tmp_path: Path) -> None:
-    with pytest.raises(PullError, match="comes with a Python package"):
-        pull(replace(entry, url=None, package="vision"), tmp_path)
-
-
 def test_unknown_hash_is_pinned_at_the_first_pull(
     served: ModelEntry, server: FileServer, tmp_path: Path
 ) -> None:
@@ -225,6 +204,9 @@ def test_unknown_hash_is_pinned_at_the_first_pull(
     assert find_model([unknown], "classify", models_dir=tmp_path).path == path
     pull(unknown, tmp_path)
     assert len(server.requests) == 1
+    path.write_bytes(b"?")
+    with pytest.raises(ModelNotInstalled, match="run `imagemesh models pull net`"):
+        find_model([unknown], "classify", models_dir=tmp_path)
 
 
 def test_other_content_than_the_pinned_is_refused(
@@ -240,17 +222,6 @@ def test_other_content_than_the_pinned_is_refused(
     assert files(tmp_path) == ["models.lock"]
 
 
-def test_file_of_unknown_size_is_resumed_after_a_break(
-    served: ModelEntry, server: FileServer, content: bytes, tmp_path: Path
-) -> None:
-    server.cuts = [1000, 500]
-
-    path = pull(replace(served, sha256=None, bytes=None), tmp_path)
-
-    assert path.read_bytes() == content
-    assert [asked for _, asked in server.requests] == ["bytes=0-", "bytes=1000-", "bytes=1500-"]
-
-
 def test_part_of_an_unknown_file_is_not_trusted_later(
     served: ModelEntry, content: bytes, tmp_path: Path
 ) -> None:
@@ -259,14 +230,6 @@ def test_part_of_an_unknown_file_is_not_trusted_later(
     part.write_bytes(b"of another file")
 
     assert pull(replace(served, sha256=None, bytes=None), tmp_path).read_bytes() == content
-
-
-def test_damaged_pinned_file_is_not_installed(served: ModelEntry, tmp_path: Path) -> None:
-    unknown = replace(served, sha256=None, bytes=None)
-    pull(unknown, tmp_path).write_bytes(b"?")
-
-    with pytest.raises(ModelNotInstalled, match="run `imagemesh models pull net`"):
-        find_model([unknown], "classify", models_dir=tmp_path)
 
 
 def test_file_of_unknown_size_from_a_home_that_tells_none_is_refused(
@@ -279,3 +242,28 @@ def test_file_of_unknown_size_from_a_home_that_tells_none_is_refused(
         pull(replace(served, sha256=None, bytes=None), tmp_path)
 
     assert files(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "folder", "is_mirrored", "message"),
+    [
+        ({}, "models", False, r"0 of 3000 bytes came \(.*refused"),  # its home does not answer
+        ({}, "models", True, "No such file"),
+        ({}, "file", False, "cannot be written: Not a directory"),
+        ({"url": None, "package": "vision"}, "models", False, "comes with a Python package"),
+    ],
+)
+def test_reason_why_there_is_no_model_is_told(
+    entry: ModelEntry,
+    tmp_path: Path,
+    *,
+    changes: dict[str, str | None],
+    folder: str,
+    is_mirrored: bool,
+    message: str,
+) -> None:
+    (tmp_path / "file").touch()
+    mirror = str(tmp_path) if is_mirrored else ""
+
+    with pytest.raises(PullError, match=message):
+        pull(replace(entry, **changes), tmp_path / folder, mirror=mirror)  # type: ignore[arg-type]  # of the parameters

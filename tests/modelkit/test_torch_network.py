@@ -10,7 +10,7 @@ import torch
 from prometheus_client import CollectorRegistry
 from torch import Tensor, nn
 
-from modelkit.batching import Batcher, BatchLimits
+from modelkit.batching import Batcher
 from modelkit.execution import ModelLost, ModelThread
 from modelkit.runtime import Runtime
 from modelkit.torch_network import Device, TorchNetwork, load_module, open_torch_network
@@ -135,7 +135,7 @@ def test_batch_that_does_not_fit_is_freed_before_the_error() -> None:
 async def test_batch_that_does_not_fit_is_halved_and_answered() -> None:
     model = Hungry()
     metrics = ModelMetrics(CollectorRegistry()).of("test")
-    batcher = Batcher[float, float](model.run, task="test", limits=BatchLimits(), metrics=metrics)
+    batcher = Batcher[float, float](model.run, task="test", max_items=8, metrics=metrics)
 
     outcomes = await asyncio.gather(
         *(batcher.answer(item) for item in (1, 2, 3, 9, 5)), return_exceptions=True

@@ -106,18 +106,6 @@ async def test_request_leaves_every_step_in_order(service: Widths) -> None:
     assert all(began_s <= ended_s for began_s, ended_s in trace.times_s)
 
 
-async def test_each_request_of_a_batch_has_its_own_steps(service: Widths) -> None:
-    traces = [Noted(), Noted(), Noted()]
-
-    answers = await asyncio.gather(
-        *(service.answer(trace, width) for width, trace in enumerate(traces, start=1))
-    )
-
-    assert answers == ["1 px", "2 px", "3 px"]
-    for trace in traces:
-        assert trace.steps == [of_batch("wait for model", 3), of_batch("run model", 3)]
-
-
 async def test_batch_that_is_tried_again_in_halves_shows_each_run(service: Widths) -> None:
     good, bad = Noted(), Noted()
 
@@ -128,7 +116,3 @@ async def test_batch_that_is_tried_again_in_halves_shows_each_run(service: Width
     assert answers[0] == "1 px"
     runs = [of_batch(name, size) for size in (2, 1) for name in ("wait for model", "run model")]
     assert (good.steps, bad.steps) == (runs, runs)
-
-
-async def test_work_for_nobody_leaves_no_step(service: Widths) -> None:
-    assert await service.slot.answer(7) == "7 px"

@@ -105,7 +105,7 @@ def test_other_format_cut_in_half_is_damaged(file_format: str) -> None:
 @pytest.mark.parametrize(
     ("file_format", "media_type"), [("AVIF", "image/avif"), ("JPEG2000", "image/jp2")]
 )
-def test_newer_format_is_read(
+def test_newer_format_is_read_within_the_limit_of_pixels(
     size: tuple[int, int], ink: tuple[int, int, int], file_format: str, media_type: str
 ) -> None:
     image = drawn(size, ink)
@@ -114,14 +114,8 @@ def test_newer_format_is_read(
 
     assert decoded.media_type == media_type
     assert np.abs(decoded.pixels.astype(int) - np.asarray(image)).mean() < 3
-
-
-@pytest.mark.parametrize("file_format", ["AVIF", "JPEG2000"])
-def test_newer_format_has_the_limit_of_pixels(file_format: str) -> None:
-    content = saved(Image.new("L", (500, 400)), file_format)
-
-    with pytest.raises(UnreadableImage, match=r"image is 0\.2 MP; the limit is 0\.1 MP"):
-        decode_image(content, ImageLimits(max_pixels=100_000))
+    with pytest.raises(UnreadableImage, match=r"the limit is 0\.\d MP"):
+        decode_image(saved(image, file_format), ImageLimits(max_pixels=size[0] * size[1] - 1))
 
 
 def test_jpeg_of_twelve_bits_is_not_called_damaged() -> None:

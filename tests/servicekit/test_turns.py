@@ -1,10 +1,6 @@
-"""Fair shares of an amount, and places that callers take in turn."""
+"""Fair shares of an amount; `tests.modelkit` has the turns of `FairSemaphore`."""
 
-import asyncio
-
-import pytest
-
-from servicekit.turns import FairSemaphore, FairShares
+from servicekit.turns import FairShares
 
 
 def test_caller_alone_leaves_the_reserve_to_the_others() -> None:
@@ -33,25 +29,3 @@ def test_freed_amount_is_open_again() -> None:
 
     assert shares.fits("greedy", 8)
     assert shares.used == 0
-
-
-async def test_full_queue_takes_the_caller_with_fewer_requests_and_refuses_the_newest() -> None:
-    places = FairSemaphore(1)
-    await places.acquire("greedy")
-    waiting = [asyncio.create_task(places.acquire("greedy")) for _ in range(3)]
-    await asyncio.sleep(0)
-
-    assert not places.displace("greedy", OverflowError())
-    assert places.displace("other", OverflowError())
-
-    with pytest.raises(OverflowError):
-        await waiting[2]
-    assert places.waiting == 2
-    other = asyncio.create_task(places.acquire("other"))
-    await asyncio.sleep(0)
-    places.release("greedy")
-    await waiting[0]
-    places.release("greedy")
-    await other
-    places.release("other")
-    await waiting[1]

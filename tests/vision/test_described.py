@@ -185,7 +185,7 @@ def test_activation_makes_probabilities(
 
     classifier = DescribedClassifier(FixedNetwork(outputs), spec, name="fixed")
 
-    probabilities = classifier.probabilities([draw_flat(8, 8, (0, 0, 0))])
+    probabilities = classifier.of_prepared([prepare(draw_flat(8, 8, (0, 0, 0)), spec)])
 
     np.testing.assert_allclose(probabilities, [expected], atol=1e-6)
 

@@ -44,7 +44,7 @@ class OwnServicer(rpc.VisionServiceServicer):
 
     async def Classify(self, request: pb.ClassifyRequest, context: Context) -> pb.ClassifyResponse:  # noqa: N802 - the name of the RPC
         answer = await self._slot.serve(
-            partial(self._slot.answer, request.image, size_bytes=len(request.image)),
+            partial(self._slot.answer, request.image),
             **terms_of(context),
         )
         return pb.ClassifyResponse(labels=[pb.Label(tag=answer.decode())])

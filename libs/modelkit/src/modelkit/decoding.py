@@ -19,6 +19,7 @@ from servicekit.tracing.steps import add_step
 Arguments = TypeVarTuple("Arguments")
 Result = TypeVar("Result")
 
+DECODE_THREADS = 2  # images that are decoded at once: decoding takes less time than the models
 _CHANNELS = 3
 _SMALL_BYTES = 1 << 20
 
@@ -34,7 +35,7 @@ class Decoder:
         threads: images that are decoded at once.
     """
 
-    def __init__(self, limits: ImageLimits, *, threads: int) -> None:
+    def __init__(self, limits: ImageLimits, *, threads: int = DECODE_THREADS) -> None:
         self._limits = limits
         self._budget = ByteBudget(limits.max_pixels * _CHANNELS)
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="decode")

@@ -4,10 +4,9 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from modelkit.batching import BatchLimits
 from modelkit.decoding import Decoder
 from modelkit.images import ImageLimits
-from modelkit.loading import LoadedModel, ModelSlot, SlotLimits
+from modelkit.loading import LoadedModel, ModelSlot
 from modelkit.manifest import ModelEntry
 from modelkit.settings import ModelServiceSettings
 from servicekit.health import Health
@@ -16,8 +15,6 @@ from servicekit.telemetry import ModelMetrics, ServiceMetrics
 Loaded = TypeVar("Loaded")
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
-
-DECODE_THREADS = 2  # images that are decoded at once: decoding takes less time than the models
 
 
 class ModelHost:
@@ -32,9 +29,7 @@ class ModelHost:
         self.runtime = settings.open_runtime()
         self.health = Health()
         self.metrics = ServiceMetrics()
-        self.decoder = Decoder(
-            ImageLimits(max_pixels=settings.max_image_pixels), threads=DECODE_THREADS
-        )
+        self.decoder = Decoder(ImageLimits(max_pixels=settings.max_image_pixels))
         self._model_metrics = ModelMetrics(self.metrics.registry)
         # Any: the models of a service differ in all that they take and answer.
         self._slots: list[ModelSlot[Any, Any, Any]] = []
@@ -48,29 +43,15 @@ class ModelHost:
         max_batch: int = 1,
         in_thread: int = 1,
     ) -> ModelSlot[Loaded, Item, Answer]:
-        """Return the slot of a model that is not loaded yet.
-
-        Args:
-            task: Names it.
-            load: Returns the model; runs in the model's thread.
-            compute: Answers a batch with the model; runs in the model's thread.
-            max_batch: Most items that the model computes together.
-            in_thread: Items that its thread has at once where it takes one at a time. With 2 it
-                never waits for the event loop, and a new caller may wait for two runs.
-        """
-        settings = self._settings
+        """Return the slot of a model that is not loaded yet; its arguments are of `ModelSlot`."""
         slot = ModelSlot[Loaded, Item, Answer](
             task,
             load=load,
             compute=compute,
-            limits=SlotLimits(
-                BatchLimits(max_items=max_batch),
-                # One batch is computed, one is ready, and no decoder thread is idle.
-                places=2 * max_batch + DECODE_THREADS,
-                max_waiting=settings.max_concurrent_rpcs,
-                max_run_s=settings.max_run_s,
-                in_thread=in_thread,
-            ),
+            max_batch=max_batch,
+            in_thread=in_thread,
+            max_waiting=self._settings.max_concurrent_rpcs,
+            max_run_s=self._settings.max_run_s,
             metrics=self._model_metrics.of(task),
             health=self.health,
         )

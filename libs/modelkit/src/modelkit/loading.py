@@ -7,7 +7,8 @@ from functools import partial
 from time import monotonic
 from typing import Any, Generic, TypeVar
 
-from modelkit.batching import Batcher, BatchLimits, ItemQueue, SingleRunner
+from modelkit.batching import Batcher, SingleRunner
+from modelkit.decoding import DECODE_THREADS
 from modelkit.execution import CLOSE_WITHIN_S, ModelLost, ModelThread
 from modelkit.fair_queue import FairQueue
 from modelkit.manifest import InstalledModel, ModelEntry
@@ -77,26 +78,6 @@ def loaded_model(
     return LoadedModel(model, found.entry, network.device, network.provider, parts)
 
 
-@dataclass(frozen=True, slots=True)
-class SlotLimits:
-    """Limits of the requests for one model.
-
-    Attributes:
-        batch: The largest batch.
-        places: Requests that are worked on at once: prepared, computed or finished. As many
-            again are reserved for callers who hold less than their share.
-        max_waiting: Most requests in the queue behind them.
-        max_run_s: A batch that takes longer hangs: its model is abandoned and loaded again.
-        in_thread: Items, of a model that takes one at a time, that its thread has at once.
-    """
-
-    batch: BatchLimits
-    places: int
-    max_waiting: int
-    max_run_s: float
-    in_thread: int = 1
-
-
 class ModelSlot(Generic[Loaded, Item, Answer]):
     """Slot of one model in a service; it may stay empty while the other slots work.
 
@@ -107,7 +88,11 @@ class ModelSlot(Generic[Loaded, Item, Answer]):
         task: Names the thread, and the model in messages, logs and metrics.
         load: Returns the model; runs in the thread.
         compute: Answers a batch with the model; runs in the thread.
-        limits: Of its requests.
+        max_batch: Most items that the model computes together.
+        in_thread: Items that its thread has at once where it takes one at a time. With 2 it never
+            waits for the event loop, and a new caller may wait for two runs.
+        max_waiting: Most requests in the queue behind those that are worked on.
+        max_run_s: A batch that takes longer hangs: its model is abandoned and loaded again.
         metrics: Of this task.
         health: Reports the loss and the return of the model.
     """
@@ -118,31 +103,30 @@ class ModelSlot(Generic[Loaded, Item, Answer]):
         *,
         load: Callable[[], Loaded],
         compute: Callable[[Loaded, list[Item]], Sequence[Answer]],
-        limits: SlotLimits,
+        max_batch: int = 1,
+        in_thread: int = 1,
+        max_waiting: int,
+        max_run_s: float,
         metrics: TaskMetrics,
         health: Health,
     ) -> None:
         self._task = task
         self._load = load
         self._compute = compute
-        self._max_run_s = limits.max_run_s
+        self._max_run_s = max_run_s
         self._metrics = metrics
         self._health = health
+        # One batch is computed, one is ready, and no decoder thread is idle.
+        places = 2 * max_batch + DECODE_THREADS
         self._queue = FairQueue(
-            task,
-            places=limits.places,
-            reserved=limits.places,
-            max_waiting=limits.max_waiting,
-            metrics=metrics,
+            task, places=places, reserved=places, max_waiting=max_waiting, metrics=metrics
         )
-        self._items: ItemQueue[Item, Answer]
-        if limits.batch.max_items == 1:
-            self._items = SingleRunner(
-                self._run, task=task, metrics=metrics, in_thread=limits.in_thread
-            )
-            self._max_run_s *= limits.in_thread  # of which one runs
+        self._items: SingleRunner[Item, Answer] | Batcher[Item, Answer]
+        if max_batch == 1:
+            self._items = SingleRunner(self._run, task=task, metrics=metrics, in_thread=in_thread)
+            self._max_run_s *= in_thread  # of which one runs
         else:
-            self._items = Batcher(self._run, task=task, limits=limits.batch, metrics=metrics)
+            self._items = Batcher(self._run, task=task, max_items=max_batch, metrics=metrics)
         self._thread: ModelThread | None = None
         self._loaded: Loaded | None = None
         self._missing: NotInstalled | None = None
@@ -202,14 +186,18 @@ class ModelSlot(Generic[Loaded, Item, Answer]):
             partial(self._begin, work), caller=caller, timeout_s=timeout_s
         )
 
-    async def answer(self, item: Item, *, size_bytes: int = 0) -> Answer:
+    async def answer(self, item: Item) -> Answer:
         """Return the model's answer to an item; to be called within `serve`.
+
+        Cancelled before its run, the item never runs. Cancelled within it, this ends when the run
+        does: the memory of the item is in use until then. A run of that item alone is told to stop.
 
         Raises:
             Unavailable: The model was lost.
+            Overloaded: The memory does not hold the item.
         """
         _ = self.loaded
-        return await self._items.answer(item, size_bytes=size_bytes)
+        return await self._items.answer(item)
 
     def close(self) -> None:
         """Refuse the queued requests, wait for the running batch and end the thread."""

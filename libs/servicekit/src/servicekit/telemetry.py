@@ -8,36 +8,6 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 # From a cached lookup to the seed's "up to a minute", about 2x apart.
 SECONDS_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
-RPC_SECONDS = "imagemesh_rpc_seconds"
-RPCS_IN_FLIGHT = "imagemesh_rpcs_in_flight"
-MODEL_ANSWERS = "imagemesh_model_answers"
-MODEL_QUEUE_SECONDS = "imagemesh_model_queue_seconds"
-MODEL_RUN_SECONDS = "imagemesh_model_run_seconds"
-MODEL_BATCH_SIZE = "imagemesh_model_batch_size"
-MODEL_WAITING = "imagemesh_model_waiting"
-MODEL_CANCELLED = "imagemesh_model_cancelled"
-MODEL_LOSSES = "imagemesh_model_losses"
-HTTP_SECONDS = "imagemesh_http_seconds"
-HTTP_IN_FLIGHT = "imagemesh_http_in_flight"
-HTTP_CONNECTIONS = "imagemesh_http_connections"
-HTTP_CONNECTIONS_REFUSED = "imagemesh_http_connections_refused"
-PERIODIC_FAILURES = "imagemesh_periodic_failures"
-PERIODIC_FAILING = "imagemesh_periodic_failing"
-JOBS_WAITING = "imagemesh_jobs_waiting"
-JOBS_OLDEST_SECONDS = "imagemesh_jobs_oldest_seconds"
-JOBS_DEAD = "imagemesh_jobs_dead"
-JOBS_ENDED = "imagemesh_jobs_ended"
-JOBS_ITEMS = "imagemesh_jobs_items"
-JOBS_REDELIVERIES = "imagemesh_jobs_redeliveries"
-JOBS_WEBHOOKS = "imagemesh_jobs_webhooks"
-FETCH_SECONDS = "imagemesh_fetch_seconds"
-FETCH_BYTES = "imagemesh_fetch_bytes"
-DATABASE_SECONDS = "imagemesh_database_seconds"
-DATABASE_CONNECTIONS = "imagemesh_database_connections"
-DATABASE_FAILURES = "imagemesh_database_failures"
-STORAGE_BYTES = "imagemesh_storage_bytes"
-STORAGE_FREE_BYTES = "imagemesh_storage_free_bytes"
-
 # Steps of one request, as spans within its own.
 SPAN_DECODE = "decode image"
 SPAN_QUEUE = "wait in queue"
@@ -60,26 +30,33 @@ QUEUE, BATCH = "queue", "batch"
 BATCH_SIZE_BUCKETS = (1, 2, 4, 8, 16, 32, 64)
 
 
+def _makers(
+    registry: CollectorRegistry,
+) -> tuple["partial[Counter]", "partial[Gauge]", "partial[Histogram]"]:
+    """Return the makers of a counter, a gauge and a histogram of seconds in a registry."""
+    return (
+        partial(Counter, registry=registry),
+        partial(Gauge, registry=registry),
+        partial(Histogram, buckets=SECONDS_BUCKETS, registry=registry),
+    )
+
+
 class ServiceMetrics:
     """Metrics of a gRPC service, in a registry of their own."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.rpc_seconds = Histogram(
-            RPC_SECONDS,
+        counter, gauge, seconds = _makers(self.registry)
+        self.rpc_seconds = seconds(
+            "imagemesh_rpc_seconds",
             "Time of an RPC from its start to its status, in seconds.",
             ["method", "code"],
-            buckets=SECONDS_BUCKETS,
-            registry=self.registry,
         )
-        self.rpcs_in_flight = Gauge(
-            RPCS_IN_FLIGHT, "RPCs that are being answered now.", registry=self.registry
-        )
-        self.model_answers = Counter(
-            MODEL_ANSWERS,
+        self.rpcs_in_flight = gauge("imagemesh_rpcs_in_flight", "RPCs that are being answered now.")
+        self.model_answers = counter(
+            "imagemesh_model_answers",
             "Answers by the model that gave them.",
             ["method", "model", "version", "device", "provider"],
-            registry=self.registry,
         )
 
 
@@ -104,35 +81,36 @@ class ModelMetrics:
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        counter = partial(Counter, labelnames=["task"], registry=registry)
-        histogram = partial(Histogram, registry=registry)
-        self.queue_seconds = histogram(
-            MODEL_QUEUE_SECONDS,
+        counter, gauge, seconds = _makers(registry)
+        self.queue_seconds = seconds(
+            "imagemesh_model_queue_seconds",
             "Wait of a request, in seconds: in the queue, and prepared for its batch.",
             ["task", "stage"],
-            buckets=SECONDS_BUCKETS,
         )
-        self.run_seconds = histogram(
-            MODEL_RUN_SECONDS,
+        self.run_seconds = seconds(
+            "imagemesh_model_run_seconds",
             "Time that a model takes for a batch, in seconds.",
             ["task"],
-            buckets=SECONDS_BUCKETS,
         )
-        self.batch_size = histogram(
-            MODEL_BATCH_SIZE,
+        self.batch_size = Histogram(
+            "imagemesh_model_batch_size",
             "Requests that a model answers together.",
             ["task"],
             buckets=BATCH_SIZE_BUCKETS,
+            registry=registry,
         )
-        self.waiting = Gauge(
-            MODEL_WAITING, "Requests in the queue of a model.", ["task"], registry=registry
+        self.waiting = gauge(
+            "imagemesh_model_waiting", "Requests in the queue of a model.", ["task"]
         )
         self.cancelled = counter(
-            MODEL_CANCELLED, "Requests that were cancelled or out of time before their answer."
+            "imagemesh_model_cancelled",
+            "Requests that were cancelled or out of time before their answer.",
+            ["task"],
         )
         self.losses = counter(
-            MODEL_LOSSES,
+            "imagemesh_model_losses",
             "Times that a model's thread ended or hung, and the model was loaded again.",
+            ["task"],
         )
 
     def of(self, task: str) -> TaskMetrics:
@@ -153,24 +131,22 @@ class HttpMetrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.http_seconds = Histogram(
-            HTTP_SECONDS,
+        counter, gauge, seconds = _makers(self.registry)
+        self.http_seconds = seconds(
+            "imagemesh_http_seconds",
             "Time of an HTTP request from its start to its last byte, in seconds.",
             ["route", "status"],
-            buckets=SECONDS_BUCKETS,
-            registry=self.registry,
         )
-        self.http_in_flight = Gauge(
-            HTTP_IN_FLIGHT, "HTTP requests that are being answered now.", registry=self.registry
+        self.http_in_flight = gauge(
+            "imagemesh_http_in_flight", "HTTP requests that are being answered now."
         )
-        self.connections = Gauge(
-            HTTP_CONNECTIONS, "HTTP connections of callers that are open.", registry=self.registry
+        self.connections = gauge(
+            "imagemesh_http_connections", "HTTP connections of callers that are open."
         )
-        self.connections_refused = Counter(
-            HTTP_CONNECTIONS_REFUSED,
+        self.connections_refused = counter(
+            "imagemesh_http_connections_refused",
             "HTTP connections refused, by the limit that was reached: of all or of one address.",
             ["limit"],
-            registry=self.registry,
         )
 
 
@@ -183,17 +159,14 @@ class PeriodicMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
-        self.failures = Counter(
-            PERIODIC_FAILURES,
-            "Runs of a periodic task that failed.",
-            ["task"],
-            registry=registry,
+        counter, gauge, _ = _makers(registry)
+        self.failures = counter(
+            "imagemesh_periodic_failures", "Runs of a periodic task that failed.", ["task"]
         )
-        self.failing = Gauge(
-            PERIODIC_FAILING,
+        self.failing = gauge(
+            "imagemesh_periodic_failing",
             "1 while the last run of a periodic task has failed, else 0.",
             ["task"],
-            registry=registry,
         )
 
 
@@ -206,32 +179,23 @@ class JobMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
-        self.waiting = Gauge(
-            JOBS_WAITING,
-            "Jobs and webhooks that wait or are worked on.",
-            ["kind"],
-            registry=registry,
+        counter, gauge, _ = _makers(registry)
+        self.waiting = gauge(
+            "imagemesh_jobs_waiting", "Jobs and webhooks that wait or are worked on.", ["kind"]
         )
-        self.oldest_seconds = Gauge(
-            JOBS_OLDEST_SECONDS,
+        self.oldest_seconds = gauge(
+            "imagemesh_jobs_oldest_seconds",
             "Age of the oldest job and webhook that waits or is worked on, in seconds.",
             ["kind"],
-            registry=registry,
         )
-        self.dead = Gauge(
-            JOBS_DEAD, "Jobs that were given up, or whose webhook was.", registry=registry
+        self.dead = gauge("imagemesh_jobs_dead", "Jobs that were given up, or whose webhook was.")
+        self.ended = counter("imagemesh_jobs_ended", "Jobs that this process ended.", ["status"])
+        self.items = counter("imagemesh_jobs_items", "Items of jobs that this process ended.")
+        self.redeliveries = counter(
+            "imagemesh_jobs_redeliveries", "Messages that were delivered again.", ["kind"]
         )
-        self.ended = Counter(
-            JOBS_ENDED, "Jobs that this process ended.", ["status"], registry=registry
-        )
-        self.items = Counter(
-            JOBS_ITEMS, "Items of jobs that this process ended.", registry=registry
-        )
-        self.redeliveries = Counter(
-            JOBS_REDELIVERIES, "Messages that were delivered again.", ["kind"], registry=registry
-        )
-        self.webhooks = Counter(
-            JOBS_WEBHOOKS, "Deliveries of webhooks that were tried.", ["outcome"], registry=registry
+        self.webhooks = counter(
+            "imagemesh_jobs_webhooks", "Deliveries of webhooks that were tried.", ["outcome"]
         )
 
 
@@ -243,14 +207,13 @@ class FetchMetrics:
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.seconds = Histogram(
-            FETCH_SECONDS,
+        counter, _, seconds = _makers(registry)
+        self.seconds = seconds(
+            "imagemesh_fetch_seconds",
             "Time of a fetch with its wait for a connection, in seconds.",
             ["outcome"],
-            buckets=SECONDS_BUCKETS,
-            registry=registry,
         )
-        self.bytes = Counter(FETCH_BYTES, "Bytes of fetched images.", registry=registry)
+        self.bytes = counter("imagemesh_fetch_bytes", "Bytes of fetched images.")
 
 
 class DatabaseMetrics:
@@ -261,25 +224,22 @@ class DatabaseMetrics:
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.seconds = Histogram(
-            DATABASE_SECONDS,
+        counter, gauge, seconds = _makers(registry)
+        self.seconds = seconds(
+            "imagemesh_database_seconds",
             "Time of a transaction without its wait for a connection, in seconds.",
-            buckets=SECONDS_BUCKETS,
-            registry=registry,
         )
-        connections = Gauge(
-            DATABASE_CONNECTIONS,
+        connections = gauge(
+            "imagemesh_database_connections",
             "Transactions that hold a connection of the pool, and that wait for one.",
             ["state"],
-            registry=registry,
         )
         self.in_use = connections.labels("in use")
         self.waiting = connections.labels("waiting")
-        self.failures = Counter(
-            DATABASE_FAILURES,
+        self.failures = counter(
+            "imagemesh_database_failures",
             "Transactions that the database failed, by its state.",
             ["state"],
-            registry=registry,
         )
 
 
@@ -291,10 +251,10 @@ class StorageMetrics:
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.bytes = Counter(STORAGE_BYTES, "Bytes of results stored.", registry=registry)
-        self.free_bytes = Gauge(
-            STORAGE_FREE_BYTES,
+        counter, gauge, _ = _makers(registry)
+        self.bytes = counter("imagemesh_storage_bytes", "Bytes of results stored.")
+        self.free_bytes = gauge(
+            "imagemesh_storage_free_bytes",
             "Free bytes of the disk of a folder; 0 while it is away.",
             ["folder"],
-            registry=registry,
         )

@@ -61,18 +61,18 @@ class DescribedClassifier:
         self.labels = [spec.labels[column] for column in self._kept]
         self._require(name)
 
-    def probabilities(self, images: Sequence[RgbImage]) -> NDArray[np.float32]:
+    def prepare(self, image: RgbImage) -> NDArray[np.float32]:
+        """Return an image as the graph takes it; see `prepare`. Any thread may call it."""
+        return prepare(image, self.spec)
+
+    def of_prepared(self, images: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
         """Return the probability of each name in `spec.columns`, (count, names).
 
         One image after the other: graphs with a fixed batch of one are common.
 
         Args:
-            images: (height, width, 3) uint8 each, sRGB, upright.
+            images: As `prepare` returns them.
         """
-        return self.of_prepared([prepare(image, self.spec) for image in images])
-
-    def of_prepared(self, images: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-        """Return what `probabilities` does, for images that went through `prepare`."""
         return self.join(self.of_labels(images))
 
     def of_labels(self, images: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
@@ -161,10 +161,7 @@ class DescribedLabels:
     def __init__(self, classifier: DescribedClassifier) -> None:
         self._classifier = classifier
         self._names = list(classifier.spec.columns)
-
-    def prepare(self, image: RgbImage) -> NDArray[np.float32]:
-        """Return a photo as the graph takes it; see `modelkit.classification`."""
-        return prepare(image, self._classifier.spec)
+        self.prepare = classifier.prepare
 
     def confidences(self, images: Sequence[NDArray[np.float32]]) -> list[NDArray[np.float32]]:
         """Return the probability of each label for several photos that went through `prepare`."""
@@ -196,10 +193,7 @@ class DescribedScorer:
                 f"{_NUDE} and {_SAFE}, or to {_NONE}, {_SUGGESTIVE} and {_EXPLICIT}"
             )
         self._names = names
-
-    def prepare(self, image: RgbImage) -> NDArray[np.float32]:
-        """Return a photo as the graph takes it; see `modelkit.classification`."""
-        return prepare(image, self._classifier.spec)
+        self.prepare = classifier.prepare
 
     def score_all(self, images: Sequence[NDArray[np.float32]]) -> list[NudityScore]:
         """Return the scores of several photos that went through `prepare`."""
@@ -242,7 +236,8 @@ class DescribedEmotions:
             image: (height, width, 3) uint8, sRGB, upright.
             boxes: The faces as the detector found them; they are cut without a margin.
         """
-        rows = self._classifier.probabilities([_cut(image, box) for box in boxes])
+        faces = [self._classifier.prepare(_cut(image, box)) for box in boxes]
+        rows = self._classifier.of_prepared(faces)
         return [ranked(self._names, row) for row in rows.tolist()]
 
 

@@ -56,15 +56,6 @@ class NudityScorer:
     def __init__(self, network: Network) -> None:
         self._network = network
 
-    def score(self, image: RgbImage) -> float:
-        """Return the score that the photo holds nudity, in [0, 1].
-
-        Args:
-            image: (height, width, 3) uint8, sRGB, upright.
-        """
-        (score,) = self.score_all([prepare(image)])
-        return score.nude
-
     def prepare(self, image: RgbImage) -> NDArray[np.float32]:
         """Return a photo as `prepare` does."""
         return prepare(image)

@@ -1,6 +1,5 @@
 """Nudity policies: named thresholds that make a judgement of a score."""
 
-from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, TypeAlias
 
@@ -8,7 +7,6 @@ from pydantic import BeforeValidator, Field
 from pydantic.dataclasses import dataclass as checked_dataclass
 from pydantic_settings import NoDecode
 
-from servicekit.errors import InvalidRequest
 from vision.nudity import NudityScore
 
 DEFAULT = "default"
@@ -74,15 +72,3 @@ def _read(text: object) -> object:
 
 
 Policies: TypeAlias = Annotated[dict[Name, NudityPolicy], NoDecode, BeforeValidator(_read)]
-
-
-def find_policy(policies: Mapping[str, NudityPolicy], name: str) -> NudityPolicy:
-    """Return the policy of that name.
-
-    Raises:
-        InvalidRequest: There is none.
-    """
-    if name not in policies:
-        known = ", ".join(sorted(policies))
-        raise InvalidRequest(f"policy {name[:50]!r} is not known; known are: {known}")
-    return policies[name]

@@ -158,30 +158,27 @@ class _VisionServicer(rpc.VisionServiceServicer):
     async def _classify(self, content: bytes) -> tuple[NDArray[np.float32], Sequence[ImageWarning]]:
         prepare = self._classifier.loaded.model.prepare
         image, warnings = await self.host.decoder.read(content, partial(_prepare, prepare))
-        return await self._classifier.answer(image, size_bytes=image.nbytes), warnings
+        return await self._classifier.answer(image), warnings
 
     async def _read_faces(
         self, content: bytes, *, with_emotions: bool = True
     ) -> tuple[list[tuple[Box, list[Emotion]]], Sequence[ImageWarning]]:
         async with self.host.decoder.opened(content, lambda decoded: decoded) as image:
             pixels = image.pixels
-            faces = await self._face_reader.answer(
-                (pixels, image.is_oriented, with_emotions), size_bytes=pixels.nbytes
-            )
+            faces = await self._face_reader.answer((pixels, image.is_oriented, with_emotions))
             return faces, image.warnings
 
     async def _score(self, content: bytes) -> Frames[NudityScore]:
         prepare = self._nudity_scorer.loaded.model.prepare
         image, warnings = await self.host.decoder.read(content, partial(_prepare, prepare))
-        score = await self._nudity_scorer.answer(image, size_bytes=image.nbytes)
+        score = await self._nudity_scorer.answer(image)
         return Frames([(1, score)], 1, warnings)
 
     async def _score_frames(self, content: bytes) -> Frames[NudityScore]:
         prepare = self._nudity_scorer.loaded.model.prepare
         frames = await self.host.decoder.read_frames(content, lambda one: prepare(one.pixels))
         scores = [
-            (number, await self._nudity_scorer.answer(image, size_bytes=image.nbytes))
-            for number, image in frames.chosen
+            (number, await self._nudity_scorer.answer(image)) for number, image in frames.chosen
         ]
         return Frames(scores, frames.count, frames.warnings)
 

@@ -4,8 +4,9 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from modelkit.settings import TorchServiceSettings
+from servicekit.errors import InvalidRequest
 from servicekit.settings import MetricsPort, Port
-from vision.policies import DEFAULT, SUGGESTIVE_THRESHOLD, NudityPolicy, Policies, find_policy
+from vision.policies import DEFAULT, SUGGESTIVE_THRESHOLD, NudityPolicy, Policies
 
 
 class VisionSettings(TorchServiceSettings):
@@ -43,5 +44,9 @@ class VisionSettings(TorchServiceSettings):
         Raises:
             InvalidRequest: There is none.
         """
-        default = {DEFAULT: NudityPolicy(self.nudity_threshold)}
-        return find_policy(default | self.nudity_policies, name or DEFAULT)
+        policies = {DEFAULT: NudityPolicy(self.nudity_threshold), **self.nudity_policies}
+        policy = policies.get(name or DEFAULT)
+        if policy is None:
+            known = ", ".join(sorted(policies))
+            raise InvalidRequest(f"policy {name[:50]!r} is not known; known are: {known}")
+        return policy
