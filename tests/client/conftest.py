@@ -11,8 +11,8 @@ import pytest
 from servicekit.logs import configure_logs
 from tests.client.scripted import PNG, Certificate
 from tests.gateway.ended import Ended, ended
-from tests.gateway.nats_server import nats_server
 from tests.gateway.running import Gateway, gateway_settings, running
+from tests.gateway.servers import nats_server
 from tests.gateway.services import serving_all
 from tests.gateway.stage import Stage
 

@@ -18,8 +18,8 @@ from gateway.database.engine import open_database
 from gateway.database.tables import JOB_ITEMS, JOBS
 from gateway.settings import GatewaySettings
 from scripts.ports import free_port
-from tests.gateway.nats_server import NatsServer, nats_server, prefix_of
 from tests.gateway.running import Books, books, create_key, database_url, gateway_settings, give
+from tests.gateway.servers import Server, nats_server, prefix_of
 from tests.gateway.services import serving_all
 from tests.gateway.stage import Stage
 from tests.gateway.uploads import base64
@@ -106,7 +106,7 @@ async def fleet(count: int, environment: Mapping[str, str]) -> AsyncIterator[lis
 
 
 def environment_of(
-    folder: Path, nats: NatsServer, addresses: Mapping[str, str], **settings: object
+    folder: Path, nats: Server, addresses: Mapping[str, str], **settings: object
 ) -> dict[str, str]:
     """Return the variables of processes that share a database, a store and a stream."""
     given = {
@@ -134,7 +134,7 @@ class JobProcesses:
 
     gateway: GatewayProcess
     workers: list[GatewayProcess]
-    nats: NatsServer
+    nats: Server
     stage: Stage
     settings: GatewaySettings
     account: str = ""

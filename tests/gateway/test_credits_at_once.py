@@ -19,9 +19,9 @@ from gateway.accounts.ledger import Ledger
 from gateway.accounts.usage import UsageBook
 from gateway.database.clock import utc_now
 from gateway.database.engine import open_database
-from tests.gateway.nats_server import NatsServer
 from tests.gateway.processes import GatewayProcess, environment_of, fleet
 from tests.gateway.running import Books, books
+from tests.gateway.servers import Server
 from tests.gateway.services import serving_all
 from tests.gateway.stage import WAIT, Stage
 
@@ -92,7 +92,7 @@ class Orders:
 
 
 async def test_hang_ups_and_repeats_spend_every_credit_once(
-    url: str, tmp_path: Path, addresses: dict[str, str], nats: NatsServer
+    url: str, tmp_path: Path, addresses: dict[str, str], nats: Server
 ) -> None:
     """Each order goes to one of two gateways, and again to the other; every third is hung up.
 
@@ -123,7 +123,7 @@ async def test_hang_ups_and_repeats_spend_every_credit_once(
 
 @pytest.mark.parametrize("url", ["postgresql"], indirect=True)  # durability kills on SQLite
 async def test_kill_in_the_middle_loses_nothing_and_the_holds_come_back(
-    url: str, tmp_path: Path, nats: NatsServer
+    url: str, tmp_path: Path, nats: Server
 ) -> None:
     """Two gateways with ten calls each; one of them is killed while all are running."""
     stage = Stage()
