@@ -14,8 +14,7 @@ from gateway.bulk.records import BulkRecord, ShardRecord
 from gateway.bulk.store import BulkStore
 from gateway.database.engine import DatabaseUnavailable
 from gateway.jobs.outcomes import Outcome
-from gateway.jobs.records import RUNNING, SUCCEEDED, JobLimits, JobRecord
-from gateway.jobs.rows import hold_of
+from gateway.jobs.records import RUNNING, SUCCEEDED, JobLimits, JobRecord, hold_of
 from gateway.jobs.store import JobGone, JobStore
 from gateway.problems import Problem
 from tests.gateway.job_stores import GOOD, add_job, end_job, job_store, ledger_of
