@@ -21,7 +21,8 @@ from imagemesh.ocr.v1 import page_pb2
 from modelkit.images import encode_image
 from ocr.amending import Amendment
 from ocr.formats import write_document, write_layers
-from ocr.writing import PdfAmender
+from ocr.isolated import IsolatedModule
+from ocr.writing import amend
 from tests.ocr.papers import layered_pdf, typed_pdf
 from tests.ocr.printed import printed_page
 from tests.ocr.test_pdf import pdftotext
@@ -353,4 +354,6 @@ async def test_file_that_cannot_be_amended_in_time_gives_nothing(
     layers = write_layers([])
     amendment = Amendment(len(layers), 1, kept=[1], layered=[], is_layer_replaced=False)
 
-    assert await PdfAmender(at_once=1, within_s=within_s).amend(content, layers, amendment) == b""
+    amending = IsolatedModule("ocr.amending", at_once=1, within_s=within_s)
+
+    assert await amend(amending, content, layers, amendment) == b""

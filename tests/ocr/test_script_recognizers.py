@@ -21,11 +21,11 @@ from modelkit.settings import ModelCommandSettings
 from ocr.asking import find_language
 from ocr.engines import PageWord
 from ocr.languages import PP_OCR_LINES, all_languages
-from ocr.leftward import as_written
 from ocr.loaders import RECOGNIZED_SCRIPTS, script_task
 from ocr.ppocr import LineRecognizer
 from ocr.preparation import Corners
 from ocr.routes import Routes
+from ocr.scripts import as_written
 from ocr.service import NAME, build_service
 from ocr.settings import OcrSettings
 from ocr.tesseract import Tesseract

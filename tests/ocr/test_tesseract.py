@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ocr.asking import find_language
-from ocr.tesseract import Tesseract, TesseractReader, find_data_dir, tesseract_version
+from ocr.tesseract import Tesseract, find_data_dir, tesseract_version
 from servicekit.errors import LanguageNotInstalled
 from tests.ocr.printed import rectangle
 from tests.ocr.written import SLOVAK_LINES, draw_lines, ends_of_words
@@ -50,7 +50,7 @@ def test_middle_of_each_word_of_a_line_is_where_it_was_drawn(tesseract: Tesserac
     text = SLOVAK_LINES[0]
     line = rectangle(20, 24, 600, 48)
 
-    (read,) = TesseractReader(tesseract, [SLOVAK]).read_lines(draw_lines(text), [line])
+    (read,) = tesseract.read_lines(draw_lines(text), [line], SLOVAK)
 
     assert " ".join(word.text for word in read.words) == read.text == text
     for word, (left, right) in zip(read.words, ends_of_words(text), strict=True):
