@@ -126,13 +126,8 @@ lock: setup ## pin the newest dependencies in requirements.lock
 	  --custom-compile-command="make lock" --group dev --group convert --output-file requirements.lock \
 	  $(OURS:%=--no-emit-package=imagemesh-%) --no-emit-package=torch $(MEMBERS:=/pyproject.toml)
 
-docs: setup ## rewrite the generated pages of docs/ and the gateway, then build the site
-	$(BIN)/python scripts/write_settings_page.py
-	$(BIN)/python scripts/write_languages_page.py
-	$(BIN)/python scripts/write_models_page.py
-	$(BIN)/python scripts/write_analysis_page.py
-	$(BIN)/python scripts/write_inputs_page.py
-	$(BIN)/python scripts/write_chart_page.py
+docs: setup ## rewrite the generated tables of docs/ and pages of the gateway, then build the site
+	$(BIN)/python -m scripts.tables
 	$(BIN)/python scripts/write_card_pages.py
 	$(MAKE) site
 

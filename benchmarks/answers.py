@@ -13,46 +13,30 @@ rendered page in each of them is recognized. The peak memory of each service is 
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable
-from dataclasses import astuple, dataclass
 from io import BytesIO
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
+import cyclopts
 import grpc
-import typer
 from PIL import Image
 
 from benchmarks.calls import CALLS, Call
 from benchmarks.images import draw_word, shade_photo
 from benchmarks.pages import render
 from benchmarks.processes import memory_mib, serving
-from benchmarks.reports import JsonFile, table, write_json
+from benchmarks.reports import report
 from imagemesh.ocr.v1.ocr_service_pb2 import RecognizeDocumentResponse, RecognizeRequest
 from imagemesh.ocr.v1.ocr_service_pb2_grpc import OcrServiceStub
 from ocr.languages import all_languages
 
-PACKAGES = ("grpcio", "numpy", "onnxruntime", "pillow", "simplejpeg")
 HEAD = ("RPC", "answers under load", "distinct", "crossed", "otherwise different", "seconds")
 # By default a service refuses requests that would wait too long.
 LIMITS = {"max_concurrent_rpcs": 1000}
 
 
-@dataclass(frozen=True, slots=True)
-class Agreement:
-    """Agreement of one RPC's answers under load.
-
-    `crossed` counts those that another image had alone, `other` those that no image had.
-    """
-
-    rpc: str
-    answers: int
-    distinct: int
-    crossed: int
-    other: int
-    seconds: float
-
-
+Row = tuple[str, int, int, int, int, float]  # as HEAD says
 Ask = Callable[[grpc.aio.Channel], Awaitable[Any]]  # Any: the answer of any RPC
 
 
@@ -63,7 +47,6 @@ def main(
     photos: Path | None = None,
     services: str = ",".join(CALLS),
     languages: str = "",
-    json: JsonFile = None,
 ) -> None:
     """Compare answers and exit with 1 where one differs."""
     if languages:
@@ -79,9 +62,8 @@ def main(
             for name in services.split(",")
         }
     found = asyncio.run(compare_all(asks, rounds=rounds))
-    print(table(HEAD, [astuple(one) for one in found]))
-    write_json(json, PACKAGES, rpcs=found)
-    sys.exit(any(one.crossed or one.other for one in found))
+    report(HEAD, found)
+    sys.exit(any(crossed or other for _, _, _, crossed, other, _ in found))
 
 
 def _ask(call: Call, image: bytes) -> Ask:
@@ -95,21 +77,20 @@ def _recognize_page(code: str) -> Ask:
     return lambda channel: OcrServiceStub(channel).Recognize(request)
 
 
-async def compare_all(asks: dict[str, dict[str, list[Ask]]], *, rounds: int) -> list[Agreement]:
-    """Return the agreement of these requests to RPCs of services, printed as it is found."""
+async def compare_all(asks: dict[str, dict[str, list[Ask]]], *, rounds: int) -> list[Row]:
+    """Return the rows of these requests to RPCs of services, printed as it is found."""
     found = []
     for name, rpcs in asks.items():
         async with serving(name, LIMITS) as (channel, process):
             for rpc, requests in rpcs.items():
                 found.append(await _compare(rpc, requests, channel, rounds=rounds))
-                print(found[-1], flush=True)
+                print(*found[-1], flush=True)
             print(f"{name} held at most {memory_mib(process, 'VmHWM'):.0f} MiB", flush=True)
     return found
 
 
-async def _compare(
-    rpc: str, requests: list[Ask], channel: grpc.aio.Channel, *, rounds: int
-) -> Agreement:
+async def _compare(rpc: str, requests: list[Ask], channel: grpc.aio.Channel, *, rounds: int) -> Row:
+    """Count answers under load that another image had alone, and those that none had."""
     began_s = monotonic()
     alone = [_to_bytes(await ask(channel)) for ask in requests]
     known = set(alone)
@@ -121,7 +102,7 @@ async def _compare(
                 crossed += answer in known
                 other += answer not in known
     seconds = round(monotonic() - began_s, 1)
-    return Agreement(rpc, rounds * len(requests), len(known), crossed, other, seconds)
+    return rpc, rounds * len(requests), len(known), crossed, other, seconds
 
 
 def _to_bytes(answer: Any) -> bytes:  # Any: the answer of any RPC, or all of a stream
@@ -134,4 +115,4 @@ def _to_bytes(answer: Any) -> bytes:  # Any: the answer of any RPC, or all of a 
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    cyclopts.run(main)

@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
+import cyclopts
 import grpc
 import msgspec
-import typer
 import uvicorn
 from multipart import (  # type: ignore[import-untyped]  # a single module without py.typed
     MultipartSegment,
@@ -73,4 +73,4 @@ def _read_form(body: bytes, content_type: str) -> bytes:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    cyclopts.run(main)

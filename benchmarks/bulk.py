@@ -1,4 +1,4 @@
-"""Measure a bulk job of one-pixel images: python -m benchmarks.bulk [--items N] [--json FILE].
+"""Measure a bulk job of one-pixel images: python -m benchmarks.bulk [--items N].
 
 A gateway without a worker, a worker and NATS run as they do for users, each a process, on SQLite,
 and the account pays. The service computes nothing. CPU of an item is that of the worker, less
@@ -18,21 +18,18 @@ from pathlib import Path
 from time import monotonic, process_time
 
 import aiohttp
-import typer
+import cyclopts
 import uvloop
 
+from benchmarks.gateways import gateway_settings, make_keys
 from benchmarks.processes import Tree, bare_environment, memory_mib, python, running
-from benchmarks.reports import JsonFile, table, write_json
+from benchmarks.reports import report
 from contract.fields import EXAMPLE_IMAGE
-from gateway.accounts.accounts import AccountStore
-from gateway.accounts.keys import KeyStore
-from gateway.database.engine import open_database
 from imagemesh.vision.v1 import vision_service_pb2 as pb
 from imagemesh.vision.v1 import vision_service_pb2_grpc as rpc
 from scripts.ports import free_ports
 from servicekit.client import open_channel
 
-PACKAGES = ("grpcio", "nats-py", "obstore", "sqlalchemy", "stream-unzip")
 IMAGE = b64decode(EXAMPLE_IMAGE)
 BARE_CALLS = 5000
 IN_FLIGHT = 22  # items that one account's bulk job has in flight, by default
@@ -50,11 +47,10 @@ class Stage:
     service: str
 
 
-def main(*, items: int = 100_000, json: JsonFile = None) -> None:
+def main(*, items: int = 100_000) -> None:
     """Run one bulk job and report its rate, its memory and its CPU time."""
     figures = uvloop.run(_measure(items))
-    print(table(("figure", "value"), [[name, value] for name, value in figures.items()]))
-    write_json(json, PACKAGES, items=items, figures=figures)
+    report(("figure", "value"), list(figures.items()))
 
 
 async def _measure(items: int) -> dict[str, object]:
@@ -145,14 +141,11 @@ async def _bare_ms(service: str) -> float:
 async def _staged(folder: Path) -> AsyncIterator[Stage]:
     """Run NATS, the service, the gateway and the worker."""
     service, nats, gateway, worker = free_ports(4)
-    database = f"sqlite+aiosqlite:///{folder}/gateway.db"
-    key = await _make_key(database)
+    (key,) = await make_keys(folder, "paying", paying=True)
     environment = {
         **bare_environment(),
-        "GATEWAY_DATABASE_URL": database,
-        "GATEWAY_RESULTS_DIR": f"{folder}/results",
+        **gateway_settings(folder, gateway, {"vision": f"127.0.0.1:{service}"}),
         "GATEWAY_NATS_URL": f"nats://127.0.0.1:{nats}",
-        "GATEWAY_VISION_ADDRESS": f"127.0.0.1:{service}",
         "GATEWAY_LOG_LEVEL": "warning",
         "GATEWAY_ACCOUNT_STORAGE_MIB": str(2**20),
         "GATEWAY_JOB_WORKER": "false",
@@ -160,7 +153,7 @@ async def _staged(folder: Path) -> AsyncIterator[Stage]:
     server = str(Path(python("x")[0]).with_name("nats-server"))
     store = [server, "--addr", "127.0.0.1", "--port", str(nats), "-js", "-sd", f"{folder}/nats"]
     commands = (
-        (python("gateway"), {**environment, "GATEWAY_PORT": str(gateway)}),
+        (python("gateway"), environment),
         (python("gateway", "worker"), {**environment, "GATEWAY_PORT": str(worker)}),
     )
     async with AsyncExitStack() as stack:
@@ -185,13 +178,5 @@ async def _until_ready(url: str) -> None:
             await asyncio.sleep(0.1)
 
 
-async def _make_key(database: str) -> str:
-    engine = await open_database(database)
-    key = await KeyStore(engine).create("paying")
-    await AccountStore(engine).credit("paying", 10**9)
-    await engine.dispose()
-    return key
-
-
 if __name__ == "__main__":
-    typer.run(main)
+    cyclopts.run(main)

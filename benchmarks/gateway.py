@@ -1,4 +1,4 @@
-"""Compare the gateway's CPU time with a bare proxy's: python -m benchmarks.gateway [--json FILE].
+"""Compare the gateway's CPU time with a bare proxy's: python -m benchmarks.gateway.
 
 The gateway runs as it does for users: its own process, its default settings, SQLite, a key. Both
 call the same service, whose model takes no time, and get the same load in turns.
@@ -6,7 +6,7 @@ call the same service, whose model takes no time, and get the same load in turns
 
 import asyncio
 import base64
-import json as json_format
+import json
 import statistics
 import tempfile
 from collections.abc import AsyncIterator, Callable
@@ -15,24 +15,21 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import typer
+import cyclopts
 
+from benchmarks.gateways import gateway_settings, make_keys
 from benchmarks.processes import Tree, bare_environment, inherited, python, running
-from benchmarks.reports import JsonFile, table, write_json
+from benchmarks.reports import report
 from benchmarks.serving import wire
 from benchmarks.serving.catalogue import Peer
 from benchmarks.serving.load import Load, calling
 from benchmarks.serving.turns import median_ratio, take_turns, until_ready
-from gateway.accounts.accounts import AccountStore
-from gateway.accounts.keys import KeyStore
-from gateway.database.engine import open_database
 from scripts.ports import free_ports
 
 CPU_BAR = 1.5  # most times the CPU of the bare proxy
 IN_FLIGHT = 8
 IMAGE_BYTES, SMALL_BYTES = 100_000, 60
 PATH = "/api/v1/classify"
-PACKAGES = ("grpcio", "httptools", "msgspec", "sqlalchemy", "starlette", "uvicorn", "uvloop")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +53,7 @@ class Stage:
 
 
 def _to_json(image: bytes) -> bytes:
-    return json_format.dumps({"image": base64.b64encode(image).decode()}).encode()
+    return json.dumps({"image": base64.b64encode(image).decode()}).encode()
 
 
 _JSON, _UPLOAD = (_to_json, "application/json"), (partial(wire.form, name="image"), wire.FORM_TYPE)
@@ -68,17 +65,11 @@ JOBS = (
 )
 
 
-def main(*, rounds: int = 12, seconds: float = 0.5, json: JsonFile = None) -> None:
+def main(*, rounds: int = 12, seconds: float = 0.5) -> None:
     """Measure every kind of request."""
     rows = asyncio.run(_measure(rounds=rounds, seconds=seconds))
     head = ("request", "gateway, CPU ms", "bare, CPU ms", f"ratio (bar {CPU_BAR})")
-    print(table(head, rows))
-    write_json(
-        json,
-        PACKAGES,
-        in_flight=IN_FLIGHT,
-        costs=[dict(zip(head, row, strict=True)) for row in rows],
-    )
+    report(head, rows)
 
 
 async def _measure(*, rounds: int, seconds: float) -> list[list[object]]:
@@ -112,17 +103,11 @@ async def _staged(folder: Path) -> AsyncIterator[Stage]:
     """Run the service, the bare proxy and the gateway."""
     service, bare, gateway = free_ports(3)
     address = f"127.0.0.1:{service}"
-    url = f"sqlite+aiosqlite:///{folder}/gateway.db"
-    keys = await _make_keys(url)
-    settings = {
-        "GATEWAY_PORT": str(gateway),
-        "GATEWAY_DATABASE_URL": url,
-        "GATEWAY_RESULTS_DIR": f"{folder}/results",
-        "GATEWAY_RATE_LIMIT": "",
-        "GATEWAY_VISION_ADDRESS": address,
-    }
+    (key,) = await make_keys(folder, "free")
+    (paying_key,) = await make_keys(folder, "paying", paying=True)
+    settings = gateway_settings(folder, gateway, {"vision": address})
     commands = {
-        "gateway": (python("gateway"), {**inherited(), **settings}),
+        "gateway": (python("gateway"), {**inherited(), **settings, "GATEWAY_RATE_LIMIT": ""}),
         "bare": (python("benchmarks.bare_proxy", bare, address), bare_environment()),
     }
     async with AsyncExitStack() as stack:
@@ -130,18 +115,8 @@ async def _staged(folder: Path) -> AsyncIterator[Stage]:
         await stack.enter_async_context(running(replica, bare_environment()))
         trees = [await stack.enter_async_context(running(*one)) for one in commands.values()]
         ports = zip((gateway, bare), trees, strict=True)
-        yield Stage(dict(zip(commands, ports, strict=True)), *keys)
-
-
-async def _make_keys(url: str) -> tuple[str, str]:
-    """Return a key of an account without metering, and one of an account with credits."""
-    engine = await open_database(url)
-    keys = KeyStore(engine)
-    made = await keys.create("free"), await keys.create("paying")
-    await AccountStore(engine).credit("paying", 10**9)
-    await engine.dispose()
-    return made
+        yield Stage(dict(zip(commands, ports, strict=True)), key, paying_key)
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    cyclopts.run(main)

@@ -1,4 +1,4 @@
-"""Attack a mesh and watch a well-behaved caller: python -m benchmarks.guard run [--json FILE].
+"""Attack a mesh and watch a well-behaved caller: python -m benchmarks.guard run.
 
 The real gateway and the real services run on loopback. Each attack, a process of its own from
 another address, goes on while another account asks one request after the other; the table has the
@@ -9,10 +9,11 @@ this machine and moment: only their ratio within a row says something.
 import asyncio
 import base64
 import statistics
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
@@ -20,17 +21,15 @@ from time import monotonic
 from typing import Any
 
 import aiohttp
-import typer
+import cyclopts
 
+from benchmarks.gateways import gateway_settings, make_keys
 from benchmarks.images import draw_plain_word, draw_small_photo
 from benchmarks.processes import Tree, bare_environment, inherited, memory_mib, python, running
-from benchmarks.reports import JsonFile, table, write_json
+from benchmarks.reports import report
 from contract.table import ENDPOINT_NAMES
-from gateway.accounts.keys import KeyStore
-from gateway.database.engine import open_database
 from scripts.ports import LOOPBACK, free_ports
 
-PACKAGES = ("grpcio", "onnxruntime", "starlette", "uvicorn")
 SERVICES = ("colorize", "ocr", "vision")
 CALLS_OF_FLOOD = 100
 CONNECTIONS = 1000
@@ -78,25 +77,15 @@ class Mesh:
     greedy: str
 
 
-@dataclass(slots=True)
-class Caller:
-    """Well-behaved caller: seconds of each request, and those that were not answered."""
-
-    seconds: list[float] = field(default_factory=list)
-    refused: int = 0
-
-    async def ask(self, gateway: Gateway, endpoint: str, *, for_s: float) -> None:
-        """Ask one request after the other for that long."""
-        body, ends_s = bodies()[endpoint], monotonic() + for_s
-        while monotonic() < ends_s:
-            began_s = monotonic()
-            self.refused += await gateway.ask(endpoint, body) != HTTPStatus.OK
-            self.seconds.append(monotonic() - began_s)
-
-    @property
-    def p95_ms(self) -> float:
-        """95th percentile of the requests."""
-        return 1000 * statistics.quantiles(self.seconds, n=20)[-1]
+async def ask_for(seconds: float, gateway: Gateway, endpoint: str) -> tuple[float, int]:
+    """Ask one request after the other for that long; return their p95 in ms, and the refused."""
+    body, ends_s = bodies()[endpoint], monotonic() + seconds
+    took_s, refused = [], 0
+    while monotonic() < ends_s:
+        began_s = monotonic()
+        refused += await gateway.ask(endpoint, body) != HTTPStatus.OK
+        took_s.append(monotonic() - began_s)
+    return 1000 * statistics.quantiles(took_s, n=20)[-1], refused
 
 
 async def flood(endpoint: str, gateway: Gateway) -> None:
@@ -169,38 +158,30 @@ ATTACKS: dict[str, tuple[Callable[[Gateway], Awaitable[None]], str]] = {
 
 
 async def _measure(mesh: Mesh, name: str, seconds: float) -> list[Any]:
-    before, during, endpoint = Caller(), Caller(), ATTACKS[name][1]
+    endpoint = ATTACKS[name][1]
     await mesh.gateway.ask(endpoint, bodies()[endpoint])
-    await before.ask(mesh.gateway, endpoint, for_s=seconds)
+    before_ms, _ = await ask_for(seconds, mesh.gateway, endpoint)
     memory = memory_mib(mesh.tree.process, "VmRSS")
     command = python("benchmarks.guard", "attack", name, mesh.gateway.port, mesh.greedy)
     async with running(command, bare_environment()):
         await asyncio.sleep(BEGINS_WITHIN_S)
-        await during.ask(mesh.gateway, endpoint, for_s=seconds)
+        during_ms, refused = await ask_for(seconds, mesh.gateway, endpoint)
         grown = memory_mib(mesh.tree.process, "VmRSS") - memory
-    ratio = during.p95_ms / before.p95_ms
-    return [name, before.p95_ms, during.p95_ms, ratio, during.refused, max(0.0, grown)]
+    return [name, before_ms, during_ms, during_ms / before_ms, refused, max(0.0, grown)]
 
 
 @asynccontextmanager
 async def _staged(folder: Path) -> AsyncIterator[Mesh]:
     """Run the services and the gateway until they answer."""
-    url = f"sqlite+aiosqlite:///{folder}/gateway.db"
-    engine = await open_database(url)
-    greedy, good = [await KeyStore(engine).create(name) for name in ("greedy", "good")]
-    await engine.dispose()
+    greedy, good = await make_keys(folder, "greedy", "good")
     port, *ports = free_ports(1 + len(SERVICES))
+    places = dict(zip(SERVICES, ports, strict=True))
+    addresses = {name: f"{LOOPBACK}:{own}" for name, own in places.items()}
     environment = {
         **inherited(),
-        "GATEWAY_PORT": str(port),
-        "GATEWAY_DATABASE_URL": url,
-        "GATEWAY_RESULTS_DIR": f"{folder}/results",
+        **gateway_settings(folder, port, addresses),
         **{f"{name.upper()}_METRICS_PORT": "0" for name in SERVICES},
-        **{f"{name.upper()}_PORT": str(own) for name, own in zip(SERVICES, ports, strict=True)},
-        **{
-            f"GATEWAY_{name.upper()}_ADDRESS": f"{LOOPBACK}:{own}"
-            for name, own in zip(SERVICES, ports, strict=True)
-        },
+        **{f"{name.upper()}_PORT": str(own) for name, own in places.items()},
     }
     async with AsyncExitStack() as stack:
         for name in SERVICES:
@@ -230,11 +211,11 @@ async def _until_answered(gateway: Gateway) -> None:
                 await asyncio.sleep(0.1)
 
 
-app = typer.Typer(add_completion=False, help=__doc__, rich_markup_mode=None)
+app = cyclopts.App(help=__doc__)
 
 
-@app.command()
-def run(*, seconds: float = 8.0, attacks: str = "", json: JsonFile = None) -> None:
+@app.command
+def run(*, seconds: float = 8.0, attacks: str = "") -> None:
     """Make every attack, or those that are named; exit with 1 where a bar is missed."""
     chosen = [name for name in ATTACKS if any(part in name for part in attacks.split(","))]
 
@@ -248,15 +229,14 @@ def run(*, seconds: float = 8.0, attacks: str = "", json: JsonFile = None) -> No
         return rows
 
     rows = asyncio.run(measure())
-    print(table(HEAD, rows))
-    write_json(json, PACKAGES, attacks=[dict(zip(HEAD, row, strict=True)) for row in rows])
+    report(HEAD, rows)
     missed = [row[0] for row in rows if row[3] > MOST_RATIO or row[4] or row[5] > MOST_MEMORY_MIB]
     if missed:
         print(f"missed (ratio {MOST_RATIO:g}, 0 refused, {MOST_MEMORY_MIB:g} MiB):", *missed)
-        raise typer.Exit(1)
+    sys.exit(bool(missed))
 
 
-@app.command()
+@app.command
 def attack(name: str, port: int, key: str) -> None:
     """Attack a gateway until the process is stopped."""
 

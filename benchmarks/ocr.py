@@ -1,8 +1,8 @@
 """Compare the OCR service's reading with Tesseract's and rapidocr's own calls on the same images.
 
-    python -m benchmarks.ocr FOLDER [--sets pages,photos,auto,scans,receipts] [--eval EVAL]
+    python -m benchmarks.ocr [--sets pages,photos,auto,scans,receipts] [--eval EVAL]
 
-Writes ocr.json and ocr.md to FOLDER. `pages` are rendered, one in each language; `photos` are the
+`pages` are rendered, one in each language; `photos` are the
 same pages photographed; `auto` finds the language of each page. `fresh-24`, `fresh-31` and
 `fresh-40` are pages of other texts in other fonts of that many pixels; no route is chosen on them.
 EVAL holds the folders ocr, whose images are `scans` with .txt beside them, and receipts (JPEG with
@@ -16,11 +16,11 @@ from pathlib import Path
 from time import process_time
 from typing import Annotated
 
-import typer
+from cyclopts import Parameter, run
 
 from benchmarks.distortion import photograph
 from benchmarks.ocr_engines import OURS, Engine, load_engines
-from benchmarks.ocr_report import Result, write_report
+from benchmarks.ocr_report import Result, ocr_report
 from benchmarks.pages import PAGES, looks, render
 from benchmarks.routes import seed_of
 from benchmarks.text_errors import character_error_rate, lost_lines, word_f1
@@ -56,14 +56,13 @@ class WrittenImage:
 
 
 def main(
-    folder: Path,
     *,
     sets: str = "pages,photos,auto",
     engines: str = ",".join(ENGINES),
     languages: str = "",
-    evaluation: Annotated[Path, typer.Option("--eval")] = Path("eval"),
+    evaluation: Annotated[Path, Parameter("--eval")] = Path("eval"),
 ) -> None:
-    """Read every image with every engine, and write the report."""
+    """Read every image with every engine, and print the report."""
     codes = languages.split(",") if languages else list(all_languages())
     loaded = load_engines(engines.split(","))
     results: list[Result] = []
@@ -73,7 +72,7 @@ def main(
             continue
         for image in read_images(collection, codes, evaluation):
             results += read_with_each(loaded, image, collection)
-    print(write_report(folder, results))
+    print(ocr_report(results))
 
 
 def read_images(collection: str, codes: list[str], folder: Path) -> Iterator[WrittenImage]:
@@ -135,4 +134,4 @@ def _load(path: Path) -> RgbImage:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    run(main)

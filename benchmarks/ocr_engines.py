@@ -13,7 +13,6 @@ from modelkit.manifest import load_manifest
 from ocr.languages import Language
 from ocr.loaders import load_reader
 from ocr.preparation import fit
-from ocr.reading import Reader
 from ocr.settings import OcrSettings
 from ocr.tesseract import find_data_dir
 
@@ -36,14 +35,8 @@ def load_engines(names: list[str]) -> dict[str, Engine]:
 
 def _imagemesh() -> Engine:
     settings = OcrSettings(threads=1, profile="embedded")
-    return _reading(load_reader(settings, load_manifest("ocr")).model)
-
-
-def _reading(reader: Reader) -> Engine:
-    def read(pixels: RgbImage, language: Language) -> str:
-        return reader.read(fit(pixels), language).text
-
-    return read
+    reader = load_reader(settings, load_manifest("ocr")).model
+    return lambda pixels, language: reader.read(fit(pixels), language).text
 
 
 def _tesseract() -> Engine:

@@ -1,9 +1,7 @@
-"""Report of the OCR benchmark: JSON, and tables in Markdown."""
+"""Report of the OCR benchmark in Markdown."""
 
-import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 from statistics import mean, median
 
 from benchmarks.reports import describe_machine, table
@@ -30,24 +28,17 @@ class Result:
     lost: int = 0
 
 
-def write_report(folder: Path, results: Sequence[Result]) -> str:
-    """Write ocr.json and ocr.md, and return the Markdown."""
-    folder.mkdir(parents=True, exist_ok=True)
-    told = describe_machine()
-    rows = [asdict(result) for result in results]
-    (folder / "ocr.json").write_text(json.dumps({**told, "results": rows}, indent=1) + "\n")
+def ocr_report(results: Sequence[Result]) -> str:
+    """Return a table of all sets, remarks, and the rates of every image."""
     sets = {
         name: [result for result in results if result.collection == name]
         for name in _unique(result.collection for result in results)
     }
-    cpu, cores, commit, date = (told[key] for key in ("cpu", "cores", "commit", "date"))
-    parts = [f"{cpu}, {cores} cores, one thread, commit {commit}, {str(date)[:10]}."]
+    parts = [f"{describe_machine()} One thread."]
     parts.append(table(HEAD, [row for one in sets.values() for row in _summary(one)]))
     parts += [line for one in sets.values() for line in _remarks(one)]
     parts += [f"### {name}: CER %\n\n{_rates(one)}" for name, one in sets.items()]
-    text = "\n\n".join(parts) + "\n"
-    (folder / "ocr.md").write_text(text, "utf-8")
-    return text
+    return "\n\n".join(parts)
 
 
 def _summary(results: Sequence[Result]) -> Iterable[list[object]]:

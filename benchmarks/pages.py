@@ -13,8 +13,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import cyclopts
 import numpy as np
-import typer
 from PIL import Image, ImageDraw, ImageFont, features
 
 from modelkit.images import RgbImage
@@ -184,4 +184,4 @@ def _may_start(text: str, index: int, language: Language) -> bool:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    cyclopts.run(main)

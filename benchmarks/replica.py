@@ -9,8 +9,8 @@ from collections.abc import Callable
 from hashlib import blake2s
 from typing import Any, Final
 
+import cyclopts
 import grpc
-import typer
 from google.protobuf.message import Message
 
 from imagemesh.colorize.v1 import colorize_service_pb2 as colorize_pb
@@ -90,4 +90,4 @@ async def _load_nothing() -> None:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    cyclopts.run(main)

@@ -13,6 +13,7 @@ from typing import Any
 import aiohttp
 import grpc
 
+from benchmarks.gateways import gateway_settings, make_keys
 from benchmarks.images import draw_plain_word
 from benchmarks.processes import bare_environment, python, running, start
 from benchmarks.replica import ANSWERS, text_of
@@ -23,8 +24,6 @@ from benchmarks.running_envoy import (
     running_envoy,
     until_healthy,
 )
-from gateway.accounts.keys import KeyStore
-from gateway.database.engine import open_database
 from imagemesh.colorize.v1.colorize_service_pb2 import ColorizeRequest
 from imagemesh.ocr.v1.ocr_service_pb2 import RecognizeRequest
 from imagemesh.vision.v1.vision_service_pb2 import ClassifyRequest
@@ -163,7 +162,13 @@ async def replicated_mesh(
         {**upstreams, "gateway": [gateway_port], "authz": [authz_port]},
         hosts=dict.fromkeys(away, second.address) if second else None,
     )
-    key, environment = await _gateway_environment(folder, places)
+    (key,) = await make_keys(folder, "load")
+    environment = {
+        **bare_environment(),
+        **gateway_settings(folder, gateway_port, places.mesh_addresses()),
+        "GATEWAY_AUTHZ_PORT": str(authz_port),
+        "GATEWAY_RATE_LIMIT": "",
+    }
     counts = {name: len(seconds) for name, seconds in speeds.items()} | dict(started or {})
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(http_client(places))
@@ -178,21 +183,3 @@ async def replicated_mesh(
         await stack.enter_async_context(running_envoy(places, folder))
         await until_healthy(places, {**counts, "gateway": 1})
         yield mesh
-
-
-async def _gateway_environment(folder: Path, places: Places) -> tuple[str, dict[str, str]]:
-    """Return a key of the gateway and its environment."""
-    url = f"sqlite+aiosqlite:///{folder / 'gateway.db'}"
-    engine = await open_database(url)
-    key = await KeyStore(engine).create("load")
-    await engine.dispose()
-    addresses = places.mesh_addresses()
-    return key, {
-        **bare_environment(),
-        "GATEWAY_PORT": str(places.upstreams["gateway"][0]),
-        "GATEWAY_AUTHZ_PORT": str(places.upstreams["authz"][0]),
-        "GATEWAY_DATABASE_URL": url,
-        "GATEWAY_RESULTS_DIR": str(folder / "results"),
-        "GATEWAY_RATE_LIMIT": "",
-        **{f"GATEWAY_{name.upper()}_ADDRESS": address for name, address in addresses.items()},
-    }

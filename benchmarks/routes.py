@@ -10,7 +10,7 @@ import csv
 import zlib
 from pathlib import Path
 
-import typer
+import cyclopts
 
 from benchmarks.distortion import photograph
 from benchmarks.pages import WrittenPage, render
@@ -123,4 +123,4 @@ def _write_table(path: Path, rows: dict[str, dict[str, str]]) -> None:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    cyclopts.run(main)

@@ -1,6 +1,6 @@
 """Watch the memory of the services through an hour of mixed load: python -m benchmarks.soak.
 
-    python -m benchmarks.soak [--minutes N] [--per-second N] [--json FILE]
+    python -m benchmarks.soak [--minutes N] [--per-second N]
 
 All real services run at once and get images of very different sizes, whole and damaged, at a
 bounded rate, each to the next RPC in turn. Each process's memory (VmRSS) in the last minute is
@@ -16,15 +16,14 @@ from contextlib import AsyncExitStack
 from itertools import cycle
 from time import monotonic
 
+import cyclopts
 import grpc
-import typer
 
 from benchmarks.calls import CALLS, Call
 from benchmarks.images import draw_small_photo, draw_word
 from benchmarks.processes import memory_mib, serving
-from benchmarks.reports import JsonFile, table, write_json
+from benchmarks.reports import report
 
-PACKAGES = ("grpcio", "numpy", "onnxruntime", "pillow", "simplejpeg")
 SETTLED_AFTER_MINUTES = 10
 SAMPLES_PER_MINUTE = 6
 SMALL_IMAGES = 20
@@ -33,13 +32,12 @@ ANSWERED_WITHIN_S = 60.0
 _MINUTE_S = 60.0
 
 
-def main(*, minutes: int = 60, per_second: float = 3.0, json: JsonFile = None) -> None:
+def main(*, minutes: int = 60, per_second: float = 3.0) -> None:
     """Run the load and report the growth of each service's memory."""
     samples, outcomes = asyncio.run(soak(minutes, per_second=per_second))
     rows = [(name, *grown(turns)) for name, turns in samples.items()]
     print(f"{minutes} minutes: {dict(outcomes)}")
-    print(table(("service", "after 10 minutes, MiB", "at the end, MiB", "growth, %"), rows))
-    write_json(json, PACKAGES, minutes=minutes, outcomes=outcomes, samples_mib=samples)
+    report(("service", "after 10 minutes, MiB", "at the end, MiB", "growth, %"), rows)
 
 
 def grown(samples: list[float]) -> tuple[float, float, float]:
@@ -100,4 +98,4 @@ async def _sample(processes: dict[str, Process], ends_s: float) -> dict[str, lis
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    cyclopts.run(main)

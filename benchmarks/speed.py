@@ -1,6 +1,6 @@
 """Compare each RPC's CPU time with Pillow decoding the same photo, and read peak memory.
 
-    python -m benchmarks.speed [--portrait PHOTO] [--rounds N] [--json FILE]
+    python -m benchmarks.speed [--portrait PHOTO] [--rounds N]
 
 Each real service runs on one core with one thread and gets one request at a time. The CPU time of
 its process for a request is divided by that of `Image.open(file).convert("RGB")` here, in turns, so
@@ -16,20 +16,19 @@ import io
 import os
 import statistics
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from time import process_time
 from typing import Any
 
+import cyclopts
 import numpy as np
-import typer
 from PIL import Image
 
 from benchmarks.calls import CALLS
 from benchmarks.images import draw_photo, scale_photo, to_jpeg
 from benchmarks.processes import cpu_seconds, memory_mib, serving
-from benchmarks.reports import JsonFile, table, write_json
+from benchmarks.reports import report
 
 WIDTH_PX, HEIGHT_PX = 1632, 1224  # 2.0 MP
 JPEG_QUALITY = 90
@@ -37,32 +36,11 @@ WARM_UP_ROUNDS = 2
 BARS = {"Classify": 3.0, "DetectEmotions": 3.0, "Colorize": 8.0}  # most times the decoding
 BURST = 8  # requests of each RPC at once
 ANSWERED_WITHIN_S = 300.0
-PACKAGES = ("grpcio", "numpy", "onnxruntime", "opencv-python-headless", "pillow")
 CORES = os.sched_getaffinity(0)
 RPCS = ("Classify", "DetectEmotions", "DetectNudity", "Colorize")
 
 
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """CPU times of one RPC in milliseconds, medians over the rounds."""
-
-    rpc: str
-    cpu_ms: float
-    decode_ms: float
-    ratio: float
-    bar: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class PeakMemory:
-    """Peak memory of a service's process, as Linux counts it (VmHWM)."""
-
-    service: str
-    started_mib: float
-    burst_mib: float
-
-
-def main(*, portrait: Path | None = None, rounds: int = 17, json: JsonFile = None) -> None:
+def main(*, portrait: Path | None = None, rounds: int = 17) -> None:
     """Measure all services, one after the other."""
     drawn = draw_photo(WIDTH_PX, HEIGHT_PX, grain=3)
     # Three channels, as scanners write grey: one alone would decode faster.
@@ -72,18 +50,16 @@ def main(*, portrait: Path | None = None, rounds: int = 17, json: JsonFile = Non
     images["Colorize"] = to_jpeg(grey, quality=JPEG_QUALITY)
     images["DetectEmotions"] = to_jpeg(face, quality=JPEG_QUALITY)
     timings, peaks = asyncio.run(measure(images, rounds=rounds))
-    rows = [(one.rpc, one.cpu_ms, one.decode_ms, one.ratio, one.bar or "") for one in timings]
-    print(table(("RPC", "CPU ms", "decoding ms", "ratio", "bar"), rows))
-    memory = [(one.service, f"{one.started_mib:.0f}", f"{one.burst_mib:.0f}") for one in peaks]
-    print(table(("service", "peak once started, MiB", "after a burst, MiB"), memory))
-    write_json(json, PACKAGES, timings=timings, peaks=peaks)
+    report(("RPC", "CPU ms", "decoding ms", "ratio", "bar"), timings)
+    report(("service", "peak once started, MiB", "after a burst, MiB"), peaks)
 
 
 async def measure(
     images: dict[str, bytes], *, rounds: int
-) -> tuple[list[Timing], list[PeakMemory]]:
-    """Return the CPU times of the RPCs with these images, and the peaks of all services."""
-    timings, peaks = [], []
+) -> tuple[list[list[object]], list[list[object]]]:
+    """Return rows of the RPCs' CPU times with these images, and of all services' peak memory."""
+    timings: list[list[object]] = []
+    peaks: list[list[object]] = []
     for name, rpcs in CALLS.items():
         async with serving(name, {"threads": 1}, cores={min(CORES)}) as (channel, process):
             started_mib = memory_mib(process, "VmHWM")
@@ -91,11 +67,11 @@ async def measure(
                 if rpc in images:
                     ask = partial(rpcs[rpc], channel, images[rpc])
                     turns = [await _take_turn(process.pid, ask, images[rpc]) for _ in range(rounds)]
-                    timings.append(_to_timing(rpc, turns[WARM_UP_ROUNDS:]))
+                    timings.append(_timing(rpc, turns[WARM_UP_ROUNDS:]))
             burst = [call for call in rpcs.values() for _ in range(BURST)]
             async with asyncio.timeout(ANSWERED_WITHIN_S):
                 await asyncio.gather(*(call(channel, images["DetectEmotions"]) for call in burst))
-            peaks.append(PeakMemory(name, started_mib, memory_mib(process, "VmHWM")))
+            peaks.append([name, started_mib, memory_mib(process, "VmHWM")])
     return timings, peaks
 
 
@@ -112,11 +88,11 @@ async def _take_turn(
     return decode_s, cpu_seconds(pid) - began_s
 
 
-def _to_timing(rpc: str, turns: list[tuple[float, float]]) -> Timing:
+def _timing(rpc: str, turns: list[tuple[float, float]]) -> list[object]:
     decode_s, cpu_s = (statistics.median(column) for column in zip(*turns, strict=True))
     ratio = statistics.median(cpu / decode for decode, cpu in turns)
-    return Timing(rpc, 1000 * cpu_s, 1000 * decode_s, ratio, BARS.get(rpc))
+    return [rpc, 1000 * cpu_s, 1000 * decode_s, ratio, BARS.get(rpc, "")]
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    cyclopts.run(main)

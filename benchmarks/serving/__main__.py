@@ -1,7 +1,7 @@
 """Compare our server with other model servers around the same model: python -m benchmarks.serving.
 
     python -m benchmarks.serving setup [--peers A,B]
-    python -m benchmarks.serving classify|echo|sleep|robustness [--peers A,B] [--json FILE]
+    python -m benchmarks.serving classify|echo|sleep|robustness [--peers A,B]
 
 `setup` makes an environment for each peer, 0.4 GB each. The others print a table:
 
@@ -27,11 +27,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
-import typer
+from cyclopts import App, Parameter
 
 from benchmarks.images import draw_small_photo
-from benchmarks.reports import JsonFile, table, write_json
-from benchmarks.serving.catalogue import CACHE, Peer, make_environment, packages_of, read_catalogue
+from benchmarks.reports import report
+from benchmarks.serving.catalogue import CACHE, Peer, make_environment, read_catalogue
 from benchmarks.serving.load import LoadFailed, calling
 from benchmarks.serving.loops import Kind
 from benchmarks.serving.model import Orders, load_model
@@ -50,7 +50,6 @@ from benchmarks.serving.turns import (
 from modelkit.manifest import find_model, load_manifest
 from scripts.ports import free_port
 
-PACKAGES = ("grpcio", "numpy", "onnxruntime", "opencv-python-headless", "pillow", "uvloop")
 SHARE = 0.8  # of the sleeping model's capacity
 PROBE_WITHIN_S = 90.0  # a server that is broken already may never answer a probe
 # Window of the frameworks that wait for fuller batches: short where the processor computes, longer
@@ -59,14 +58,14 @@ WINDOW_S, SLEEP_WINDOW_S = 0.005, 0.050
 LEAST = 0.97
 MOST_CPU = {Kind.GRAPH: 1.2, Kind.TORCH: 0.4}  # of an image
 
-app = typer.Typer(add_completion=False, help=__doc__, rich_markup_mode=None)
-Peers = Annotated[str, typer.Option(help="names with commas between")]
+app = App(help=__doc__)
+Peers = Annotated[str, Parameter(help="names with commas between")]
 PEERS = "mosec,litserve,bentoml"
-Rounds = Annotated[int, typer.Option(help="turns of each server")]
-Seconds = Annotated[float, typer.Option(help="length of a turn")]
+Rounds = Annotated[int, Parameter(help="turns of each server")]
+Seconds = Annotated[float, Parameter(help="length of a turn")]
 
 
-@app.command()
+@app.command
 def setup(peers: Peers = PEERS) -> None:
     """Make the environments of the peers."""
     for name in sorted({one.environment for one in _chosen(peers)}):
@@ -74,43 +73,33 @@ def setup(peers: Peers = PEERS) -> None:
         make_environment(name)
 
 
-@app.command()
+@app.command
 def classify(
     *,
     peers: Peers = PEERS,
-    graph: Annotated[
-        Path | None, typer.Option(help="ONNX file to serve instead, by our server alone")
-    ] = None,
     rounds: Rounds = 10,
     seconds: Seconds = 2.0,
-    cores: Annotated[int, typer.Option(help="of the servers and loops")] = 1,
-    json: JsonFile = None,
 ) -> None:
     """Compare the cost of classifying an image, one at a time."""
-    ours = read_catalogue()["imagemesh" if graph else "vision"]
-    orders = Orders(0, "classify", batch=1, graph=str(graph or _graph()))
-    chosen = _chosen(peers)
-    found = _compare(ours, chosen, orders, [*Kind], rounds=rounds, seconds=seconds, cores=cores)
+    ours, chosen = read_catalogue()["vision"], _chosen(peers)
+    orders = Orders(0, "classify", batch=1, graph=str(_graph()))
+    found = _compare(ours, chosen, orders, [*Kind], rounds=rounds, seconds=seconds)
     bars = _bars(found, ours.name)
     for name, (value, is_held) in bars.items():
         print(f"{name}: {value:.3f}, {'held' if is_held else 'MISSED'}")
-    _write(json, chosen, turns=found, bars=bars)
     sys.exit(not all(is_held for _, is_held in bars.values()))
 
 
-@app.command()
-def echo(
-    peers: Peers = PEERS, rounds: Rounds = 10, seconds: Seconds = 1.0, json: JsonFile = None
-) -> None:
+@app.command
+def echo(peers: Peers = PEERS, rounds: Rounds = 10, seconds: Seconds = 1.0) -> None:
     """Compare the cost of a request to a model that computes nothing."""
     ours, chosen = read_catalogue()["imagemesh"], _chosen(peers)
     orders = Orders(0, "echo", window_s=WINDOW_S)
-    found = _compare(ours, chosen, orders, [], rounds=rounds, seconds=seconds)
-    _write(json, chosen, turns=found)
+    _compare(ours, chosen, orders, [], rounds=rounds, seconds=seconds)
 
 
-@app.command()
-def sleep(peers: Peers = PEERS, seconds: Seconds = 30.0, json: JsonFile = None) -> None:
+@app.command
+def sleep(peers: Peers = PEERS, seconds: Seconds = 30.0) -> None:
     """Compare the waits of callers where requests are batched."""
     ours, chosen = read_catalogue()["imagemesh"], _chosen(peers)
     rows: list[list[object]] = []
@@ -121,12 +110,11 @@ def sleep(peers: Peers = PEERS, seconds: Seconds = 30.0, json: JsonFile = None) 
 
     for peer in [ours, *chosen]:
         _with_scripted(peer, wait, window_s=SLEEP_WINDOW_S)
-    print(table(("server", "p50 ms", "p99 ms", "ends"), rows))
-    _write(json, chosen, waits=rows)
+    report(("server", "p50 ms", "p99 ms", "ends"), rows)
 
 
-@app.command()
-def robustness(peers: Peers = PEERS, json: JsonFile = None) -> None:
+@app.command
+def robustness(peers: Peers = PEERS) -> None:
     """Probe every server with the faults that break servers."""
     ours, chosen = read_catalogue()["imagemesh"], _chosen(peers)
     found: dict[str, dict[str, Figures]] = {one.name: {} for one in [ours, *chosen]}
@@ -145,11 +133,10 @@ def robustness(peers: Peers = PEERS, json: JsonFile = None) -> None:
         for probes in STARTS:
             _with_scripted(peer, partial(run, probes), window_s=WINDOW_S)
     rows = [[name, *(_shown(seen.get(one, {})) for one in GOOD)] for name, seen in found.items()]
-    print(table(("server", *GOOD), rows))
+    report(("server", *GOOD), rows)
     own = found[ours.name]
     judged = {name: name in own and is_good(own[name]) for name, is_good in GOOD.items()}
     print(", ".join(f"{name} {'good' if is_good else 'BAD'}" for name, is_good in judged.items()))
-    _write(json, chosen, found=found, good=judged)
     sys.exit(not all(judged.values()))
 
 
@@ -157,7 +144,7 @@ def _chosen(names: str) -> list[Peer]:
     """Return the peers with these names."""
     peers, wanted = read_catalogue(), [name for name in names.split(",") if name]
     if unknown := set(wanted) - peers.keys():
-        raise typer.BadParameter(f"no peer is named {', '.join(unknown)}")
+        raise SystemExit(f"no peer is named {', '.join(unknown)}")
     return [peers[name] for name in wanted]
 
 
@@ -175,12 +162,11 @@ def _compare(
     *,
     rounds: int,
     seconds: float,
-    cores: int = 1,
 ) -> list[Turns]:
     """Return the slices of the turns with each peer, printed as they are measured."""
     content = draw_small_photo()
     (expected,) = load_model(orders).answer_all([content])
-    bound = frozenset(sorted(ALL_CORES)[:cores])
+    bound = frozenset([min(ALL_CORES)])
     os.sched_setaffinity(0, ALL_CORES - bound or ALL_CORES)
     found: list[Turns] = []
     rows: list[list[object]] = []
@@ -197,7 +183,7 @@ def _compare(
         image = folder / "image.jpg"
         image.write_bytes(content)
         asyncio.run(run(image))
-    print(table(COST_HEAD, rows))
+    report(COST_HEAD, rows)
     return found
 
 
@@ -245,11 +231,6 @@ def _folder() -> Iterator[Path]:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that no server is left behind
     with TemporaryDirectory() as folder:
         yield Path(folder)
-
-
-def _write(path: Path | None, peers: list[Peer], **figures: object) -> None:
-    packages = {one.name: packages_of(one) for one in peers} if path else {}
-    write_json(path, PACKAGES, peers=packages, **figures)
 
 
 if __name__ == "__main__":

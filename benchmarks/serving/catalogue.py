@@ -94,12 +94,5 @@ def make_environment(name: str) -> None:
     _uv("pip", "install", "--no-deps", "--python", python, "--requirement", requirements)
 
 
-def packages_of(peer: Peer) -> dict[str, str]:
-    """Return the versions of all packages of a peer's environment."""
-    lines = _uv("pip", "freeze", "--exclude-editable", "--python", str(peer.python))
-    return dict(line.split("==") for line in lines.splitlines() if "==" in line)
-
-
-def _uv(*arguments: str) -> str:
-    command = (sys.executable, "-m", "uv", "--quiet", *arguments)
-    return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout  # noqa: S603 - uv
+def _uv(*arguments: str) -> None:
+    subprocess.run([sys.executable, "-m", "uv", "--quiet", *arguments], check=True)  # noqa: S603 - uv

@@ -14,8 +14,8 @@ from enum import StrEnum
 from pathlib import Path
 from time import monotonic
 
+import cyclopts
 import numpy as np
-import typer
 from numpy.typing import NDArray
 
 from benchmarks.serving.model import PhotoClassifier, read_orders
@@ -32,10 +32,10 @@ class Kind(StrEnum):
     TORCH = "eager torch"
 
 
-def main(kind: Kind, image: Path) -> None:
+def main(kind: str, image: Path) -> None:
     """Work whenever a line says so."""
     return_freed_memory()
-    work = make_work(kind, image.read_bytes())
+    work = make_work(Kind(kind), image.read_bytes())
     for line in sys.stdin:
         ends_s = monotonic() + float(line)
         images = 0
@@ -72,4 +72,4 @@ def _torch_work(squares: NDArray[np.uint8]) -> Callable[[], object]:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    cyclopts.run(main)

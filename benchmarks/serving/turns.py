@@ -17,6 +17,7 @@ from benchmarks.serving.model import Orders
 from scripts.ports import free_port
 
 ALL_CORES = frozenset(os.sched_getaffinity(0))
+IN_FLIGHT = 32
 LAST_WORDS = 1000  # characters of a log that say why a server did not start
 
 
@@ -44,13 +45,12 @@ class Loop:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """Orders, image, right answer, processor cores and load of all servers and loops of a run."""
+    """Orders, image, right answer, and processor cores of all servers and loops of a run."""
 
     orders: Orders
     image: Path
     expected: bytes
     cores: frozenset[int]
-    in_flight: int = 32
 
     @asynccontextmanager
     async def serving(self, peer: Peer) -> AsyncIterator[Load]:
@@ -66,7 +66,7 @@ class Stage:
             calling(peer, orders.port) as caller,
         ):
             await until_ready(caller, tree, self.image.read_bytes(), self.expected, log)
-            yield Load(peer, orders.port, tree, self.image, self.in_flight)
+            yield Load(peer, orders.port, tree, self.image, IN_FLIGHT)
             await until_ready(caller, tree, self.image.read_bytes(), self.expected, log)
 
     @asynccontextmanager

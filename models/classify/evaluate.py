@@ -3,7 +3,6 @@
 The table beside the zip, photos.tsv, has the columns file and label_index_1000.
 """
 
-import argparse
 import csv
 import io
 import json
@@ -11,6 +10,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import cyclopts
 import numpy as np
 import torch
 from PIL import Image
@@ -24,20 +24,19 @@ from vision.loaders import Loaders
 from vision.settings import VisionSettings
 
 
-def main() -> None:
-    """Print the scores over all photos, and with --fit the temperature that fits them best."""
-    parser = argparse.ArgumentParser(description="Score the shipped classifier.")
-    parser.add_argument("--photos", type=Path, required=True, help="a zip of JPEG files")
-    parser.add_argument(
-        "--shape", type=float, default=1.0, help="cut the photos so much wider than high first"
-    )
-    parser.add_argument("--fit", action="store_true", help="print the factor of the temperature")
-    arguments = parser.parse_args()
+def main(*, photos: Path, shape: float = 1.0, fit: bool = False) -> None:
+    """Score the shipped classifier.
+
+    Args:
+        photos: Zip of JPEG files.
+        shape: Cut the photos so much wider than high first.
+        fit: Print the factor of the temperature that fits the scores best.
+    """
     settings = VisionSettings(threads=1)
     loaded = Loaders(settings, load_manifest("vision"), Runtime(threads=1)).classifier()
     rows, labels = [], []
-    for label, photo in read_photos(arguments.photos):
-        height = round(photo.shape[0] / arguments.shape)
+    for label, photo in read_photos(photos):
+        height = round(photo.shape[0] / shape)
         top = (photo.shape[0] - height) // 2
         (answer,) = loaded.model.confidences([cut_squares(photo[top : top + height])])
         rows.append(answer)
@@ -45,7 +44,7 @@ def main() -> None:
     confidences, truths = torch.from_numpy(np.stack(rows)), torch.tensor(labels)
     scores = classification_scores(confidences, truths)
     print(json.dumps({"model": loaded.entry.name, "photos": len(labels), **scores}))
-    if arguments.fit:
+    if fit:
         print(json.dumps({"factor": fit_temperature(confidences.clamp_min(1e-12).log(), truths)}))
 
 
@@ -61,4 +60,4 @@ def read_photos(archive: Path) -> Iterator[tuple[int, RgbImage]]:
 
 
 if __name__ == "__main__":
-    main()
+    cyclopts.run(main)

@@ -1,6 +1,5 @@
 """Score the colorizer on color photos: python -m models.colorize.evaluate --photos PATH."""
 
-import argparse
 import io
 import json
 import zipfile
@@ -8,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
+import cyclopts
 import numpy as np
 from PIL import Image
 
@@ -20,17 +20,10 @@ from models.colorize.export import GRAPH
 _LEAST_COLORFULNESS = 1e-3  # some photos are grey: a share of nothing
 
 
-def main() -> None:
-    """Print the scores over all photos of a zip, each turned grey at full size."""
-    parser = argparse.ArgumentParser(description="Score the colorizer on color photos.")
-    parser.add_argument("--photos", type=Path, required=True, help="a zip of JPEG files")
-    parser.add_argument("--graph", type=Path, default=GRAPH)
-    arguments = parser.parse_args()
-    colorizer = Colorizer(Runtime(threads=1).open(arguments.graph, sizes_vary=True))
-    rows = [
-        _compare(photo, colorizer.colorize(grey_copy(photo)))
-        for photo in read_photos(arguments.photos)
-    ]
+def main(*, photos: Path, graph: Path = GRAPH) -> None:
+    """Score the colorizer on the color JPEGs of a zip, each turned grey at full size."""
+    colorizer = Colorizer(Runtime(threads=1).open(graph, sizes_vary=True))
+    rows = [_compare(photo, colorizer.colorize(grey_copy(photo))) for photo in read_photos(photos)]
     errors, greys, shares, shifts = np.array(rows).T
     scores = {
         "photos": len(rows),
@@ -88,4 +81,4 @@ def colorfulness(photo: RgbImage) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    cyclopts.run(main)

@@ -1,8 +1,8 @@
 """Write the trained color network as the graph that ships: python -m models.colorize.export."""
 
-import argparse
 from pathlib import Path
 
+import cyclopts
 import torch
 
 from colorize.network import STRIDE_PX, ChromaNetwork
@@ -15,22 +15,20 @@ SHARPNESS = 1.3
 SOFTNESS = 1.0
 
 
-def main() -> None:
-    """Write the graph."""
-    parser = argparse.ArgumentParser(description="Export the color network.")
-    parser.add_argument("--weights", type=Path, default=Path(".train/colorize/weights.safetensors"))
-    parser.add_argument("--graph", type=Path, default=GRAPH)
-    parser.add_argument("--reward", type=float, default=REWARD, help="of a unit of chroma")
-    parser.add_argument("--sharpness", type=float, default=SHARPNESS)
-    parser.add_argument("--softness", type=float, default=SOFTNESS)
-    arguments = parser.parse_args()
-    state = trained_state(arguments.weights)
+def main(
+    *,
+    weights: Path = Path(".train/colorize/weights.safetensors"),
+    graph: Path = GRAPH,
+    reward: float = REWARD,
+    sharpness: float = SHARPNESS,
+    softness: float = SOFTNESS,
+) -> None:
+    """Export the color network; reward is that of a unit of chroma."""
+    state = trained_state(weights)
     network = ChromaNetwork(len(state["lifts"]))
     network.network.load_state_dict(state)
-    network.settle(
-        reward=arguments.reward, sharpness=arguments.sharpness, softness=arguments.softness
-    )
-    arguments.graph.write_bytes(colorize_graph(network.eval()))
+    network.settle(reward=reward, sharpness=sharpness, softness=softness)
+    graph.write_bytes(colorize_graph(network.eval()))
 
 
 def colorize_graph(network: ChromaNetwork) -> bytes:
@@ -47,4 +45,4 @@ def colorize_graph(network: ChromaNetwork) -> bytes:
 
 
 if __name__ == "__main__":
-    main()
+    cyclopts.run(main)

@@ -1,10 +1,10 @@
 """Draw photos beside their colors: python -m models.colorize.sheet --old FOLDER --photos ZIP."""
 
-import argparse
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
+import cyclopts
 import numpy as np
 from PIL import Image
 
@@ -22,26 +22,34 @@ _GAP_PX = 8
 _QUALITY = 85
 
 
-def main() -> None:
-    """Write one sheet: old photos and their colors, then grey copies, their colors, the truth."""
-    parser = argparse.ArgumentParser(description="Draw the contact sheet of the colorizer.")
-    parser.add_argument("--old", type=Path, required=True, help="a folder of JPEG files")
-    parser.add_argument("--photos", type=Path, required=True, help="a zip of color photos")
-    parser.add_argument("--count", type=int, default=10, help="of color photos")
-    parser.add_argument("--skip", type=int, default=0, help="color photos left out at first")
-    parser.add_argument("--graph", type=Path, default=GRAPH)
-    parser.add_argument("--sheet", type=Path, default=_SHEET)
-    arguments = parser.parse_args()
-    colorizer = Colorizer(Runtime(threads=1).open(arguments.graph, sizes_vary=True))
+def main(
+    *,
+    old: Path,
+    photos: Path,
+    count: int = 10,
+    skip: int = 0,
+    graph: Path = GRAPH,
+    sheet: Path = _SHEET,
+) -> None:
+    """Write one sheet: old photos and their colors, then grey copies, their colors, the truth.
+
+    Args:
+        old: Folder of JPEG files.
+        photos: Zip of color photos.
+        count: Number of color photos.
+        skip: Number of color photos left out at first.
+        graph: Of the colorizer.
+        sheet: JPEG file to write.
+    """
+    colorizer = Colorizer(Runtime(threads=1).open(graph, sizes_vary=True))
     rows = []
-    for path in sorted(arguments.old.glob("*.jpg")):
+    for path in sorted(old.glob("*.jpg")):
         photo = np.array(Image.open(path).convert("RGB"))
         rows.append(draw_row([photo, colorizer.colorize(photo)]))
-    end = arguments.skip + arguments.count
-    for photo in islice(read_photos(arguments.photos), arguments.skip, end):
+    for photo in islice(read_photos(photos), skip, skip + count):
         grey = grey_copy(photo)
         rows.append(draw_row([grey, colorizer.colorize(grey), photo]))
-    draw_sheet(rows).save(arguments.sheet, quality=_QUALITY)
+    draw_sheet(rows).save(sheet, quality=_QUALITY)
 
 
 def draw_row(photos: Sequence[RgbImage]) -> Image.Image:
@@ -71,4 +79,4 @@ def draw_sheet(rows: Sequence[Image.Image]) -> Image.Image:
 
 
 if __name__ == "__main__":
-    main()
+    cyclopts.run(main)

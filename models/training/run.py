@@ -1,17 +1,18 @@
 """Train one model: one-cycle schedule, averaged weights, a checkpoint after each epoch."""
 
-import argparse
 import dataclasses
 import json
 import logging
 import math
 import signal
+import sys
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
+import cyclopts
 import torch
 from safetensors.torch import save
 from torch import Tensor, nn
@@ -85,20 +86,28 @@ def parse_options(task: str, *, epochs: int) -> Options:
         task: The name of the task's folders.
         epochs: The number of epochs unless the command line says otherwise.
     """
-    parser = argparse.ArgumentParser(description=f"Train the embedded {task} model.")
-    parser.add_argument("--data", type=Path, required=True, help="the folder of the data sets")
-    parser.add_argument("--out", type=Path, default=Path(".train") / task, help="checkpoints")
-    weights = Path(".train") / task / "weights.safetensors"
-    parser.add_argument("--weights", type=Path, default=weights, help="the safetensors file")
-    metrics = Path("models") / task / "metrics.json"
-    parser.add_argument("--metrics", type=Path, default=metrics, help="the scores, as JSON")
-    parser.add_argument("--epochs", type=int, default=epochs)
-    parser.add_argument("--minutes", type=float, default=math.inf, help="of computing, in all")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--score-every", type=int, default=4, help="epochs between scores")
-    parser.add_argument("--seed", type=int, default=1)
-    return Options(**vars(parser.parse_args()))
+    folder = Path(".train") / task
+    app = cyclopts.App(name=task, result_action="return_value")
+
+    @app.default
+    def read(
+        *,
+        data: Path,
+        out: Path = folder,
+        weights: Path = folder / "weights.safetensors",
+        metrics: Path = Path("models") / task / "metrics.json",
+        epochs: int = epochs,
+        minutes: float = math.inf,
+        threads: int = 2,
+        device: str = "cuda" if torch.cuda.is_available() else "cpu",
+        score_every: int = 4,
+        seed: int = 1,
+    ) -> Options:
+        """Train on the data sets of a folder; `minutes` are of computing, in all."""
+        return Options(**locals())
+
+    options: Options | None = app()
+    return options or sys.exit()  # none where the help was asked for
 
 
 def train(task: Task, network: nn.Module, options: Options) -> None:

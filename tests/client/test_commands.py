@@ -1,6 +1,5 @@
 """Every command against a real gateway: what it prints, writes, and ends with."""
 
-import asyncio
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,8 +8,8 @@ from typing import Any
 import pytest
 
 from tests.client.conftest import Run
-from tests.client.scripted import PNG, Says, error_body, scripted
-from tests.gateway.ended import Ended, ended
+from tests.client.scripted import PNG
+from tests.gateway.ended import Ended
 from tests.gateway.origin import IMAGE, image_answer, listening
 from tests.gateway.running import Gateway, create_key, gateway_settings, running
 from tests.gateway.services import COLORED, NO_FACE, WRITTEN
@@ -269,16 +268,6 @@ async def test_wrong_key_is_told_once_and_ends_it_all(
     assert stopped == "imagemesh: stopped: the other 2 would have met the same"
 
 
-async def test_no_key_is_told_by_the_server(
-    gateway: Gateway, capsys: pytest.CaptureFixture[str]
-) -> None:
-    argv = ["usage", "--server", gateway.url]
-    result = await asyncio.to_thread(ended, argv, capsys)
-
-    assert result.code == 1
-    assert "401" in result.err
-
-
 async def test_key_file_that_is_not_there_is_told(run: Run, tmp_path: Path, scan: Path) -> None:
     (tmp_path / "api-key").unlink()
 
@@ -307,28 +296,12 @@ async def test_usage_is_printed(run: Run, scan: Path) -> None:
     assert json.loads(as_json.out)["result"]["account"] == "tests"
 
 
-async def test_busy_server_is_asked_again(run: Run, scan: Path) -> None:
-    busy = Says(503, error_body("unavailable"), {"Retry-After": "0"})
-    async with scripted(busy, Says()) as script:
-        result = await run("ocr", scan, url=script.url)
-
-    assert result == Ended(0, "read\n", "")
-    assert len(script.heads) == 2
-
-
 async def test_server_that_is_away_has_a_code(run: Run, scan: Path) -> None:
     result = await run("ocr", scan, "--json", "--timeout", "0.1", url="http://127.0.0.1:1")
 
     (line,) = lines_of(result.out)
     assert result.code == 1
     assert (line["status"], line["error"]["code"]) == (None, "unreachable")
-
-
-async def test_server_that_is_none_is_told(run: Run, scan: Path) -> None:
-    result = await run("ocr", scan, url="localhost")
-
-    assert result.code == 2
-    assert "is no server" in result.err
 
 
 @pytest.fixture

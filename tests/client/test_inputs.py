@@ -1,11 +1,9 @@
 """Inputs that arguments name: files, folders, URLs."""
 
-import os
 from pathlib import Path
 
 import pytest
 
-from imagemesh.client import InvalidInput
 from imagemesh.client.inputs import IMAGE_SUFFIXES, find_inputs
 
 
@@ -21,15 +19,6 @@ def test_folder_is_walked_without_what_is_hidden_or_no_image(tmp_path: Path) -> 
         tmp_path / name for name in ("a.jpg", "b.PNG", "sub/e.tiff")
     ]
     assert [each.place for each in found] == [Path("a"), Path("b"), Path("sub/e")]
-
-
-def test_file_that_is_named_may_have_any_name(tmp_path: Path) -> None:
-    path = tmp_path / "scan.of.letter"
-    path.touch()
-
-    (found,) = find_inputs([str(path)], suffixes=IMAGE_SUFFIXES)
-
-    assert (found.name, found.source, found.place) == (str(path), path, Path("scan.of"))
 
 
 def test_name_of_any_bytes_can_be_printed(tmp_path: Path) -> None:
@@ -54,16 +43,3 @@ def test_image_of_a_url_is_written_beneath_the_folder(url: str, place: str) -> N
     (found,) = find_inputs([url], suffixes=IMAGE_SUFFIXES)
 
     assert (found.name, found.source, found.place) == (url, url, Path(place))
-
-
-def test_folder_that_cannot_be_listed_is_told(tmp_path: Path) -> None:
-    """Not even root can list a folder whose path is longer than a path may be."""
-    inner = os.open(tmp_path, os.O_RDONLY)
-    for _ in range(20):
-        os.mkdir("d" * 250, dir_fd=inner)
-        outer, inner = inner, os.open("d" * 250, os.O_RDONLY, dir_fd=inner)
-        os.close(outer)
-    os.close(inner)
-
-    with pytest.raises(InvalidInput, match="cannot list the folder"):
-        find_inputs([str(tmp_path)], suffixes=IMAGE_SUFFIXES)

@@ -39,25 +39,6 @@ async def test_image_comes_from_standard_input_and_the_rest_from_the_environment
     assert (process.returncode, out, err) == (0, b"Extracted text will appear here.\n", b"")
 
 
-async def test_image_that_is_too_large_is_not_sent() -> None:
-    process = await start("nudity", "-", "--json", "--timeout", "60")
-
-    out, _ = await process.communicate(PNG + bytes(11 * 2**20))
-
-    assert process.returncode == 1
-    assert b'"code":"invalid_input","message":"the image is over 10 MiB' in out
-
-
-async def test_text_comes_from_standard_input(gateway: Gateway) -> None:
-    process = await start(
-        "analyze", "--text", "-", IMAGEMESH_URL=gateway.url, IMAGEMESH_API_KEY=gateway.key
-    )
-
-    out, _ = await process.communicate(b"A text of my own.")
-
-    assert out.startswith(b"summary: ")
-
-
 async def test_interrupt_while_standard_input_is_read_ends_it() -> None:
     async with scripted(Says()) as script:
         process = await start("ocr", "-", "--server", script.url, stderr=PIPE)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from imagemesh.client.errors import ApiError, ClientError, InvalidInput, TimedOut, Unreachable
+from imagemesh.client.errors import ApiError, ClientError, TimedOut, Unreachable
 from imagemesh.client.retries import MAX_UNREACHABLE
 from tests.client.scripted import Time
 
@@ -44,23 +44,6 @@ async def test_passing_fault_is_tried_again_after_longer_and_longer_waits() -> N
         assert longest_s / 2 <= wait_s <= longest_s
 
 
-async def test_each_attempt_is_told_the_time_that_is_left() -> None:
-    time = Time()
-    attempts = Attempts(busy(), None)
-
-    await time.retries(30.0).call(attempts)
-
-    assert attempts.left_s == [30.0, 30.0 - time.waits_s[0]]
-
-
-async def test_server_is_left_alone_for_as_long_as_it_asks() -> None:
-    time = Time()
-
-    await time.retries().call(Attempts(busy(retry_after_s=7.0), None))
-
-    assert 7.0 < time.waits_s[0] <= 7.5
-
-
 async def test_wait_that_would_end_too_late_is_not_begun() -> None:
     time = Time()
 
@@ -78,23 +61,6 @@ async def test_fault_that_does_not_pass_is_told_when_the_time_is_over() -> None:
 
     assert 160.0 < time.now_s < 200.0
     assert max(time.waits_s) <= 20.0
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        InvalidInput("no file"),
-        ApiError("bad", status=400, code="invalid_parameter", request_id="1"),
-        Unreachable("not trusted"),
-    ],
-)
-async def test_lasting_fault_is_not_tried_again(error: ClientError) -> None:
-    time = Time()
-
-    with pytest.raises(type(error)):
-        await time.retries().call(Attempts(error))
-
-    assert time.waits_s == []
 
 
 async def test_address_where_nobody_answers_is_given_up_before_the_time_is_over() -> None:
@@ -118,8 +84,3 @@ async def test_connection_that_breaks_now_and_then_is_not_given_up() -> None:
 async def test_time_that_runs_out_in_a_repetition_tells_the_fault_before() -> None:
     with pytest.raises(ApiError, match="full"):
         await Time().retries().call(Attempts(busy(), TimedOut("late")))
-
-
-async def test_time_that_runs_out_at_once_is_told() -> None:
-    with pytest.raises(TimedOut):
-        await Time().retries().call(Attempts(TimedOut("late")))

@@ -3,7 +3,6 @@
 import pytest
 
 from scripts.render_base import BASE, base_files
-from scripts.write_chart_page import PAGE, chart_page
 from tests.deploy.objects import PROFILES, comparable, kustomized, profile, rendered
 
 NAMESPACE = ("Namespace", "imagemesh")  # Helm makes it by --create-namespace
@@ -13,10 +12,6 @@ def test_the_base_is_what_the_chart_renders() -> None:
     written = {path.name: path.read_text() for path in BASE.glob("*.yaml")}
 
     assert written == dict(base_files()), "run `make base`"
-
-
-def test_the_base_of_kustomize_is_the_default_of_helm() -> None:
-    assert comparable(kustomized("base")) == comparable(rendered())
 
 
 @pytest.mark.parametrize("name", PROFILES)
@@ -40,7 +35,3 @@ def test_production_holds_its_pods_to_the_restricted_standard() -> None:
     assert {
         part["metadata"].get("namespace") for part in parts if part["kind"] == "Deployment"
     } == {"imagemesh"}
-
-
-def test_the_page_of_values_is_as_written() -> None:
-    assert PAGE.read_text() == chart_page(), "run `make docs`"

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from scripts.render_base import Object
-from tests.deploy.objects import kustomized, one, rendered
+from tests.deploy.objects import kustomized, rendered
 from tests.deploy.reach import Edge, End, pods_of, sided_edges
 
 SERVICES = {"colorize": 50051, "ocr": 50052, "vision": 50053}
@@ -150,21 +150,3 @@ def test_options_open_one_way_each() -> None:
     }
     assert routed - NEEDED == {("stranger", "gateway", "8080/TCP")}
     assert entered == routed
-
-
-@pytest.mark.parametrize(
-    ("name", "rules", "number", "field"),
-    [
-        ("ocr", "ingress", 0, "from"),
-        ("ocr", "ingress", 0, "ports"),
-        ("gateway", "egress", 0, "to"),
-        ("gateway", "egress", 4, "ports"),
-        ("envoy", "ingress", 1, "from"),
-    ],
-)
-def test_a_hole_in_a_policy_is_found(name: str, rules: str, number: int, field: str) -> None:
-    parts = rendered()
-
-    del one(parts, "NetworkPolicy", name)["spec"][rules][number][field]
-
-    assert excess(parts, NEEDED) != set()

@@ -16,7 +16,7 @@ from scripts.run_mesh import supervisor_config
 SERVICES = ("COLORIZE", "OCR", "VISION")
 
 
-@pytest.mark.parametrize("variable", ["PORT", "NATS_PORT", "OCR_PORT", "OCR_METRICS_PORT"])
+@pytest.mark.parametrize("variable", ["NATS_PORT", "OCR_METRICS_PORT"])
 def test_a_taken_port_is_named_and_nothing_starts(variable: str, tmp_path: Path) -> None:
     services = [f"{name}_{kind}" for name in SERVICES for kind in ("PORT", "METRICS_PORT")]
     names = ["PORT", "NATS_PORT", *services]

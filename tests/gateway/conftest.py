@@ -8,12 +8,17 @@ from typing import Any
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gateway.accounts.credits import Credits
-from gateway.database.engine import open_database
-from tests.gateway.clocks import Hands
 from tests.gateway.nats_server import NatsServer, nats_server
 from tests.gateway.processes import JobProcesses, job_processes
-from tests.gateway.running import Gateway, Start, database_url, gateway_settings, running
+from tests.gateway.running import (
+    Gateway,
+    Hands,
+    Start,
+    database_url,
+    gateway_settings,
+    open_new,
+    running,
+)
 from tests.gateway.servers import Server, empty_database, postgres
 from tests.gateway.services import serving_all
 from tests.gateway.stage import Stage
@@ -55,12 +60,11 @@ def start(addresses: dict[str, str], tmp_path: Path) -> Start:
     """Return what runs a gateway of the test's own, with these settings changed."""
 
     def run(
-        credit: Credits | None = None,
         clock: Hands | None = None,
         **changes: Any,  # Any: values of any setting
     ) -> AbstractAsyncContextManager[Gateway]:
         settings = gateway_settings(tmp_path, **{**addresses, **changes})
-        return running(settings, credit=credit, clock=clock)
+        return running(settings, clock=clock)
 
     return run
 
@@ -84,7 +88,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 async def engine(url: str) -> AsyncIterator[AsyncEngine]:
     """Return an open database of each kind, its tables made."""
-    opened = await open_database(url)
+    opened = await open_new(url)
     yield opened
     await opened.dispose()
 

@@ -18,18 +18,6 @@ class Ended:
     database: str = field(default="", compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
-    """A command of `imagemesh` by its name, run in this process."""
-
-    name: str
-    capsys: pytest.CaptureFixture[str]
-
-    def __call__(self, *argv: str) -> Ended:
-        """Run it with these arguments."""
-        return ended((self.name, *argv), self.capsys)
-
-
 def ended(argv: Sequence[str], capsys: pytest.CaptureFixture[str]) -> Ended:
     """Run `imagemesh` with arguments and return how it ended."""
     try:

@@ -7,7 +7,6 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.responses import Response
 
-from gateway.accounts.credits import Credits
 from gateway.accounts.idempotency import NoClaim
 from gateway.accounts.ledger import Ledger
 from gateway.accounts.storage import UNLIMITED, Storage
@@ -39,7 +38,7 @@ def job_store(
     )
 
 
-def ledger_of(engine: AsyncEngine, clock: Clock = utc_now) -> Credits:
+def ledger_of(engine: AsyncEngine, clock: Clock = utc_now) -> Ledger:
     """Return the ledger of a database."""
     usage = UsageBook(engine, clock=clock)
     return Ledger(engine, usage, prices={}, hold_for=timedelta(minutes=2), clock=clock)
@@ -53,12 +52,6 @@ async def add_job(
     endpoints: Sequence[str] = ("ocr",),
 ) -> JobRecord:
     """Return a new job; a batch where it asks for more than one answer."""
-    made: list[JobRecord] = []
-
-    def respond(record: JobRecord) -> Response:
-        made.append(record)
-        return Response()
-
     job = NewJob(
         account=account,
         request_id="r",
@@ -67,8 +60,8 @@ async def add_job(
         input_bytes=5,
         webhook=webhook,
     )
-    await store.add(job, NoClaim(), respond)
-    return made[0]
+    record, _ = await store.add(job, NoClaim(), lambda _: Response())
+    return record
 
 
 async def end_job(store: JobStore, job: JobRecord) -> JobRecord:

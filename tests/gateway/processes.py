@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import aiohttp
@@ -15,10 +16,10 @@ from sqlalchemy import func, select
 
 from gateway.database.engine import open_database
 from gateway.database.tables import JOB_ITEMS, JOBS
+from gateway.settings import GatewaySettings
 from scripts.ports import free_port
-from tests.gateway.books import Books, books, give
 from tests.gateway.nats_server import NatsServer, nats_server, prefix_of
-from tests.gateway.running import create_key, database_url, gateway_settings
+from tests.gateway.running import Books, books, create_key, database_url, gateway_settings, give
 from tests.gateway.services import serving_all
 from tests.gateway.stage import Stage
 from tests.gateway.uploads import base64
@@ -135,16 +136,43 @@ class JobProcesses:
     workers: list[GatewayProcess]
     nats: NatsServer
     stage: Stage
-    key: str
-    database: str
+    settings: GatewaySettings
+    account: str = ""
+    key: str = ""
     accepted: int = 0
 
     async def restore(self) -> None:
-        """Start what an earlier test has ended, and forget its calls."""
+        """Start what an earlier test has ended, and begin with a new account."""
         for process in (self.gateway, *self.workers):
             if process.has_ended:
                 await process.start()
         self.stage.calls.clear()
+        self.accepted, self.account = 0, token_hex(8)
+        self.key = await create_key(self.settings, account=self.account)
+        await give(self.settings.database_url, CREDITS, self.account)
+
+    async def kill_each(self, working: "asyncio.Task[Any]", *, calls: int) -> None:
+        """Kill a worker, NATS and the gateway, each after so many calls, and start them again."""
+        await self.until_calls(calls, working)
+        await self.workers[0].end(signal.SIGKILL)
+        await self.until_calls(calls, working)
+        self.nats.kill()
+        self.nats.start()
+        await self.until_calls(calls, working)
+        await self.gateway.end(signal.SIGKILL)
+        await self.gateway.start()
+        await self.workers[0].start()
+
+    async def restart_workers(
+        self, working: "asyncio.Task[Any]", *, calls: int
+    ) -> list[int | None]:
+        """Restart each worker after so many calls, and return their exit codes."""
+        codes = []
+        for worker in self.workers:
+            await self.until_calls(calls, working)
+            codes.append(await worker.end(signal.SIGTERM))
+            await worker.start()
+        return codes
 
     async def submit(self, count: int) -> None:
         """Submit so many batches of three; what is not answered or refused is sent again."""
@@ -173,34 +201,37 @@ class JobProcesses:
 
     async def check_all(self) -> None:
         """Wait until no job is left; each item must be answered and charged exactly once."""
-        engine = await open_database(self.database)
-        left = select(func.count()).select_from(JOBS).where(JOBS.c.status != "succeeded")
+        engine = await open_database(self.settings.database_url)
+        mine = select(func.count()).select_from(JOBS).where(JOBS.c.account == self.account)
+        items = select(JOB_ITEMS.c.status).where(JOB_ITEMS.c.account == self.account)
         async with asyncio.timeout(ENOUGH_S), engine.connect() as connection:
-            while await connection.scalar(left):
+            while await connection.scalar(mine.where(JOBS.c.status != "succeeded")):
                 await connection.rollback()
                 await self._wait()
-            jobs = int(await connection.scalar(select(func.count()).select_from(JOBS)) or 0)
-            statuses = [row[0] for row in await connection.execute(select(JOB_ITEMS.c.status))]
-        items, rest = 3 * jobs, CREDITS - 3 * jobs
+            jobs = int(await connection.scalar(mine) or 0)
+            statuses = [row[0] for row in await connection.execute(items)]
         assert jobs >= self.accepted
-        assert statuses == [200] * items
-        assert await books(engine) == Books(rest, 0, rest, spent=items, charges=items)
+        assert statuses == [200] * 3 * jobs
+        await self.check_books(3 * jobs)
         await engine.dispose()
+
+    async def check_books(self, paid: int) -> None:
+        """Check that so many items were charged, each once."""
+        found = await books(self.settings.database_url, self.account)
+        left = CREDITS - paid
+        assert found == Books(left, 0, left, spent=paid, charges=paid)
 
 
 @asynccontextmanager
 async def job_processes(folder: Path) -> AsyncIterator[JobProcesses]:
+    """Run them on a database of their own."""
     stage = Stage()
-    """Run them on a database of their own, with an account of many credits."""
     async with AsyncExitStack() as stack:
         nats = stack.enter_context(nats_server())
         addresses = await stack.enter_async_context(serving_all(stage))
         environment = environment_of(folder, nats, addresses, max_running_jobs=4)
-        settings = gateway_settings(folder)
-        key = await create_key(settings)
-        await give(settings.database_url, CREDITS)
         gateway = GatewayProcess([], {**environment, "GATEWAY_JOB_WORKER": "false"})
         workers = [GatewayProcess(["worker"], environment) for _ in range(2)]
         processes = (started(process) for process in (gateway, *workers))
         await asyncio.gather(*(stack.enter_async_context(one) for one in processes))
-        yield JobProcesses(gateway, workers, nats, stage, key, settings.database_url)
+        yield JobProcesses(gateway, workers, nats, stage, gateway_settings(folder))

@@ -1,4 +1,4 @@
-"""A gateway for tests: the real application on a real server, a real database and a real client."""
+"""A gateway for tests: the real application, server, database and client, and its accounts."""
 
 import asyncio
 import io
@@ -8,29 +8,48 @@ import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import aiohttp
 import uvicorn
 from multidict import CIMultiDictProxy
+from sqlalchemy import func, make_url, select
+from sqlalchemy.ext.asyncio import AsyncEngine
 from yarl import URL
 
-from gateway.accounts.credits import Credits
+from gateway.accounts.accounts import AccountStore
 from gateway.accounts.keys import KeyStore
 from gateway.app import build_app
 from gateway.connections.limits import ConnectionLimits, OpenConnections
 from gateway.connections.protocol import limited_protocol
 from gateway.database.clock import Clock
 from gateway.database.engine import open_database
+from gateway.database.tables import ACCOUNTS, HOLDS, LEDGER, USAGE
 from gateway.settings import GatewaySettings
 from servicekit.telemetry import HttpMetrics
 from tests.gateway.nats_server import prefix_of
 from tests.gateway.origin import IMAGE, Answer, image_answer, listening
+from tests.gateway.services import serving_all
+from tests.gateway.stage import Stage
+
+
+@dataclass(slots=True)
+class Hands:
+    """A clock whose hands the test moves; UTC without a zone, as the database keeps it."""
+
+    now: datetime = datetime(2026, 1, 1)  # noqa: DTZ001 - see the class
+
+    def __call__(self) -> datetime:
+        """Return the time that they show."""
+        return self.now
+
 
 _CONNECTIONS = ConnectionLimits(total=1024, per_address=512)
 # Words that only a stack or the innards of the gateway have.
 _INTERNALS = re.compile(r"Traceback|sqlite|\.py\b|File \"")
+_MADE: list[bytes] = []  # an empty database, once there was one
 _CLIENT_TIMEOUT = aiohttp.ClientTimeout(total=30)  # far more than any test; none may hang
 
 
@@ -146,17 +165,18 @@ def database_url(folder: Path) -> str:
 
 @asynccontextmanager
 async def running(
-    settings: GatewaySettings, *, credit: Credits | None = None, clock: Clock | None = None
+    settings: GatewaySettings, *, clock: Clock | None = None
 ) -> AsyncIterator[Gateway]:
     """Run a gateway in this event loop, ready when yielded; the first request waited for that."""
     key = await create_key(settings)
     config = uvicorn.Config(
-        build_app(settings, credit=credit, clock=clock),
+        build_app(settings, clock=clock),
         http=limited_protocol(OpenConnections(_CONNECTIONS, HttpMetrics())),
         lifespan="on",
         log_config=None,
         access_log=False,
         server_header=False,
+        timeout_keep_alive=75,  # the client keeps a connection idle for 15 s
         timeout_graceful_shutdown=5,
     )
     server = uvicorn.Server(config)
@@ -175,6 +195,30 @@ async def running(
             await task
 
 
+async def open_new(url: str) -> AsyncEngine:
+    """Open a database; a SQLite file that is missing begins as a copy of the first one."""
+    is_first = _is_first(url)
+    engine = await open_database(url)
+    if is_first:
+        async with engine.connect() as connection:
+            await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        _MADE.append(_file(url).read_bytes())
+    return engine
+
+
+def _is_first(url: str) -> bool:
+    """Tell whether a SQLite file is missing and there is none to copy."""
+    if not url.startswith("sqlite") or _file(url).exists():
+        return False
+    for content in _MADE:
+        _file(url).write_bytes(content)
+    return not _MADE
+
+
+def _file(url: str) -> Path:
+    return Path(make_url(url).database or "")
+
+
 async def create_key(
     settings: GatewaySettings,
     *,
@@ -183,7 +227,86 @@ async def create_key(
     policy: str | None = None,
 ) -> str:
     """Return a new key of `account`."""
-    engine = await open_database(settings.database_url)
+    engine = await open_new(settings.database_url)
     key = await KeyStore(engine).create(account, scopes=scopes, policy=policy)
     await engine.dispose()
     return key
+
+
+class Books(NamedTuple):
+    """Sums over the tables; of what ends well, balance + held = ledger and spent = charged.
+
+    Attributes:
+        balance: None where the account is not metered.
+        held: reserved by what still runs.
+        ledger: sum of all rows.
+        spent: credits that usage has counted.
+        charges: number of rows that charge.
+    """
+
+    balance: int | None
+    held: int
+    ledger: int
+    spent: int
+    charges: int
+
+
+async def books(database: AsyncEngine | str, account: str = "tests") -> Books:
+    """Return the books of an account."""
+    engine = await open_database(database) if isinstance(database, str) else database
+    rows = select(func.sum(LEDGER.c.amount)).where(LEDGER.c.account == account)
+    charges = select(func.count()).where(LEDGER.c.account == account, LEDGER.c.kind == "charge")
+    async with engine.connect() as connection:
+        found = [
+            await connection.scalar(query)
+            for query in (
+                select(ACCOUNTS.c.balance).where(ACCOUNTS.c.name == account),
+                select(func.sum(HOLDS.c.amount)).where(HOLDS.c.account == account),
+                rows,
+                select(func.sum(USAGE.c.credits)).where(USAGE.c.account == account),
+                charges,
+            )
+        ]
+    if isinstance(database, str):
+        await engine.dispose()
+    return Books(found[0], *(int(number or 0) for number in found[1:]))
+
+
+async def give(url: str, amount: int, account: str = "tests") -> None:
+    """Credit an account, which is metered from then on."""
+    engine = await open_database(url)
+    await AccountStore(engine).credit(account, amount)
+    await engine.dispose()
+
+
+async def coins_of(gateway: Gateway) -> int:
+    """Return the balance of a metered account; what is held counts as gone."""
+    return (await books(gateway.settings.database_url)).balance or 0
+
+
+ENOUGH_S = 60  # far beyond what any test takes
+
+
+@asynccontextmanager
+async def alone(
+    folder: Path,
+    *,
+    coins: int | None = None,
+    clock: Hands | None = None,
+    **changes: Any,  # Any: values of any setting
+) -> AsyncIterator[tuple[Gateway, Stage]]:
+    """Run a gateway and its services, and yield it and what they see.
+
+    Args:
+        folder: of its files.
+        coins: credits of its account; None is one that nobody meters.
+        clock: of the gateway.
+        changes: of its settings.
+    """
+    stage = Stage()
+    async with serving_all(stage) as addresses, asyncio.timeout(ENOUGH_S):
+        settings = gateway_settings(folder, **addresses, **changes)
+        async with running(settings, clock=clock) as gateway:
+            if coins is not None:
+                await give(settings.database_url, coins)
+            yield gateway, stage

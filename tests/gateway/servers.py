@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.database.migrations import HEAD
 from scripts.ports import free_port
 
 _ASKED = 2000  # times that a starting server is asked whether it answers; each takes a few ms
@@ -20,8 +21,15 @@ _EMPTYING = (
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
         "WHERE pid <> pg_backend_pid() AND datname = 'postgres'"
     ),
-    "DROP SCHEMA public CASCADE",
-    "CREATE SCHEMA public",
+    # Tables that are up to date are emptied; to make them takes a second.
+    f"""DO $$ DECLARE names text; is_made bool; BEGIN
+    EXECUTE 'SELECT version_num = ''{HEAD}'' FROM alembic_version' INTO STRICT is_made;
+    IF NOT is_made THEN RAISE undefined_table; END IF;
+    SELECT string_agg(quote_ident(tablename), ',') INTO names
+    FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version';
+    EXECUTE 'TRUNCATE ' || names || ' RESTART IDENTITY';
+    EXCEPTION WHEN OTHERS THEN DROP SCHEMA public CASCADE; CREATE SCHEMA public;
+    END $$""",  # noqa: S608 - a constant
 )
 _DEBIAN = Path("/usr/lib/postgresql")  # where Debian keeps PostgreSQL's programs, by version
 
@@ -85,7 +93,7 @@ def postgres() -> Iterator[Server]:
 
 
 def empty_database(server: Server) -> str:
-    """Empty the server's database and return its URL for a gateway.
+    """Empty the tables of the server's database and return its URL for a gateway.
 
     One for all tests: each database is 300 files, and 60 of them take most of a minute to delete.
     """

@@ -5,6 +5,7 @@ What follows `IMAGE` in the bytes of an image, or a whole text, is a word that `
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Any, Final
 
 import grpc
@@ -25,6 +26,7 @@ from tests.gateway.stage import Context, Stage
 
 NO_FACE: Final = b"no face"
 NOT_ENGLISH: Final = b"not english"
+UNHEARD_OF: Final = b"unheard of"  # an answer that no gateway understands
 DOUBTFUL: Final = b"doubtful"
 WARNING: Final = page_pb2.Warning(code="small_letters", message="send the image larger")
 
@@ -133,11 +135,6 @@ def _classify(request: vision_pb.ClassifyRequest, _: bytes) -> vision_pb.Classif
     return vision_pb.ClassifyResponse(labels=labels[: request.limit], model=MODEL, seconds=SECONDS)
 
 
-def _detect_faces(_: vision_pb.DetectFacesRequest, word: bytes) -> vision_pb.DetectFacesResponse:
-    boxes = [] if word == NO_FACE else [_BOX]
-    return vision_pb.DetectFacesResponse(boxes=boxes, model=MODEL, seconds=SECONDS)
-
-
 def _detect_emotions(
     request: vision_pb.DetectEmotionsRequest, word: bytes
 ) -> vision_pb.DetectEmotionsResponse:
@@ -202,7 +199,6 @@ _ANSWERS: dict[str, Callable[[Any, bytes], Message]] = {  # Any: a request of an
     "AnalyzeText": _analyze_text,
     "ListLanguages": _list_languages,
     "Classify": _classify,
-    "DetectFaces": _detect_faces,
     "DetectEmotions": _detect_emotions,
     "DetectNudity": _detect_nudity,
 }
@@ -228,7 +224,9 @@ def services_of(stage: Stage) -> dict[str, Service]:
 def _service(name: str, module: Any, stage: Stage) -> Service:  # Any: generated modules
     (descriptor,) = module.DESCRIPTOR.services_by_name.values()
     handlers = {
-        method.name: _handler(method, stage, _ANSWERS.get(method.name, lambda _, __: _MODELS[name]))
+        method.name: _handler(
+            method, stage, _ANSWERS.get(method.name, partial(_usual, name, method))
+        )
         for method in descriptor.methods
     }
 
@@ -237,6 +235,28 @@ def _service(name: str, module: Any, stage: Stage) -> Service:  # Any: generated
         server.add_generic_rpc_handlers((handler,))
 
     return Service(descriptor.full_name, register, _load, lambda: None)
+
+
+def _usual(name: str, method: MethodDescriptor, *_: object) -> Message:
+    """Return the models of a service, and an example to RPCs that need no answer of their own."""
+    if method.name == "ListModels":
+        return _MODELS[name]
+    example: Message = _example(GetMessageClass(method.output_type)())
+    return example
+
+
+def _example(message: Any) -> Any:  # Any: fields differ from message to message
+    """Fill a message: one of everything that repeats, and numbers that count its fields."""
+    for field in message.DESCRIPTOR.fields:
+        value = getattr(message, field.name)
+        is_many = hasattr(value, "append")
+        if field.message_type is not None:
+            _example(value.add() if is_many else value)
+        elif field.type == field.TYPE_STRING:
+            setattr(message, field.name, field.name)
+        elif field.type != field.TYPE_ENUM and not is_many:
+            setattr(message, field.name, field.number)
+    return message
 
 
 def _handler(
@@ -319,13 +339,19 @@ def _read(text: str) -> ocr_pb.RecognizeResponse:
 def _analysis(word: bytes) -> analysis_pb2.Analysis:
     if word == NOT_ENGLISH:
         notice = "the text looks like German (de); only English is analyzed"
-        return analysis_pb2.Analysis(language="de", notice=notice, model=MODEL)
-    return analysis_pb2.Analysis(
-        summary="Summary of text will appear here",
-        sentiment=analysis_pb2.Sentiment(
-            label=analysis_pb2.SENTIMENT_LABEL_POSITIVE, confidence=0.87191122770309
-        ),
-        tags=["Marketing", "Business", "Cover Letter"],
-        language="en",
-        model=MODEL,
-    )
+        found = analysis_pb2.Analysis(language="de", notice=notice)
+    elif word == UNHEARD_OF:
+        unknown: Any = 99  # Any: no label, as of a newer service
+        found = analysis_pb2.Analysis(sentiment=analysis_pb2.Sentiment(label=unknown))
+    else:
+        found = analysis_pb2.Analysis(
+            summary="Summary of text will appear here",
+            sentiment=analysis_pb2.Sentiment(
+                label=analysis_pb2.SENTIMENT_LABEL_POSITIVE, confidence=0.87191122770309
+            ),
+            tags=["Marketing", "Business", "Cover Letter"],
+            language="en",
+        )
+    for model in (found.model, found.summary_model, found.sentiment_model):
+        model.CopyFrom(MODEL)
+    return found

@@ -13,9 +13,8 @@ from gateway.accounts.key_format import key_id
 from gateway.accounts.keys import KeyStore
 from imagemesh.admin.v1 import admin_service_pb2 as pb
 from tests.gateway.administering import Admin, administering
-from tests.gateway.clocks import Hands
 from tests.gateway.outages import postgresql_away
-from tests.gateway.running import Gateway, Reply
+from tests.gateway.running import Gateway, Hands, Reply
 
 
 @pytest.fixture

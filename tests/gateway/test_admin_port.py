@@ -11,7 +11,6 @@ from typing import Any
 import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from pydantic import SecretStr, ValidationError
 from structlog.testing import capture_logs
 
@@ -104,17 +103,6 @@ async def test_probes_need_no_token(admin: Admin) -> None:
     ]
 
     assert found == [health_pb2.HealthCheckResponse.SERVING] * 2
-
-
-async def test_reflection_names_the_service(admin: Admin) -> None:
-    channel: Any = admin.channel  # Any: its stubs know synchronous channels alone
-    stub: Any = reflection_pb2_grpc.ServerReflectionStub(channel)  # Any: the same
-    question = reflection_pb2.ServerReflectionRequest(list_services="")
-
-    answers = [answer async for answer in stub.ServerReflectionInfo(iter([question]))]
-
-    names = [service.name for service in answers[0].list_services_response.service]
-    assert NAME in names
 
 
 @pytest.mark.parametrize("method", METHODS)

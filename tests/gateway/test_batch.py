@@ -11,10 +11,8 @@ from hypothesis import strategies as st
 
 from gateway.problems import Problem
 from gateway.requests.batch import parse_batch
-from tests.gateway.alone import alone
-from tests.gateway.books import coins_of
 from tests.gateway.origin import IMAGE
-from tests.gateway.running import Gateway, Reply
+from tests.gateway.running import Gateway, Reply, alone, coins_of
 from tests.gateway.stage import WAIT, Stage
 from tests.gateway.uploads import base64
 

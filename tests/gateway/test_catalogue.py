@@ -1,10 +1,12 @@
-"""The catalogue of errors names every code that the sources raise, and no other."""
+"""The catalogue of errors, the reference, and the files of all pages."""
 
 import ast
 from collections.abc import Iterator
 from http import HTTPStatus
 from importlib import resources
 from pathlib import Path
+
+import pytest
 
 import gateway
 from gateway import backends
@@ -66,3 +68,24 @@ async def test_page_has_a_row_with_an_address_for_each_code(gateway: Gateway) ->
         assert f'<tr id="{fault.code}">' in page
     assert "$rows" not in page
     assert "<code>lang</code> is none of the languages" in page
+
+
+@pytest.mark.parametrize("path", ["/", "/docs/errors", "/static/page.js", "/static/scalar.js"])
+async def test_file_is_packed_where_gzip_is_taken(gateway: Gateway, path: str) -> None:
+    packed = await gateway.send("GET", path, headers={"Accept-Encoding": "gzip"})
+    plain = await gateway.send("GET", path, headers={"Accept-Encoding": "identity"})
+
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert "Content-Encoding" not in plain.headers
+    assert packed.headers["Vary"] == "Accept-Encoding"
+    assert packed.body == plain.body  # the session has unpacked it
+
+
+async def test_styles_in_the_page_are_allowed_there_alone(gateway: Gateway) -> None:
+    policies = [
+        (await gateway.send("GET", path)).headers["Content-Security-Policy"]
+        for path in ("/docs", "/", "/docs/errors")
+    ]
+
+    assert ["'unsafe-inline'" in policy for policy in policies] == [True, False, False]
+    assert all("script-src 'self';" in policy for policy in policies)

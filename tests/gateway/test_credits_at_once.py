@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import aiohttp
+import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.accounts.accounts import AccountStore
@@ -18,9 +19,9 @@ from gateway.accounts.ledger import Ledger
 from gateway.accounts.usage import UsageBook
 from gateway.database.clock import utc_now
 from gateway.database.engine import open_database
-from tests.gateway.books import Books, books
 from tests.gateway.nats_server import NatsServer
 from tests.gateway.processes import GatewayProcess, environment_of, fleet
+from tests.gateway.running import Books, books
 from tests.gateway.services import serving_all
 from tests.gateway.stage import WAIT, Stage
 
@@ -120,6 +121,7 @@ async def test_hang_ups_and_repeats_spend_every_credit_once(
     assert found == Books(balance=0, held=0, ledger=0, spent=balance, charges=balance)
 
 
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)  # durability kills on SQLite
 async def test_kill_in_the_middle_loses_nothing_and_the_holds_come_back(
     url: str, tmp_path: Path, nats: NatsServer
 ) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from imagemesh.ocr.v1 import analysis_pb2
 from imagemesh.vision.v1 import vision_service_pb2 as pb
 from tests.gateway.running import Gateway, Reply, create_key
 from tests.gateway.services import NOT_ENGLISH
@@ -13,6 +14,7 @@ from tests.gateway.uploads import base64, defer, ended
 
 MODEL = {"name": "by-hand", "version": "1.2.3", "device": "cpu", "provider": "hand"}
 TIMED = {"model": MODEL, "seconds": 0.25}
+JUDGED = {"language": "en", "summary_model": MODEL, "sentiment_model": MODEL}
 SIZED = {**TIMED, "width": 640, "height": 480}
 LINE = {
     "text": "Extracted text will appear here.",
@@ -43,8 +45,8 @@ async def answer(gateway: Gateway, endpoint: str, *, details: bool) -> Reply:
                 "route": "pp-ocr-lines",
             },
         ),
-        ("analyzed-ocr", {**TIMED, "analysis_model": MODEL, "language": "en"}),
-        ("analyzed-text", {**TIMED, "language": "en"}),
+        ("analyzed-ocr", {**TIMED, "analysis_model": MODEL, **JUDGED}),
+        ("analyzed-text", {**TIMED, **JUDGED}),
         ("emotions", {**TIMED, "face_model": MODEL}),
         ("classify", TIMED),
         (
@@ -89,6 +91,14 @@ async def test_frames_are_asked_for(
 
     assert reply.status == 200
     assert stage.calls[-1].request.frames == asked
+
+
+async def test_kind_of_summary_is_asked_for(gateway: Gateway, stage: Stage) -> None:
+    await gateway.look("analyzed-ocr", summary="abstractive")
+    await gateway.post("analyzed-text", {"text": "hello"})
+
+    kinds = [call.request.summary for call in stage.calls[-2:]]
+    assert kinds == [analysis_pb2.SUMMARY_KIND_ABSTRACTIVE, analysis_pb2.SUMMARY_KIND_EXTRACTIVE]
 
 
 async def test_policy_is_that_of_the_key_unless_the_request_names_one(

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from base64 import b64decode
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,8 @@ import pytest
 from contract.endpoints.ocr import Format
 from imagemesh.ocr.v1 import ocr_service_pb2 as pb
 from imagemesh.ocr.v1 import page_pb2
-from tests.gateway.alone import alone
-from tests.gateway.books import coins_of, give
 from tests.gateway.origin import IMAGE, image_answer
-from tests.gateway.running import Gateway, Start
+from tests.gateway.running import Gateway, Start, alone, coins_of, give
 from tests.gateway.services import DOUBTFUL, WARNING, WRITTEN
 from tests.gateway.stage import Stage
 from tests.gateway.uploads import FORMS, base64, form_of, send_in, upload
@@ -147,15 +144,6 @@ async def test_pdf_is_hosted_read_again_and_deleted_by_its_owner(gateway: Gatewa
     assert no_image.refusal == (415, "unsupported_media_type")
     assert deleted.status == 204
     assert (await gateway.send("GET", path)).status == 404
-
-
-async def test_gateway_that_keeps_nothing_answers_with_the_pdf_itself(start: Start) -> None:
-    async with start(zero_retention=True) as gateway:
-        url = (await read(gateway, format="pdf"))["result"]["pdf"]
-
-    head, _, content = url.partition(",")
-    assert head == "data:application/pdf;base64"
-    assert b64decode(content) == WRITTEN
 
 
 @pytest.mark.parametrize("form", ["url", "base64", "multipart", "batch"])

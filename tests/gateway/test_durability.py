@@ -1,16 +1,21 @@
-"""Jobs through kill -9, drains and crowds: none lost, each answered once and charged once."""
+"""Jobs and bulk jobs through kill -9, drains and crowds: each item answered and charged once."""
 
 import asyncio
+import io
 import json
 import signal
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import aiohttp
+
 from servicekit.callers import caller_digest
-from tests.gateway.alone import alone
+from tests.gateway.bulks import archive, images, output, submit
 from tests.gateway.origin import IMAGE, listening
-from tests.gateway.processes import JobProcesses
-from tests.gateway.running import create_key
+from tests.gateway.processes import ENOUGH_S, JobProcesses
+from tests.gateway.running import alone, create_key
 from tests.gateway.stage import WAIT
 from tests.gateway.test_webhooks import LOOPBACK, SECRET, receiving, until_told
 from tests.gateway.uploads import base64, defer, ended
@@ -24,15 +29,7 @@ async def test_kills_lose_nothing_and_charge_nothing_twice(
 ) -> None:
     for _ in range(kill_rounds):
         submitting = asyncio.create_task(processes.submit(70))
-        await processes.until_calls(20, submitting)
-        await processes.workers[0].end(signal.SIGKILL)
-        await processes.until_calls(20, submitting)
-        processes.nats.kill()
-        processes.nats.start()
-        await processes.until_calls(20, submitting)
-        await processes.gateway.end(signal.SIGKILL)
-        await processes.gateway.start()
-        await processes.workers[0].start()
+        await processes.kill_each(submitting, calls=20)
         await submitting
 
     await processes.check_all()
@@ -40,11 +37,7 @@ async def test_kills_lose_nothing_and_charge_nothing_twice(
 
 async def test_rolling_restart_of_workers_fails_nothing(processes: JobProcesses) -> None:
     submitting = asyncio.create_task(processes.submit(60))
-    codes = []
-    for worker in processes.workers:
-        await processes.until_calls(10, submitting)
-        codes.append(await worker.end(signal.SIGTERM))
-        await worker.start()
+    codes = await processes.restart_workers(submitting, calls=10)
     await submitting
 
     await processes.check_all()
@@ -60,10 +53,7 @@ async def test_many_jobs_of_one_account_delay_no_other(tmp_path: Path) -> None:
         for _ in range(60):
             await defer(gateway, "nudity", GOOD)
         other = await create_key(gateway.settings, account="other")
-        headers = {"X-API-Key": other, "Prefer": "respond-async"}
-        headers["Content-Type"] = "application/json"
-        body = json.dumps(GOOD).encode()
-        await gateway.send("POST", "/api/v1/nudity", body=body, headers=headers)
+        await defer(replace(gateway, key=other), "nudity", GOOD)
         await stage.waiting.wait()
         before = len(stage.calls)
         stage.release.set()
@@ -101,3 +91,104 @@ async def test_receiver_that_hangs_delays_no_other(tmp_path: Path) -> None:
     assert told["webhook"]["status"] == "delivered"
     assert waiting == {"status": "pending", "attempts": 0}
     assert connections <= 4
+
+
+SHARD = 100
+
+
+async def begin(processes: JobProcesses, count: int) -> str:
+    """Submit a bulk job of so many images and return its path."""
+    form = aiohttp.FormData()
+    form.add_field("endpoint", "nudity")
+    form.add_field("archive", io.BytesIO(images(count)), filename="images.zip")
+    url = f"{processes.gateway.url}/api/v1/bulk"
+    async with (
+        aiohttp.ClientSession(headers={"X-API-Key": processes.key}) as http,
+        http.post(url, data=form) as reply,
+    ):
+        assert reply.status == 202, await reply.text()
+        return str((await reply.json())["result"]["url"])
+
+
+async def finish(processes: JobProcesses, path: str) -> list[dict[str, Any]]:
+    """Return the lines of the output, when there is one."""
+    async with (
+        asyncio.timeout(ENOUGH_S),
+        aiohttp.ClientSession(headers={"X-API-Key": processes.key}) as http,
+    ):
+        while True:
+            with suppress(aiohttp.ClientError):
+                async with http.get(f"{processes.gateway.url}{path}/events") as events:
+                    await events.read()
+                async with http.get(f"{processes.gateway.url}{path}/output") as reply:
+                    if reply.status == 200:
+                        return [json.loads(line) async for line in reply.content]
+
+
+async def check(processes: JobProcesses, lines: list[dict[str, Any]], count: int) -> None:
+    """Check that each item was answered and charged exactly once."""
+    assert [(line["number"], line["status"]) for line in lines] == [
+        (number, 200) for number in range(count)
+    ]
+    await processes.check_books(count)
+
+
+async def test_killed_worker_repeats_no_more_than_a_shard(processes: JobProcesses) -> None:
+    await processes.workers[1].end(signal.SIGTERM)
+    finishing = asyncio.create_task(finish(processes, await begin(processes, 600)))
+    await processes.until_calls(250, finishing)
+    await processes.workers[0].end(signal.SIGKILL)
+    await processes.workers[0].start()
+
+    await check(processes, await finishing, 600)
+    assert len(processes.stage.calls) - 600 <= SHARD
+
+
+async def test_kills_lose_no_item_and_charge_none_twice(
+    processes: JobProcesses, kill_rounds: int
+) -> None:
+    count = 800 * kill_rounds
+    finishing = asyncio.create_task(finish(processes, await begin(processes, count)))
+    for _ in range(kill_rounds):
+        await processes.kill_each(finishing, calls=150)
+
+    await check(processes, await finishing, count)
+    # A dead worker repeats its shard; a dead NATS may give both workers' out again.
+    assert len(processes.stage.calls) - count <= 3 * SHARD * kill_rounds
+
+
+async def test_rolling_restart_of_workers_repeats_nothing(processes: JobProcesses) -> None:
+    finishing = asyncio.create_task(finish(processes, await begin(processes, 600)))
+    codes = await processes.restart_workers(finishing, calls=100)
+
+    await check(processes, await finishing, 600)
+    assert codes == [0, 0]
+    assert len(processes.stage.calls) == 600
+
+
+async def test_stream_that_was_lost_is_filled_again(processes: JobProcesses) -> None:
+    for worker in processes.workers:
+        await worker.end(signal.SIGTERM)
+    finishing = asyncio.create_task(finish(processes, await begin(processes, 200)))
+    processes.nats.kill()
+    processes.nats.lose_all()
+    processes.nats.start()
+    await processes.workers[0].start()
+
+    await check(processes, await finishing, 200)
+
+
+async def test_bulk_job_delays_no_other_account(tmp_path: Path) -> None:
+    """A shard of another account finds a place while one holds its own."""
+    files = {f"{number}.gif": IMAGE + WAIT for number in range(200)}
+    async with alone(tmp_path) as (gateway, stage):
+        await submit(gateway, archive(files))
+        await stage.waiting.wait()
+        other = await create_key(gateway.settings, account="other")
+        accepted = await submit(gateway, images(30), key=other)
+        lines = await output(replace(gateway, key=other), accepted)
+        callers = {call.caller for call in stage.calls}
+        stage.release.set()
+
+    assert len(lines) == 30
+    assert callers == {caller_digest("tests"), caller_digest("other")}

@@ -13,9 +13,9 @@ from structlog.testing import capture_logs
 from gateway.accounts.key_format import generate_key, key_id
 from gateway.accounts.keys import KeyStore
 from gateway.problems import Problem
-from tests.gateway.broken_credits import BrokenCredits
 from tests.gateway.origin import IMAGE, image_answer, listening
 from tests.gateway.running import Gateway, Start
+from tests.gateway.services import UNHEARD_OF
 from tests.gateway.stage import Stage
 
 ENOUGH_S = 20  # far beyond what the wait below takes
@@ -90,10 +90,9 @@ async def test_line_of_the_service_has_the_same_request_id(gateway: Gateway) -> 
     }
 
 
-async def test_fault_of_the_gateway_is_logged_with_its_trace(start: Start) -> None:
-    async with start(credit=BrokenCredits()) as gateway:
-        with capture_logs() as lines:
-            await gateway.post("analyzed-text", {"text": "hello"})
+async def test_fault_of_the_gateway_is_logged_with_its_trace(gateway: Gateway) -> None:
+    with capture_logs() as lines:
+        await gateway.post("analyzed-text", {"text": UNHEARD_OF.decode()})
 
     faults = [line for line in lines if line["event"] == "request failed"]
     assert [line["log_level"] for line in faults] == ["error"]

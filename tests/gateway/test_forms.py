@@ -1,13 +1,21 @@
-"""Multipart forms: however they arrive, and however wrong they are."""
+"""Bodies as requests: multipart forms, JSON, and images told by their first bytes."""
 
+import io
 from collections.abc import AsyncIterator
 from contextlib import suppress
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
+from contract.endpoints.classify import ClassifyRequest
+from contract.endpoints.nudity import NudityRequest
+from contract.fields import MAX_URL_CHARACTERS
+from gateway.fetching import urls
 from gateway.input.forms import Form, read_form
+from gateway.input.parsing import decode_object, parse_values
+from gateway.media import sniff
 from gateway.problems import Problem
 from tests.gateway.origin import IMAGE
 
@@ -119,3 +127,78 @@ async def test_image_that_is_too_large_is_refused_before_it_ends() -> None:
 async def test_any_bytes_are_a_form_or_a_problem(parts: list[bytes]) -> None:
     with suppress(Problem):
         await read(b"".join(parts), size=11)
+
+
+def test_last_of_two_equal_parameters_counts() -> None:
+    assert parse_values(decode_object(b'{"url": "x", "url": "y"}'), NudityRequest).url == "y"
+
+
+def test_url_may_be_as_long_as_the_fetcher_takes_it() -> None:
+    longest = "x" * MAX_URL_CHARACTERS
+
+    assert parse_values({"url": longest}, NudityRequest).url == longest
+    assert urls.MAX_URL_CHARACTERS == MAX_URL_CHARACTERS
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_a_request_or_a_problem(body: bytes) -> None:
+    with suppress(Problem):
+        parse_values(decode_object(body), ClassifyRequest)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        ", ".join(f'"key{number}": 1' for number in range(110_000)),
+        f'"url": [{"1," * 110_000}1]',
+    ],
+)
+def test_body_of_too_many_values_is_refused_before_it_is_parsed(fields: str) -> None:
+    with pytest.raises(Problem, match="over 100000 commas") as caught:
+        decode_object(f"{{{fields}}}".encode())
+
+    assert (caught.value.status, caught.value.code) == (400, "malformed_json")
+
+
+@pytest.mark.parametrize(
+    ("saved_as", "media_type"),
+    [
+        ("JPEG", "image/jpeg"),
+        ("PNG", "image/png"),
+        ("WEBP", "image/webp"),
+        ("GIF", "image/gif"),
+        ("TIFF", "image/tiff"),
+        ("BMP", "image/bmp"),
+        ("AVIF", "image/avif"),
+        ("JPEG2000", "image/jp2"),
+    ],
+)
+def test_image_is_told_by_its_first_bytes(saved_as: str, media_type: str) -> None:
+    saved = io.BytesIO()
+    Image.new("RGB", (2, 3)).save(saved, saved_as)
+
+    assert sniff(saved.getvalue()) == media_type
+
+
+@pytest.mark.parametrize("start", [b"MM\x00*", b"II+\x00", b"MM\x00+"])
+def test_other_kinds_of_tiff_are_images(start: bytes) -> None:
+    assert sniff(start + b"\x00\x00\x00\x08") == "image/tiff"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\xff\xd8",
+        b"GIF88a",
+        b"BM",
+        b"BMW built its first car in 1928.",
+        b"RIFF\x00\x00\x00\x00WAVEfmt ",
+        b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        b"%PDF-1.7",
+        b"\x1f\x8b\x08\x00",
+        b" \x89PNG\r\n\x1a\n",
+    ],
+)
+def test_anything_else_is_no_accepted_image(content: bytes) -> None:
+    assert sniff(content) is None

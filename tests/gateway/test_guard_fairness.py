@@ -5,9 +5,8 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from tests.gateway.alone import alone
 from tests.gateway.origin import IMAGE, image_answer, listening
-from tests.gateway.running import Gateway, create_key
+from tests.gateway.running import Gateway, alone, create_key
 from tests.gateway.stage import WAIT
 from tests.gateway.uploads import base64
 

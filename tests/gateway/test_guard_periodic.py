@@ -14,8 +14,7 @@ from gateway.database.engine import DatabaseUnavailable, open_database
 from gateway.database.tables import RESULTS
 from gateway.periodic import PeriodicTasks
 from servicekit.telemetry import PeriodicMetrics
-from tests.gateway.clocks import Hands
-from tests.gateway.running import gateway_settings, running
+from tests.gateway.running import Hands, gateway_settings, running
 
 NEVER_S = 3600.0
 ENOUGH_S = 60  # far beyond what any of the waits below takes

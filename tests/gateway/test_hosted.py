@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.gateway.clocks import Hands
-from tests.gateway.running import Gateway, Start, gateway_settings, running
+from tests.gateway.running import Gateway, Hands, Start, gateway_settings, running
 from tests.gateway.services import COLORED
 from tests.gateway.stage import Stage
 from tests.gateway.uploads import base64
@@ -68,13 +67,6 @@ async def test_other_path_of_the_gateway_is_judged_like_any_url(
     reply = await offline.post("classify", {"url": offline.url + path})
 
     assert reply.refusal == (400, "forbidden_url")
-
-
-@pytest.mark.parametrize("url", [EXAMPLE, "x" + EXAMPLE, "http://" + EXAMPLE])
-async def test_path_alone_is_no_url(offline: Gateway, url: str) -> None:
-    reply = await offline.post("classify", {"url": url})
-
-    assert reply.refusal == (400, "invalid_url")
 
 
 async def test_public_url_begins_the_urls_of_results_and_is_read_without_the_network(

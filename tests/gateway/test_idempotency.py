@@ -12,11 +12,9 @@ from starlette.responses import Response
 from gateway.accounts.idempotency import KEPT_FOR, Claim, IdempotentAnswers, fingerprint_of
 from gateway.database.tables import IDEMPOTENT
 from gateway.problems import Problem
-from tests.gateway.alone import alone
-from tests.gateway.books import give
-from tests.gateway.clocks import Hands
+from tests.gateway.hang_ups import once
 from tests.gateway.origin import IMAGE, image_answer, listening
-from tests.gateway.running import Reply, Start
+from tests.gateway.running import Hands, Reply, Start, alone, give
 from tests.gateway.stage import WAIT
 from tests.gateway.uploads import base64
 
@@ -47,7 +45,7 @@ class Work:
 async def ask(
     answers: IdempotentAnswers, work: Work, *, account: str = "ada", fingerprint: str = ASKED
 ) -> Response:
-    return await answers.once(account, key="k", fingerprint=fingerprint, work=work)
+    return await once(answers, "k", work, account=account, fingerprint=fingerprint)
 
 
 async def test_second_request_gets_the_first_answer(answers: IdempotentAnswers) -> None:
@@ -83,7 +81,7 @@ async def test_of_many_at_once_one_is_done_and_the_others_are_409(
 
     async def one() -> str:
         try:
-            await answers.once("ada", key="k", fingerprint=ASKED, work=slow)
+            await once(answers, "k", slow, fingerprint=ASKED)
         except Problem as problem:
             return problem.code
         return "done"
@@ -109,7 +107,7 @@ async def test_failed_request_may_be_repeated(
         raise fault
 
     with pytest.raises(type(fault)):
-        await answers.once("ada", key="k", fingerprint=ASKED, work=fail)
+        await once(answers, "k", fail, fingerprint=ASKED)
     again = await ask(answers, Work())
 
     assert again.body == b"1"
@@ -119,7 +117,7 @@ async def test_request_that_keeps_no_answer_may_be_repeated(answers: IdempotentA
     async def keep_nothing(_: Claim) -> Response:
         return Response("nothing")
 
-    await answers.once("ada", key="k", fingerprint=ASKED, work=keep_nothing)
+    await once(answers, "k", keep_nothing, fingerprint=ASKED)
     again = await ask(answers, Work())
 
     assert again.body == b"1"
@@ -155,7 +153,7 @@ async def test_claim_of_a_dead_process_ends(answers: IdempotentAnswers, clock: H
         await claim.keep(Response("too late"))
         return again
 
-    await answers.once("ada", key="k", fingerprint=ASKED, work=killed)
+    await once(answers, "k", killed, fingerprint=ASKED)
 
     assert (await ask(answers, work)).body == b"1"
 

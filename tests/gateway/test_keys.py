@@ -1,6 +1,5 @@
 """API keys: their form, what is kept of them, and when they stop to be good."""
 
-import asyncio
 import re
 from collections.abc import Callable
 from datetime import timedelta
@@ -16,8 +15,7 @@ from gateway.database.clock import utc_now
 from gateway.database.engine import open_database
 from gateway.database.tables import KEYS
 from gateway.problems import Problem
-from tests.gateway.clocks import Hands
-from tests.gateway.running import Gateway, Start, database_url
+from tests.gateway.running import Gateway, Hands, Start, database_url
 
 # A key written down: its checksum must never change, or every key in use is refused.
 KNOWN_KEY = "im_live_aB3dE6gH_0123456789abcdefghijABCDEFGHIJKL_b3KwDn"
@@ -127,21 +125,6 @@ async def test_database_holds_no_secret(keys: KeyStore, tmp_path: Path) -> None:
 
 def everything_in(folder: Path) -> bytes:
     return b"".join(file.read_bytes() for file in folder.iterdir())
-
-
-async def test_two_processes_add_keys_at_once(tmp_path: Path) -> None:
-    """Two engines on one file: each waits for the other, and no table is made twice."""
-    engines = await asyncio.gather(*(open_database(database_url(tmp_path)) for _ in range(2)))
-    stores = [KeyStore(engine) for engine in engines]
-
-    added = await asyncio.gather(*(stores[turn % 2].create("ada") for turn in range(40)))
-    listed = await stores[0].list_keys()
-    accounts = [(await stores[1].check(key)).account for key in added]
-
-    assert {key.id for key in listed} == {key_id(key) for key in added}
-    assert accounts == ["ada"] * 40
-    for engine in engines:
-        await engine.dispose()
 
 
 KEYED = [

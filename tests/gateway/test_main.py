@@ -84,16 +84,6 @@ async def test_process_serves_both_ports_until_it_is_told_to_end(tmp_path: Path,
     assert made.key not in out.decode()
 
 
-async def test_process_with_bad_settings_names_them_and_ends_with_2(tmp_path: Path) -> None:
-    async with started(tmp_path, GATEWAY_PORT="x", GATEWAY_MAX_IN_FLIGHT="0") as process:
-        _, err = await process.communicate()
-
-    assert process.returncode == 2
-    assert b"GATEWAY_PORT" in err
-    assert b"GATEWAY_MAX_IN_FLIGHT" in err
-    assert b"Traceback" not in err
-
-
 async def test_corrupt_database_ends_the_start_with_a_few_lines(tmp_path: Path) -> None:
     (tmp_path / "gateway.db").write_bytes(b"no database" * 1000)
     async with started(tmp_path, GATEWAY_PORT="0") as process:

@@ -146,19 +146,6 @@ def test_request_schema_refuses_what_the_gateway_refuses(endpoint: str) -> None:
             request.validate(wrong)
 
 
-@pytest.mark.parametrize(("endpoint", "most"), [("emotions", 7), ("classify", 100)])
-def test_limit_is_bounded_and_has_its_default(endpoint: str, most: int) -> None:
-    request = request_validator(endpoint)
-    name = operation(f"/api/v1/{endpoint}")["requestBody"]["content"]["application/json"]["schema"]
-    schema = DOCUMENT["components"]["schemas"][name["$ref"].rpartition("/")[2]]
-
-    assert schema["properties"]["limit"]["default"] == {"emotions": 7, "classify": 5}[endpoint]
-    request.validate({"url": "x", "limit": most})
-    for wrong in (0, most + 1, "5", 1.5):
-        with pytest.raises(ValidationError):
-            request.validate({"url": "x", "limit": wrong})
-
-
 @pytest.mark.parametrize("endpoint", POSTS)
 async def test_real_answer_is_as_documented(gateway: Gateway, endpoint: str) -> None:
     is_text = endpoint == "analyzed-text"

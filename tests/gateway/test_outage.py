@@ -11,11 +11,9 @@ from typing import Final
 import pytest
 from structlog.testing import capture_logs
 
-from tests.gateway.alone import alone
-from tests.gateway.books import Books, books, give
 from tests.gateway.origin import IMAGE
 from tests.gateway.outages import OUTAGES, Outage, postgresql_away, redis_away
-from tests.gateway.running import Gateway, Reply, Start
+from tests.gateway.running import Books, Gateway, Reply, Start, alone, books, give
 from tests.gateway.stage import WAIT
 from tests.gateway.uploads import base64, defer, ended
 

@@ -9,10 +9,9 @@ import pytest
 
 from contract.fields import MAX_URL_CHARACTERS
 from contract.table import ENDPOINT_NAMES
-from tests.gateway.books import give
-from tests.gateway.broken_credits import BrokenCredits
-from tests.gateway.origin import IMAGE, Answer, drip, image_answer, says
+from tests.gateway.origin import IMAGE, drip
 from tests.gateway.running import Gateway, Start
+from tests.gateway.services import UNHEARD_OF
 from tests.gateway.stage import WORDS_OF_BUG
 
 KIB = 2**10
@@ -147,24 +146,6 @@ async def test_uploaded_file_is_415_where_no_image_is_taken(gateway: Gateway) ->
 
 
 @pytest.mark.parametrize(
-    ("answer", "refusal", "words"),
-    [
-        (image_answer(b"<html><img>"), (415, "unsupported_media_type"), "HTML"),
-        (image_answer(b"just text"), (415, "unsupported_media_type"), "text, which is not read"),
-        (says(b"HTTP/1.1 404 Not Found\r\n\r\n"), (502, "fetch_failed"), "HTTP status 404"),
-        (says(b"not http"), (502, "fetch_failed"), "not answered in valid HTTP"),
-    ],
-)
-async def test_url_that_leads_to_no_image_is_told_why(
-    gateway: Gateway, answer: Answer, refusal: tuple[int, str], words: str
-) -> None:
-    reply = await gateway.look_at("classify", answer)
-
-    assert reply.refusal == refusal
-    assert words in reply.message
-
-
-@pytest.mark.parametrize(
     ("word", "status", "code"),
     [
         (b"invalid", 400, "invalid_request"),
@@ -222,18 +203,8 @@ async def test_slow_service_is_504(start: Start) -> None:
     assert reply.refusal == (504, "deadline_exceeded")
 
 
-async def test_problem_of_the_gateway_itself_is_500_without_a_stack(start: Start) -> None:
-    async with start(credit=BrokenCredits()) as broken:
-        reply = await broken.post("analyzed-text", {"text": "hello"})
+async def test_problem_of_the_gateway_itself_is_500_without_a_stack(gateway: Gateway) -> None:
+    reply = await gateway.post("analyzed-text", {"text": UNHEARD_OF.decode()})
 
     assert reply.refusal == (500, "internal")
     assert reply.message == "the gateway failed; report the request id"
-
-
-async def test_empty_balance_is_406(start: Start) -> None:
-    async with start() as metered:
-        await give(metered.settings.database_url, 0)
-        reply = await metered.post("analyzed-text", {"text": "hello"})
-
-    assert reply.refusal == (406, "insufficient_balance")
-    assert reply.message == "the balance is 0; the price is 1; ask for more credits"

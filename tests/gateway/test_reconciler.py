@@ -8,15 +8,13 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
+import pytest
 from obstore.store import LocalStore
 from prometheus_client import CollectorRegistry, generate_latest
-from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.responses import Response
 
 from gateway.accounts.idempotency import Claim, IdempotentAnswers
-from gateway.database.engine import transaction
-from gateway.database.tables import JOBS as TABLE
 from gateway.jobs.backlog import Backlog
 from gateway.jobs.engine import JOBS, WEBHOOKS, EngineOptions, JobEngine, running_engine
 from gateway.jobs.inputs import JobInputs
@@ -28,14 +26,20 @@ from gateway.jobs.store import JobStore
 from gateway.jobs.submission import Jobs
 from gateway.periodic import PeriodicTasks
 from servicekit.telemetry import JobMetrics, PeriodicMetrics
-from tests.gateway.clocks import Hands
-from tests.gateway.hang_ups import cut
+from tests.gateway.hang_ups import cut, once
 from tests.gateway.job_stores import DAY, add_job, end_job, job_store
 from tests.gateway.nats_server import NatsServer, nats_server, prefix_of
+from tests.gateway.running import Hands, database_url
 
 ENOUGH_S = 20  # far beyond what any of these tests takes
 LATER = timedelta(seconds=6)
 TOKEN = account_token("ada")
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    """Return one kind of database; `test_job_store` and `test_database` run with both."""
+    return database_url(tmp_path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,36 +172,6 @@ async def test_job_that_was_given_up_is_queued_again(
     assert (started[0].attempts, started[0].done, started[1]) == (1, 1, {0})
 
 
-async def test_old_job_of_a_silent_gateway_ends(
-    engine: AsyncEngine, clock: Hands, tmp_path: Path, nats: NatsServer
-) -> None:
-    """A release before revision 0005 kept its jobs in memory, and said that they were alive."""
-    row = {
-        "id": "0" * 32,
-        "account": "ada",
-        "request_id": "r",
-        "status": "running",
-        "done": 0,
-        "total": 1,
-        "created_at": clock.now,
-        "beat_at": clock.now,
-        "expires_at": clock.now + DAY,
-        "webhook_attempts": 0,
-    }
-    async with transaction(engine) as connection:
-        await connection.execute(insert(TABLE).values(row))
-    async with parts_of(engine, clock, tmp_path, nats) as parts:
-        await parts.reconciler.reconcile()
-        before = await parts.store.find("0" * 32, account="ada")
-        clock.now += timedelta(minutes=2)
-        await parts.reconciler.reconcile()
-        after = await parts.store.find("0" * 32, account="ada")
-
-    assert before is not None
-    assert after is not None
-    assert (before.status, after.status) == ("running", "failed")
-
-
 async def test_depth_age_and_dead_letters_are_metrics(
     engine: AsyncEngine, clock: Hands, tmp_path: Path, nats: NatsServer
 ) -> None:
@@ -227,11 +201,11 @@ async def test_submission_that_is_hung_up_and_repeated_makes_one_job(
             return await jobs.submit(new, b"input", claim=claim, respond=lambda _: Response())
 
         for steps in range(0, 60, 3):
-            ask = partial(answers.once, "ada", key=f"k{steps}", fingerprint="f", work=submit)
+            ask = partial(once, answers, f"k{steps}", submit)
             await cut(ask(), after_steps=steps)
             await ask()
 
-        found = await jobs.page("ada", statuses=[QUEUED], limit=100, after=None)
+        found = await parts.store.page("ada", statuses=[QUEUED], limit=100, after=None)
         inputs = [await parts.inputs.read(job.id) for job in found]
 
     assert inputs == [b"input"] * 20

@@ -11,9 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.database.tables import RESULTS
 from gateway.hosting.results import ResultStore, open_store
-from tests.gateway.clocks import Hands
 from tests.gateway.running import (
     Gateway,
+    Hands,
     Reply,
     Start,
     create_key,
@@ -106,12 +106,6 @@ async def test_image_whose_file_is_gone_is_none_and_can_be_deleted(
 
     assert await results.open(name) is None
     assert await results.delete(name, account="ada")
-
-
-async def test_file_without_a_row_is_not_served(results: ResultStore, folder: Path) -> None:
-    (folder / "secret.txt").write_bytes(b"secret")
-
-    assert await results.open("secret.txt") is None
 
 
 async def test_deleted_image_leaves_neither_file_nor_row(

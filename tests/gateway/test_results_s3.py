@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.gateway.bucket import BUCKET, Bucket, in_bucket
 from tests.gateway.bulks import archive, output, submit
 from tests.gateway.origin import IMAGE
+from tests.gateway.outages import BUCKET, Bucket, in_bucket
 from tests.gateway.running import Gateway, Start
 from tests.gateway.services import COLORED
 

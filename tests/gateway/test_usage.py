@@ -10,8 +10,7 @@ from contract.lookups import UsageOfDay
 from gateway.accounts.accounts import AccountStore
 from gateway.accounts.usage import REPORTED_DAYS, UsageBook
 from gateway.database.engine import DatabaseUnavailable, open_database
-from tests.gateway.clocks import Hands
-from tests.gateway.running import Gateway, gateway_settings, running
+from tests.gateway.running import Gateway, Hands, gateway_settings, running
 
 
 @pytest.fixture

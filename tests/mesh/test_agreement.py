@@ -1,11 +1,13 @@
-"""The same image over REST and over gRPC gives the same answer, for every RPC."""
+"""Real answers over REST are those of gRPC, for every RPC, in the shape of the seed's examples."""
 
+import json
 from typing import Any
 
 import aiohttp
 import grpc
 import pytest
 
+from gateway.openapi.document import openapi_document
 from imagemesh.colorize.v1 import colorize_service_pb2 as colorize
 from imagemesh.colorize.v1.colorize_service_pb2_grpc import ColorizeServiceStub
 from imagemesh.ocr.v1 import ocr_service_pb2 as ocr
@@ -13,15 +15,30 @@ from imagemesh.ocr.v1.ocr_service_pb2_grpc import OcrServiceStub
 from imagemesh.vision.v1 import vision_service_pb2 as vision
 from imagemesh.vision.v1.vision_service_pb2_grpc import VisionServiceStub
 from tests.mesh.images import LETTER, ImageServer
+from tests.seed import ANALYZED_OCR, CLASSIFY, COLORIZE, EMOTIONS, NUDITY, OCR, shape
 
 Channels = dict[str, grpc.aio.Channel]
 Json = Any  # Any: JSON of every shape
 
 
+EXAMPLES = {
+    "colorize": COLORIZE,
+    "ocr": OCR,
+    "analyzed-ocr": ANALYZED_OCR,
+    "emotions": EMOTIONS,
+    "classify": CLASSIFY,
+    "nudity": NUDITY,
+}
+
+
 async def post(rest: aiohttp.ClientSession, endpoint: str, **body: Json) -> Json:
+    """Return an answer with its details; without them it has the shape of the example."""
     async with rest.post(f"/api/v1/{endpoint}", json={**body, "details": True}) as response:
         assert response.status == 200, await response.text()
-        return await response.json()
+        answer = await response.json()
+    if endpoint in EXAMPLES:
+        assert shape({"result": answer["result"]}) == shape(json.loads(EXAMPLES[endpoint]))
+    return answer
 
 
 def details_of(response: Json) -> Json:
@@ -40,6 +57,7 @@ async def test_colorize(
     async with rest.get(answer["result"]["colorized"]) as response:
         hosted = await response.read()
 
+    assert answer["result"]["colorized"].endswith("-portrait.jpeg")
     assert hosted == native.image
     assert response.content_type == native.media_type == "image/jpeg"
     assert answer["details"]["already_colored"] is native.already_colored is False
@@ -135,6 +153,11 @@ async def test_emotions(
     assert answer["details"]["model"] == details_of(native)
 
 
+async def test_no_face_is_an_empty_list(rest: aiohttp.ClientSession, images: ImageServer) -> None:
+    async with rest.post("/api/v1/emotions", json={"url": images.url("letter.png")}) as response:
+        assert await response.json() == {"result": []}
+
+
 async def test_classify(
     rest: aiohttp.ClientSession, channels: Channels, images: ImageServer
 ) -> None:
@@ -144,6 +167,7 @@ async def test_classify(
     answer = await post(rest, "classify", url=images.url("portrait.jpg"))
 
     assert len(native.labels) == 5
+    assert sorted(native.labels, key=lambda label: -label.confidence) == list(native.labels)
     assert answer["result"] == [
         {"tag": label.tag, "confidence": pytest.approx(label.confidence)} for label in native.labels
     ]
@@ -161,3 +185,14 @@ async def test_nudity(rest: aiohttp.ClientSession, channels: Channels, images: I
     assert answer["result"]["isNude"] is native.is_nude is False
     assert answer["result"]["confidence"] == pytest.approx(native.confidence)
     assert answer["details"]["model"] == details_of(native)
+
+
+@pytest.mark.parametrize("endpoint", EXAMPLES)
+async def test_documented_image_is_answered(rest: aiohttp.ClientSession, endpoint: str) -> None:
+    operation = openapi_document()["paths"][f"/api/v1/{endpoint}"]["post"]
+    reference = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"]
+    schema = openapi_document()["components"]["schemas"][reference.rpartition("/")[2]]
+    (image,) = schema["properties"]["image"]["examples"]
+
+    async with rest.post(f"/api/v1/{endpoint}", json={"image": image}) as response:
+        assert response.status == 200, await response.text()

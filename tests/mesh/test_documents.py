@@ -1,7 +1,6 @@
 """A document through the whole mesh, in every format, and the same over REST and gRPC."""
 
 from typing import Any
-from xml.etree import ElementTree as ET
 
 import aiohttp
 import grpc
@@ -64,28 +63,14 @@ async def test_json_has_what_grpc_has(
         ]
 
 
-@pytest.mark.parametrize(
-    ("name", "format_"),
-    [
-        ("hocr", page_pb2.FORMAT_HOCR),
-        ("alto", page_pb2.FORMAT_ALTO),
-        ("tsv", page_pb2.FORMAT_TSV),
-    ],
-)
 async def test_written_document_is_that_of_grpc(
-    rest: aiohttp.ClientSession,
-    channels: dict[str, grpc.aio.Channel],
-    url: str,
-    name: str,
-    format_: page_pb2.Format,
+    rest: aiohttp.ClientSession, channels: dict[str, grpc.aio.Channel], url: str
 ) -> None:
-    text = await read(rest, url, format=name)
-    *_, last = await native(channels, format=format_)
+    text = await read(rest, url, format="alto")
+    *_, last = await native(channels, format=page_pb2.FORMAT_ALTO)
 
     assert text == last.document.content.decode()
     assert all(word in text for animal in ANIMALS[:2] for word in animal.split())
-    if name != "tsv":
-        ET.fromstring(text)  # noqa: S314 - our own document is well-formed
 
 
 async def test_pdf_is_hosted_and_can_be_searched(
@@ -96,13 +81,8 @@ async def test_pdf_is_hosted_and_can_be_searched(
         content = await response.read()
     *_, last = await native(channels, format=page_pb2.FORMAT_PDF)
 
+    assert (await read(rest, hosted))["text"] == "\f".join(ANIMALS[:2])
     assert response.content_type == "application/pdf"
     assert content == last.document.content
     texts = [page.get_textpage().get_text_bounded() for page in pypdfium2.PdfDocument(content)]
     assert [text.strip() for text in texts] == list(ANIMALS[:2])
-
-
-async def test_hosted_pdf_is_read_again(rest: aiohttp.ClientSession, url: str) -> None:
-    hosted = (await read(rest, url, format="pdf"))["pdf"]
-
-    assert (await read(rest, hosted))["text"] == "\f".join(ANIMALS[:2])

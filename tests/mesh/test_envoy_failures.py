@@ -30,10 +30,10 @@ async def replicas(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Re
 async def test_end_of_a_replica_costs_no_request(
     replicas: ReplicatedMesh, number: signal.Signals
 ) -> None:
-    ending = await end_under_load(replicas, "colorize", number, requests=240, in_flight=16)
+    statuses = await end_under_load(replicas, "colorize", number, requests=240, in_flight=16)
     await until_healthy(replicas.places, {"colorize": 2})
 
-    assert ending.statuses == {200: 240}
+    assert statuses == {200: 240}
 
 
 async def test_slow_replica_gets_no_more_than_it_can_do(replicas: ReplicatedMesh) -> None:

@@ -43,14 +43,13 @@ async def test_health_and_reflection_answer(channels: Channels, name: str) -> No
     assert NAMES[name] in names
 
 
-@pytest.mark.parametrize("killed", NAMES)
 async def test_killed_service_turns_only_its_endpoints_into_503(
     mesh: RunningMesh,
     rest: aiohttp.ClientSession,
     channels: Channels,
     images: ImageServer,
-    killed: str,
 ) -> None:
+    killed = "vision"
     url = images.url("portrait.jpg")
     os.kill(mesh.process_id(killed), signal.SIGKILL)
 

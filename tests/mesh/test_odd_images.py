@@ -67,20 +67,21 @@ async def test_odd_images_are_answered(
 ) -> None:
     before = processes(mesh)
 
-    counts = await post_all(rest, folder, endpoint, odd_images().items())
+    # Each service gets its third: the decoder is the same, tests/modelkit looks at its pixels.
+    third = list(odd_images().items())[ENDPOINTS.index(endpoint) :: len(ENDPOINTS)]
+    counts = await post_all(rest, folder, endpoint, third)
 
-    assert counts == {200: len(odd_images())}
+    assert counts == {200: len(third)}
     assert processes(mesh) == before
 
 
-@pytest.mark.parametrize("endpoint", ENDPOINTS)
 async def test_oversized_images_and_bombs_are_refused(
-    mesh: RunningMesh, rest: aiohttp.ClientSession, folder: ImageServer, endpoint: str
+    mesh: RunningMesh, rest: aiohttp.ClientSession, folder: ImageServer
 ) -> None:
     before = processes(mesh)
 
-    oversized = await post_all(rest, folder, endpoint, oversized_images().items())
-    bombs = await post_all(rest, folder, endpoint, bomb_images().items())
+    oversized = await post_all(rest, folder, "ocr", oversized_images().items())
+    bombs = await post_all(rest, folder, "ocr", bomb_images().items())
 
     assert oversized == {422: len(oversized_images())}
     assert bombs.keys() <= REFUSALS | {200}
@@ -92,10 +93,10 @@ async def test_truncated_and_mutated_images_never_fail(
 ) -> None:
     before = processes(mesh)
 
-    every_fourth = islice(broken_images(), 0, None, 4)  # tests/modelkit decodes them all
-    counts = await post_all(rest, folder, "classify", every_fourth)
+    some = islice(broken_images(), 0, None, 16)  # tests/modelkit decodes them all
+    counts = await post_all(rest, folder, "classify", some)
 
-    assert counts.total() > 500
+    assert counts.total() > 150
     assert counts.keys() <= REFUSALS | {200, 502}
     assert counts[502] <= 10, "only the empty files, which nobody can fetch"
     assert processes(mesh) == before

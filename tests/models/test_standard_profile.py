@@ -76,14 +76,12 @@ def pulled(
     return entries, models_dir
 
 
-@pytest.mark.parametrize("profile", ["auto", "standard"])
 async def test_services_answer_with_the_pulled_models_and_name_them(
-    pulled: tuple[Sequence[ModelEntry], Path], profile: str
+    pulled: tuple[Sequence[ModelEntry], Path],
 ) -> None:
     entries, models_dir = pulled
     # Any: values of any field
     fixed: dict[str, Any] = {
-        "profile": profile,
         "port": 0,
         "metrics_port": 0,
         "models_dir": models_dir,

@@ -13,7 +13,7 @@ from ocr.loaders import load_analyzer, load_embedder
 from ocr.sentences import find_prose, split_paragraphs, split_sentences
 from ocr.settings import OcrSettings
 from ocr.summary import summarize
-from scripts.write_analysis_page import DOCUMENTS, PAGE, analysis_page
+from scripts.tables.analysis import DOCUMENTS
 from tests.ocr.letters import COMPLAINT, COVER_LETTER, GERMAN, LEASE, RECIPE
 
 
@@ -217,11 +217,6 @@ def test_topics_credit_their_source() -> None:
     text = resources.files("ocr").joinpath("topics.tsv").read_text("utf-8")
 
     assert "IAB Tech Lab Content Taxonomy 3.1, CC BY 3.0" in text.splitlines()[0]
-
-
-def test_page_of_documents_is_fresh(analyzer: Analyzer) -> None:
-    """`make docs` writes it."""
-    assert PAGE.read_text("utf-8") == analysis_page(analyzer)
 
 
 def test_every_document_is_judged() -> None:

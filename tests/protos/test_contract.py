@@ -39,7 +39,8 @@ FIELDS = {
     "ocr.v1.Language": "code=1 name=2 installed=3 engine=4 packages=5 tag=6 script=7 "
     "route=8 error_rate=9 photo_error_rate=10",
     "ocr.v1.Sentiment": "label=1 confidence=2",
-    "ocr.v1.Analysis": "summary=1 sentiment=2 tags=3 language=4 notice=5 model=6",
+    "ocr.v1.Analysis": "summary=1 sentiment=2 tags=3 language=4 notice=5 model=6 "
+    "summary_model=7 sentiment_model=8",
     "ocr.v1.RecognizeRequest": "image=1 language=2 min_confidence=3",
     "ocr.v1.RecognizeResponse": "text=1 lines=2 language=3 confidence=4 rotation_degrees=5 size=6 "
     "model=7 seconds=8 route=9 blocks=10 skew_degrees=11 "
@@ -49,10 +50,10 @@ FIELDS = {
     "text_layer=6",
     "ocr.v1.RecognizeDocumentResponse": "page=1 document=2",
     "ocr.v1.DocumentPage": "number=1 page_count=2 read=3 dots_per_inch=4 vertical_dots_per_inch=5",
-    "ocr.v1.AnalyzeRequest": "image=1 pages=2",
+    "ocr.v1.AnalyzeRequest": "image=1 pages=2 summary=3",
     "ocr.v1.AnalyzeResponse": "text=1 analysis=2 model=3 seconds=4 page_count=5 warnings=6",
     "ocr.v1.PageWarning": "number=1 warning=2",
-    "ocr.v1.AnalyzeTextRequest": "text=1",
+    "ocr.v1.AnalyzeTextRequest": "text=1 summary=2",
     "ocr.v1.AnalyzeTextResponse": "analysis=1 model=2 seconds=3",
     "ocr.v1.ListLanguagesRequest": "",
     "ocr.v1.ListLanguagesResponse": "languages=1",

@@ -4,7 +4,7 @@ import argparse
 import os
 import signal
 import sys
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from types import FrameType
 
 import uvicorn
@@ -12,7 +12,6 @@ from uvicorn.config import STARTUP_FAILURE
 
 from gateway.app import build_app
 from gateway.connections.server import server_config
-from gateway.leaving import Leaving
 from gateway.settings import PRIVATE, GatewaySettings
 from servicekit.logs import configure_logs
 from servicekit.memory import spare_loaded_objects
@@ -23,13 +22,13 @@ from servicekit.telemetry import HttpMetrics
 class _Server(uvicorn.Server):
     """Server that tells when it is to end, before it drains."""
 
-    def __init__(self, config: uvicorn.Config, leaving: Leaving) -> None:
+    def __init__(self, config: uvicorn.Config, leaving: ExitStack) -> None:
         super().__init__(config)
         self._leaving = leaving
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Take no more jobs, and drain."""
-        self._leaving.leave()
+        self._leaving.close()
         super().handle_exit(sig, frame)
 
 
@@ -44,7 +43,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     configure_logs(settings.log_level, log_format=settings.log_format)
     metrics = HttpMetrics()
-    leaving = Leaving()
+    leaving = ExitStack()
     app = build_app(settings, metrics=metrics, leaving=leaving, is_worker=is_worker)
     spare_loaded_objects()
     server = _Server(server_config(app, settings, metrics), leaving)

@@ -1,7 +1,7 @@
 """The gateway as an ASGI application."""
 
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
 
 import msgspec
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -12,20 +12,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from gateway.accounts.credits import Credits
 from gateway.cors import cors_middleware
 from gateway.database.clock import Clock
 from gateway.database.engine import DatabaseUnavailable
 from gateway.edge import HttpEdge, render_http_exception, render_problem
-from gateway.leaving import Leaving
 from gateway.openapi.document import openapi_document
 from gateway.pages import page_routes
 from gateway.periodic import PeriodicTasks
 from gateway.problems import Problem
 from gateway.reference import reference_routes
+from gateway.resources import Process
 from gateway.settings import GatewaySettings
 from gateway.tracing import HttpSpans
-from gateway.wiring import Process, open_routes
+from gateway.wiring import open_routes
 from servicekit.logs import get_logger
 from servicekit.telemetry import HttpMetrics, JobMetrics, PeriodicMetrics
 from servicekit.tracing.opening import Traces, open_traces
@@ -36,20 +35,18 @@ _log = get_logger("gateway")
 def build_app(
     settings: GatewaySettings,
     *,
-    credit: Credits | None = None,
     clock: Clock | None = None,
     metrics: HttpMetrics | None = None,
-    leaving: Leaving | None = None,
+    leaving: ExitStack | None = None,
     is_worker: bool = False,
 ) -> Starlette:
     """Return the application; it opens and closes its resources with its lifespan.
 
     Args:
         settings: of the process.
-        credit: charges requests; the ledger when left out.
         clock: gives the time now; the database's when left out.
         metrics: of the process.
-        leaving: tells when the process is to end.
+        leaving: its callbacks run when the process is told to end.
         is_worker: it works on jobs, and answers probes alone.
     """
     metrics = metrics or HttpMetrics()
@@ -59,7 +56,7 @@ def build_app(
         traces=traces,
         tasks=tasks,
         metrics=JobMetrics(metrics.registry),
-        leaving=leaving or Leaving(),
+        leaving=leaving or ExitStack(),
         is_worker=is_worker,
     )
     document = msgspec.json.encode(openapi_document(off=settings.endpoints_off))
@@ -82,9 +79,7 @@ def build_app(
         ],
         middleware=_middleware(settings, traces, metrics),
         exception_handlers={Problem: render_problem, HTTPException: render_http_exception},
-        lifespan=lambda app: _opened(
-            app, open_routes(settings, process, credit=credit, clock=clock), traces
-        ),
+        lifespan=lambda app: _opened(app, open_routes(settings, process, clock=clock), traces),
     )
     app.router.redirect_slashes = False  # a POST would lose its body; the edge drops the slash
     return app

@@ -1,147 +1,152 @@
-"""Wiring of jobs: opens the engine, the stores, the reconciler, and the worker of this process."""
+"""Wiring of jobs and bulk jobs: opens the engine, their stores, their upkeep and their workers."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
-from obstore.store import ObjectStore
-from sqlalchemy.ext.asyncio import AsyncEngine
-
-from gateway.accounts.credits import Credits
-from gateway.accounts.storage import Storage
-from gateway.database.clock import Clock
+from gateway.accounts.ledger import Ledger
+from gateway.bulk.files import BulkFiles
+from gateway.bulk.publishing import BulkPublisher
+from gateway.bulk.store import BulkStore
+from gateway.bulk.submission import BulkJobs
+from gateway.bulk.upkeep import BulkUpkeep
+from gateway.bulk.worker import BulkWorker
+from gateway.hosting.sources import Sources
 from gateway.jobs.backlog import Backlog
-from gateway.jobs.engine import EngineOptions, JobEngine, running_engine
+from gateway.jobs.engine import BULK, JOBS, WEBHOOKS, EngineOptions, JobEngine, running_engine
 from gateway.jobs.inputs import JobInputs
 from gateway.jobs.publishing import Publisher
+from gateway.jobs.pulling import Puller, PullLimits, pulling
 from gateway.jobs.reconciler import RECONCILE_EVERY_S, SWEEP_EVERY_S, Reconciler
 from gateway.jobs.records import JobLimits
 from gateway.jobs.store import JobStore
 from gateway.jobs.submission import Jobs
-from gateway.jobs.webhooks import Webhooks, sending
-from gateway.jobs.worker import JobWorker, Work, working
-from gateway.leaving import Leaving
-from gateway.periodic import PeriodicTasks
+from gateway.jobs.webhooks import DELIVERIES, Webhooks
+from gateway.jobs.worker import JobWorker
+from gateway.requests.pipeline import Pipeline
+from gateway.resources import Resources
 from gateway.settings import GatewaySettings
-from servicekit.telemetry import JobMetrics
+
+# Shards that a worker has in hand, of 8 MiB in memory each. One of an account: its items are
+# answered side by side, and a worker that dies repeats no more than one.
+_SHARDS = (8, 1)
 
 
 @dataclass(frozen=True, slots=True)
 class JobParts:
-    """Parts of the jobs of a process."""
+    """Parts of the jobs and bulk jobs of a process."""
 
     engine: JobEngine
-    store: JobStore
-    inputs: JobInputs
-    publisher: Publisher
     jobs: Jobs
+    bulk: BulkJobs
+    sources: Sources
     webhooks: Webhooks
-    metrics: JobMetrics
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobNeeds:
-    """Parts that jobs are made of.
-
-    Attributes:
-        database: of the gateway.
-        objects: store of the inputs.
-        credit: charges items.
-        clock: gives the time now, UTC without a zone.
-        storage: limits what is kept.
-        tasks: run the periodic ones.
-        metrics: of jobs.
-    """
-
-    database: AsyncEngine
-    objects: ObjectStore
-    credit: Credits
-    clock: Clock
-    storage: Storage
-    tasks: PeriodicTasks
-    metrics: JobMetrics
 
 
 @asynccontextmanager
-async def open_jobs(settings: GatewaySettings, needs: JobNeeds) -> AsyncIterator[JobParts]:
+async def open_jobs(resources: Resources, ledger: Ledger) -> AsyncIterator[JobParts]:
     """Open all that takes and keeps jobs, and reconcile them until the end."""
-    store = JobStore(
-        needs.database,
-        credit=needs.credit,
+    settings, tasks = resources.settings, resources.process.tasks
+    async with AsyncExitStack() as stack:
+        store = _job_store(resources, ledger)
+        webhooks = Webhooks(
+            store,
+            secret=settings.webhook_secret.get_secret_value(),
+            metrics=resources.process.metrics,
+            allow=settings.webhook_allow,
+            retry_s=settings.webhook_retry_s,
+        )
+        stack.push_async_callback(webhooks.close)
+        engine = await stack.enter_async_context(running_engine(_options(settings), tasks))
+        inputs = JobInputs(resources.database, resources.objects)
+        jobs = Jobs(store, inputs=inputs, engine=engine, publisher=Publisher(engine, store))
+        bulk = _bulk_jobs(resources, ledger, engine)
+        stack.callback(bulk.close)
+        await stack.enter_async_context(_reconciling(resources, jobs, bulk))
+        yield JobParts(engine, jobs, bulk, Sources(settings.bulk_sources), webhooks)
+
+
+@asynccontextmanager
+async def working(resources: Resources, parts: JobParts, pipeline: Pipeline) -> AsyncIterator[None]:
+    """Work on jobs, webhooks and shards until the end; pull no more once the process leaves."""
+    settings, process, engine = resources.settings, resources.process, parts.engine
+    job_worker = JobWorker(
+        parts.jobs.store,
+        inputs=parts.jobs.inputs,
+        publisher=parts.jobs.publisher,
+        work=pipeline.run_job,
+        retry_s=settings.job_retry_s,
+        metrics=process.metrics,
+    )
+    bulk_worker = BulkWorker(
+        parts.bulk.store,
+        files=parts.bulk.files,
+        sources=parts.sources,
+        publisher=parts.bulk.publisher,
+        answer=pipeline.answer_bulk,
+        retry_s=settings.job_retry_s,
+        metrics=process.metrics,
+    )
+    drain_s = settings.drain_s
+    running = PullLimits(settings.max_running_jobs, None, drain_s)
+    shards = PullLimits(*_SHARDS, drain_s)
+    pullers = (
+        Puller(engine, WEBHOOKS, PullLimits(*DELIVERIES, drain_s), parts.webhooks.handle),
+        Puller(engine, JOBS, running, job_worker.handle, parts.jobs.store.alive),
+        Puller(engine, BULK, shards, bulk_worker.handle, parts.bulk.store.alive),
+    )
+    async with AsyncExitStack() as stack:
+        for puller in pullers:
+            await stack.enter_async_context(pulling(puller, process.tasks))
+            process.leaving.callback(puller.stop)
+        yield
+
+
+@asynccontextmanager
+async def _reconciling(resources: Resources, jobs: Jobs, bulk: BulkJobs) -> AsyncIterator[None]:
+    tasks, metrics = resources.process.tasks, resources.process.metrics
+    reconciler = Reconciler(
+        Backlog(resources.database, clock=resources.clock),
+        engine=jobs.engine,
+        publisher=jobs.publisher,
+        inputs=jobs.inputs,
+        metrics=metrics,
+    )
+    upkeep = BulkUpkeep(resources.database, bulk, clock=resources.clock, metrics=metrics)
+    often = {"jobs": reconciler.reconcile, "bulk jobs": upkeep.reconcile}
+    seldom = {"inputs of jobs": reconciler.sweep, "files of bulk jobs": upkeep.sweep}
+    async with (
+        tasks.repeating(often, every_s=RECONCILE_EVERY_S),
+        tasks.repeating(seldom, every_s=SWEEP_EVERY_S),
+    ):
+        yield
+
+
+def _job_store(resources: Resources, ledger: Ledger) -> JobStore:
+    settings = resources.settings
+    return JobStore(
+        resources.database,
+        credit=ledger,
         lifetime=timedelta(hours=settings.job_hours),
         limits=JobLimits(settings.max_jobs, settings.max_jobs_per_account),
-        clock=needs.clock,
-        storage=needs.storage,
+        clock=resources.clock,
+        storage=resources.storage,
     )
-    inputs = JobInputs(needs.database, needs.objects)
-    webhooks = Webhooks(
-        store,
-        secret=settings.webhook_secret.get_secret_value(),
-        metrics=needs.metrics,
-        allow=settings.webhook_allow,
-        retry_s=settings.webhook_retry_s,
-    )
-    try:
-        async with running_engine(_options(settings), needs.tasks) as engine:
-            publisher = Publisher(engine, store)
-            jobs = Jobs(store, inputs=inputs, engine=engine, publisher=publisher)
-            parts = JobParts(engine, store, inputs, publisher, jobs, webhooks, needs.metrics)
-            async with _reconciling(parts, needs):
-                yield parts
-    finally:
-        await webhooks.close()
 
 
-@asynccontextmanager
-async def _reconciling(parts: JobParts, needs: JobNeeds) -> AsyncIterator[None]:
-    reconciler = Reconciler(
-        Backlog(needs.database, clock=needs.clock),
-        engine=parts.engine,
-        publisher=parts.publisher,
-        inputs=parts.inputs,
-        metrics=needs.metrics,
+def _bulk_jobs(resources: Resources, ledger: Ledger, engine: JobEngine) -> BulkJobs:
+    settings = resources.settings
+    store = BulkStore(
+        resources.database,
+        credit=ledger,
+        lifetime=timedelta(hours=settings.job_hours),
+        most=settings.max_jobs_per_account,
+        clock=resources.clock,
+        storage=resources.storage,
     )
-    often, seldom = {"jobs": reconciler.reconcile}, {"inputs of jobs": reconciler.sweep}
-    async with (
-        needs.tasks.repeating(often, every_s=RECONCILE_EVERY_S),
-        needs.tasks.repeating(seldom, every_s=SWEEP_EVERY_S),
-    ):
-        yield
-
-
-@asynccontextmanager
-async def running_worker(
-    settings: GatewaySettings,
-    parts: JobParts,
-    *,
-    work: Work,
-    leaving: Leaving,
-    tasks: PeriodicTasks,
-) -> AsyncIterator[None]:
-    """Work on jobs and send webhooks until the end; pull no more once the process is to leave."""
-    worker = JobWorker(
-        parts.store,
-        inputs=parts.inputs,
-        publisher=parts.publisher,
-        work=work,
-        retry_s=settings.job_retry_s,
-        metrics=parts.metrics,
-    )
-    async with (
-        sending(parts.webhooks, parts.engine, drain_s=settings.drain_s, tasks=tasks) as webhooks,
-        working(
-            worker,
-            parts.engine,
-            parts.store,
-            at_once=settings.max_running_jobs,
-            drain_s=settings.drain_s,
-            tasks=tasks,
-        ) as jobs,
-    ):
-        leaving.on_leave(jobs.stop)
-        leaving.on_leave(webhooks.stop)
-        yield
+    files, publisher = BulkFiles(resources.objects), BulkPublisher(engine, store)
+    return BulkJobs(store, files=files, engine=engine, publisher=publisher, credit=ledger)
 
 
 def _options(settings: GatewaySettings) -> EngineOptions:

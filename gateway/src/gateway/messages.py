@@ -6,7 +6,7 @@ from typing import Final
 from msgspec import UNSET, UnsetType
 
 from contract.endpoint import AnswerWarning, Model
-from contract.endpoints.analyzed_text import Analysis, AnalyzedText, Sentiment
+from contract.endpoints.analyzed_text import Analysis, AnalyzedText, Sentiment, SummaryKind
 from imagemesh.image.v1 import image_pb2
 from imagemesh.ocr.v1 import analysis_pb2
 
@@ -26,6 +26,11 @@ def model_of(model: image_pb2.Model) -> Model:
 def warnings_of(warnings: Iterable[image_pb2.Warning]) -> list[AnswerWarning] | None:
     """Return the warnings about an image, None for none."""
     return [AnswerWarning(each.code, each.message) for each in warnings] or None
+
+
+def summary_kind(kind: SummaryKind) -> "analysis_pb2.SummaryKind.ValueType":
+    """Return the kind of summary that a request asks for."""
+    return analysis_pb2.SummaryKind.Value(f"SUMMARY_KIND_{kind.upper()}")
 
 
 def analysis_of(

@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mappi
 from contextlib import asynccontextmanager
 from typing import Any, Final, TypeVar
 
+from attrs import define, field
+
 from gateway.database.engine import DatabaseUnavailable
 from servicekit.logs import get_logger
 from servicekit.telemetry import PeriodicMetrics
@@ -36,18 +38,14 @@ async def uncut(work: Coroutine[Any, Any, T]) -> T:
         raise
 
 
+@define(eq=False)
 class PeriodicTasks:
-    """Runs tasks again and again.
+    """Runs tasks again and again."""
 
-    Args:
-        metrics: counts runs that failed, and tells which tasks fail now.
-        retry_s: wait after the first failure, in seconds; it doubles with each further one.
-    """
-
-    def __init__(self, metrics: PeriodicMetrics, *, retry_s: float = _FIRST_RETRY_S) -> None:
-        self._metrics = metrics
-        self._retry_s = retry_s
-        self._failures: dict[str, int] = {}
+    _metrics: PeriodicMetrics
+    # Wait after the first failure; it doubles with each further one.
+    _retry_s: float = _FIRST_RETRY_S
+    _failures: dict[str, int] = field(factory=dict, init=False)
 
     @property
     def failing(self) -> list[str]:

@@ -1,10 +1,11 @@
 """Settings of the gateway, read from variables that begin with GATEWAY_."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Final
 
-from pydantic import Field, SecretStr, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from gateway.accounts.rates import MEMORY, parse_rates
@@ -23,6 +24,43 @@ _TOKEN = re.compile(r"[\x21-\x7e]+")  # what travels in a header as it is
 _ORIGIN = re.compile(r"\*|https?://[a-z0-9.\[\]:-]+")
 
 
+def _texts(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _parse_names(text: str) -> tuple[str, ...]:
+    check_names(names := _texts(text))
+    return names
+
+
+def _parse_prices(text: str) -> dict[str, str]:
+    pairs = [entry.partition("=") for entry in _texts(text)]
+    prices = {name.strip(): price.strip() for name, _, price in pairs}
+    check_names(prices)
+    return prices
+
+
+def _parse_origins(text: str) -> tuple[str, ...]:
+    for origin in (origins := _texts(text)):
+        if not _ORIGIN.fullmatch(origin):
+            raise ValueError(f"{origin!r} is no origin, such as https://app.example.org")
+    return origins
+
+
+def _parsed_by(parse: Callable[[str], object]) -> BeforeValidator:
+    """Return what parses the text of a variable, and leaves other values as they are."""
+    return BeforeValidator(lambda value: parse(value) if isinstance(value, str) else value)
+
+
+_Price = Annotated[int, Field(ge=0, le=1_000_000)]
+_Prices = Annotated[dict[str, _Price], NoDecode, _parsed_by(_parse_prices)]
+_Names = Annotated[tuple[str, ...], NoDecode, _parsed_by(_parse_names)]
+_Origins = Annotated[tuple[str, ...], NoDecode, _parsed_by(_parse_origins)]
+_Hosts = Annotated[tuple[str, ...], NoDecode, _parsed_by(lambda text: _texts(text.lower()))]
+_Networks = Annotated[tuple[Network, ...], NoDecode, _parsed_by(parse_networks)]
+_Sources = Annotated[dict[str, tuple[str, ...]], NoDecode, _parsed_by(parse_sources)]
+
+
 class GatewaySettings(ProcessSettings):
     """Settings of the gateway."""
 
@@ -35,13 +73,13 @@ class GatewaySettings(ProcessSettings):
         description="Base of the URLs of hosted results, such as https://images.example.org; "
         "empty takes the address that the caller used.",
     )
-    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+    allowed_hosts: _Hosts = Field(
         default=(),
         description="Host names besides localhost, such as images.example.org, that callers may "
         "use and URLs of hosted results then begin with; under another name they begin with the "
         "address of the gateway's socket. Not used with a public URL.",
     )
-    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+    cors_origins: _Origins = Field(
         default=(),
         description="Origins whose pages may ask from a browser (CORS), such as "
         "https://app.example.org,http://localhost:3000; empty lets none. * lets every page ask "
@@ -60,7 +98,7 @@ class GatewaySettings(ProcessSettings):
         description="How long a key that was checked is believed to be good, in seconds; "
         "a revoked key may live on for that time.",
     )
-    prices: Annotated[dict[str, Annotated[int, Field(ge=0, le=1_000_000)]], NoDecode] = Field(
+    prices: _Prices = Field(
         default={},
         description="Credits for a request, such as colorize=2,ocr=1; 1 where none is named. "
         "Only accounts with a balance pay.",
@@ -88,7 +126,7 @@ class GatewaySettings(ProcessSettings):
         description="Bucket of the colored images instead of the folder, such as "
         "s3://bucket/results; keys, region and endpoint come from the usual AWS_ variables.",
     )
-    endpoints_off: Annotated[tuple[str, ...], NoDecode] = Field(
+    endpoints_off: _Names = Field(
         default=(),
         description="Endpoints that are switched off, such as emotions,nudity; they answer 403.",
     )
@@ -130,7 +168,7 @@ class GatewaySettings(ProcessSettings):
     fetch_timeout_s: float = Field(
         default=15.0, gt=0, le=600, description="Longest time to fetch a URL, in seconds."
     )
-    fetch_allow: Annotated[tuple[Network, ...], NoDecode] = Field(
+    fetch_allow: _Networks = Field(
         default=(),
         description="Private networks whose images may be fetched, as comma-separated CIDRs.",
     )
@@ -215,7 +253,7 @@ class GatewaySettings(ProcessSettings):
         description="Asynchronous jobs that one worker works on at once; each takes places as a "
         "request does.",
     )
-    bulk_sources: Annotated[dict[str, tuple[str, ...]], NoDecode] = Field(
+    bulk_sources: _Sources = Field(
         default={},
         description="Folders that bulk jobs may read, by account, such as "
         "ada=s3://bucket/ada/,*=s3://public/images/ with * for all accounts; file:///FOLDER names "
@@ -233,7 +271,7 @@ class GatewaySettings(ProcessSettings):
         description="What the secrets that sign webhooks are made of, 32 characters at least; "
         "empty switches webhooks off.",
     )
-    webhook_allow: Annotated[tuple[Network, ...], NoDecode] = Field(
+    webhook_allow: _Networks = Field(
         default=(),
         description="Private networks that webhooks may be sent to, as comma-separated CIDRs.",
     )
@@ -306,55 +344,6 @@ class GatewaySettings(ProcessSettings):
         if not _TOKEN.fullmatch(token):
             raise ValueError("must be visible ASCII characters, without spaces and line breaks")
         return value
-
-    @field_validator("fetch_allow", "webhook_allow", mode="before")
-    @classmethod
-    def _split(cls, value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        return parse_networks(value)
-
-    @field_validator("prices", mode="before")
-    @classmethod
-    def _split_prices(cls, value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        pairs = [entry.partition("=") for entry in value.split(",") if entry.strip()]
-        prices = {name.strip(): price.strip() for name, _, price in pairs}
-        check_names(prices)
-        return prices
-
-    @field_validator("bulk_sources", mode="before")
-    @classmethod
-    def _split_sources(cls, value: object) -> object:
-        return parse_sources(value) if isinstance(value, str) else value
-
-    @field_validator("cors_origins", mode="before")
-    @classmethod
-    def _split_origins(cls, value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        origins = tuple(origin.strip() for origin in value.split(",") if origin.strip())
-        for origin in origins:
-            if not _ORIGIN.fullmatch(origin):
-                raise ValueError(f"{origin!r} is no origin, such as https://app.example.org")
-        return origins
-
-    @field_validator("endpoints_off", mode="before")
-    @classmethod
-    def _split_names(cls, value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        names = tuple(name.strip() for name in value.split(",") if name.strip())
-        check_names(names)
-        return names
-
-    @field_validator("allowed_hosts", mode="before")
-    @classmethod
-    def _split_hosts(cls, value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        return tuple(name.strip().lower() for name in value.split(",") if name.strip())
 
     @field_validator("rate_limit", "account_rate_limit")
     @classmethod

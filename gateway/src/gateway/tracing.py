@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.edge import CLIENT_GONE, route_of
@@ -40,7 +41,7 @@ class HttpSpans:
             await send(message)
 
         method = scope["method"]
-        with self._serving(method, _traceparent(scope)) as trace:
+        with self._serving(method, Headers(scope=scope).get("traceparent")) as trace:
             try:
                 await self._app(scope, receive, send_seen)
             finally:
@@ -50,10 +51,3 @@ class HttpSpans:
                     {SPAN_HTTP_METHOD: method, SPAN_HTTP_ROUTE: route, SPAN_HTTP_STATUS: status},
                     has_failed=status >= _SERVER_FAULT,
                 )
-
-
-def _traceparent(scope: Scope) -> str | None:
-    for name, value in scope["headers"]:
-        if name == b"traceparent":
-            return str(value, "latin-1")
-    return None

@@ -7,8 +7,6 @@ from datetime import timedelta
 from functools import partial
 from typing import Final
 
-from obstore.store import ObjectStore
-from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.routing import BaseRoute, Route
 
 from contract.jobs import BATCH_PATH, JOBS_PATH
@@ -20,7 +18,6 @@ from contract.lookups import (
     WEBHOOKS_PATH,
 )
 from gateway.accounts.accounts import AccountStore
-from gateway.accounts.credits import Credits
 from gateway.accounts.idempotency import IdempotentAnswers
 from gateway.accounts.keys import KeyStore
 from gateway.accounts.ledger import Ledger
@@ -31,8 +28,7 @@ from gateway.admin.service import serving_admin
 from gateway.authz.decisions import Authorizer
 from gateway.authz.port import serving_authz
 from gateway.backends import Backends, open_backends
-from gateway.bulk.handlers import BulkHandlers
-from gateway.bulk_wiring import BulkParts, bulk_routes, open_bulk, running_bulk_worker
+from gateway.bulk.handlers import BulkHandlers, bulk_routes
 from gateway.database.clock import Clock, DatabaseClock
 from gateway.database.engine import open_database
 from gateway.endpoint_table import HANDLERS
@@ -40,18 +36,17 @@ from gateway.fetching.fetcher import FetchLimits, ImageFetcher
 from gateway.hosting.hosted import DOCUMENTS_PATH, EXAMPLES_PATH, RESULTS_PATH, HostedImages
 from gateway.hosting.results import ResultStore, open_store
 from gateway.input.bodies import BodyReader, UploadMemory
-from gateway.job_wiring import JobNeeds, JobParts, open_jobs, running_worker
-from gateway.leaving import Leaving
-from gateway.periodic import PeriodicTasks
+from gateway.job_wiring import JobParts, open_jobs, working
+from gateway.requests.admission import Admission
 from gateway.requests.content import Content, Health
 from gateway.requests.item_work import ItemWork
 from gateway.requests.lookups import Lookups
 from gateway.requests.orders import OrderReader
 from gateway.requests.pipeline import Pipeline
+from gateway.resources import Process, Resources
 from gateway.responses import by_method
 from gateway.settings import GatewaySettings
-from servicekit.telemetry import DatabaseMetrics, FetchMetrics, JobMetrics, StorageMetrics
-from servicekit.tracing.opening import Serving, Traces
+from servicekit.telemetry import DatabaseMetrics, FetchMetrics, StorageMetrics
 
 _SWEEP_EVERY_S: Final = 3600.0  # an expired file is refused at once; its bytes go within the hour
 _UPKEEP_EVERY_S: Final = 60.0  # expired holds come back, and counts are written, within a minute
@@ -71,111 +66,116 @@ class _Accounts:
 
 
 @dataclass(frozen=True, slots=True)
-class _Upkeep:
-    """Clock, periodic tasks and storage limits of every store."""
+class _Parts:
+    """Parts that the handlers of requests use."""
 
-    clock: Clock
-    tasks: PeriodicTasks
-    storage: Storage
-
-
-@dataclass(frozen=True, slots=True)
-class _Files:
-    """Stores of files, and the way to those of others."""
-
-    store: ObjectStore
+    accounts: _Accounts
+    admission: Admission
+    orders: OrderReader
+    bodies: BodyReader
     results: ResultStore
     hosted: HostedImages
-    fetcher: ImageFetcher
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Process:
-    """Process that the gateway runs in.
-
-    Attributes:
-        traces: of its requests.
-        tasks: its periodic tasks.
-        metrics: of its jobs.
-        leaving: tells when it is to end.
-        is_worker: it works on jobs and takes no requests.
-    """
-
-    traces: Traces
-    tasks: PeriodicTasks
-    metrics: JobMetrics
-    leaving: Leaving
-    is_worker: bool = False
+    backends: Backends
+    jobs: JobParts
 
 
 @asynccontextmanager
 async def open_routes(
-    settings: GatewaySettings, process: Process, *, credit: Credits | None, clock: Clock | None
+    settings: GatewaySettings, process: Process, *, clock: Clock | None
 ) -> AsyncIterator[list[BaseRoute]]:
     """Open all that the gateway needs, yield the routes that use it, and close it again.
 
     Neither the services nor NATS need be up.
     """
     async with AsyncExitStack() as stack:
-        registry = process.metrics.registry
-        engine = await open_database(settings.database_url, metrics=DatabaseMetrics(registry))
-        stack.push_async_callback(engine.dispose)
-        if clock is None:
-            clock = DatabaseClock(engine)
-            await clock.synchronize()
-            sync = {"clock": clock.synchronize}
-            await stack.enter_async_context(process.tasks.repeating(sync, every_s=_UPKEEP_EVERY_S))
-        kept = _Upkeep(clock, process.tasks, _storage(settings, StorageMetrics(registry)))
-        opening_files = _files(engine, settings, kept, FetchMetrics(registry))
-        files = await stack.enter_async_context(opening_files)
-        opening = open_backends(settings, interceptors=process.traces.channel)
-        backends = await stack.enter_async_context(opening)
-        books = await stack.enter_async_context(_accounts(engine, settings, kept))
-        credit = credit or books.ledger
-        needs = _job_needs(engine, files, credit, kept, process.metrics)
-        jobs = await stack.enter_async_context(open_jobs(settings, needs))
-        bulk = await stack.enter_async_context(open_bulk(settings, needs, jobs.engine))
-        orders = _orders(settings, jobs)
-        pipeline = _pipeline(
-            settings, files, backends, books, jobs, credit, orders, serving=process.traces.serving
+        resources = await _resources(stack, settings, process, clock)
+        results = ResultStore(
+            resources.database,
+            resources.objects,
+            lifetime=timedelta(days=settings.result_days),
+            clock=resources.clock,
+            storage=resources.storage,
         )
-        routes = _health_routes(files, backends, books, jobs, kept)
+        sweep = process.tasks.repeating({"results": results.sweep}, every_s=_SWEEP_EVERY_S)
+        await stack.enter_async_context(sweep)
+        backends = await stack.enter_async_context(
+            open_backends(settings, interceptors=process.traces.channel)
+        )
+        accounts = await stack.enter_async_context(_accounts(resources))
+        jobs = await stack.enter_async_context(open_jobs(resources, accounts.ledger))
+        memory = UploadMemory(settings.upload_memory_mib * 2**20)
+        parts = _Parts(
+            accounts,
+            Admission(accounts.keys, accounts.rates, settings.endpoints_off),
+            OrderReader(settings, jobs.webhooks),
+            BodyReader(memory, timeout_s=settings.body_timeout_s),
+            results,
+            HostedImages(results),
+            backends,
+            jobs,
+        )
+        pipeline = await _pipeline(stack, resources, parts)
+        routes = _health_routes(resources, parts)
         if not process.is_worker:
-            await _serve_operators(stack, settings, books)
-            routes += [
-                *_post_routes(pipeline),
-                *_lookup_routes(_lookups(settings, files, backends, books, jobs)),
-                *bulk_routes(_bulk_handlers(settings, process, books, orders, bulk, clock)),
-                *_content_routes(Content(files.results, files.hosted)),
-            ]
+            await _serve_operators(stack, settings, accounts)
+            routes += _routes(resources, parts, pipeline)
         if (settings.job_worker or process.is_worker) and jobs.engine.is_on:
             # Opened last, so that it is closed before all that jobs use.
-            worker = running_worker(
-                settings,
-                jobs,
-                work=pipeline.run_job,
-                leaving=process.leaving,
-                tasks=process.tasks,
-            )
-            await stack.enter_async_context(worker)
-            shards = running_bulk_worker(
-                settings, bulk, needs, answer=pipeline.answer_bulk, leaving=process.leaving
-            )
-            await stack.enter_async_context(shards)
+            await stack.enter_async_context(working(resources, jobs, pipeline))
         yield routes
 
 
-def _job_needs(
-    engine: AsyncEngine, files: _Files, credit: Credits, kept: _Upkeep, metrics: JobMetrics
-) -> JobNeeds:
-    return JobNeeds(
-        database=engine,
-        objects=files.store,
-        credit=credit,
-        clock=kept.clock,
-        storage=kept.storage,
-        tasks=kept.tasks,
-        metrics=metrics,
+async def _resources(
+    stack: AsyncExitStack, settings: GatewaySettings, process: Process, clock: Clock | None
+) -> Resources:
+    """Open what all stores are made of, until the stack is closed."""
+    registry = process.metrics.registry
+    database = await open_database(settings.database_url, metrics=DatabaseMetrics(registry))
+    stack.push_async_callback(database.dispose)
+    if clock is None:
+        clock = DatabaseClock(database)
+        await clock.synchronize()
+        sync = process.tasks.repeating({"clock": clock.synchronize}, every_s=_UPKEEP_EVERY_S)
+        await stack.enter_async_context(sync)
+    folders = kept_folders(
+        database_url=settings.database_url,
+        results=None if settings.results_url else settings.results_dir,
+    )
+    limits = StorageLimits(
+        account_bytes=settings.account_storage_mib * 2**20,
+        free_bytes=settings.min_free_mib * 2**20,
+        folders=folders,
+    )
+    objects = open_store(settings.results_url, folder=settings.results_dir)
+    storage = Storage(limits, metrics=StorageMetrics(registry))
+    return Resources(settings, process, database, objects, clock, storage)
+
+
+async def _pipeline(stack: AsyncExitStack, resources: Resources, parts: _Parts) -> Pipeline:
+    settings, process = resources.settings, resources.process
+    fetcher = ImageFetcher(
+        FetchLimits(total_s=settings.fetch_timeout_s),
+        allow=settings.fetch_allow,
+        metrics=FetchMetrics(process.metrics.registry),
+    )
+    stack.push_async_callback(fetcher.close)
+    items = ItemWork(
+        settings,
+        fetcher=fetcher,
+        hosted=parts.hosted,
+        backends=parts.backends,
+        results=parts.results,
+    )
+    return Pipeline(
+        settings,
+        admission=parts.admission,
+        orders=parts.orders,
+        bodies=parts.bodies,
+        idempotent=parts.accounts.idempotent,
+        jobs=parts.jobs.jobs,
+        credit=parts.accounts.ledger,
+        items=items,
+        serving=process.traces.serving,
     )
 
 
@@ -189,95 +189,32 @@ async def _serve_operators(
     await stack.enter_async_context(serving_authz(settings, authorizer))
 
 
-def _pipeline(  # noqa: PLR0917 - each has a type of its own
-    settings: GatewaySettings,
-    files: _Files,
-    backends: Backends,
-    books: _Accounts,
-    jobs: JobParts,
-    credit: Credits,
-    orders: OrderReader,
-    *,
-    serving: Serving | None,
-) -> Pipeline:
-    return Pipeline(
-        settings,
-        keys=books.keys,
-        rates=books.rates,
-        orders=orders,
-        idempotent=books.idempotent,
-        jobs=jobs.jobs,
-        credit=credit,
-        items=ItemWork(
-            settings,
-            fetcher=files.fetcher,
-            hosted=files.hosted,
-            backends=backends,
-            results=files.results,
-        ),
-        serving=serving,
+def _routes(resources: Resources, parts: _Parts, pipeline: Pipeline) -> list[BaseRoute]:
+    lookups = Lookups(
+        resources.settings,
+        admission=parts.admission,
+        usage=parts.accounts.usage,
+        backends=parts.backends,
+        jobs=parts.jobs.jobs,
+        results=parts.results,
+        webhooks=parts.jobs.webhooks,
     )
-
-
-def _orders(settings: GatewaySettings, jobs: JobParts) -> OrderReader:
-    return OrderReader(
-        jobs.webhooks,
-        zero_retention=settings.zero_retention,
-        public_url=settings.public_url,
-        allowed_hosts=settings.allowed_hosts,
+    bulk = BulkHandlers(
+        resources.settings,
+        admission=parts.admission,
+        orders=parts.orders,
+        bodies=parts.bodies,
+        jobs=parts.jobs.bulk,
+        sources=parts.jobs.sources,
+        clock=resources.clock,
+        leaving=resources.process.leaving,
     )
-
-
-def _bulk_handlers(  # noqa: PLR0917 - each has a type of its own
-    settings: GatewaySettings,
-    process: Process,
-    books: _Accounts,
-    orders: OrderReader,
-    bulk: BulkParts,
-    clock: Clock,
-) -> BulkHandlers:
-    memory = UploadMemory(settings.upload_memory_mib * 2**20)
-    return BulkHandlers(
-        settings,
-        keys=books.keys,
-        rates=books.rates,
-        orders=orders,
-        bodies=BodyReader(memory, timeout_s=settings.body_timeout_s),
-        jobs=bulk.jobs,
-        sources=bulk.sources,
-        clock=clock,
-        leaving=process.leaving,
-    )
-
-
-def _lookups(
-    settings: GatewaySettings, files: _Files, backends: Backends, books: _Accounts, jobs: JobParts
-) -> Lookups:
-    return Lookups(
-        settings,
-        keys=books.keys,
-        rates=books.rates,
-        usage=books.usage,
-        backends=backends,
-        jobs=jobs.jobs,
-        results=files.results,
-        webhooks=jobs.webhooks,
-    )
-
-
-def _storage(settings: GatewaySettings, metrics: StorageMetrics) -> Storage:
-    folders = kept_folders(
-        database_url=settings.database_url,
-        results=None if settings.results_url else settings.results_dir,
-    )
-    return Storage(
-        StorageLimits(
-            account_bytes=settings.account_storage_mib * 2**20,
-            free_bytes=settings.min_free_mib * 2**20,
-            folders=folders,
-        ),
-        metrics=metrics,
-    )
+    return [
+        *_post_routes(pipeline),
+        *_lookup_routes(lookups),
+        *bulk_routes(bulk),
+        *_content_routes(Content(parts.results, parts.hosted)),
+    ]
 
 
 def _post_routes(pipeline: Pipeline) -> list[BaseRoute]:
@@ -314,17 +251,15 @@ def _content_routes(content: Content) -> list[BaseRoute]:
     ]
 
 
-def _health_routes(
-    files: _Files, backends: Backends, books: _Accounts, jobs: JobParts, kept: _Upkeep
-) -> list[BaseRoute]:
+def _health_routes(resources: Resources, parts: _Parts) -> list[BaseRoute]:
     health = Health(
-        backends,
-        books.keys,
-        kept.tasks,
-        kept.storage,
-        jobs.engine,
-        results=files.results,
-        rates=books.rates,
+        parts.backends,
+        parts.accounts.keys,
+        resources.process.tasks,
+        resources.storage,
+        parts.jobs.engine,
+        results=parts.results,
+        rates=parts.accounts.rates,
     )
     return [
         Route("/healthz", health.live, methods=["GET"]),
@@ -333,37 +268,16 @@ def _health_routes(
 
 
 @asynccontextmanager
-async def _files(
-    engine: AsyncEngine, settings: GatewaySettings, kept: _Upkeep, metrics: FetchMetrics
-) -> AsyncIterator[_Files]:
-    store = open_store(settings.results_url, folder=settings.results_dir)
-    lifetime = timedelta(days=settings.result_days)
-    results = ResultStore(engine, store, lifetime=lifetime, clock=kept.clock, storage=kept.storage)
-    fetcher = ImageFetcher(
-        FetchLimits(total_s=settings.fetch_timeout_s),
-        allow=settings.fetch_allow,
-        metrics=metrics,
-    )
-
-    try:
-        async with kept.tasks.repeating({"results": results.sweep}, every_s=_SWEEP_EVERY_S):
-            yield _Files(store, results, HostedImages(results), fetcher)
-    finally:
-        await fetcher.close()
-
-
-@asynccontextmanager
-async def _accounts(
-    engine: AsyncEngine, settings: GatewaySettings, kept: _Upkeep
-) -> AsyncIterator[_Accounts]:
+async def _accounts(resources: Resources) -> AsyncIterator[_Accounts]:
     """Open the stores of accounts, and keep them in order until the end."""
+    settings, engine, clock = resources.settings, resources.database, resources.clock
     longest = timedelta(seconds=settings.request_timeout_s + _SPARE_S)
-    usage = UsageBook(engine, clock=kept.clock)
-    keys = KeyStore(engine, clock=kept.clock, cache_for=timedelta(seconds=settings.key_cache_s))
+    usage = UsageBook(engine, clock=clock)
+    keys = KeyStore(engine, clock=clock, cache_for=timedelta(seconds=settings.key_cache_s))
     idempotent = IdempotentAnswers(
-        engine, claim_for=longest, clock=kept.clock, storage=kept.storage
+        engine, claim_for=longest, clock=clock, storage=resources.storage
     )
-    ledger = Ledger(engine, usage, prices=settings.prices, hold_for=longest, clock=kept.clock)
+    ledger = Ledger(engine, usage, prices=settings.prices, hold_for=longest, clock=clock)
     rates = RateLimits(
         per_key=parse_rates(settings.rate_limit),
         per_account=parse_rates(settings.account_rate_limit),
@@ -376,8 +290,9 @@ async def _accounts(
         "idempotent answers": idempotent.sweep,
     }
     try:
-        async with kept.tasks.repeating(upkeep, every_s=_UPKEEP_EVERY_S, at_the_end=True):
-            accounts = AccountStore(engine, clock=kept.clock)
+        tasks = resources.process.tasks
+        async with tasks.repeating(upkeep, every_s=_UPKEEP_EVERY_S, at_the_end=True):
+            accounts = AccountStore(engine, clock=clock)
             yield _Accounts(keys, rates, idempotent, usage, ledger, accounts)
     finally:
         await rates.close()

@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 import aiohttp
 import msgspec
 
-from contract.bulk import Bulk, BulkEstimate
+from contract.bulk import Bulk, BulkAnswer, BulkEstimate, BulkEstimateAnswer
 from contract.fields import MAX_IMAGE_BYTES
 from contract.table import ENDPOINTS
 from imagemesh.client.errors import InvalidInput
@@ -79,7 +79,10 @@ class BulkRun:
     async def estimate(self) -> BulkEstimate:
         """Return the number of items and their price."""
         fields = {**self._fields, "dry_run": "true"}
-        return await self._retries.call(lambda _: self._transport.estimate_bulk(self._form(fields)))
+        answer = await self._retries.call(
+            lambda _: self._transport.submit(self._form(fields), BulkEstimateAnswer)
+        )
+        return answer.result
 
     async def save(self, output: Path, *, tell: Tell) -> Bulk:
         """Have the job done and save its output; a job that was begun for this file is resumed.
@@ -92,10 +95,12 @@ class BulkRun:
         begun = self._resume(state)
         if begun.url is None:
             _write(state, begun)  # before it is sent: sent again, it is the same job
-            bulk = await self._retries.call(
-                lambda _: self._transport.submit_bulk(self._form(self._fields), key=begun.key)
+            answer = await self._retries.call(
+                lambda _: self._transport.submit(
+                    self._form(self._fields), BulkAnswer, key=begun.key
+                )
             )
-            begun = msgspec.structs.replace(begun, url=bulk.url)
+            begun = msgspec.structs.replace(begun, url=answer.result.url)
             _write(state, begun)
         bulk = await self._finished(begun.url or "", tell)
         partial = output.with_name(output.name + ".part")
@@ -106,7 +111,10 @@ class BulkRun:
 
     async def _finished(self, url: str, tell: Tell) -> Bulk:
         while True:
-            bulk = await self._retries.call(lambda left_s: self._transport.bulk(url, left_s))
+            answer = await self._retries.call(
+                lambda left_s: self._transport.get(url, BulkAnswer, timeout_s=left_s)
+            )
+            bulk = answer.result
             tell(bulk)
             if bulk.output is not None:
                 return bulk

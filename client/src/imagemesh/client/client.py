@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import msgspec
 from typing_extensions import Self
@@ -15,8 +15,15 @@ from typing_extensions import Self
 from contract.endpoint import Endpoint, EndpointRequest
 from contract.endpoints.colorize import ColorizeAnswer
 from contract.endpoints.ocr import PdfAnswer
-from contract.jobs import JobPage
-from contract.lookups import Language, Usage
+from contract.jobs import JOBS_PATH, JobPage, JobPageAnswer
+from contract.lookups import (
+    LANGUAGES_PATH,
+    USAGE_PATH,
+    Language,
+    LanguagesAnswer,
+    Usage,
+    UsageAnswer,
+)
 from contract.table import ENDPOINTS
 from imagemesh.client.bulk import BulkRun
 from imagemesh.client.errors import InvalidInput
@@ -111,13 +118,11 @@ class AsyncClient:
 
     async def languages(self) -> list[Language]:
         """Return every language code that `ocr` takes, ordered by code."""
-        transport = self._open()
-        return await self._retries.call(lambda left_s: transport.languages(timeout_s=left_s))
+        return (await self._get(LANGUAGES_PATH, LanguagesAnswer)).result
 
     async def usage(self) -> Usage:
         """Return the balance of the key's account, and its usage of the last 31 days."""
-        transport = self._open()
-        return await self._retries.call(lambda left_s: transport.usage(timeout_s=left_s))
+        return (await self._get(USAGE_PATH, UsageAnswer)).result
 
     async def jobs(
         self, *, status: str | None = None, limit: int = 20, after: str | None = None
@@ -129,10 +134,9 @@ class AsyncClient:
             limit: most jobs of the page, 100 at most.
             after: the `next` of the page before.
         """
-        transport = self._open()
-        return await self._retries.call(
-            lambda left_s: transport.jobs(status=status, limit=limit, after=after, timeout_s=left_s)
-        )
+        given = {"status": status, "limit": str(limit), "after": after}
+        query = urlencode({name: value for name, value in given.items() if value is not None})
+        return (await self._get(f"{JOBS_PATH}?{query}", JobPageAnswer)).result
 
     def bulk(self, endpoint: str, images: Path | str, **parameters: object) -> BulkRun:
         """Return a bulk job about many images, to estimate or to have done.
@@ -157,6 +161,10 @@ class AsyncClient:
             return file_of_data_uri(url)
         transport = self._open()
         return await self._retries.call(lambda left_s: transport.download(url, timeout_s=left_s))
+
+    async def _get(self, path: str, kind: type[AnswerT]) -> AnswerT:
+        transport = self._open()
+        return await self._retries.call(lambda left_s: transport.get(path, kind, timeout_s=left_s))
 
     async def _call(self, endpoint: Endpoint, image: Source | None = None, **fields: Any) -> Any:
         try:

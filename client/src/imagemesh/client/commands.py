@@ -11,7 +11,7 @@ from cyclopts import Parameter
 from commandkit.cli import USAGE, complain
 from contract.endpoint import EndpointRequest
 from contract.endpoints.analyzed_ocr import AnalyzedOcrRequest
-from contract.endpoints.analyzed_text import AnalyzedTextRequest
+from contract.endpoints.analyzed_text import AnalyzedTextRequest, SummaryKind
 from contract.endpoints.classify import ClassifyRequest
 from contract.endpoints.colorize import ColorizeAnswer, Colorized, ColorizeRequest
 from contract.endpoints.emotions import EmotionsRequest
@@ -89,14 +89,25 @@ def ocr(
     return work_through(inputs, work, ask, show=printing.show_read, suffixes=DOCUMENT_SUFFIXES)
 
 
-def analyze(inputs: Inputs, /, *, text: bool = False, pages: Pages = "", work: Work = WORK) -> int:
+def analyze(
+    inputs: Inputs,
+    /,
+    *,
+    text: bool = False,
+    pages: Pages = "",
+    summary: SummaryKind = SummaryKind.EXTRACTIVE,
+    work: Work = WORK,
+) -> int:
     """Summarize, tag and judge English text.
 
     Args:
         text: The inputs are text files (UTF-8), not images.
+        summary: Sentences of the text, or new ones that a model of the profile full writes.
     """
-    request = AnalyzedOcrRequest(pages=pages or msgspec.UNSET, details=work.details)
-    ask = partial(_ask_of_text, work) if text else partial(_ask, request)
+    request = AnalyzedOcrRequest(
+        pages=pages or msgspec.UNSET, summary=summary, details=work.details
+    )
+    ask = partial(_ask_of_text, summary, work) if text else partial(_ask, request)
     suffixes = TEXT_SUFFIXES if text else DOCUMENT_SUFFIXES
     return work_through(inputs, work, ask, show=printing.show_analysis, suffixes=suffixes)
 
@@ -181,9 +192,12 @@ async def _ask(request: Request, client: AsyncClient, given: Input) -> Found:
     return Found(await client.ask(request, given.source))
 
 
-async def _ask_of_text(work: Work, client: AsyncClient, given: Input) -> Found:
+async def _ask_of_text(
+    summary: SummaryKind, work: Work, client: AsyncClient, given: Input
+) -> Found:
     text = await asyncio.to_thread(read_text, given.source)
-    return Found(await client.ask(AnalyzedTextRequest(text=text, details=work.details)))
+    request = AnalyzedTextRequest(text=text, summary=summary, details=work.details)
+    return Found(await client.ask(request))
 
 
 async def _ask_for_file(

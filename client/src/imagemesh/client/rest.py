@@ -9,23 +9,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlsplit
 
 import aiohttp
 import msgspec
 from anyio import fail_after
 
-from contract.bulk import BULK_PATH, Bulk, BulkAnswer, BulkEstimate, BulkEstimateAnswer
+from contract.bulk import BULK_PATH
 from contract.endpoint import Endpoint, EndpointRequest
-from contract.jobs import JOBS_PATH, JobPage, JobPageAnswer
-from contract.lookups import (
-    LANGUAGES_PATH,
-    USAGE_PATH,
-    Language,
-    LanguagesAnswer,
-    Usage,
-    UsageAnswer,
-)
 from imagemesh.client.errors import (
     ApiError,
     InvalidInput,
@@ -86,33 +77,23 @@ class RestTransport:
         self._keeps_answers = False
         return await self._post(endpoint, request, image, key=None, timeout_s=timeout_s)
 
-    async def languages(self, *, timeout_s: float) -> list[Language]:
-        """Return the languages that the server knows."""
-        return (await self._get(LANGUAGES_PATH, LanguagesAnswer, timeout_s=timeout_s)).result
+    async def get(self, path: str, kind: type[T], *, timeout_s: float) -> T:
+        """Return what is at a path of the gateway."""
+        url = self._url + path
+        reply = await self._send("GET", url, headers=self._key_header, timeout_s=timeout_s)
+        return _decode(reply, kind)
 
-    async def usage(self, *, timeout_s: float) -> Usage:
-        """Return the balance and the usage of the key's account."""
-        return (await self._get(USAGE_PATH, UsageAnswer, timeout_s=timeout_s)).result
-
-    async def jobs(
-        self, *, status: str | None, limit: int, after: str | None, timeout_s: float
-    ) -> JobPage:
-        """Return a page of the account's jobs."""
-        given = {"status": status, "limit": str(limit), "after": after}
-        query = urlencode({name: value for name, value in given.items() if value is not None})
-        return (await self._get(f"{JOBS_PATH}?{query}", JobPageAnswer, timeout_s=timeout_s)).result
-
-    async def estimate_bulk(self, form: aiohttp.FormData) -> BulkEstimate:
-        """Return the number of items of a bulk job and their price."""
-        return (await self._submit(form, {}, BulkEstimateAnswer)).result
-
-    async def submit_bulk(self, form: aiohttp.FormData, *, key: str) -> Bulk:
-        """Submit a bulk job; submissions with one Idempotency-Key are one job."""
-        return (await self._submit(form, {"Idempotency-Key": key}, BulkAnswer)).result
-
-    async def bulk(self, url: str, timeout_s: float) -> Bulk:
-        """Return the bulk job at a path."""
-        return (await self._get(url, BulkAnswer, timeout_s=timeout_s)).result
+    async def submit(self, form: aiohttp.FormData, kind: type[T], *, key: str | None = None) -> T:
+        """Submit a bulk job, or have it estimated; what has one Idempotency-Key is one job."""
+        reply = await self._send(
+            "POST",
+            self._url + BULK_PATH,
+            headers=self._headers(key),
+            timeout_s=None,  # as long as it takes to send
+            data=form,
+            expect100=True,  # what is known already, or refused, is not sent
+        )
+        return _decode(reply, kind)
 
     async def save(self, url: str, path: Path) -> None:
         """Save the output at a path to a file."""
@@ -129,17 +110,6 @@ class RestTransport:
             message = "the connection broke before the output was there"
             raise Unreachable(message, may_repeat=True) from error
 
-    async def _submit(self, form: aiohttp.FormData, headers: dict[str, str], kind: type[T]) -> T:
-        reply = await self._send(
-            "POST",
-            self._url + BULK_PATH,
-            headers={**self._key_header, **headers},
-            timeout_s=None,  # as long as it takes to send
-            data=form,
-            expect100=True,  # what is known already, or refused, is not sent
-        )
-        return _decode(reply, kind)
-
     async def download(self, url: str, *, timeout_s: float) -> DownloadedFile:
         """Return the image or PDF at `url`, which may be on another host: the key is not sent."""
         reply = await self._send("GET", url, timeout_s=timeout_s, allow_redirects=True)
@@ -149,11 +119,6 @@ class RestTransport:
         if not media_type.startswith("image/") and media_type != "application/pdf":
             raise UnexpectedAnswer("the URL of the result leads to no image and no PDF")
         return DownloadedFile(reply.body, media_type)
-
-    async def _get(self, path: str, kind: type[T], *, timeout_s: float) -> T:
-        url = self._url + path
-        reply = await self._send("GET", url, headers=self._key_header, timeout_s=timeout_s)
-        return _decode(reply, kind)
 
     async def _post(
         self,
@@ -167,13 +132,16 @@ class RestTransport:
         reply = await self._send(
             "POST",
             self._url + endpoint.path,
-            headers=self._key_header | ({"Idempotency-Key": key} if key else {}),
+            headers=self._headers(key),
             # Without the key, a request that was sent may have been charged.
             is_repeatable=key is not None,
             timeout_s=timeout_s,
             **_body(request, image),
         )
         return _decode(reply, endpoint.answer_of(request))
+
+    def _headers(self, key: str | None) -> dict[str, str]:
+        return self._key_header | ({"Idempotency-Key": key} if key else {})
 
     async def _send(
         self,

@@ -9,17 +9,20 @@ import asyncio
 import hashlib
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Protocol
+from functools import partial
+from typing import TypeAlias
 
 import msgspec
+from attrs import define, field
 from sqlalchemy import ColumnElement, and_, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from starlette.responses import Response
 
-from gateway.accounts.credits import Charge
 from gateway.accounts.kept_urls import without_queries
+from gateway.accounts.ledger import Charge
 from gateway.accounts.storage import UNLIMITED, Storage
 from gateway.database.clock import Clock, utc_now
 from gateway.database.engine import DatabaseUnavailable, transaction, upsert
@@ -37,27 +40,11 @@ _VISIBLE_ASCII = re.compile(r"[\x21-\x7e]+")
 _log = get_logger("idempotency")
 
 
-class Claim(Protocol):
-    """Right of a request to keep the answer by its Idempotency-Key."""
-
-    @property
-    def token(self) -> str | None:
-        """Name of the claim; None where the request came without a key."""
-        ...
-
-    async def keep(self, answer: Response, charge: Charge | None = None) -> None:
-        """Keep the answer, and settle its charge with it."""
-        ...
-
-    async def keep_in(self, connection: AsyncConnection, answer: Response) -> None:
-        """Keep the answer as a part of a transaction of the caller's."""
-        ...
-
-
 class NoClaim:
     """Claim of a request without an Idempotency-Key; it keeps nothing."""
 
     token: None = None
+    answer: None = None
 
     async def keep(self, answer: Response, charge: Charge | None = None) -> None:
         """Keep nothing, and leave the charge open."""
@@ -66,15 +53,16 @@ class NoClaim:
         """Keep nothing."""
 
 
-class _Claim:
-    """Claim in the database."""
+@define(eq=False)
+class KeyClaim:
+    """Right of a request to keep the answer by its Idempotency-Key."""
 
-    def __init__(self, answers: "IdempotentAnswers", account: str, key: str) -> None:
-        self.account = account
-        self.key = key
-        self.token = secrets.token_hex(16)
-        self.is_kept = False
-        self._answers = answers
+    _answers: "IdempotentAnswers"
+    account: str
+    key: str
+    token: str = field(factory=partial(secrets.token_hex, 16), init=False)
+    is_kept: bool = field(default=False, init=False)
+    answer: Response | None = field(default=None, init=False)  # of an earlier request
 
     async def keep(self, answer: Response, charge: Charge | None = None) -> None:
         """Keep the answer and settle its charge: both, or none where the caller hangs up."""
@@ -87,64 +75,46 @@ class _Claim:
         self.is_kept = True
 
 
+Claim: TypeAlias = KeyClaim | NoClaim
+
+
+@define(eq=False)
 class IdempotentAnswers:
-    """The kept answers in the database.
+    """The kept answers in the database."""
 
-    Args:
-        engine: the gateway's database.
-        claim_for: after this time a claim is over; longer than any request.
-        clock: gives the time now, UTC without a zone.
-        storage: limits what is kept.
-    """
+    _engine: AsyncEngine
+    _claim_for: timedelta  # then a claim is over; longer than any request
+    _clock: Clock = utc_now
+    _storage: Storage = UNLIMITED
 
-    def __init__(
-        self,
-        engine: AsyncEngine,
-        *,
-        claim_for: timedelta,
-        clock: Clock = utc_now,
-        storage: Storage = UNLIMITED,
-    ) -> None:
-        self._engine = engine
-        self._storage = storage
-        self._claim_for = claim_for
-        self._clock = clock
-
-    async def once(
-        self,
-        account: str,
-        *,
-        key: str | None,
-        fingerprint: str,
-        work: Callable[[Claim], Awaitable[Response]],
-    ) -> Response:
-        """Return the answer of `work`, or the one that it gave to an earlier request.
+    @asynccontextmanager
+    async def claiming(
+        self, account: str, *, key: str | None, fingerprint: str
+    ) -> AsyncIterator[Claim]:
+        """Claim a key for the work of a request, which ends with the context.
 
         Args:
             account: whose keys these are.
-            key: the header `Idempotency-Key`; None does the work without looking.
+            key: the header `Idempotency-Key`; None claims nothing.
             fingerprint: what the request asks for, as `fingerprint_of` makes it.
-            work: does it, and keeps a successful answer by its argument.
 
         Raises:
             Problem: 400 invalid_idempotency_key, 409 request_in_progress,
-                422 idempotency_key_reused, 503, or what `work` raises.
+                422 idempotency_key_reused, 503.
         """
         if key is None:
-            return await work(NoClaim())
+            yield NoClaim()
+            return
         check_idempotency_key(key)
-        claim = _Claim(self, account, key)
-        kept = await self._claim_or_release(claim, fingerprint)
-        if kept is not None:
-            return kept
+        claim = KeyClaim(self, account, key)
+        claim.answer = await self._claim_or_release(claim, fingerprint)
         try:
-            response = await work(claim)
+            yield claim
         except BaseException:
             await uncut(self._release(claim))
             raise
-        if not claim.is_kept:
+        if not claim.is_kept and claim.answer is None:
             await uncut(self._release(claim))
-        return response
 
     async def sweep(self) -> None:
         """Forget what has expired."""
@@ -152,7 +122,7 @@ class IdempotentAnswers:
         async with transaction(self._engine) as connection:
             await connection.execute(old)
 
-    async def _claim_or_release(self, claim: _Claim, fingerprint: str) -> Response | None:
+    async def _claim_or_release(self, claim: KeyClaim, fingerprint: str) -> Response | None:
         """Claim the key as `_claim` does, and not for a caller who hangs up meanwhile."""
         try:
             return await uncut(self._claim(claim, fingerprint))
@@ -160,7 +130,7 @@ class IdempotentAnswers:
             await uncut(self._release(claim))
             raise
 
-    async def _claim(self, claim: _Claim, fingerprint: str) -> Response | None:
+    async def _claim(self, claim: KeyClaim, fingerprint: str) -> Response | None:
         """Claim the key and return None, or return the answer that is kept by it."""
         now = self._clock()
         row = {
@@ -195,7 +165,7 @@ class IdempotentAnswers:
         headers = {**msgspec.json.decode(kept.headers), "Idempotency-Replayed": "true"}
         return Response(kept.body, kept.status, headers, media_type="application/json")
 
-    async def keep(self, claim: _Claim, answer: Response, charge: Charge | None) -> None:
+    async def keep(self, claim: KeyClaim, answer: Response, charge: Charge | None) -> None:
         """Keep the answer of the request with this claim, and settle its charge."""
         async with transaction(self._engine) as connection:
             await self.keep_in(connection, claim, answer)
@@ -204,7 +174,7 @@ class IdempotentAnswers:
         if charge is not None:
             charge.close()
 
-    async def keep_in(self, connection: AsyncConnection, claim: _Claim, answer: Response) -> None:
+    async def keep_in(self, connection: AsyncConnection, claim: KeyClaim, answer: Response) -> None:
         """Keep the answer of the request with this claim in the connection's transaction."""
         headers = {name: answer.headers[name] for name in _KEPT_HEADERS if name in answer.headers}
         body = without_queries(bytes(answer.body))
@@ -221,7 +191,7 @@ class IdempotentAnswers:
         await self._storage.check(connection, claim.account, size_bytes=len(body))
         await connection.execute(kept)
 
-    async def _release(self, claim: _Claim) -> None:
+    async def _release(self, claim: KeyClaim) -> None:
         """Free the key, unless an answer is kept by it."""
         mine = delete(IDEMPOTENT).where(
             _row_of(claim), IDEMPOTENT.c.token == claim.token, IDEMPOTENT.c.status.is_(None)
@@ -261,5 +231,5 @@ def check_idempotency_key(key: str) -> None:
         raise Problem(400, "invalid_idempotency_key", message)
 
 
-def _row_of(claim: _Claim) -> ColumnElement[bool]:
+def _row_of(claim: KeyClaim) -> ColumnElement[bool]:
     return and_(IDEMPOTENT.c.account == claim.account, IDEMPOTENT.c.key == claim.key)

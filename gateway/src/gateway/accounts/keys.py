@@ -6,11 +6,12 @@ Only a digest of a key is kept, beside the id that finds its row.
 import asyncio
 import hmac
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
+from attrs import define, field
 from sqlalchemy import bindparam, insert, literal, or_, select, tuple_, update
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -18,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from contract.endpoints.nudity import POLICY_PATTERN
 from gateway.accounts.accounts import add_account
 from gateway.accounts.key_format import generate_key, key_digest, key_id
-from gateway.accounts.scopes import check_scopes, endpoint_name
+from gateway.accounts.scopes import check_scopes
 from gateway.database.clock import Clock, utc_now
 from gateway.database.engine import check_writable, transaction
 from gateway.database.tables import KEYS
@@ -63,39 +64,27 @@ class ApiKey:
     last_used_at: datetime | None
     policy: str | None = None
 
-    def check_scope(self, endpoint: str) -> None:
-        """Raise Problem 403 where the key may not ask `endpoint`, a path or a name."""
-        name = endpoint_name(endpoint)
+    def check_scope(self, name: str) -> None:
+        """Raise Problem 403 where the key has no scope of that name."""
         if self.scopes is not None and name not in self.scopes:
             held = ", ".join(self.scopes)
             message = f"this API key has no scope {name!r}, only {held}; use a key that has it"
             raise Problem(403, "scope_missing", message)
 
 
+@define(eq=False)
 class KeyStore:
-    """The keys in the database.
+    """The keys in the database."""
 
-    Args:
-        engine: the gateway's database.
-        clock: gives the time now, UTC without a zone.
-        cache_for: how long a key that was good is believed to be so; a revoked key may live on
-            for that time.
-    """
-
-    def __init__(
-        self,
-        engine: AsyncEngine,
-        *,
-        clock: Clock = utc_now,
-        cache_for: timedelta = timedelta(),
-    ) -> None:
-        self._engine = engine
-        self._clock = clock
-        self._cache_for = cache_for
-        self._checked: dict[str, tuple[ApiKey, datetime]] = {}  # by digest, oldest first
-        self._unknown: dict[str, datetime] = {}  # by digest, oldest first
-        self._used: dict[str, datetime] = {}
-        self._lookups: dict[str, asyncio.Task[ApiKey | None]] = {}  # by digest
+    _engine: AsyncEngine
+    _clock: Clock = utc_now
+    # A key that was good; a revoked one may live on for that time.
+    _cache_for: timedelta = timedelta()
+    # By digest, oldest first: keys, and times of look-ups in vain.
+    _checked: dict[str, tuple[ApiKey, datetime]] = field(factory=dict, init=False)
+    _unknown: dict[str, datetime] = field(factory=dict, init=False)
+    _used: dict[str, datetime] = field(factory=dict, init=False)
+    _lookups: dict[str, asyncio.Task[ApiKey | None]] = field(factory=dict, init=False)
 
     async def create(
         self,
@@ -288,6 +277,18 @@ class KeyStore:
         if len(self._checked) >= _MOST_CACHED:
             del self._checked[next(iter(self._checked))]
         self._checked[digest] = (found, now)
+
+
+def authorize(key: ApiKey | None, name: str, *, off: Collection[str]) -> None:
+    """Let pass a key, or an internal caller without one, that may ask the endpoint of that name.
+
+    Raises:
+        Problem: 403, the endpoint is switched off, or the key is limited to others.
+    """
+    if name in off:
+        raise Problem(403, "endpoint_off", f"whoever runs this mesh has switched {name} off")
+    if key is not None:
+        key.check_scope(name)
 
 
 def lifetime(days: float) -> timedelta:

@@ -11,18 +11,19 @@ import hashlib
 import secrets
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import case, delete, select, update
+from attrs import define, field
+from sqlalchemy import bindparam, case, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from gateway.accounts.holds import END, GIVE_BACK, HOLD, NOTE, TAKE, Hold, too_poor
-from gateway.accounts.scopes import endpoint_name
 from gateway.accounts.usage import UsageBook, add_usage
 from gateway.database.clock import Clock, utc_now
 from gateway.database.engine import DatabaseUnavailable, transaction, upsert
-from gateway.database.tables import ACCOUNTS, HOLDS, SETTLED
+from gateway.database.tables import ACCOUNTS, HOLDS, LEDGER, SETTLED
 from gateway.periodic import uncut
+from gateway.problems import Problem
 from servicekit.logs import get_logger
 
 DEFAULT_PRICE = 1
@@ -39,16 +40,48 @@ _SWEEP = 1000  # holds looked up in one go
 
 _log = get_logger("credits")
 
+# The statements of every paid request, made once: making them takes longer than running them.
+_PRICE = bindparam("price", type_=ACCOUNTS.c.balance.type)
+_TAKE = (
+    update(ACCOUNTS)
+    .where(ACCOUNTS.c.name == bindparam("payer"), ACCOUNTS.c.balance >= _PRICE)
+    .values(balance=ACCOUNTS.c.balance - _PRICE)
+)
+_GIVE_BACK = (
+    update(ACCOUNTS)
+    .where(ACCOUNTS.c.name == bindparam("payee"))
+    .values(balance=ACCOUNTS.c.balance + bindparam("back", type_=ACCOUNTS.c.balance.type))
+)
+_HOLD = insert(HOLDS)
+_END = delete(HOLDS).where(HOLDS.c.id == bindparam("ended"))
+_NOTE = insert(LEDGER)
 
-class _Charge:
-    """Open charge of a request; of nothing where `hold` is None."""
 
-    def __init__(self, ledger: "Ledger", account: str, endpoint: str, hold: Hold | None) -> None:
-        self.is_closed = False
-        self._ledger = ledger
-        self._account = account
-        self._endpoint = endpoint
-        self._hold = hold
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Price that is taken from a balance, and not charged yet."""
+
+    id: str
+    account: str
+    endpoint: str
+    units: int  # how many times its price is paid
+    amount: int
+    item: str | None = None  # names what is paid, where it may come again
+    is_named: bool = False  # by the caller, so that it can be taken again where it expired
+
+
+@define(eq=False)
+class Charge:
+    """Open charge of a request, of nothing where `hold` is None.
+
+    It is settled when its context ends well, or before, in `settle`.
+    """
+
+    _ledger: "Ledger"
+    _account: str
+    _endpoint: str
+    _hold: Hold | None
+    is_closed: bool = field(default=False, init=False)
 
     async def settle(self, connection: AsyncConnection) -> None:
         """Settle as a part of the connection's transaction."""
@@ -62,33 +95,17 @@ class _Charge:
         self.is_closed = True
 
 
+@define(eq=False)
 class Ledger:
-    """Charges accounts that have a balance; implements `gateway.accounts.credits.Credits`.
+    """Charges accounts that have a balance; a request is paid before the call."""
 
-    Args:
-        engine: the gateway's database.
-        usage: where requests are counted.
-        prices: credits by name of the endpoint; what is not named costs `DEFAULT_PRICE`.
-        hold_for: after this time a hold comes back; longer than any call.
-        clock: gives the time now, UTC without a zone.
-    """
-
-    def __init__(
-        self,
-        engine: AsyncEngine,
-        usage: UsageBook,
-        *,
-        prices: Mapping[str, int],
-        hold_for: timedelta,
-        clock: Clock = utc_now,
-    ) -> None:
-        self._engine = engine
-        self._usage = usage
-        self._prices = prices
-        self._hold_for = hold_for
-        self._clock = clock
-        self._unmetered: dict[str, datetime] = {}
-        self._owed: list[Hold] = []
+    _engine: AsyncEngine
+    _usage: UsageBook
+    _prices: Mapping[str, int]  # by name of the endpoint; what is not named costs `DEFAULT_PRICE`
+    _hold_for: timedelta  # then a hold comes back; longer than any call
+    _clock: Clock = utc_now
+    _unmetered: dict[str, datetime] = field(factory=dict, init=False)
+    _owed: list[Hold] = field(factory=list, init=False)
 
     @asynccontextmanager
     async def charge(
@@ -96,16 +113,14 @@ class Ledger:
         account: str,
         *,
         endpoint: str,
-        units: int = 1,
         item: str | None = None,
         hold: str | None = None,
-    ) -> AsyncIterator[_Charge]:
-        """Reserve the price of `units`; settle when the context ends well, else give it back.
+    ) -> AsyncIterator[Charge]:
+        """Reserve the price; settle when the context ends well, else give it back.
 
         Args:
             account: who pays.
-            endpoint: path or name of the endpoint.
-            units: how many times its price is paid at once.
+            endpoint: name of the endpoint.
             item: names what is paid, where it may come again; within `SETTLED_FOR` it is charged
                 once.
             hold: id of the hold, which may be there already.
@@ -113,12 +128,10 @@ class Ledger:
         Raises:
             Problem: 406 insufficient_balance, 503; before the context is entered.
         """
-        name = endpoint_name(endpoint)
-        amount = self.price(name, units=units)
-        is_named = hold is not None
-        wanted = Hold(hold or secrets.token_hex(16), account, name, units, amount, item, is_named)
+        amount, is_named = self.price(endpoint, units=1), hold is not None
+        wanted = Hold(hold or secrets.token_hex(16), account, endpoint, 1, amount, item, is_named)
         taken = wanted if await self._reserve(wanted) else None
-        charge = _Charge(self, account, name, taken)
+        charge = Charge(self, account, endpoint, taken)
         try:
             yield charge
         except BaseException:
@@ -128,7 +141,7 @@ class Ledger:
         if charge.is_closed:
             return
         if taken is None:
-            self._usage.count(account, endpoint=name, units=units)
+            self._usage.count(account, endpoint=endpoint, units=1)
         else:
             await uncut(self._settle_or_owe(taken))
 
@@ -142,14 +155,13 @@ class Ledger:
         until: datetime,
     ) -> None:
         """Reserve the price of a request that comes later, where the account can pay it."""
-        name = endpoint_name(endpoint)
-        amount = self._prices.get(name, DEFAULT_PRICE)
+        amount = self.price(endpoint, units=1)
         if amount > 0 and not self._is_unmetered(account, self._clock()):
-            await self._take(connection, Hold(hold, account, name, 1, amount), until)
+            await self._take(connection, Hold(hold, account, endpoint, 1, amount), until)
 
     def price(self, endpoint: str, *, units: int) -> int:
         """Return the credits that so many requests to an endpoint cost."""
-        return self._prices.get(endpoint_name(endpoint), DEFAULT_PRICE) * units
+        return self._prices.get(endpoint, DEFAULT_PRICE) * units
 
     async def check(
         self, connection: AsyncConnection, account: str, *, endpoint: str, units: int
@@ -158,7 +170,7 @@ class Ledger:
         balance = await self._balance(connection, account)
         price = self.price(endpoint, units=units)
         if balance is not None and balance < price:
-            raise too_poor(balance, price)
+            raise _too_poor(balance, price)
 
     async def hold(
         self, connection: AsyncConnection, account: str, *, endpoint: str, units: int, hold: str
@@ -168,10 +180,9 @@ class Ledger:
         Raises:
             Problem: 406 insufficient_balance.
         """
-        name, now = endpoint_name(endpoint), self._clock()
-        wanted = Hold(hold, account, name, units, self.price(name, units=units), is_named=True)
-        if wanted.amount > 0 and not self._is_unmetered(account, now):
-            await self._reserve_in(connection, wanted, now, now + LONG_HOLD)
+        price = self.price(endpoint, units=units)
+        wanted = Hold(hold, account, endpoint, units, price, is_named=True)
+        await self._reserve_in(connection, wanted, LONG_HOLD)
 
     async def settle_items(
         self,
@@ -184,12 +195,7 @@ class Ledger:
     ) -> None:
         """Charge items out of the hold that reserved their price, and give the rest of it back.
 
-        Args:
-            connection: of the transaction.
-            account: who pays.
-            endpoint: name of the endpoint.
-            hold: id that `hold` was given.
-            items: id of each charge; the ledger takes each once.
+        An item is the id of its charge; the ledger takes each once.
         """
         now = self._clock()
         end = delete(HOLDS).where(HOLDS.c.id == hold).returning(HOLDS.c.amount)
@@ -197,42 +203,31 @@ class Ledger:
         amount = self.price(endpoint, units=len(items))
         if held is None and amount > 0 and not self._is_unmetered(account, now):
             # The hold expired: its price is back in the balance.
-            taken = await connection.execute(TAKE, {"payer": account, "price": amount})
+            taken = await connection.execute(_TAKE, {"payer": account, "price": amount})
             held = amount if taken.rowcount else None
         if held is not None and held > amount:
-            await connection.execute(GIVE_BACK, {"payee": account, "back": held - amount})
+            await connection.execute(_GIVE_BACK, {"payee": account, "back": held - amount})
         if not items:
             return
         if held is not None and amount > 0:
             price = -self.price(endpoint, units=1)
             row = {"account": account, "kind": "charge", "amount": price, "endpoint": endpoint}
-            await connection.execute(NOTE, [{**row, "hold": item, "at": now} for item in items])
-        await add_usage(
-            connection,
-            account=account,
-            day=now.date(),
-            endpoint=endpoint,
-            requests=len(items),
-            credits_spent=0 if held is None else amount,
-        )
+            await connection.execute(_NOTE, [{**row, "hold": item, "at": now} for item in items])
+        spent = 0 if held is None else amount
+        await add_usage(connection, account, endpoint, now.date(), requests=len(items), spent=spent)
 
-    async def release(self, connection: AsyncConnection, holds: Iterable[str]) -> None:
-        """Give back what these holds have reserved, and was not settled."""
+    async def release(self, connection: AsyncConnection, holds: Iterable[str]) -> int:
+        """Give back what these holds have reserved and was not settled; return how many did."""
         end = delete(HOLDS).where(HOLDS.c.id.in_(list(holds)))
         ended = await connection.execute(end.returning(HOLDS.c.account, HOLDS.c.amount))
-        for row in ended.all():
-            await connection.execute(GIVE_BACK, {"payee": row.account, "back": row.amount})
+        rows = ended.all()
+        for row in rows:
+            await connection.execute(_GIVE_BACK, {"payee": row.account, "back": row.amount})
+        return len(rows)
 
     async def count(self, connection: AsyncConnection, account: str, endpoint: str) -> None:
         """Count a request that costs nothing."""
-        await add_usage(
-            connection,
-            account=account,
-            day=self._clock().date(),
-            endpoint=endpoint,
-            requests=1,
-            credits_spent=0,
-        )
+        await add_usage(connection, account, endpoint, self._clock().date(), requests=1, spent=0)
 
     async def sweep(self) -> int:
         """Charge what could not be charged, give back what expired; return how many expired."""
@@ -257,22 +252,28 @@ class Ledger:
             raise
 
     async def _reserve_uncut(self, hold: Hold) -> bool:
-        now = self._clock()
-        if hold.amount == 0 or self._is_unmetered(hold.account, now):
+        if self._is_free(hold):
             return False
         async with transaction(self._engine) as connection:
-            return await self._reserve_in(connection, hold, now, now + self._hold_for)
+            return await self._reserve_in(connection, hold, self._hold_for)
+
+    def _is_free(self, hold: Hold) -> bool:
+        return hold.amount == 0 or self._is_unmetered(hold.account, self._clock())
 
     async def _reserve_in(
-        self, connection: AsyncConnection, hold: Hold, now: datetime, until: datetime
+        self, connection: AsyncConnection, hold: Hold, hold_for: timedelta
     ) -> bool:
+        if self._is_free(hold):
+            return False
+        now = self._clock()
+        until = now + hold_for
         if hold.is_named and await self._extend(connection, hold, until):
             return True
         if await self._take(connection, hold, until):
             return True
         balance = await self._balance(connection, hold.account)
         if balance is not None:
-            raise too_poor(balance, hold.amount)
+            raise _too_poor(balance, hold.amount)
         self._remember_unmetered(hold.account, now)
         return False
 
@@ -283,7 +284,7 @@ class Ledger:
     async def _take(self, connection: AsyncConnection, hold: Hold, until: datetime) -> bool:
         """Take the price from the balance; return False where it is not there."""
         price = {"payer": hold.account, "price": hold.amount}
-        if (await connection.execute(TAKE, price)).rowcount == 0:
+        if (await connection.execute(_TAKE, price)).rowcount == 0:
             return False
         row = {
             "id": hold.id,
@@ -293,7 +294,7 @@ class Ledger:
             "amount": hold.amount,
             "expires_at": until,
         }
-        await connection.execute(HOLD, row)
+        await connection.execute(_HOLD, row)
         return True
 
     async def _extend(self, connection: AsyncConnection, hold: Hold, until: datetime) -> bool:
@@ -325,16 +326,16 @@ class Ledger:
     async def settle(self, connection: AsyncConnection, hold: Hold) -> None:
         """Make a row of the ledger of a hold."""
         now = self._clock()
-        ended = await connection.execute(END, {"ended": hold.id})
+        ended = await connection.execute(_END, {"ended": hold.id})
         if ended.rowcount == 0:
             # It expired, or a transaction that seemed to fail has charged it after all.
             if not hold.is_named:
                 return
             price = {"payer": hold.account, "price": hold.amount}
-            if (await connection.execute(TAKE, price)).rowcount == 0:
+            if (await connection.execute(_TAKE, price)).rowcount == 0:
                 return
         if hold.item is not None and not await self._settle_item(connection, hold, now):
-            await connection.execute(GIVE_BACK, {"payee": hold.account, "back": hold.amount})
+            await connection.execute(_GIVE_BACK, {"payee": hold.account, "back": hold.amount})
             return
         row = {
             "account": hold.account,
@@ -344,14 +345,14 @@ class Ledger:
             "hold": hold.id,
             "at": now,
         }
-        await connection.execute(NOTE, row)
+        await connection.execute(_NOTE, row)
         await add_usage(
             connection,
-            account=hold.account,
-            day=now.date(),
-            endpoint=hold.endpoint,
+            hold.account,
+            hold.endpoint,
+            now.date(),
             requests=hold.units,
-            credits_spent=hold.amount,
+            spent=hold.amount,
         )
 
     async def _settle_item(self, connection: AsyncConnection, hold: Hold, now: datetime) -> bool:
@@ -377,21 +378,22 @@ class Ledger:
         except DatabaseUnavailable:
             _log.warning("refund put off until the hold expires")
 
-    async def _refund(self, hold_id: str) -> bool:
-        """Give a hold back and tell whether it was there.
+    async def _refund(self, hold_id: str) -> int:
+        """Give a hold back; return 0 where it was not there.
 
         One hold for each transaction: two processes that give back several at once could wait for
         each other's rows for ever.
         """
-        end = delete(HOLDS).where(HOLDS.c.id == hold_id)
         async with transaction(self._engine) as connection:
-            ended = await connection.execute(end.returning(HOLDS.c.account, HOLDS.c.amount))
-            row = ended.one_or_none()
-            if row is not None:
-                await connection.execute(GIVE_BACK, {"payee": row.account, "back": row.amount})
-        return row is not None
+            return await self.release(connection, [hold_id])
 
     async def _expired(self) -> list[str]:
         expired = select(HOLDS.c.id).where(HOLDS.c.expires_at <= self._clock()).limit(_SWEEP)
         async with transaction(self._engine) as connection:
             return [row.id for row in await connection.execute(expired)]
+
+
+def _too_poor(balance: int, price: int) -> Problem:
+    """Return the error for a price that is not in the balance."""
+    message = f"the balance is {balance}; the price is {price}; ask for more credits"
+    return Problem(406, "insufficient_balance", message)

@@ -44,12 +44,7 @@ class UsageBook:
                     # In one order everywhere: two processes must not wait for each other's rows.
                     for (account, day, endpoint), requests in sorted(counts.items()):
                         await add_usage(
-                            connection,
-                            account=account,
-                            day=day,
-                            endpoint=endpoint,
-                            requests=requests,
-                            credits_spent=0,
+                            connection, account, endpoint, day, requests=requests, spent=0
                         )
             except BaseException:
                 self._counts += counts
@@ -79,12 +74,12 @@ class UsageBook:
 
 async def add_usage(
     connection: AsyncConnection,
-    *,
     account: str,
-    day: date,
     endpoint: str,
+    day: date,
+    *,
     requests: int,
-    credits_spent: int,
+    spent: int,
 ) -> None:
     """Add to the counts of an account's day."""
     row = {
@@ -92,7 +87,7 @@ async def add_usage(
         "day": day,
         "endpoint": endpoint,
         "requests": requests,
-        "credits": credits_spent,
+        "credits": spent,
     }
     await connection.execute(_ADD[connection.dialect.name], row)
 

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from gateway.accounts.accounts import AccountStore
-from gateway.accounts.keys import ApiKey, KeyStore
+from gateway.accounts.keys import ApiKey, KeyStore, authorize
 from gateway.accounts.rates import RateLimits
-from gateway.accounts.scopes import authorize
 from gateway.backends import COLORIZE, OCR, VISION
 from gateway.endpoint_table import HANDLERS
 from gateway.problems import Problem

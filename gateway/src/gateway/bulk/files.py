@@ -1,28 +1,25 @@
 """Files of bulk jobs in the object store: an order, the items of each shard, and its output."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
 import msgspec
+from attrs import define
 from obstore.store import ObjectStore
 
 from gateway.bulk.items import BulkItem
-from gateway.hosting.results import store_at_work
+from gateway.hosting.results import read_object, store_at_work
 
 _FOLDER: Final = "bulk-jobs"
 _DELETED_AT_ONCE: Final = 1000  # what S3 takes in one request
 
 
+@define(eq=False)
 class BulkFiles:
-    """Files of bulk jobs; every method raises a Problem, 503, where the store is away.
+    """Files of bulk jobs; every method raises a Problem, 503, where the store is away."""
 
-    Args:
-        store: where they are, beside the hosted results.
-    """
-
-    def __init__(self, store: ObjectStore) -> None:
-        self._store = store
+    _store: ObjectStore
 
     async def write_order(self, bulk: str, content: bytes) -> None:
         """Store the order of a bulk job."""
@@ -30,7 +27,7 @@ class BulkFiles:
 
     async def read_order(self, bulk: str) -> bytes:
         """Return the order of a bulk job."""
-        return await self._read(f"{_FOLDER}/{bulk}/order") or b""
+        return await read_object(self._store, f"{_FOLDER}/{bulk}/order") or b""
 
     async def write_items(self, bulk: str, shard: int, items: Sequence[BulkItem]) -> int:
         """Store the items of a shard and return how many bytes that are."""
@@ -40,7 +37,7 @@ class BulkFiles:
 
     async def read_items(self, bulk: str, shard: int) -> tuple[list[BulkItem], int]:
         """Return the items of a shard, none where they were deleted, and their size in bytes."""
-        content = await self._read(_items_path(bulk, shard))
+        content = await read_object(self._store, _items_path(bulk, shard))
         if content is None:
             return [], 0
         return msgspec.msgpack.decode(content, type=list[BulkItem]), len(content)
@@ -56,15 +53,14 @@ class BulkFiles:
 
     async def read_part(self, bulk: str, shard: int, *, attempt: int) -> bytes:
         """Return the output of an attempt at a shard; empty where it was deleted."""
-        return await self._read(_part_path(bulk, shard, attempt)) or b""
+        return await read_object(self._store, _part_path(bulk, shard, attempt)) or b""
 
     async def delete(self, bulk: str) -> None:
         """Delete all files of a bulk job."""
         with store_at_work():
-            async for paths in self._paths(f"{_FOLDER}/{bulk}/"):
-                for begin in range(0, len(paths), _DELETED_AT_ONCE):
-                    with suppress(FileNotFoundError):
-                        await self._store.delete_async(paths[begin : begin + _DELETED_AT_ONCE])
+            async for page in self._store.list(f"{_FOLDER}/{bulk}/", chunk_size=_DELETED_AT_ONCE):
+                with suppress(FileNotFoundError):
+                    await self._store.delete_async([entry["path"] for entry in page])
 
     async def jobs(self) -> list[str]:
         """Return the ids of all bulk jobs that have files."""
@@ -72,21 +68,9 @@ class BulkFiles:
             found = await self._store.list_with_delimiter_async(_FOLDER)
         return [path.rpartition("/")[2] for path in found["common_prefixes"]]
 
-    async def _paths(self, folder: str) -> AsyncIterator[list[str]]:
-        async for page in self._store.list(folder, chunk_size=_DELETED_AT_ONCE):
-            yield [entry["path"] for entry in page]
-
     async def _write(self, path: str, content: bytes) -> None:
         with store_at_work():
             await self._store.put_async(path, content)
-
-    async def _read(self, path: str) -> bytes | None:
-        try:
-            with store_at_work():
-                answer = await self._store.get_async(path)
-                return bytes(await answer.bytes_async())
-        except FileNotFoundError:
-            return None
 
 
 def _items_path(bulk: str, shard: int) -> str:

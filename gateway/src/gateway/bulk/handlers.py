@@ -3,15 +3,19 @@
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator
+from contextlib import ExitStack
 from functools import partial
 from typing import Final
 
 import msgspec
+from attrs import define, field
 from msgspec import UNSET, Struct
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
+from starlette.routing import BaseRoute, Route
 
 from contract.bulk import (
+    BULK_PATH,
     BulkAnswer,
     BulkEstimate,
     BulkEstimateAnswer,
@@ -20,9 +24,7 @@ from contract.bulk import (
     BulkRequest,
 )
 from gateway.accounts.idempotency import check_idempotency_key
-from gateway.accounts.keys import ApiKey, KeyStore
-from gateway.accounts.rates import RateLimits
-from gateway.accounts.scopes import authorize
+from gateway.accounts.keys import ApiKey
 from gateway.bulk.items import items_of_archive, items_of_manifest, items_of_source
 from gateway.bulk.records import BulkRecord, described
 from gateway.bulk.submission import BulkJobs, ReadItems
@@ -38,13 +40,12 @@ from gateway.input.forms import FORM_TYPE
 from gateway.input.inputs import Input, input_of, media_type_of, read_object
 from gateway.input.parsing import parse_values
 from gateway.jobs.records import NewJob
-from gateway.leaving import Leaving
 from gateway.problems import Problem
-from gateway.requests.authentication import authenticate
+from gateway.requests.admission import Admission
 from gateway.requests.batch import Item
 from gateway.requests.orders import OrderReader
 from gateway.requests.stored_orders import encode_order
-from gateway.responses import json_response
+from gateway.responses import by_method, json_response
 from gateway.settings import GatewaySettings
 
 _TELL_EVERY_S: Final = 1.0  # progress, as an event
@@ -56,48 +57,26 @@ _NO_CONTENT: Final = 204
 _NOT_STORED: Final = {"Cache-Control": "no-store"}
 
 
+@define(eq=False)
 class BulkHandlers:
-    """Answers requests about bulk jobs; every method raises a Problem for other answers.
+    """Answers requests about bulk jobs; every method raises a Problem for other answers."""
 
-    Args:
-        settings: times, and which endpoints are off.
-        keys: authenticate callers.
-        rates: count requests.
-        orders: make orders of requests.
-        bodies: reads JSON.
-        jobs: of accounts.
-        sources: that accounts may read.
-        clock: gives the time now, UTC without a zone.
-        leaving: ends streams of events.
-    """
+    _settings: GatewaySettings
+    _admission: Admission
+    _orders: OrderReader
+    _bodies: BodyReader
+    _jobs: BulkJobs
+    _sources: Sources
+    _clock: Clock
+    _leaving: ExitStack  # ends streams of events
+    _left: asyncio.Event = field(factory=asyncio.Event, init=False)
 
-    def __init__(
-        self,
-        settings: GatewaySettings,
-        *,
-        keys: KeyStore,
-        rates: RateLimits,
-        orders: OrderReader,
-        bodies: BodyReader,
-        jobs: BulkJobs,
-        sources: Sources,
-        clock: Clock,
-        leaving: Leaving,
-    ) -> None:
-        self._settings = settings
-        self._keys = keys
-        self._rates = rates
-        self._orders = orders
-        self._bodies = bodies
-        self._jobs = jobs
-        self._sources = sources
-        self._clock = clock
-        self._left = asyncio.Event()
-        leaving.on_leave(self._left.set)
+    def __attrs_post_init__(self) -> None:
+        self._leaving.callback(self._left.set)
 
     async def submit(self, request: Request) -> Response:
         """Answer POST /api/v1/bulk."""
-        key = await self._authenticate(request)
+        key = await self._admission.admit(request)
         if self._settings.zero_retention:
             raise Problem(403, "endpoint_off", "this gateway keeps nothing, so it has no bulk jobs")
         bulk = _id_of(request, key)
@@ -109,7 +88,7 @@ class BulkHandlers:
             return reply
         form = await self._read(request)
         handler = _handler_of(form.request)
-        authorize(key, handler.endpoint.name, off=self._settings.endpoints_off)
+        self._admission.authorize(key, handler.endpoint.name)
         template = Item(handler, _parameters(form.request, handler))
         read = self._reader(form, key)
         if form.request.dry_run:
@@ -129,7 +108,7 @@ class BulkHandlers:
 
     async def listing(self, request: Request) -> Response:
         """Answer GET /api/v1/bulk."""
-        key = await self._authenticate(request)
+        key = await self._admission.admit(request)
         now = self._clock()
         found = await self._jobs.store.newest(key.account, limit=_LISTED)
         seen = [described(each, now) for each in found if each.may_be_seen_with(key.scopes)]
@@ -158,16 +137,11 @@ class BulkHandlers:
 
     async def cancel(self, request: Request) -> Response:
         """Answer DELETE /api/v1/bulk/{id}."""
-        await self._jobs.delete((await self._find(request)).id)
+        await self._jobs.cancel((await self._find(request)).id)
         return Response(status_code=_NO_CONTENT)
 
-    async def _authenticate(self, request: Request) -> ApiKey:
-        key = await authenticate(request, self._keys)
-        request.state.answer_headers = await self._rates.check(key)
-        return key
-
     async def _find(self, request: Request) -> BulkRecord:
-        key = await self._authenticate(request)
+        key = await self._admission.admit(request)
         record = await self._jobs.store.find(
             request.path_params["id"], account=key.account, scopes=key.scopes
         )
@@ -230,6 +204,19 @@ class BulkHandlers:
             for shard, attempt in parts:
                 yield await self._jobs.files.read_part(bulk, shard, attempt=attempt or 0)
             after = parts[-1][0]
+
+
+def bulk_routes(handlers: BulkHandlers) -> list[BaseRoute]:
+    """Return the routes of bulk jobs."""
+    one = BULK_PATH + "/{id}"
+    every = by_method({"GET": handlers.listing, "POST": handlers.submit})
+    each = by_method({"GET": handlers.progress, "DELETE": handlers.cancel})
+    return [
+        Route(BULK_PATH, every, methods=["GET", "POST"]),
+        Route(one, each, methods=["GET", "DELETE"]),
+        Route(one + "/events", handlers.events, methods=["GET"]),
+        Route(one + "/output", handlers.output, methods=["GET"]),
+    ]
 
 
 def _id_of(request: Request, key: ApiKey) -> str:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from contextlib import suppress
 
+from attrs import define
+
 from gateway.bulk.records import BulkRecord
 from gateway.bulk.store import BulkStore
 from gateway.database.engine import DatabaseUnavailable
@@ -10,17 +12,12 @@ from gateway.jobs.engine import BULK, EngineUnavailable, JobEngine
 from gateway.jobs.publishing import account_token
 
 
+@define(eq=False)
 class BulkPublisher:
-    """Publishes ids of shards; what cannot be published is left to the `BulkUpkeep`.
+    """Publishes ids of shards; what cannot be published is left to the `BulkUpkeep`."""
 
-    Args:
-        engine: where messages go.
-        store: knows which were published.
-    """
-
-    def __init__(self, engine: JobEngine, store: BulkStore) -> None:
-        self._engine = engine
-        self._store = store
+    _engine: JobEngine
+    _store: BulkStore
 
     async def publish(self, bulk: BulkRecord, shards: Mapping[int, int]) -> None:
         """Have workers work on shards.

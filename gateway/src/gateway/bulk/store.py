@@ -8,11 +8,12 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Final
 
+from attrs import define
 from sqlalchemy import Update, bindparam, case, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gateway.accounts.credits import Credits
+from gateway.accounts.ledger import Ledger
 from gateway.accounts.storage import Storage
 from gateway.bulk.records import (
     BULK_ID,
@@ -41,34 +42,16 @@ _PLACE = (
 )
 
 
+@define(eq=False)
 class BulkStore:
-    """The bulk jobs in the database.
+    """The bulk jobs in the database."""
 
-    Args:
-        engine: the gateway's database.
-        credit: charges items.
-        lifetime: how long a bulk job is kept from its last progress on.
-        most: jobs of an account that are not over at once.
-        clock: gives the time now, UTC without a zone.
-        storage: limits what is kept.
-    """
-
-    def __init__(
-        self,
-        engine: AsyncEngine,
-        *,
-        credit: Credits,
-        lifetime: timedelta,
-        most: int,
-        clock: Clock,
-        storage: Storage,
-    ) -> None:
-        self._engine = engine
-        self._credit = credit
-        self._lifetime = lifetime
-        self._most = most
-        self._clock = clock
-        self._storage = storage
+    _engine: AsyncEngine
+    _credit: Ledger
+    lifetime: timedelta  # of a bulk job, from its last progress on
+    _most: int  # jobs of an account that are not over at once
+    _clock: Clock
+    _storage: Storage
 
     async def open(self, bulk: str, account: str, *, request_id: str, endpoint: str) -> None:
         """Add a bulk job whose shards follow.
@@ -140,7 +123,7 @@ class BulkStore:
         Raises:
             Problem: 400, it has no items; 406, the account cannot pay it; 404, it was deleted.
         """
-        expires_at = self._clock() + self._lifetime
+        expires_at = self._clock() + self.lifetime
         queued = (
             update(BULKS)
             .where(BULKS.c.id == bulk, BULKS.c.status == RECEIVING)
@@ -311,7 +294,7 @@ class BulkStore:
                 stored_bytes=BULKS.c.stored_bytes + grown_bytes,
                 status=case((is_last, SUCCEEDED), else_=RUNNING),
                 ended_at=case((is_last, now), else_=None),
-                expires_at=now + self._lifetime,
+                expires_at=now + self.lifetime,
             )
         )
 

@@ -6,7 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, TypeAlias
 
-from gateway.accounts.credits import Credits
+from attrs import define, field
+
+from gateway.accounts.ledger import Ledger
 from gateway.bulk.files import BulkFiles
 from gateway.bulk.items import BulkItem, shards_of
 from gateway.bulk.publishing import BulkPublisher
@@ -25,31 +27,19 @@ ReadItems: TypeAlias = Callable[[Iterator[bytes]], Iterator[BulkItem]]
 TakeShard: TypeAlias = Callable[[list[BulkItem]], Coroutine[Any, Any, None]]
 
 
+@define(eq=False)
 class BulkJobs:
-    """Takes bulk jobs, finds and deletes them.
+    """Takes and deletes bulk jobs."""
 
-    Args:
-        store: where their state is.
-        files: where their items and output are.
-        engine: has them worked on.
-        publisher: tells the engine of them.
-        credit: knows what they cost.
-    """
+    store: BulkStore
+    files: BulkFiles
+    engine: JobEngine
+    publisher: BulkPublisher
+    _credit: Ledger
+    _places: FairSemaphore = field(init=False)
+    _threads: ThreadPoolExecutor = field(init=False)
 
-    def __init__(
-        self,
-        store: BulkStore,
-        *,
-        files: BulkFiles,
-        engine: JobEngine,
-        publisher: BulkPublisher,
-        credit: Credits,
-    ) -> None:
-        self.store = store
-        self.files = files
-        self._engine = engine
-        self._publisher = publisher
-        self._credit = credit
+    def __attrs_post_init__(self) -> None:
         most = _RECEIVED_AT_ONCE
         self._places = FairSemaphore(most, reserved=reserve_of(most))
         self._threads = ThreadPoolExecutor(most, thread_name_prefix="bulk")
@@ -87,7 +77,7 @@ class BulkJobs:
         Raises:
             Problem: 400, there are none; 406; 409; 413; 429, there are too many jobs; 507; 503.
         """
-        self._engine.check()
+        self.engine.check()
         number = 0
 
         async def add(shard: list[BulkItem]) -> None:
@@ -104,21 +94,22 @@ class BulkJobs:
                 record = await self.store.complete(bulk)
             except BaseException:
                 with suppress(Problem):  # it expires
-                    await uncut(self._delete(bulk))
+                    await uncut(self.delete(bulk))
                 raise
-        await self._publisher.publish(record, dict.fromkeys(range(min(number, WINDOW)), 1))
+        await self.publisher.publish(record, dict.fromkeys(range(min(number, WINDOW)), 1))
         return record
 
-    async def delete(self, bulk: str) -> None:
+    async def cancel(self, bulk: str) -> None:
         """End and delete a bulk job."""
-        await self._delete(bulk)
-        await self._engine.tell(CANCELLED, bulk)
+        await self.delete(bulk)
+        await self.engine.tell(CANCELLED, bulk)
 
     def close(self) -> None:
         """End the threads once they are idle."""
         self._threads.shutdown(wait=False)
 
-    async def _delete(self, bulk: str) -> None:
+    async def delete(self, bulk: str) -> None:
+        """Delete a bulk job and its files."""
         await self.store.delete(bulk)
         await self.files.delete(bulk)
 

@@ -1,23 +1,20 @@
 """Upkeep of bulk jobs: publishes shards again that lost their message, deletes what expired."""
 
-from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
 
+from attrs import define
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from gateway.bulk.files import BulkFiles
-from gateway.bulk.publishing import BulkPublisher
 from gateway.bulk.records import WAITING, BulkRecord, bulk_of
-from gateway.bulk.store import BulkStore
+from gateway.bulk.submission import BulkJobs
 from gateway.database.clock import Clock
 from gateway.database.engine import transaction
 from gateway.database.tables import BULK_SHARDS, BULKS
 from gateway.jobs.backlog import MOST
-from gateway.jobs.engine import BULK, EngineUnavailable, JobEngine
+from gateway.jobs.engine import BULK, EngineUnavailable
 from gateway.jobs.publishing import account_token
 from gateway.periodic import uncut
 from servicekit.logs import get_logger
@@ -36,40 +33,14 @@ class _Open:
     place: int | None
 
 
+@define(eq=False)
 class BulkUpkeep:
-    """Brings the stream, the object store and the metrics in line with the database.
+    """Brings the stream, the object store and the metrics in line with the database."""
 
-    Args:
-        database: of the gateway.
-        store: deletes jobs.
-        files: of the jobs.
-        engine: says what the stream has.
-        publisher: publishes.
-        lifetime: how long a job is kept from its last progress on.
-        clock: gives the time now, UTC without a zone.
-        metrics: of jobs.
-    """
-
-    def __init__(
-        self,
-        database: AsyncEngine,
-        *,
-        store: BulkStore,
-        files: BulkFiles,
-        engine: JobEngine,
-        publisher: BulkPublisher,
-        lifetime: timedelta,
-        clock: Clock,
-        metrics: JobMetrics,
-    ) -> None:
-        self._database = database
-        self._store = store
-        self._files = files
-        self._engine = engine
-        self._publisher = publisher
-        self._lifetime = lifetime
-        self._clock = clock
-        self._metrics = metrics
+    _database: AsyncEngine
+    _jobs: BulkJobs
+    _clock: Clock
+    _metrics: JobMetrics
 
     async def reconcile(self) -> None:
         """Publish what is missing in the stream, and delete what has expired."""
@@ -81,28 +52,27 @@ class BulkUpkeep:
 
     async def _reconcile(self) -> None:
         shards = await self._open_shards()
-        if self._engine.is_ready:
+        if self._jobs.engine.is_ready:
             with suppress(EngineUnavailable):
                 await self._publish_missing(shards)
         now = self._clock()
         self._metrics.waiting.labels(BULK).set(len(shards))
         # A long job is no trouble; one without progress is.
-        silent = [now + self._lifetime - one.bulk.expires_at for one in shards]
+        silent = [now + self._jobs.store.lifetime - one.bulk.expires_at for one in shards]
         oldest_s = max((one.total_seconds() for one in silent), default=0.0)
         self._metrics.oldest_seconds.labels(BULK).set(max(0.0, oldest_s))
         async with transaction(self._database) as connection:
             found = select(BULKS.c.id).where(BULKS.c.expires_at <= now).limit(MOST)
             expired = [row.id for row in await connection.execute(found)]
         for bulk in expired:
-            await self._store.delete(bulk)
-            await self._files.delete(bulk)
+            await self._jobs.delete(bulk)
 
     async def _sweep(self) -> None:
-        found = await self._files.jobs()
+        found = await self._jobs.files.jobs()
         for begin in range(0, len(found), MOST):
             some = found[begin : begin + MOST]
-            for bulk in set(some) - await self._store.alive(some):
-                await self._files.delete(bulk)
+            for bulk in set(some) - await self._jobs.store.alive(some):
+                await self._jobs.files.delete(bulk)
 
     async def _open_shards(self) -> list[_Open]:
         """Return shards in the windows of jobs under way."""
@@ -122,21 +92,19 @@ class BulkUpkeep:
             ]
 
     async def _publish_missing(self, shards: Sequence[_Open]) -> None:
-        wanted = Counter(account_token(one.bulk.account) for one in shards)
-        await self._engine.refresh()
-        found = self._engine.counts(BULK)
-        short = {token for token, count in wanted.items() if found.get(token, 0) < count}
+        await self._jobs.engine.refresh()
+        short = self._jobs.engine.short(BULK, [account_token(one.bulk.account) for one in shards])
         lost = [
             one
             for one in shards
             if one.place is None
             or (
                 account_token(one.bulk.account) in short
-                and not await self._engine.holds(one.place, f"{one.bulk.id}.{one.number}")
+                and not await self._jobs.engine.holds(one.place, f"{one.bulk.id}.{one.number}")
             )
         ]
         for one in lost:
-            await self._publisher.publish(one.bulk, {one.number: one.publications + 1})
+            await self._jobs.publisher.publish(one.bulk, {one.number: one.publications + 1})
         if lost:
             _log.warning("shards published again", count=len(lost))
 

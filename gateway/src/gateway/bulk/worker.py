@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import Final, TypeAlias
 
 import msgspec
+from attrs import define
 
 from contract.bulk import BulkLine
 from gateway.accounts.kept_urls import without_queries
@@ -53,37 +54,17 @@ class StoredBulk(msgspec.Struct, frozen=True):
     source: str | None
 
 
+@define(eq=False)
 class BulkWorker:
-    """Works on messages of shards.
+    """Works on messages of shards."""
 
-    Args:
-        store: where the state is.
-        files: where items and output are.
-        sources: where the keys of items lead.
-        publisher: publishes the next shard.
-        answer: answers items.
-        retry_s: wait after the first attempt that failed, in seconds.
-        metrics: of jobs.
-    """
-
-    def __init__(
-        self,
-        store: BulkStore,
-        *,
-        files: BulkFiles,
-        sources: Sources,
-        publisher: BulkPublisher,
-        answer: AnswerItems,
-        retry_s: float,
-        metrics: JobMetrics,
-    ) -> None:
-        self._store = store
-        self._files = files
-        self._sources = sources
-        self._publisher = publisher
-        self._answer = answer
-        self._retry_s = retry_s
-        self._metrics = metrics
+    _store: BulkStore
+    _files: BulkFiles
+    _sources: Sources
+    _publisher: BulkPublisher
+    _answer: AnswerItems
+    _retry_s: float  # wait after the first attempt that failed
+    _metrics: JobMetrics
 
     async def handle(self, delivery: Delivery) -> float | None:
         """Work on a shard; return after how many seconds it is tried again, None for never."""
@@ -187,31 +168,15 @@ class BulkWorker:
             await self._files.delete_items(record.id, shard)
 
 
+@define(eq=False)
 class Loader:
-    """Makes the items of a shard, each when it is its turn.
+    """Makes the items of a shard, each when it is its turn."""
 
-    Args:
-        order: of the bulk job, with its endpoint and parameters.
-        items: of the shard.
-        first: number of the first one.
-        sources: where keys lead.
-        url: of the source that keys begin at.
-    """
-
-    def __init__(
-        self,
-        order: Order,
-        items: Sequence[BulkItem],
-        first: int,
-        *,
-        sources: Sources,
-        url: str | None,
-    ) -> None:
-        self._order = order
-        self._items = items
-        self._first = first
-        self._sources = sources
-        self._url = url
+    _order: Order  # of the bulk job, with its endpoint and parameters
+    _items: Sequence[BulkItem]  # of the shard
+    _first: int  # number of the first one
+    _sources: Sources
+    _url: str | None  # of the source that keys begin at
 
     async def __call__(self, number: int) -> Item:
         """Return the item of that number.

@@ -4,12 +4,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from attrs import define, field
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.database.engine import transaction
 
-Clock = Callable[[], datetime]
+Clock = Callable[[], datetime]  # gives the time now, UTC without a zone
 
 _NOW: Final = {
     "sqlite": text("SELECT strftime('%Y-%m-%d %H:%M:%f', 'now')"),
@@ -22,22 +23,18 @@ def utc_now() -> datetime:
     return datetime.now(UTC).replace(tzinfo=None)
 
 
+@define(eq=False)
 class DatabaseClock:
     """Time of the database, by the host's clock and its distance from the database's.
 
     Claims and expiries are compared across gateways, and clocks of hosts differ.
     Asking the database for each of them would cost a round trip, so the distance is measured from
     time to time. Its error is at most half a round trip.
-
-    Args:
-        engine: the gateway's database.
-        host: the clock of this host.
     """
 
-    def __init__(self, engine: AsyncEngine, *, host: Clock = utc_now) -> None:
-        self._engine = engine
-        self._host = host
-        self._ahead = timedelta()
+    _engine: AsyncEngine
+    _host: Clock = utc_now
+    _ahead: timedelta = field(factory=timedelta, init=False)
 
     def __call__(self) -> datetime:
         """Return the time now, UTC without a zone."""

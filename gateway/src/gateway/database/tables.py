@@ -121,8 +121,7 @@ IDEMPOTENT = Table(
 # NULL before it is known; `webhook_publications` and `webhook_message` are the same of its webhook.
 # `webhook_log` is JSON of the deliveries tried. `claim` is the token of the Idempotency-Key that
 # the job answers. `dead_at` is set for a job that was given up and can be queued again.
-# Of releases before revision 0005: `items` and `answer` hold what is now in `job_items`, `beat_at`
-# says when the gateway of the job was last alive, and `webhook_due_at` when the webhook is tried.
+# Only releases before revision 0005 read `items`, `answer`, `beat_at` and `webhook_due_at`.
 JOBS = Table(
     "jobs",
     METADATA,

@@ -13,7 +13,7 @@ from contract.endpoints.analyzed_ocr import (
 )
 from gateway.backends import OCR, Backends, CallContext, call
 from gateway.endpoint_handler import EndpointHandler
-from gateway.messages import analysis_of, model_of
+from gateway.messages import analysis_of, model_of, summary_kind
 from imagemesh.ocr.v1 import ocr_service_pb2 as pb
 
 
@@ -21,7 +21,8 @@ async def _ask(
     backends: Backends, request: AnalyzedOcrRequest, image: bytes, context: CallContext
 ) -> pb.AnalyzeResponse:
     pages = "" if request.pages is UNSET else request.pages
-    return await call(backends.ocr.Analyze, pb.AnalyzeRequest(image=image, pages=pages), context)
+    message = pb.AnalyzeRequest(image=image, pages=pages, summary=summary_kind(request.summary))
+    return await call(backends.ocr.Analyze, message, context)
 
 
 def _answer(request: AnalyzedOcrRequest, response: pb.AnalyzeResponse, _: str) -> AnalyzedOcrAnswer:
@@ -30,6 +31,8 @@ def _answer(request: AnalyzedOcrRequest, response: pb.AnalyzeResponse, _: str) -
         model=model_of(response.model),
         seconds=response.seconds,
         analysis_model=model_of(response.analysis.model),
+        summary_model=model_of(response.analysis.summary_model),
+        sentiment_model=model_of(response.analysis.sentiment_model),
         language=response.analysis.language,
         page_count=response.page_count if is_document else None,
         warnings=[

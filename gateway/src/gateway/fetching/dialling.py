@@ -3,12 +3,19 @@
 import asyncio
 import socket
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from ipaddress import ip_address
 
-from aiohttp import AddrInfoType, TCPConnector
+from aiohttp import (
+    AddrInfoType,
+    ClientSession,
+    ClientTimeout,
+    DummyCookieJar,
+    TCPConnector,
+    hdrs,
+)
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from gateway.fetching.addresses import Network, is_exempt, is_forbidden
@@ -93,24 +100,40 @@ class GuardedResolver(AbstractResolver):
         await self._resolver.close()
 
 
-def guarded_connector(
-    guard: DialGuard, resolver: AbstractResolver, *, limit: int, limit_per_host: int
-) -> TCPConnector:
-    """Return a connector that dials nothing that the guard has not judged.
+def guarded_session(
+    guard: DialGuard,
+    resolver: AbstractResolver,
+    *,
+    limit: int,
+    limit_per_host: int,
+    headers: Mapping[str, str],
+    timeout_s: float | None,
+) -> ClientSession:
+    """Return a session that dials nothing that the guard has not judged.
 
     Args:
         guard: judges.
         resolver: looks names up; its answers are judged too.
         limit: connections open at once.
         limit_per_host: connections open at once to one host and port.
+        headers: of every request.
+        timeout_s: of one request, in seconds; None sets no limit.
     """
-    return TCPConnector(
+    connector = TCPConnector(
         resolver=GuardedResolver(resolver, guard),
         socket_factory=guard.open_socket,
         use_dns_cache=False,  # each connection is judged by the answer that it uses
         force_close=True,  # nothing is left open for a server to answer twice
         limit=limit,
         limit_per_host=limit_per_host,
+    )
+    return ClientSession(
+        connector=connector,
+        cookie_jar=DummyCookieJar(),
+        headers={hdrs.USER_AGENT: "imagemesh", **headers},
+        timeout=ClientTimeout(total=timeout_s, sock_connect=None),
+        auto_decompress=False,
+        trust_env=False,
     )
 
 

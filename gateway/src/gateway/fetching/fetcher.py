@@ -21,7 +21,7 @@ from gateway.fetching.dialling import (
     ForbiddenAddressError,
     ForbiddenPortError,
     PooledResolver,
-    guarded_connector,
+    guarded_session,
 )
 from gateway.fetching.urls import file_name, next_hop, parse_url
 from gateway.media import EncodedImage, require_image
@@ -33,8 +33,7 @@ from servicekit.turns import FairSemaphore, reserve_of
 _OK = 200
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MIB = 2**20
-_REQUEST_HEADERS = {
-    hdrs.USER_AGENT: "imagemesh",
+_REQUEST_HEADERS: dict[str, str] = {
     hdrs.ACCEPT: "image/*, application/pdf;q=0.5",
     # A compressed answer could unpack to any size; images are compressed already.
     hdrs.ACCEPT_ENCODING: "identity",
@@ -93,13 +92,19 @@ class ImageFetcher:
     ) -> None:
         self._metrics = metrics or FetchMetrics(CollectorRegistry())
         self._limits = limits
-        guard = DialGuard(tuple(allow))
         self._resolver = resolver or PooledResolver(
             threads=limits.dns_threads,
             max_lookups=limits.max_lookups,
             timeout_s=limits.dns_timeout_s,
         )
-        self._session = _open_session(limits, guard, self._resolver)
+        self._session = guarded_session(
+            DialGuard(tuple(allow)),
+            self._resolver,
+            limit=limits.max_connections,
+            limit_per_host=limits.max_connections_per_host,
+            headers=_REQUEST_HEADERS,
+            timeout_s=None,  # `fetch` times the whole
+        )
         most = limits.max_connections
         self._turns = FairSemaphore(most, reserved=reserve_of(most))
 
@@ -190,25 +195,6 @@ class ImageFetcher:
         if size_bytes > limit:
             message = f"the image is larger than the limit of {limit / _MIB:.3g} MiB"
             raise Problem(413, "image_too_large", message)
-
-
-def _open_session(
-    limits: FetchLimits, guard: DialGuard, resolver: AbstractResolver
-) -> aiohttp.ClientSession:
-    connector = guarded_connector(
-        guard,
-        resolver,
-        limit=limits.max_connections,
-        limit_per_host=limits.max_connections_per_host,
-    )
-    return aiohttp.ClientSession(
-        connector=connector,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        headers=_REQUEST_HEADERS,
-        timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),  # `fetch` times the whole
-        auto_decompress=False,
-        trust_env=False,
-    )
 
 
 def _as_problem(error: aiohttp.ClientError | OSError) -> Problem:

@@ -5,11 +5,12 @@ import os
 import re
 import secrets
 from collections.abc import AsyncIterator, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from attrs import define
 from obstore.exceptions import BaseError as ObstoreError
 from obstore.store import LocalStore, ObjectStore, from_url
 from sqlalchemy import Select, delete, insert, select
@@ -66,31 +67,15 @@ def open_store(url: str, *, folder: Path) -> ObjectStore:
     )
 
 
+@define(eq=False)
 class ResultStore:
-    """Hosted results: bytes in a store of objects, owner and expiry in the database.
+    """Hosted results: bytes in a store of objects, owner and expiry in the database."""
 
-    Args:
-        engine: the gateway's database.
-        store: where the bytes are.
-        lifetime: how long a result is hosted.
-        clock: gives the time now, UTC without a zone.
-        storage: limits what is kept.
-    """
-
-    def __init__(
-        self,
-        engine: AsyncEngine,
-        store: ObjectStore,
-        *,
-        lifetime: timedelta,
-        clock: Clock = utc_now,
-        storage: Storage = UNLIMITED,
-    ) -> None:
-        self._engine = engine
-        self._store = store
-        self._lifetime = lifetime
-        self._clock = clock
-        self._storage = storage
+    _engine: AsyncEngine
+    _store: ObjectStore
+    _lifetime: timedelta
+    _clock: Clock = utc_now
+    _storage: Storage = UNLIMITED
 
     async def save(
         self,
@@ -218,10 +203,8 @@ class ResultStore:
             await connection.execute(delete(RESULTS).where(RESULTS.c.name.in_(names)))
 
     async def _delete_file(self, name: str) -> None:
-        try:
+        with suppress(FileNotFoundError):
             await self._store.delete_async(name)
-        except FileNotFoundError:
-            return
 
 
 @contextmanager
@@ -234,6 +217,19 @@ def store_at_work() -> Iterator[None]:
     except (ObstoreError, OSError) as error:
         message = "the store of results and jobs is away; try again later"
         raise Problem(503, "unavailable", message) from error
+
+
+async def read_object(store: ObjectStore, path: str) -> bytes | None:
+    """Return an object, None where there is none.
+
+    Raises:
+        Problem: 503, the store is away.
+    """
+    try:
+        with store_at_work():
+            return bytes(await (await store.get_async(path)).bytes_async())
+    except FileNotFoundError:
+        return None
 
 
 def _stem(original_name: str) -> str:

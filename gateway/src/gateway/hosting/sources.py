@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from attrs import define, field
 from obstore.store import ObjectStore, from_url
 
 from gateway.hosting.results import store_at_work
@@ -59,16 +60,12 @@ class Source:
             raise Problem(400, "invalid_parameter", message) from error
 
 
+@define(eq=False)
 class Sources:
-    """Folders and buckets that accounts may read.
+    """Folders and buckets that accounts may read."""
 
-    Args:
-        allowed: URLs of each account, of all accounts by `EVERYBODY`.
-    """
-
-    def __init__(self, allowed: Mapping[str, Sequence[str]]) -> None:
-        self._allowed = allowed
-        self._stores: dict[str, ObjectStore] = {}
+    _allowed: Mapping[str, Sequence[str]]  # URLs of each account, of all accounts by `EVERYBODY`
+    _stores: dict[str, ObjectStore] = field(factory=dict, init=False)
 
     def find(self, url: str, *, account: str) -> Source:
         """Return the source at a URL.

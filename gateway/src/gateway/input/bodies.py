@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Final
 
+from attrs import define, field
 from starlette.requests import Request
 
 from gateway.input.unpacking import gunzipper_of
@@ -64,13 +65,13 @@ class UploadMemory:
         self._shares.give_back(account, size_bytes)
 
 
+@define(eq=False)
 class Share:
     """Part of an `UploadMemory` that one upload holds."""
 
-    def __init__(self, memory: UploadMemory, account: str) -> None:
-        self._memory = memory
-        self._account = account
-        self._size_bytes = 0
+    _memory: UploadMemory
+    _account: str
+    _size_bytes: int = field(default=0, init=False)
 
     def grow_to(self, size_bytes: int) -> None:
         """Hold at least that many bytes.
@@ -88,17 +89,12 @@ class Share:
         self._size_bytes = 0
 
 
+@define(eq=False)
 class BodyReader:
-    """Reads bodies.
+    """Reads bodies."""
 
-    Args:
-        memory: what the bodies being read may hold together.
-        timeout_s: longest time from the first byte of a body to its last.
-    """
-
-    def __init__(self, memory: UploadMemory, *, timeout_s: float) -> None:
-        self._memory = memory
-        self._timeout_s = timeout_s
+    memory: UploadMemory
+    _timeout_s: float  # longest time from the first byte of a body to its last
 
     @asynccontextmanager
     async def reading(self, request: Request, *, max_bytes: int) -> AsyncIterator["Pieces"]:
@@ -109,7 +105,7 @@ class BodyReader:
                 or what the context raises.
         """
         try:
-            with self._memory.share(request.state.account) as share:
+            with self.memory.share(request.state.account) as share:
                 if _declared_bytes(request) > max_bytes:
                     raise too_large(max_bytes)
                 async with asyncio.timeout(self._timeout_s):
@@ -119,13 +115,13 @@ class BodyReader:
             raise Problem(408, "body_timeout", message, headers=dict(CLOSE)) from error
 
 
+@define(eq=False)
 class Pieces:
     """The pieces of one body; made by a `BodyReader`."""
 
-    def __init__(self, request: Request, *, max_bytes: int, share: Share) -> None:
-        self._request = request
-        self._max_bytes = max_bytes
-        self._share = share
+    _request: Request
+    _max_bytes: int
+    _share: Share
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         """Yield the pieces as they arrive, unpacked; the limits hold for what they unpack to."""

@@ -46,8 +46,6 @@ def job_of(record: JobRecord) -> Job:
 
 
 def _answer(record: JobRecord) -> ItemAnswer | None:
-    if record.old_answer is not None:
-        return msgspec.json.decode(record.old_answer, type=ItemAnswer)
     if not record.is_over or record.items is None:
         return None
     missing = refused(_ABANDONED, request_id=record.request_id).as_item()

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from attrs import define
 from sqlalchemy import ColumnElement, case, delete, func, or_, select, update
 from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -14,7 +15,7 @@ from gateway.database.engine import transaction
 from gateway.database.tables import JOB_ITEMS, JOBS
 from gateway.jobs.engine import JOBS as JOB_KIND
 from gateway.jobs.engine import WEBHOOKS
-from gateway.jobs.records import FAILED, GIVEN_UP, PENDING, QUEUED, UNDER_WAY, JobRecord, record_of
+from gateway.jobs.records import GIVEN_UP, PENDING, QUEUED, UNDER_WAY, JobRecord, record_of
 from gateway.jobs.rows import MESSAGE_COLUMNS
 
 DEAD: Final = "dead"
@@ -23,8 +24,6 @@ MOST: Final = 1000  # rows looked at in one go; SQLite takes 32,766 values in a 
 
 # Longer than passes between a commit and the message that follows it.
 _UNPUBLISHED_AFTER: Final = timedelta(seconds=5)
-# What a job of a release before revision 0005 may be silent; its gateway beats every 10 s.
-_SILENT_AFTER: Final = timedelta(minutes=1)
 
 _IS_WAITING: Final = {
     JOB_KIND: JOBS.c.status.in_(UNDER_WAY) & JOBS.c.input_bytes.is_not(None),
@@ -53,27 +52,20 @@ class Leftovers:
     """Ids of jobs that leave something to clean up.
 
     Attributes:
-        old: under way, of a release before revision 0005, and their gateway is gone.
         spent: ended, and their input is still in the object store.
         expired: to be deleted.
     """
 
-    old: list[str]
     spent: list[str]
     expired: list[str]
 
 
+@define(eq=False)
 class Backlog:
-    """All jobs that have not ended, and what ended ones have left to do.
+    """All jobs that have not ended, and what ended ones have left to do."""
 
-    Args:
-        engine: the gateway's database.
-        clock: gives the time now, UTC without a zone.
-    """
-
-    def __init__(self, engine: AsyncEngine, *, clock: Clock = utc_now) -> None:
-        self._engine = engine
-        self._clock = clock
+    _engine: AsyncEngine
+    _clock: Clock = utc_now
 
     async def unpublished(self, kind: str) -> list[JobRecord]:
         """Return jobs, or webhooks, that were committed and have no message in the stream."""
@@ -104,30 +96,13 @@ class Backlog:
         rows = await self._rows(*which)
         return [Published(record_of(row), getattr(row, placed)) for row in rows]
 
-    async def leftovers(self) -> "Leftovers":
+    async def leftovers(self) -> Leftovers:
         """Return what is to be cleaned up."""
         now = self._clock()
-        has_ended = JOBS.c.status.not_in(UNDER_WAY)
-        has_input = JOBS.c.input_bytes.is_not(None)
-        old = ~has_ended & ~has_input & (JOBS.c.beat_at < now - _SILENT_AFTER)
-        spent = has_ended & has_input & JOBS.c.dead_at.is_(None)
-        expired = JOBS.c.expires_at <= now
-        found = Leftovers([], [], [])
-        for row in await self._rows(old | spent | expired):
-            if row.expires_at <= now:
-                found.expired.append(row.id)
-            elif row.status in UNDER_WAY:
-                found.old.append(row.id)
-            else:
-                found.spent.append(row.id)
-        return found
-
-    async def lose(self, jobs: Sequence[str]) -> None:
-        """End jobs of a release before revision 0005, whose gateway is gone."""
-        old = (JOBS.c.id.in_(jobs), JOBS.c.status.in_(UNDER_WAY))
-        lost = update(JOBS).where(*old).values(status=FAILED, ended_at=self._clock())
-        async with transaction(self._engine) as connection:
-            await connection.execute(lost)
+        has_ended, has_input = JOBS.c.status.not_in(UNDER_WAY), JOBS.c.input_bytes.is_not(None)
+        spent = await self._rows(has_ended, has_input, JOBS.c.dead_at.is_(None))
+        expired = await self._rows(JOBS.c.expires_at <= now)
+        return Leftovers([row.id for row in spent], [row.id for row in expired])
 
     async def with_input(self, account: str) -> list[str]:
         """Return jobs of an account whose input is in the object store."""

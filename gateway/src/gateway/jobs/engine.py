@@ -5,8 +5,8 @@ has a consumer of its own, so that workers can pull from one after the other.
 """
 
 import asyncio
-from collections import defaultdict
-from collections.abc import AsyncIterator, Callable
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Final
@@ -139,6 +139,11 @@ class JobEngine:
             for subject, count in self._counts.items()
             if subject.startswith(begin)
         }
+
+    def short(self, kind: str, tokens: Iterable[str]) -> set[str]:
+        """Return the tokens that had fewer messages at the last refresh than they are in here."""
+        found = self.counts(kind)
+        return {token for token, count in Counter(tokens).items() if found.get(token, 0) < count}
 
     def check(self) -> None:
         """Raise EngineUnavailable where nothing can be published now."""

@@ -4,58 +4,40 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from attrs import define
 from obstore.store import ObjectStore
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from gateway.database.engine import transaction
 from gateway.database.tables import JOBS
-from gateway.hosting.results import store_at_work
+from gateway.hosting.results import read_object, store_at_work
 
 _FOLDER: Final = "job-inputs"
 _ORPHANED_AFTER: Final = timedelta(hours=1)  # far more than passes between an input and its row
 
 
+@define(eq=False)
 class JobInputs:
     """Inputs of jobs, one object each; the row of a job says how large its input is.
 
-    Args:
-        engine: the gateway's database.
-        store: where they are, beside the hosted results.
+    Every method raises a Problem, 503, where the store is away.
     """
 
-    def __init__(self, engine: AsyncEngine, store: ObjectStore) -> None:
-        self._engine = engine
-        self._store = store
+    _engine: AsyncEngine
+    _store: ObjectStore
 
     async def write(self, job: str, content: bytes) -> None:
-        """Store the input of a job.
-
-        Raises:
-            Problem: 503, the store is away.
-        """
+        """Store the input of a job."""
         with store_at_work():
             await self._store.put_async(_path(job), content, mode="create")
 
     async def read(self, job: str) -> bytes | None:
-        """Return the input of a job, None where it was deleted.
-
-        Raises:
-            Problem: 503, the store is away.
-        """
-        try:
-            with store_at_work():
-                answer = await self._store.get_async(_path(job))
-                return bytes(await answer.bytes_async())
-        except FileNotFoundError:
-            return None
+        """Return the input of a job, None where it was deleted."""
+        return await read_object(self._store, _path(job))
 
     async def delete(self, job: str) -> None:
-        """Delete the input of a job, where it is there.
-
-        Raises:
-            Problem: 503, the store is away.
-        """
+        """Delete the input of a job, where it is there."""
         with store_at_work(), suppress(FileNotFoundError):
             await self._store.delete_async(_path(job))
         async with transaction(self._engine) as connection:
@@ -63,11 +45,7 @@ class JobInputs:
             await connection.execute(gone)
 
     async def old(self) -> list[str]:
-        """Return the jobs whose inputs are there for so long that they should have a row.
-
-        Raises:
-            Problem: 503, the store is away.
-        """
+        """Return the jobs whose inputs are there for so long that they should have a row."""
         before = datetime.now(UTC) - _ORPHANED_AFTER
         with store_at_work():
             return [

@@ -3,6 +3,8 @@
 import hashlib
 from contextlib import suppress
 
+from attrs import define
+
 from gateway.database.engine import DatabaseUnavailable
 from gateway.fetching.urls import parse_url
 from gateway.jobs.engine import JOBS, WEBHOOKS, EngineUnavailable, JobEngine
@@ -10,19 +12,15 @@ from gateway.jobs.records import JobRecord
 from gateway.jobs.store import JobStore
 
 
+@define(eq=False)
 class Publisher:
     """Publishes ids of jobs.
 
     What cannot be published is committed all the same, and published by the `Reconciler`.
-
-    Args:
-        engine: where messages go.
-        store: knows which were published.
     """
 
-    def __init__(self, engine: JobEngine, store: JobStore) -> None:
-        self._engine = engine
-        self._store = store
+    _engine: JobEngine
+    _store: JobStore
 
     async def publish_job(self, record: JobRecord) -> None:
         """Have a worker work on a job."""

@@ -2,18 +2,23 @@
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from time import monotonic
+from typing import Any
 
-from gateway.jobs.engine import WAITING, Delivery, JobEngine
-from gateway.periodic import PeriodicTasks
+from gateway.jobs.engine import CANCELLED, WAITING, Delivery, JobEngine
+from gateway.periodic import PeriodicTasks, uncut
 from servicekit.logs import get_logger
 
 # Works on a message; returns after how many seconds it is delivered again, None for never.
 Handle = Callable[[Delivery], Awaitable[float | None]]
 
+# Returns which of some jobs nobody has deleted.
+Alive = Callable[[Collection[str]], Coroutine[Any, Any, set[str]]]
+
+_CHECK_EVERY_S = 5.0  # whether jobs in hand were cancelled while nobody could say so
 _LOOK_EVERY_S = 30.0  # the engine offers what is due, so this finds nothing
 _SIGNS = 3  # of life, while a message waits for its ack
 _LATER_S = 0.05  # after its time a message is due for sure
@@ -44,29 +49,35 @@ class Puller:
         kind: of the messages.
         limits: on those in hand.
         handle: works on one.
+        alive: looks for jobs that were deleted; the work on these is stopped. None stops none.
     """
 
-    def __init__(self, engine: JobEngine, kind: str, limits: PullLimits, handle: Handle) -> None:
+    def __init__(
+        self,
+        engine: JobEngine,
+        kind: str,
+        limits: PullLimits,
+        handle: Handle,
+        alive: Alive | None = None,
+    ) -> None:
         self._engine = engine
         self.kind = kind
         self._limits = limits
         self._handle = handle
+        self._alive = alive
         self._ring: deque[str] = deque()
         self._in_hand: dict[asyncio.Task[None], tuple[str, Delivery]] = {}
         self._per_token: Counter[str] = Counter()
         self.wake = asyncio.Event()
         self._stopped_s: float | None = None
         engine.hear(WAITING, self._offer_text)
+        if alive is not None:
+            engine.hear(CANCELLED, self._cancel)
 
     @property
     def ack_wait_s(self) -> float:
         """Time after which a message without a sign of life is delivered again, in seconds."""
         return self._engine.ack_wait_s
-
-    @property
-    def ids(self) -> list[str]:
-        """Ids of the jobs in hand."""
-        return [delivery.job for _, delivery in self._in_hand.values()]
 
     def offer(self, token: str) -> None:
         """Pull from this token when it is its turn."""
@@ -78,12 +89,6 @@ class Puller:
         """Pull no more; what is in hand goes on."""
         if self._stopped_s is None:
             self._stopped_s = monotonic()
-
-    def cancel(self, job: str) -> None:
-        """Stop the work on a job."""
-        for task, (_, delivery) in self._in_hand.items():
-            if delivery.job == job:
-                task.cancel()
 
     async def pull_all(self) -> None:
         """Pull while there are messages and places; a periodic task that `wake` starts."""
@@ -99,6 +104,13 @@ class Puller:
         """Give a sign of life for each message in hand."""
         for _, delivery in list(self._in_hand.values()):
             await delivery.keep()
+
+    async def cancel_deleted(self) -> None:
+        """Stop the work on jobs that were deleted."""
+        mine = {delivery.job for _, delivery in self._in_hand.values()}
+        if mine and self._alive is not None:
+            for job in mine - await uncut(self._alive(mine)):
+                self._cancel(job)
 
     async def close(self) -> None:
         """Wait for what is in hand as long as it may take, and give the rest back."""
@@ -164,6 +176,12 @@ class Puller:
             _log.error("message not handled", job=delivery.id, exc_info=error)
         self.offer(token)
 
+    def _cancel(self, job: str) -> None:
+        """Stop the work on a job."""
+        for task, (_, delivery) in self._in_hand.items():
+            if delivery.job == job:
+                task.cancel()
+
     def _offer_text(self, text: str) -> None:
         kind, _, token = text.partition(".")
         if kind == self.kind:
@@ -171,12 +189,15 @@ class Puller:
 
 
 @asynccontextmanager
-async def pulling(puller: Puller, tasks: PeriodicTasks, *, name: str) -> AsyncIterator[Puller]:
+async def pulling(puller: Puller, tasks: PeriodicTasks) -> AsyncIterator[Puller]:
     """Pull until the end."""
-    every_s = puller.ack_wait_s / _SIGNS
-    async with tasks.repeating({f"{name} in hand": puller.beat}, every_s=every_s):
+    kind, sign_every_s = puller.kind, puller.ack_wait_s / _SIGNS
+    async with (
+        tasks.repeating({f"cancelled {kind}": puller.cancel_deleted}, every_s=_CHECK_EVERY_S),
+        tasks.repeating({f"{kind} in hand": puller.beat}, every_s=sign_every_s),
+    ):
         try:
-            pull = {name: puller.pull_all}
+            pull = {f"{kind} pulled": puller.pull_all}
             async with tasks.repeating(pull, every_s=_LOOK_EVERY_S, wake=puller.wake):
                 yield puller
         finally:

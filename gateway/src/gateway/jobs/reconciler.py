@@ -1,9 +1,10 @@
 """Reconciler: brings the stream, the object store and the metrics in line with the database."""
 
-from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Final
+
+from attrs import define
 
 from gateway.jobs.backlog import DEAD, Backlog, Published
 from gateway.jobs.engine import JOBS, WEBHOOKS, EngineUnavailable, JobEngine
@@ -20,31 +21,15 @@ SWEEP_EVERY_S: Final = 3600.0
 _log = get_logger("jobs")
 
 
+@define(eq=False)
 class Reconciler:
-    """Publishes again what was committed and never published, and what NATS has lost.
+    """Publishes again what was committed and never published, and what NATS has lost."""
 
-    Args:
-        backlog: what the database says.
-        engine: what the stream says.
-        publisher: publishes.
-        inputs: in the object store.
-        metrics: of jobs.
-    """
-
-    def __init__(
-        self,
-        backlog: Backlog,
-        *,
-        engine: JobEngine,
-        publisher: Publisher,
-        inputs: JobInputs,
-        metrics: JobMetrics,
-    ) -> None:
-        self._backlog = backlog
-        self._engine = engine
-        self._publisher = publisher
-        self._inputs = inputs
-        self._metrics = metrics
+    _backlog: Backlog
+    _engine: JobEngine
+    _publisher: Publisher
+    _inputs: JobInputs
+    _metrics: JobMetrics
 
     async def reconcile(self) -> None:
         """Publish what is missing in the stream, and delete what is not needed any more."""
@@ -87,9 +72,7 @@ class Reconciler:
 
     async def _lost_webhooks(self) -> list[JobRecord]:
         waiting = await self._backlog.published(WEBHOOKS)
-        wanted = Counter(receiver_token(one.record) for one in waiting)
-        found = self._engine.counts(WEBHOOKS)
-        short = {token for token, count in wanted.items() if found.get(token, 0) < count}
+        short = self._engine.short(WEBHOOKS, [receiver_token(one.record) for one in waiting])
         return await self._lost(one for one in waiting if receiver_token(one.record) in short)
 
     async def _lost(self, waiting: Iterable[Published]) -> list[JobRecord]:
@@ -99,9 +82,6 @@ class Reconciler:
 
     async def _clean_up(self) -> None:
         found = await self._backlog.leftovers()
-        if found.old:
-            await self._backlog.lose(found.old)
-            _log.warning("jobs of an older release lost", count=len(found.old))
         for job in (*found.spent, *found.expired):
             await self._inputs.delete(job)
         if found.expired:

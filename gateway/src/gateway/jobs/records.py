@@ -87,7 +87,6 @@ class JobRecord:
         webhook_log: JSON of the deliveries tried, None before the first.
         is_dead: it was given up, and can be queued again.
         endpoints: names of those that it asks.
-        old_answer: JSON of the answer to a job of a release before revision 0005.
         items: answers by the number of the item; None where they were not asked for.
     """
 
@@ -109,7 +108,6 @@ class JobRecord:
     webhook_log: str | None
     is_dead: bool
     endpoints: tuple[str, ...]
-    old_answer: str | None
     items: Mapping[int, ItemAnswer] | None = None
 
     def may_be_seen_with(self, scopes: Collection[str] | None) -> bool:
@@ -146,6 +144,5 @@ def record_of(
         webhook_log=row.webhook_log,
         is_dead=row.dead_at is not None,
         endpoints=tuple(row.endpoints.split(",")) if row.endpoints else (),
-        old_answer=row.answer,
         items=items,
     )

@@ -10,13 +10,14 @@ from datetime import timedelta
 from typing import Any, Final
 
 import msgspec
+from attrs import define
 from sqlalchemy import ColumnElement, and_, case, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from starlette.responses import Response
 
 from contract.jobs import WebhookAttempt
-from gateway.accounts.credits import Charge, Credits
 from gateway.accounts.idempotency import Claim
+from gateway.accounts.ledger import Charge, Ledger
 from gateway.accounts.storage import UNLIMITED, Storage
 from gateway.database.clock import Clock, utc_now
 from gateway.database.engine import transaction, upsert
@@ -51,34 +52,16 @@ class JobGone(Exception):
     """The job was cancelled, given up or answered meanwhile: nobody can get this answer."""
 
 
+@define(eq=False)
 class JobStore:
-    """The jobs in the database.
+    """The jobs in the database."""
 
-    Args:
-        engine: the gateway's database.
-        credit: reserves and charges the price of items.
-        lifetime: how long a job and its answer are kept, from its beginning.
-        limits: how many there may be.
-        clock: gives the time now, UTC without a zone.
-        storage: limits what is kept.
-    """
-
-    def __init__(
-        self,
-        engine: AsyncEngine,
-        *,
-        credit: Credits,
-        lifetime: timedelta,
-        limits: JobLimits,
-        clock: Clock = utc_now,
-        storage: Storage = UNLIMITED,
-    ) -> None:
-        self._engine = engine
-        self._credit = credit
-        self._lifetime = lifetime
-        self._limits = limits
-        self._clock = clock
-        self._storage = storage
+    _engine: AsyncEngine
+    _credit: Ledger
+    _lifetime: timedelta  # of a job and its answer, from its beginning
+    _limits: JobLimits
+    _clock: Clock = utc_now
+    _storage: Storage = UNLIMITED
 
     async def check_room(self, account: str, *, input_bytes: int) -> None:
         """Let pass where the account may have one more job with so much input.
@@ -100,7 +83,7 @@ class JobStore:
 
     async def add(
         self, job: NewJob, claim: Claim, respond: Callable[[JobRecord], Response]
-    ) -> Response:
+    ) -> tuple[JobRecord, Response]:
         """Add a queued job, reserve its price, and keep the response by its claim."""
         now = self._clock()
         row = {
@@ -139,7 +122,7 @@ class JobStore:
                     )
             response = respond(record)
             await claim.keep_in(connection, response)
-        return response
+        return record, response
 
     async def find(
         self, job: str, *, account: str, scopes: Collection[str] | None = None

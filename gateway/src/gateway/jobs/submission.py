@@ -1,9 +1,10 @@
-"""Submission of jobs, and what their callers ask of them."""
+"""Submission and cancellation of jobs."""
 
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import replace
 
+from attrs import define
 from starlette.responses import Response
 
 from gateway.accounts.idempotency import Claim
@@ -16,23 +17,14 @@ from gateway.periodic import uncut
 from gateway.problems import Problem
 
 
+@define(eq=False)
 class Jobs:
-    """Takes jobs, finds, lists and cancels them.
+    """Takes and cancels jobs."""
 
-    Args:
-        store: where their state is.
-        inputs: where their input is.
-        engine: has them worked on.
-        publisher: tells the engine of them.
-    """
-
-    def __init__(
-        self, store: JobStore, *, inputs: JobInputs, engine: JobEngine, publisher: Publisher
-    ) -> None:
-        self._store = store
-        self._inputs = inputs
-        self._engine = engine
-        self._publisher = publisher
+    store: JobStore
+    inputs: JobInputs
+    engine: JobEngine
+    publisher: Publisher
 
     async def submit(
         self,
@@ -53,11 +45,11 @@ class Jobs:
         Raises:
             Problem: 429, there are too many; 507; 503, NATS or a store is away.
         """
-        self._engine.check()
+        self.engine.check()
         job = replace(job, id=NewJob.new_id(), input_bytes=len(content))
-        await self._store.check_room(job.account, input_bytes=len(content))
+        await self.store.check_room(job.account, input_bytes=len(content))
         # The input first: a job without its input cannot be worked on; the other is swept.
-        await self._inputs.write(job.id, content)
+        await self.inputs.write(job.id, content)
         # Also for a caller who hangs up, so that the job is either whole or not there.
         return await uncut(self._add(job, claim, respond))
 
@@ -65,41 +57,23 @@ class Jobs:
         self, job: NewJob, claim: Claim, respond: Callable[[JobRecord], Response]
     ) -> Response:
         """Store a job whose input is stored, have it worked on, and return the response."""
-        added: list[JobRecord] = []
-
-        def responded(record: JobRecord) -> Response:
-            added.append(record)
-            return respond(record)
-
         try:
-            response = await self._store.add(job, claim, responded)
+            record, response = await self.store.add(job, claim, respond)
         except BaseException:
             with suppress(Problem):
-                await self._inputs.delete(job.id)
+                await self.inputs.delete(job.id)
             raise
-        await self._publisher.publish_job(added[-1])
+        await self.publisher.publish_job(record)
         return response
-
-    async def find(
-        self, job: str, *, account: str, scopes: Collection[str] | None = None
-    ) -> JobRecord | None:
-        """Return that job of the account, None where a key with these scopes may not see it."""
-        return await self._store.find(job, account=account, scopes=scopes)
-
-    async def page(
-        self, account: str, *, statuses: Collection[str], limit: int, after: str | None
-    ) -> list[JobRecord]:
-        """Return jobs of an account, as `JobStore.page` does."""
-        return await self._store.page(account, statuses=statuses, limit=limit, after=after)
 
     async def cancel(
         self, job: str, *, account: str, scopes: Collection[str] | None = None
     ) -> bool:
         """End and delete that job; return False where a key with these scopes may not see it."""
-        if await self.find(job, account=account, scopes=scopes) is None:
+        if await self.store.find(job, account=account, scopes=scopes) is None:
             return False
-        await self._inputs.delete(job)
-        if not await self._store.remove(job, account=account):
+        await self.inputs.delete(job)
+        if not await self.store.remove(job, account=account):
             return False
-        await self._engine.tell(CANCELLED, job)
+        await self.engine.tell(CANCELLED, job)
         return True

@@ -6,8 +6,7 @@ Source: the Standard Webhooks specification 1.0.0 for headers, signature and sec
 import hashlib
 import hmac
 from base64 import b64encode
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from time import monotonic
@@ -26,15 +25,13 @@ from gateway.fetching.dialling import (
     ForbiddenAddressError,
     ForbiddenPortError,
     PooledResolver,
-    guarded_connector,
+    guarded_session,
 )
 from gateway.fetching.urls import parse_url
 from gateway.jobs.answers import job_answer
-from gateway.jobs.engine import WEBHOOKS, Delivery, JobEngine
-from gateway.jobs.pulling import Puller, PullLimits, pulling
+from gateway.jobs.engine import WEBHOOKS, Delivery
 from gateway.jobs.records import DELIVERED, GIVEN_UP, PENDING, JobRecord
 from gateway.jobs.store import JobStore
-from gateway.periodic import PeriodicTasks
 from gateway.problems import Problem
 from servicekit.logs import get_logger
 from servicekit.telemetry import JobMetrics
@@ -43,8 +40,8 @@ MAX_ATTEMPTS: Final = 6
 _BACK_OFF = 4  # each wait is so many times the one before: 5 s, 20 s, 80 s, 5 min, 21 min
 
 _TIMEOUT_S = 10.0  # of one delivery
-_AT_ONCE = 64  # deliveries
-_PER_RECEIVER = 4  # of these; a receiver that hangs holds no more for `_TIMEOUT_S` each
+# At once, and of these to one receiver: one that hangs holds no more for `_TIMEOUT_S` each.
+DELIVERIES = (64, 4)
 
 _GONE = 410  # the receiver wants no more
 _FORBIDDEN = 0  # stands for a status where the guard let nothing be dialled
@@ -80,7 +77,14 @@ class Webhooks:
         self._retry_s = retry_s
         self._guard = DialGuard(tuple(allow))
         self._resolver = resolver or PooledResolver(threads=4, max_lookups=32, timeout_s=5.0)
-        self._session = _open_session(self._guard, self._resolver)
+        self._session = guarded_session(
+            self._guard,
+            self._resolver,
+            limit=DELIVERIES[0],
+            limit_per_host=0,
+            headers={},
+            timeout_s=_TIMEOUT_S,
+        )
 
     @property
     def is_on(self) -> bool:
@@ -182,25 +186,3 @@ def _outcome(status: int | None, number: int) -> str:
     if status is not None and status // 100 == 2:  # noqa: PLR2004 - 2xx
         return DELIVERED
     return GIVEN_UP if status in {_GONE, _FORBIDDEN} or number >= MAX_ATTEMPTS else PENDING
-
-
-def _open_session(guard: DialGuard, resolver: AbstractResolver) -> aiohttp.ClientSession:
-    return aiohttp.ClientSession(
-        connector=guarded_connector(guard, resolver, limit=_AT_ONCE, limit_per_host=0),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        headers={aiohttp.hdrs.USER_AGENT: "imagemesh"},
-        timeout=aiohttp.ClientTimeout(total=_TIMEOUT_S),
-        auto_decompress=False,
-        trust_env=False,
-    )
-
-
-@asynccontextmanager
-async def sending(
-    webhooks: Webhooks, engine: JobEngine, *, drain_s: float, tasks: PeriodicTasks
-) -> AsyncIterator[Puller]:
-    """Pull webhooks and send them until the end."""
-    limits = PullLimits(at_once=_AT_ONCE, per_token=_PER_RECEIVER, drain_s=drain_s)
-    puller = Puller(engine, WEBHOOKS, limits, webhooks.handle)
-    async with pulling(puller, tasks, name="webhooks"):
-        yield puller

@@ -1,31 +1,29 @@
 """Worker: answers jobs through the same pipeline as requests, an item at a time."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine
-from contextlib import asynccontextmanager, suppress
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Collection
+from contextlib import suppress
+from typing import Final
 
+from attrs import define
 from starlette.responses import Response
 
-from gateway.accounts.credits import Charge
+from gateway.accounts.ledger import Charge
 from gateway.database.engine import DatabaseUnavailable
-from gateway.jobs.engine import CANCELLED, Delivery, JobEngine
 from gateway.jobs.engine import JOBS as KIND
+from gateway.jobs.engine import Delivery
 from gateway.jobs.inputs import JobInputs
 from gateway.jobs.outcomes import Outcome, answered
 from gateway.jobs.publishing import Publisher
-from gateway.jobs.pulling import Puller, PullLimits, pulling
 from gateway.jobs.records import JobRecord
 from gateway.jobs.store import JobGone, JobStore
-from gateway.periodic import PeriodicTasks, uncut
+from gateway.periodic import uncut
 from gateway.problems import Problem
 from servicekit.logs import get_logger
 from servicekit.telemetry import JobMetrics
 
 MAX_ATTEMPTS: Final = 5
 BACK_OFF: Final = 4  # each wait is so many times the one before: 5 s, 20 s, 80 s, 5 min
-
-_CHECK_EVERY_S: Final = 5.0  # whether jobs in hand were cancelled while nobody could say so
 
 _log = get_logger("jobs")
 
@@ -79,38 +77,17 @@ class RunningJob:
 # Answers the missing items of a job whose input is given.
 Work = Callable[[bytes, RunningJob], Awaitable[None]]
 
-# Returns which of some jobs nobody has deleted.
-Alive = Callable[[Collection[str]], Coroutine[Any, Any, set[str]]]
 
-
+@define(eq=False)
 class JobWorker:
-    """Works on messages of jobs.
+    """Works on messages of jobs."""
 
-    Args:
-        store: where their state is.
-        inputs: what they are asked.
-        publisher: publishes the webhooks of those that have ended.
-        work: answers their items.
-        retry_s: wait after the first attempt that failed, in seconds.
-        metrics: of jobs.
-    """
-
-    def __init__(
-        self,
-        store: JobStore,
-        *,
-        inputs: JobInputs,
-        publisher: Publisher,
-        work: Work,
-        retry_s: float,
-        metrics: JobMetrics,
-    ) -> None:
-        self._store = store
-        self._inputs = inputs
-        self._publisher = publisher
-        self._work = work
-        self._retry_s = retry_s
-        self._metrics = metrics
+    _store: JobStore
+    _inputs: JobInputs
+    _publisher: Publisher
+    _work: Work
+    _retry_s: float  # wait after the first attempt that failed
+    _metrics: JobMetrics
 
     async def handle(self, delivery: Delivery) -> float | None:
         """Work on a job; return after how many seconds it is tried again, None for never."""
@@ -162,37 +139,3 @@ class JobWorker:
             _log.error("job given up", job=record.id, attempts=MAX_ATTEMPTS)
             self._metrics.ended.labels("dead").inc()
             await self._publisher.publish_webhook(record)
-
-
-@asynccontextmanager
-async def working(
-    worker: JobWorker,
-    engine: JobEngine,
-    store: JobStore,
-    *,
-    at_once: int,
-    drain_s: float,
-    tasks: PeriodicTasks,
-) -> AsyncIterator[Puller]:
-    """Pull jobs and work on them until the end."""
-    limits = PullLimits(at_once=at_once, per_token=None, drain_s=drain_s)
-    puller = Puller(engine, KIND, limits, worker.handle)
-    async with cancelling(puller, engine, store.alive, tasks), pulling(puller, tasks, name=KIND):
-        yield puller
-
-
-@asynccontextmanager
-async def cancelling(
-    puller: Puller, engine: JobEngine, alive: Alive, tasks: PeriodicTasks
-) -> AsyncIterator[None]:
-    """Stop the work on jobs that are deleted, until the end."""
-    engine.hear(CANCELLED, puller.cancel)
-
-    async def check() -> None:
-        mine = set(puller.ids)
-        for job in mine - await uncut(alive(mine)) if mine else ():
-            puller.cancel(job)
-
-    name = f"cancelled {puller.kind}"
-    async with tasks.repeating({name: check}, every_s=_CHECK_EVERY_S):
-        yield

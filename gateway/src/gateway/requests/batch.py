@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from attrs import define, field
 from msgspec import UnsetType
 
 from contract.jobs import BatchRequest
@@ -79,29 +80,21 @@ async def answer_items(
         account: that the slots are taken for.
     """
     async with asyncio.TaskGroup() as group:
-        pool = _WorkerPool(numbers, answer, slots, account=account, group=group)
+        pool = _WorkerPool(deque(numbers), answer, slots, account, group)
         await pool.work(pool.waiting.popleft())
     return pool.in_order()
 
 
+@define(eq=False)
 class _WorkerPool:
     """Workers of one batch: the first holds the caller's slot, the others one each."""
 
-    def __init__(
-        self,
-        numbers: Sequence[int],
-        answer: AnswerItem,
-        slots: FairSemaphore,
-        *,
-        account: str,
-        group: asyncio.TaskGroup,
-    ) -> None:
-        self.waiting = deque(numbers)
-        self._answer = answer
-        self._slots = slots
-        self._account = account
-        self._group = group
-        self._outcomes: dict[int, Outcome] = {}
+    waiting: deque[int]
+    _answer: AnswerItem
+    _slots: FairSemaphore
+    _account: str
+    _group: asyncio.TaskGroup
+    _outcomes: dict[int, Outcome] = field(factory=dict, init=False)
 
     async def work(self, number: int) -> None:
         """Answer the item of that number, and then others while some wait."""

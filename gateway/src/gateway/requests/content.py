@@ -1,6 +1,7 @@
 """Files that the gateway hosts, and the health of the gateway."""
 
 import msgspec
+from attrs import define
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
@@ -44,27 +45,17 @@ class Content:
         return Response(image.content, media_type=image.media_type, headers=headers)
 
 
+@define(eq=False)
 class Health:
     """Answers probes of the gateway."""
 
-    def __init__(
-        self,
-        backends: Backends,
-        keys: KeyStore,
-        tasks: PeriodicTasks,
-        storage: Storage,
-        engine: JobEngine,
-        *,
-        results: ResultStore,
-        rates: RateLimits,
-    ) -> None:
-        self._backends = backends
-        self._keys = keys
-        self._tasks = tasks
-        self._storage = storage
-        self._engine = engine
-        self._results = results
-        self._rates = rates
+    _backends: Backends
+    _keys: KeyStore
+    _tasks: PeriodicTasks
+    _storage: Storage
+    _engine: JobEngine
+    _results: ResultStore
+    _rates: RateLimits
 
     async def live(self, _: Request) -> Response:
         """Answer GET /healthz: the process runs."""

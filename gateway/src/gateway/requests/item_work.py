@@ -6,6 +6,7 @@ from time import monotonic
 from typing import Any, Final
 
 import msgspec
+from attrs import define
 from msgspec import UNSET
 from starlette.responses import Response
 
@@ -26,31 +27,15 @@ from gateway.settings import GatewaySettings
 _NO_IMAGE: Final = EncodedImage(b"", "", "")  # of a request that holds a text
 
 
+@define(eq=False)
 class ItemWork:
-    """Works on items; what it returns is neither kept nor charged yet.
+    """Works on items; what it returns is neither kept nor charged yet."""
 
-    Args:
-        settings: how long files are hosted, and whether any are.
-        fetcher: fetches images by URL.
-        hosted: reads images that the gateway hosts itself.
-        backends: the services.
-        results: stores files.
-    """
-
-    def __init__(
-        self,
-        settings: GatewaySettings,
-        *,
-        fetcher: ImageFetcher,
-        hosted: HostedImages,
-        backends: Backends,
-        results: ResultStore,
-    ) -> None:
-        self._settings = settings
-        self._fetcher = fetcher
-        self._hosted = hosted
-        self._backends = backends
-        self._results = results
+    _settings: GatewaySettings
+    _fetcher: ImageFetcher
+    _hosted: HostedImages
+    _backends: Backends
+    _results: ResultStore
 
     async def image(self, item: Item, order: Order, context: CallContext) -> EncodedImage:
         """Return the image of an item, fetched where only its URL came."""
@@ -85,9 +70,7 @@ class ItemWork:
         url = getattr(request, "url", UNSET)
         if url is UNSET:
             return _NO_IMAGE
-        image = (
-            await self._hosted.read(url, base_url=base_url) if url.startswith(base_url) else None
-        )
+        image = await self._hosted.read(url, base_url=base_url)
         if image is not None:
             check_image_size(len(image.content))  # a PDF that was written here can be larger
             or_pdf = isinstance(request, DocumentRequest)

@@ -4,13 +4,12 @@ import re
 from time import monotonic
 from typing import Final
 
+from attrs import define
 from starlette.requests import Request
 from starlette.responses import Response
 
 from contract.jobs import JobPage, JobPageAnswer, WebhookSecret, WebhookSecretAnswer
 from contract.lookups import UsageAnswer
-from gateway.accounts.keys import ApiKey, KeyStore
-from gateway.accounts.rates import RateLimits
 from gateway.accounts.scopes import USAGE_SCOPE, WEBHOOKS_SCOPE
 from gateway.accounts.usage import UsageBook
 from gateway.backends import Backends, CallContext
@@ -20,7 +19,7 @@ from gateway.jobs.records import FAILED, QUEUED, RUNNING, SUCCEEDED
 from gateway.jobs.submission import Jobs
 from gateway.jobs.webhooks import Webhooks
 from gateway.problems import Problem
-from gateway.requests.authentication import authenticate
+from gateway.requests.admission import Admission
 from gateway.requests.capabilities import find_capabilities, list_languages
 from gateway.responses import json_response
 from gateway.settings import GatewaySettings
@@ -34,49 +33,26 @@ _NO_CONTENT = 204
 _NOT_STORED = {"Cache-Control": "no-store"}  # by nobody on the way
 
 
+@define(eq=False)
 class Lookups:
-    """Answers requests that no model answers; every method raises a Problem for other answers.
+    """Answers requests that no model answers; every method raises a Problem for other answers."""
 
-    Args:
-        settings: the time of a request, the prices, and which endpoints are off.
-        keys: authenticate callers.
-        rates: count requests.
-        usage: of accounts.
-        backends: the services.
-        jobs: of accounts.
-        results: hosted files.
-        webhooks: know the secrets that sign them.
-    """
-
-    def __init__(
-        self,
-        settings: GatewaySettings,
-        *,
-        keys: KeyStore,
-        rates: RateLimits,
-        usage: UsageBook,
-        backends: Backends,
-        jobs: Jobs,
-        results: ResultStore,
-        webhooks: Webhooks,
-    ) -> None:
-        self._settings = settings
-        self._keys = keys
-        self._rates = rates
-        self._usage = usage
-        self._backends = backends
-        self._jobs = jobs
-        self._results = results
-        self._webhooks = webhooks
+    _settings: GatewaySettings
+    _admission: Admission
+    _usage: UsageBook
+    _backends: Backends
+    _jobs: Jobs
+    _results: ResultStore
+    _webhooks: Webhooks
 
     async def languages(self, request: Request) -> Response:
         """Answer GET /api/v1/languages."""
-        await self._authenticate(request)
+        await self._admission.admit(request)
         return json_response(await list_languages(self._backends, self._context(request)))
 
     async def capabilities(self, request: Request) -> Response:
         """Answer GET /api/v1/capabilities."""
-        await self._authenticate(request)
+        await self._admission.admit(request)
         answer = await find_capabilities(
             self._backends,
             self._context(request),
@@ -87,14 +63,14 @@ class Lookups:
 
     async def usage(self, request: Request) -> Response:
         """Answer GET /api/v1/usage."""
-        key = await self._authenticate(request, scope=USAGE_SCOPE)
+        key = await self._admission.admit(request, scope=USAGE_SCOPE)
         return json_response(UsageAnswer(await self._usage.report(key.account)))
 
     async def list_jobs(self, request: Request) -> Response:
         """Answer GET /api/v1/jobs: a page of the account's jobs, without their answers."""
-        key = await self._authenticate(request)
+        key = await self._admission.admit(request)
         limit = _limit(request)
-        found = await self._jobs.page(
+        found = await self._jobs.store.page(
             key.account,
             statuses=_statuses(request),
             limit=limit,
@@ -106,8 +82,8 @@ class Lookups:
 
     async def job(self, request: Request) -> Response:
         """Answer GET /api/v1/jobs/{id}."""
-        key = await self._authenticate(request)
-        record = await self._jobs.find(
+        key = await self._admission.admit(request)
+        record = await self._jobs.store.find(
             request.path_params["id"], account=key.account, scopes=key.scopes
         )
         if record is None:
@@ -116,7 +92,7 @@ class Lookups:
 
     async def cancel_job(self, request: Request) -> Response:
         """Answer DELETE /api/v1/jobs/{id}."""
-        key = await self._authenticate(request)
+        key = await self._admission.admit(request)
         if not await self._jobs.cancel(
             request.path_params["id"], account=key.account, scopes=key.scopes
         ):
@@ -125,7 +101,7 @@ class Lookups:
 
     async def delete_result(self, request: Request) -> Response:
         """Answer DELETE /api/v1/results/{name}."""
-        key = await self._authenticate(request)
+        key = await self._admission.admit(request)
         if not await self._results.delete(
             request.path_params["name"], account=key.account, scopes=key.scopes
         ):
@@ -134,18 +110,9 @@ class Lookups:
 
     async def webhook_secret(self, request: Request) -> Response:
         """Answer GET /api/v1/webhook-secret."""
-        key = await self._authenticate(request, scope=WEBHOOKS_SCOPE)
+        key = await self._admission.admit(request, scope=WEBHOOKS_SCOPE)
         secret = WebhookSecret(self._webhooks.secret_of(key.account))
         return json_response(WebhookSecretAnswer(secret), headers=_NOT_STORED)
-
-    async def _authenticate(self, request: Request, *, scope: str | None = None) -> ApiKey:
-        """Return the key of a request, which counts for its rate limits."""
-        key = await authenticate(request, self._keys)
-        if scope is not None:
-            key.check_scope(scope)
-        # The edge puts these on the answer, whatever it will be.
-        request.state.answer_headers = await self._rates.check(key)
-        return key
 
     def _context(self, request: Request) -> CallContext:
         deadline_s = monotonic() + self._settings.request_timeout_s

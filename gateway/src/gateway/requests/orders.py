@@ -6,6 +6,7 @@ from functools import lru_cache
 from ipaddress import ip_address
 
 import msgspec
+from attrs import define
 from msgspec import UnsetType
 from starlette.requests import Request
 from yarl import URL
@@ -16,6 +17,7 @@ from gateway.jobs.rows import hold_of
 from gateway.jobs.webhooks import Webhooks
 from gateway.problems import Problem
 from gateway.requests.batch import Item
+from gateway.settings import GatewaySettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,28 +73,12 @@ class Order:
         return None if self.job is None else hold_of(self.job, number)
 
 
+@define(eq=False)
 class OrderReader:
-    """Makes orders of requests.
+    """Makes orders of requests."""
 
-    Args:
-        webhooks: check where jobs are sent.
-        zero_retention: there are neither jobs nor kept answers.
-        public_url: base of the URLs of hosted files; empty takes the address of the request.
-        allowed_hosts: names that this address may have.
-    """
-
-    def __init__(
-        self,
-        webhooks: Webhooks,
-        *,
-        zero_retention: bool,
-        public_url: str,
-        allowed_hosts: Sequence[str] = (),
-    ) -> None:
-        self._webhooks = webhooks
-        self._zero_retention = zero_retention
-        self._allowed_hosts = frozenset(allowed_hosts)
-        self._public_url = public_url.rstrip("/")
+    _settings: GatewaySettings
+    _webhooks: Webhooks
 
     def read(
         self,
@@ -114,7 +100,7 @@ class OrderReader:
         return Order(
             key=key,
             request_id=request.state.request_id,
-            base_url=self._public_url or _base_url(request, self._allowed_hosts),
+            base_url=self._base_url(request),
             items=items,
             is_batch=is_batch,
             is_async=is_async,
@@ -128,7 +114,7 @@ class OrderReader:
 
     def _is_async(self, request: Request) -> bool:
         # A preference may be ignored (RFC 7240); zero-retention mode has no jobs.
-        if self._zero_retention:
+        if self._settings.zero_retention:
             return False
         words = ",".join(request.headers.getlist("prefer")).split(",")
         return any(word.partition(";")[0].strip().lower() == "respond-async" for word in words)
@@ -139,7 +125,7 @@ class OrderReader:
         if not is_async:
             message = (
                 "parameter 'webhook': this gateway keeps nothing, so it has no jobs; leave it out"
-                if self._zero_retention
+                if self._settings.zero_retention
                 else "parameter 'webhook': needs the header 'Prefer: respond-async'"
             )
             raise Problem(400, "invalid_parameter", message)
@@ -158,7 +144,7 @@ class OrderReader:
         """Return the fingerprint of a request; empty without a key for it, for it takes time."""
         if "idempotency-key" not in request.headers:
             return ""
-        if self._zero_retention:
+        if self._settings.zero_retention:
             message = "this gateway keeps nothing, so it knows no request again; leave the key out"
             raise Problem(400, "invalid_idempotency_key", message)
         path = f"{request.url.path}{' later' if is_async else ''}"
@@ -171,20 +157,21 @@ class OrderReader:
         parts = (msgspec.json.encode(fields), *images, *policy)
         return fingerprint_of(path, *parts, scopes=key.scopes)
 
+    def _base_url(self, request: Request) -> str:
+        """Return what URLs of hosted files begin with, without a slash at the end.
 
-def _base_url(request: Request, allowed_hosts: frozenset[str]) -> str:
-    """Return the base of the gateway's URLs as the caller sees it, without a slash at the end.
+        A name that nobody allowed is not echoed: the address of the socket takes its place.
+        """
+        if self._settings.public_url:
+            return self._settings.public_url.rstrip("/")
+        scope = request.scope
+        host = request.headers.get("host")
+        if host is not None and not _is_allowed(host, self._settings.allowed_hosts):
+            host = None
+        return _url_of(scope["scheme"], host, scope["server"], scope.get("app_root_path", ""))
 
-    A name that nobody allowed is not echoed: the address of the socket takes its place.
-    """
-    scope = request.scope
-    host = request.headers.get("host")
-    if host is not None and not _is_allowed(host, allowed_hosts):
-        host = None
-    return _url_of(scope["scheme"], host, scope["server"], scope.get("app_root_path", ""))
 
-
-def _is_allowed(host: str, allowed_hosts: frozenset[str]) -> bool:
+def _is_allowed(host: str, allowed_hosts: Sequence[str]) -> bool:
     try:
         name = URL.build(scheme="http", authority=host).host or ""
         return name == "localhost" or name in allowed_hosts or bool(ip_address(name))

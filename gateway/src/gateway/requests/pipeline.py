@@ -13,19 +13,17 @@ from time import monotonic
 from typing import Final, TypeAlias
 
 import structlog
+from attrs import define, field
 from starlette.requests import Request
 from starlette.responses import Response
 
 from contract.jobs import BatchAnswer
-from gateway.accounts.credits import Charge, Credits
-from gateway.accounts.idempotency import Claim, IdempotentAnswers, NoClaim
-from gateway.accounts.keys import KeyStore
-from gateway.accounts.rates import RateLimits
-from gateway.accounts.scopes import authorize
+from gateway.accounts.idempotency import Claim, IdempotentAnswers
+from gateway.accounts.ledger import Charge, Ledger
 from gateway.backends import CallContext
 from gateway.database.engine import DatabaseUnavailable
 from gateway.endpoint_handler import EndpointHandler
-from gateway.input.bodies import BodyReader, UploadMemory
+from gateway.input.bodies import BodyReader
 from gateway.input.inputs import read_input, read_object
 from gateway.jobs.answers import job_answer
 from gateway.jobs.outcomes import Outcome, answered, broken, refused
@@ -34,7 +32,7 @@ from gateway.jobs.store import JobGone
 from gateway.jobs.submission import Jobs
 from gateway.jobs.worker import RunningJob
 from gateway.problems import Problem
-from gateway.requests.authentication import authenticate
+from gateway.requests.admission import Admission
 from gateway.requests.batch import Item, answer_items, parse_batch
 from gateway.requests.disconnects import cancelled_on_disconnect
 from gateway.requests.item_work import ItemWork
@@ -64,49 +62,27 @@ async def _keep_nothing(_: Response, __: Charge) -> None:
     """Keep no answer by itself: it is part of another."""
 
 
+@define(eq=False)
 class Pipeline:
-    """Answers POST requests: to an endpoint, or to /api/v1/batch.
+    """Answers POST requests: to an endpoint, or to /api/v1/batch."""
 
-    Args:
-        settings: limits, times, and which endpoints are off.
-        keys: authenticate callers.
-        rates: count requests.
-        orders: make orders of requests.
-        idempotent: answers that are kept by Idempotency-Key.
-        jobs: take what is answered later.
-        credit: charges requests.
-        items: works on one after the other.
-        serving: makes the spans of jobs.
-    """
+    _settings: GatewaySettings
+    _admission: Admission
+    _orders: OrderReader
+    _bodies: BodyReader
+    _idempotent: IdempotentAnswers
+    _jobs: Jobs
+    _credit: Ledger
+    _items: ItemWork
+    _serving: Serving | None = None  # makes the spans of jobs
+    _slots: FairSemaphore = field(init=False)
+    _bulk_slots: FairSemaphore = field(init=False)
 
-    def __init__(
-        self,
-        settings: GatewaySettings,
-        *,
-        keys: KeyStore,
-        rates: RateLimits,
-        orders: OrderReader,
-        idempotent: IdempotentAnswers,
-        jobs: Jobs,
-        credit: Credits,
-        items: ItemWork,
-        serving: Serving | None = None,
-    ) -> None:
-        self._settings = settings
-        self._keys = keys
-        self._rates = rates
-        self._orders = orders
-        self._idempotent = idempotent
-        self._jobs = jobs
-        self._credit = credit
-        self._items = items
-        self._serving = serving
-        most = settings.max_in_flight
+    def __attrs_post_init__(self) -> None:
+        most = self._settings.max_in_flight
         self._slots = FairSemaphore(most, reserved=reserve_of(most))
         most = max(1, most // _SHARE_OF_BULK)
         self._bulk_slots = FairSemaphore(most, reserved=reserve_of(most))
-        self._memory = UploadMemory(settings.upload_memory_mib * 2**20)
-        self._bodies = BodyReader(self._memory, timeout_s=settings.body_timeout_s)
 
     async def post(self, handler: EndpointHandler, request: Request) -> Response:
         """Answer a POST to an endpoint.
@@ -115,9 +91,7 @@ class Pipeline:
             Problem: any answer but 200 and 202.
         """
         deadline_s = monotonic() + self._settings.request_timeout_s
-        key = await authenticate(request, self._keys)
-        authorize(key, handler.endpoint.name, off=self._settings.endpoints_off)
-        request.state.answer_headers = await self._rates.check(key)
+        key = await self._admission.admit(request, endpoint=handler.endpoint.name)
         given = await read_input(self._bodies, request, handler.endpoint)
         order = self._orders.read(
             request,
@@ -136,8 +110,7 @@ class Pipeline:
             Problem: any answer but 200 and 202.
         """
         deadline_s = monotonic() + self._settings.request_timeout_s
-        key = await authenticate(request, self._keys)
-        request.state.answer_headers = await self._rates.check(key)
+        key = await self._admission.admit(request)
         values = await read_object(self._bodies, request)
         batch = parse_batch(values)
         order = self._orders.read(
@@ -154,12 +127,18 @@ class Pipeline:
 
     async def _reply(self, request: Request, order: Order) -> Response:
         """Answer now or with a job, and a repeated request as it was answered before."""
-        async with cancelled_on_disconnect(request):
+        account = order.key.account
+        # Before the wait for the database, or what requests hold meanwhile had no bound.
+        place = nullcontext() if order.is_async else self._place(account)
+        claiming = self._idempotent.claiming(
+            account, key=order.idempotency_key, fingerprint=order.fingerprint
+        )
+        async with cancelled_on_disconnect(request), place, claiming as claim:
+            if claim.answer is not None:
+                return claim.answer
             if order.is_async:
-                return await self._once(order, partial(self._submit, order))
-            # Before the wait for the database, or what requests hold meanwhile had no bound.
-            async with self._place(order.key.account):
-                return await self._once(order, partial(self._answer, order))
+                return await self._submit(order, claim)
+            return await self._answer(order, claim)
 
     @asynccontextmanager
     async def _place(self, account: str) -> AsyncIterator[None]:
@@ -169,17 +148,6 @@ class Pipeline:
             raise Problem(429, "overloaded", message)
         async with self._slots.held(account):
             yield
-
-    async def _once(self, order: Order, work: Callable[[Claim], Awaitable[Response]]) -> Response:
-        """Do the work, or repeat the answer that the order's Idempotency-Key had before."""
-        if order.idempotency_key is None:
-            return await work(NoClaim())
-        return await self._idempotent.once(
-            order.key.account,
-            key=order.idempotency_key,
-            fingerprint=order.fingerprint,
-            work=work,
-        )
 
     async def _submit(self, order: Order, claim: Claim) -> Response:
         """Answer with a job, whose work is `run_job`."""
@@ -191,7 +159,7 @@ class Pipeline:
             webhook=order.webhook,
         )
         content = encode_order(order)
-        with self._memory.share(order.key.account) as share:
+        with self._bodies.memory.share(order.key.account) as share:
             share.grow_to(len(content))
             return await self._jobs.submit(job, content, claim=claim, respond=_accepted)
 
@@ -262,7 +230,7 @@ class Pipeline:
         request_id = f"{order.request_id}-{number}"
         try:
             item = await load(number)
-            authorize(order.key, item.handler.endpoint.name, off=self._settings.endpoints_off)
+            self._admission.authorize(order.key, item.handler.endpoint.name)
             context = self._context(order, request_id)
             image = await self._items.image(item, order, context)
             return answered(await self._items.ask(item, image, order, context))
@@ -296,10 +264,9 @@ class Pipeline:
         request_id = f"{order.request_id}-{number}" if order.is_batch else order.request_id
         try:
             if order.is_batch and isinstance(item, Item):
-                name = item.handler.endpoint.name
-                authorize(order.key, name, off=self._settings.endpoints_off)
+                self._admission.authorize(order.key, item.handler.endpoint.name)
                 if number > 0:  # the first was counted when the batch came
-                    await self._rates.check(order.key)
+                    await self._admission.count(order.key)
             return answered(await self._work(order, number, request_id, keep))
         except Problem as problem:
             if order.is_async and isinstance(problem, DatabaseUnavailable):
@@ -320,7 +287,7 @@ class Pipeline:
         image = await self._items.image(item, order, context)
         async with self._credit.charge(
             context.account,
-            endpoint=item.handler.endpoint.path,
+            endpoint=item.handler.endpoint.name,
             item=order.charged_once(number),
             hold=order.hold(number),
         ) as charge:

@@ -1,7 +1,5 @@
 """Orders of jobs as the object store keeps them, until their jobs have ended."""
 
-from collections.abc import Sequence
-
 import msgspec
 
 from gateway.accounts.keys import ApiKey
@@ -14,7 +12,7 @@ from gateway.requests.orders import Order
 from servicekit.tracing.steps import current_trace
 
 
-class _StoredItem(msgspec.Struct, frozen=True):
+class _StoredItem(msgspec.Struct, frozen=True, tag="item"):
     """One request whose fields are good."""
 
     endpoint: str
@@ -22,19 +20,12 @@ class _StoredItem(msgspec.Struct, frozen=True):
     image: EncodedImage | None
 
 
-class _StoredProblem(msgspec.Struct, frozen=True):
+class _StoredProblem(msgspec.Struct, frozen=True, tag="problem"):
     """Error of a request whose fields are not good."""
 
     status: int
     code: str
     message: str
-
-
-class _StoredRequest(msgspec.Struct, frozen=True):
-    """Item of an order: one of the two."""
-
-    item: _StoredItem | None = None
-    problem: _StoredProblem | None = None
 
 
 class _StoredOrder(msgspec.Struct, frozen=True):
@@ -45,12 +36,11 @@ class _StoredOrder(msgspec.Struct, frozen=True):
     base_url: str
     is_batch: bool
     traceparent: str | None
-    requests: list[_StoredRequest]
+    requests: list[_StoredItem | _StoredProblem]
 
 
 def encode_order(order: Order) -> bytes:
     """Return an order as bytes."""
-    requests = [_encode(item) for item in order.items]
     trace = current_trace()
     stored = _StoredOrder(
         key=order.key,
@@ -58,7 +48,7 @@ def encode_order(order: Order) -> bytes:
         base_url=order.base_url,
         is_batch=order.is_batch,
         traceparent=None if trace is None else trace.traceparent,
-        requests=requests,
+        requests=[_encode(item) for item in order.items],
     )
     return msgspec.msgpack.encode(stored)
 
@@ -70,7 +60,7 @@ def decode_order(content: bytes, *, job: str) -> Order:
         key=stored.key,
         request_id=stored.request_id,
         base_url=stored.base_url,
-        items=_decode(stored.requests),
+        items=[_decode(one) for one in stored.requests],
         is_batch=stored.is_batch,
         is_async=True,
         webhook=None,
@@ -82,22 +72,16 @@ def decode_order(content: bytes, *, job: str) -> Order:
     )
 
 
-def _encode(item: Item | Problem) -> _StoredRequest:
+def _encode(item: Item | Problem) -> _StoredItem | _StoredProblem:
     if isinstance(item, Problem):
-        return _StoredRequest(problem=_StoredProblem(item.status, item.code, str(item)))
+        return _StoredProblem(item.status, item.code, str(item))
     request = msgspec.json.encode(item.given.request)
-    stored = _StoredItem(item.handler.endpoint.name, request, item.given.image)
-    return _StoredRequest(item=stored)
+    return _StoredItem(item.handler.endpoint.name, request, item.given.image)
 
 
-def _decode(requests: Sequence[_StoredRequest]) -> list[Item | Problem]:
-    items: list[Item | Problem] = []
-    for one in requests:
-        if one.item is not None:
-            handler = HANDLERS[one.item.endpoint]
-            request = msgspec.json.decode(one.item.request, type=handler.endpoint.request)
-            items.append(Item(handler, Input(request, one.item.image)))
-        elif one.problem is not None:
-            problem = one.problem
-            items.append(Problem(problem.status, problem.code, problem.message))
-    return items
+def _decode(stored: _StoredItem | _StoredProblem) -> Item | Problem:
+    if isinstance(stored, _StoredProblem):
+        return Problem(stored.status, stored.code, stored.message)
+    handler = HANDLERS[stored.endpoint]
+    request = msgspec.json.decode(stored.request, type=handler.endpoint.request)
+    return Item(handler, Input(request, stored.image))

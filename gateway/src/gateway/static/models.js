@@ -7,9 +7,11 @@ let known = null; // the models of this gateway by name, looked up once
 
 /** Return an item of a list for each model of an answer: its card, where it ran, its source and licence. */
 export async function modelItems(details, key) {
-  const used = [details.model, details.analysis_model, details.face_model].filter(Boolean);
+  const { model, analysis_model, summary_model, sentiment_model, face_model } = details;
+  const all = [model, analysis_model, summary_model, sentiment_model, face_model].filter(Boolean);
+  const used = new Map(all.map((one) => [one.name, one])).values();
   const told = await capabilities(key);
-  return used.map(({ name, version, device, provider }) => {
+  return [...used].map(({ name, version, device, provider }) => {
     const item = make("li", {}, make("strong", { textContent: `${name} ${version}` }));
     const model = told[name];
     if (model?.card) item.append(" ", linkTo(model.card, name));

@@ -7,21 +7,29 @@ import numpy as np
 from modelkit.doctor import Check
 from modelkit.images import RgbImage
 from modelkit.manifest import load_manifest
+from ocr.abstractive import AbstractiveSummarizer
 from ocr.embedding import SentenceEmbedder
-from ocr.loaders import RECOGNIZED_SCRIPTS, load_embedder, load_ppocr, script_task
+from ocr.loaders import (
+    RECOGNIZED_SCRIPTS,
+    has_summarizer,
+    load_embedder,
+    load_ppocr,
+    load_summarizer,
+    script_task,
+)
 from ocr.ppocr import PpOcr
 from ocr.settings import OcrSettings
 from servicekit.settings import load_settings
 
 _LINE = np.array([[0, 0], [320, 0], [320, 48], [0, 48]], np.float64)
-_SENTENCE = ["The invoice of 4 October has been paid, and the parcel is on its way."]
+_SENTENCE = "The invoice of 4 October has been paid, and the parcel is on its way."
 
 
 def checks() -> list[Check]:
     """Return every model of the service with a function that runs it."""
     settings = load_settings(OcrSettings)
     entries = load_manifest("ocr")
-    return [
+    found = [
         Check(
             "read-text",
             partial(load_ppocr, settings, entries),
@@ -34,9 +42,18 @@ def checks() -> list[Check]:
         Check(
             "embed-text",
             partial(load_embedder, settings, entries),
-            {"embed-text": _embed, "sentiment": _judge},
+            {"embed-text": _embed, "sentiment": _judge, "polarity": _judge},
         ),
     ]
+    if has_summarizer(settings, entries):
+        found.append(
+            Check(
+                "decode-summary",
+                partial(load_summarizer, settings, entries),
+                {"decode-summary": _summarize, "encode-summary": _encode},
+            )
+        )
+    return found
 
 
 def _read_line(engine: PpOcr, image: RgbImage) -> object:
@@ -49,9 +66,19 @@ def _read_script(script: str, engine: PpOcr, image: RgbImage) -> object:
 
 def _embed(embedder: SentenceEmbedder, image: RgbImage) -> object:
     del image
-    return embedder.embed(_SENTENCE)
+    return embedder.embed([_SENTENCE])
 
 
 def _judge(embedder: SentenceEmbedder, image: RgbImage) -> object:
     del image
-    return embedder.read(_SENTENCE)
+    return embedder.read([_SENTENCE])
+
+
+def _summarize(summarizer: AbstractiveSummarizer, image: RgbImage) -> object:
+    del image
+    return summarizer.summarize(_SENTENCE)
+
+
+def _encode(summarizer: AbstractiveSummarizer, image: RgbImage) -> object:
+    del image
+    return summarizer.encode(_SENTENCE)

@@ -1,12 +1,12 @@
-"""Embeddings of sentences, by MiniLM, and the tone of each, by layers that were fine-tuned."""
+"""Embeddings of sentences, by MiniLM, and the tone of each."""
 
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from modelkit.runtime import Network
-from ocr.tokens import MAX_TOKENS, MiniLmTokenizer
+from modelkit.runtime import Array, Network
+from ocr.tokens import MAX_TOKENS, PADDING, MiniLmTokenizer
 
 # (n, 384) float32, each row of length 1: the dot product of two rows is their cosine.
 Embeddings = NDArray[np.float32]
@@ -20,7 +20,7 @@ _BATCH_LETTERS = 5000  # bounds memory: 4 texts of the longest length
 
 
 class SentenceEmbedder:
-    """MiniLM with mean pooling, and the sentiment network on its third layer; for one thread.
+    """MiniLM with mean pooling, and the networks that judge the tone; for one thread.
 
     Source: the model card of sentence-transformers/all-MiniLM-L6-v2.
 
@@ -29,12 +29,21 @@ class SentenceEmbedder:
             states (count, length, 384) float32.
         sentiment: Takes states and tokens, returns logits (count, 3) float32.
         tokenizer: Of MiniLM.
+        polarity: Takes the same tokens and their mask, returns logits (count, 2) float32 of
+            negative and positive; tells these two apart instead of `sentiment` where it is given.
     """
 
-    def __init__(self, sentences: Network, sentiment: Network, tokenizer: MiniLmTokenizer) -> None:
+    def __init__(
+        self,
+        sentences: Network,
+        sentiment: Network,
+        tokenizer: MiniLmTokenizer,
+        polarity: Network | None = None,
+    ) -> None:
         self._sentences = sentences
         self._sentiment = sentiment
         self._tokenizer = tokenizer
+        self._polarity = polarity
 
     def embed(self, texts: Sequence[str]) -> Embeddings:
         """Return one row per text, (n, 384) float32 of length 1."""
@@ -49,9 +58,11 @@ class SentenceEmbedder:
         tones = np.zeros((len(texts), _TONES), np.float32)
         for batch, tokens in self._batches(texts):
             rows[batch], states = self._sentences.run(tokens)
-            (logits,) = self._sentiment.run(states, tokens)
-            powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-            tones[batch] = powers / powers.sum(axis=1, keepdims=True)
+            tones[batch] = _softmax(self._sentiment.run(states, tokens)[0])
+            if self._polarity is not None:
+                mask = (tokens != PADDING).astype(np.int64)
+                shares = _softmax(self._polarity.run(tokens, mask)[0])
+                tones[batch, 0::2] = (1 - tones[batch, 1:2]) * shares
         return rows, tones
 
     def _batches(self, texts: Sequence[str]) -> Iterator[tuple[list[int], NDArray[np.int64]]]:
@@ -59,6 +70,12 @@ class SentenceEmbedder:
         order = sorted(range(len(texts)), key=lambda index: len(texts[index]))
         for batch in _batches(order, [len(text) for text in texts]):
             yield batch, self._tokenizer.tokens([texts[index] for index in batch])
+
+
+def _softmax(logits: Array) -> Tones:
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    shares: Tones = powers / powers.sum(axis=1, keepdims=True)
+    return shares
 
 
 def _batches(order: Sequence[int], lengths: Sequence[int]) -> Iterator[list[int]]:

@@ -64,7 +64,13 @@ def pieces_of(document: WrittenDocument) -> Iterator[page_pb2.Document]:
         yield page_pb2.Document(content=content, media_type=document.media_type)
 
 
-def analyzed(analysis: Analysis, *, model: image_pb2.Model) -> analysis_pb2.Analysis:
+def analyzed(
+    analysis: Analysis,
+    *,
+    model: image_pb2.Model,
+    summary_model: image_pb2.Model,
+    sentiment_model: image_pb2.Model,
+) -> analysis_pb2.Analysis:
     """Return the message of an analysis."""
     sentiment = analysis_pb2.Sentiment()
     if analysis.sentiment is not None:
@@ -77,6 +83,8 @@ def analyzed(analysis: Analysis, *, model: image_pb2.Model) -> analysis_pb2.Anal
         language=analysis.language,
         notice=analysis.notice,
         model=model,
+        summary_model=summary_model,
+        sentiment_model=sentiment_model,
     )
 
 

@@ -10,20 +10,27 @@ from google.protobuf.json_format import ParseDict
 from pypdfium2.version import PYPDFIUM_INFO  # type: ignore[import-untyped]  # no py.typed
 
 from imagemesh.image.v1 import image_pb2
+from imagemesh.ocr.v1 import analysis_pb2, page_pb2
 from imagemesh.ocr.v1 import ocr_service_pb2 as pb
 from imagemesh.ocr.v1 import ocr_service_pb2_grpc as rpc
-from imagemesh.ocr.v1 import page_pb2
 from modelkit.decoding import DECODE_THREADS
 from modelkit.hosting import ModelHost
-from modelkit.loading import LoadedModel
+from modelkit.loading import LoadedModel, ModelSlot
 from modelkit.manifest import ModelEntry, load_manifest
+from ocr.abstractive import AbstractiveSummarizer
 from ocr.analysis import Analysis, Analyzer
 from ocr.asking import DEFAULT_LANGUAGE, find_language, find_languages
 from ocr.documents import Documents
 from ocr.formats import PrintedPage
 from ocr.isolated import IsolatedModule
 from ocr.languages import TESSERACT, Language, all_languages
-from ocr.loaders import load_analyzer, load_reader
+from ocr.loaders import (
+    SUMMARIZER_TASKS,
+    has_summarizer,
+    load_analyzer,
+    load_reader,
+    load_summarizer,
+)
 from ocr.messages import FORMATS, analyzed, described, page_warnings, pieces_of, recognized
 from ocr.page_numbers import choose_pages
 from ocr.pages import PageOrder, PageReader
@@ -34,7 +41,7 @@ from ocr.tesseract import tesseract_version
 from ocr.text_layer import TEXT_LAYER
 from ocr.writing import DocumentWriter
 from servicekit.callers import caller_of, terms_of
-from servicekit.errors import InvalidRequest
+from servicekit.errors import InvalidRequest, ModelNotInstalled
 from servicekit.interceptors import Context
 from servicekit.server import Service
 
@@ -83,6 +90,12 @@ class _OcrServicer(rpc.OcrServiceServicer):
         self._analyzer = self.host.slot(
             "analyzer", partial(load_analyzer, settings, entries), _analyze_texts
         )
+        # A slot of its own: a summary takes seconds, an analysis does not.
+        self._summarizer: ModelSlot[LoadedModel[AbstractiveSummarizer], str, str] | None = None
+        if has_summarizer(settings, entries):
+            self._summarizer = self.host.slot(
+                "summarizer", partial(load_summarizer, settings, entries), _summarize_texts
+            )
 
     def close(self) -> None:
         self.host.close()
@@ -128,7 +141,7 @@ class _OcrServicer(rpc.OcrServiceServicer):
 
     async def Analyze(self, request: pb.AnalyzeRequest, context: Context) -> pb.AnalyzeResponse:
         began_s = monotonic()
-        _ = self._analyzer.loaded  # a missing model is refused before the image is read
+        self._check_analysis(request.summary)  # before the image is read
         english = find_language(DEFAULT_LANGUAGE)
         order = PageOrder(
             languages=(english,), caller=caller_of(context), remaining_s=context.time_remaining
@@ -139,10 +152,9 @@ class _OcrServicer(rpc.OcrServiceServicer):
         async with aclosing(self._pages.read_all(document, numbers, order)) as pages:
             read = [printed async for printed in pages]
         text = PAGE_BREAK.join(each.page.text for each in read)
-        analysis = await self._analyze(text[:MAX_TEXT_LETTERS], context)
         return pb.AnalyzeResponse(
             text=text,
-            analysis=analyzed(analysis, model=self._analysis_model()),
+            analysis=await self._analyze(text[:MAX_TEXT_LETTERS], request.summary, context),
             model=self._reading_model(read[0].page),
             seconds=monotonic() - began_s,
             page_count=count,
@@ -157,10 +169,11 @@ class _OcrServicer(rpc.OcrServiceServicer):
             raise InvalidRequest(
                 f"text has {len(request.text)} characters; send 1 to {MAX_TEXT_LETTERS}"
             )
-        analysis = await self._analyze(request.text, context)
+        self._check_analysis(request.summary)
+        analysis = await self._analyze(request.text, request.summary, context)
         return pb.AnalyzeTextResponse(
-            analysis=analyzed(analysis, model=self._analysis_model()),
-            model=self._analysis_model(),
+            analysis=analysis,
+            model=analysis.model,
             seconds=monotonic() - began_s,
         )
 
@@ -189,9 +202,36 @@ class _OcrServicer(rpc.OcrServiceServicer):
     def _recognized(self, printed: PrintedPage) -> pb.RecognizeResponse:
         return recognized(printed, model=self._reading_model(printed.page))
 
-    async def _analyze(self, text: str, context: Context) -> Analysis:
+    def _check_analysis(self, kind: "analysis_pb2.SummaryKind.ValueType") -> None:
+        """Refuse a request for which a model is missing."""
+        if kind not in analysis_pb2.SummaryKind.values():
+            raise InvalidRequest(f"summary {kind} is not known")
+        _ = self._analyzer.loaded
+        if kind != analysis_pb2.SUMMARY_KIND_ABSTRACTIVE:
+            return
+        if self._summarizer is None:
+            raise _no_summarizer(self._entries)
+        _ = self._summarizer.loaded
+
+    async def _analyze(
+        self, text: str, kind: "analysis_pb2.SummaryKind.ValueType", context: Context
+    ) -> analysis_pb2.Analysis:
         work = partial(self._analyzer.answer, text)
-        return await self._analyzer.serve(work, **terms_of(context))
+        analysis = await self._analyzer.serve(work, **terms_of(context))
+        loaded = self._analyzer.loaded
+        summary_model = loaded.named()
+        if kind == analysis_pb2.SUMMARY_KIND_ABSTRACTIVE and self._summarizer is not None:
+            summary_model = self._summarizer.loaded.named()
+            if analysis.sentiment is not None:
+                write = partial(self._summarizer.answer, text)
+                summary = await self._summarizer.serve(write, **terms_of(context))
+                analysis = replace(analysis, summary=summary)
+        return analyzed(
+            analysis,
+            model=image_pb2.Model(**loaded.named()),
+            summary_model=image_pb2.Model(**summary_model),
+            sentiment_model=image_pb2.Model(**loaded.parts[-1].named()),
+        )
 
     def _reading_model(self, page: Page) -> image_pb2.Model:
         if page.route == TEXT_LAYER:
@@ -205,9 +245,6 @@ class _OcrServicer(rpc.OcrServiceServicer):
         loaded = self._reader.loaded
         own = [part for part in loaded.parts if part.entry.name == page.recognizer]
         return image_pb2.Model(**(own or [loaded])[0].named())
-
-    def _analysis_model(self) -> image_pb2.Model:
-        return image_pb2.Model(**self._analyzer.loaded.named())
 
 
 def _order(
@@ -232,3 +269,16 @@ def _read_pages(
 
 def _analyze_texts(loaded: LoadedModel[Analyzer], texts: Sequence[str]) -> list[Analysis]:
     return [loaded.model.analyze(text) for text in texts]
+
+
+def _summarize_texts(loaded: LoadedModel[AbstractiveSummarizer], texts: Sequence[str]) -> list[str]:
+    return [loaded.model.summarize(text) for text in texts]
+
+
+def _no_summarizer(entries: Sequence[ModelEntry]) -> ModelNotInstalled:
+    """Return the error that names the commands which install the summarizer."""
+    names = " ".join(entry.name for entry in entries if entry.task in SUMMARIZER_TASKS)
+    return ModelNotInstalled(
+        f"no abstractive summarizer is installed; run `imagemesh models pull {names}`, or ask for "
+        "an extractive summary"
+    )

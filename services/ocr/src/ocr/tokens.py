@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+PADDING = 0
 MAX_TOKENS = 256  # the length the model was trained for; it does not see the rest of a text
 
 
@@ -23,6 +24,6 @@ class MiniLmTokenizer:
         self._tokenizer.enable_padding()
 
     def tokens(self, texts: Sequence[str]) -> NDArray[np.int64]:
-        """Return the numbers of the tokens, (count, length) int64; 0 is padding."""
+        """Return the numbers of the tokens, (count, length) int64, filled up with `PADDING`."""
         encoded = self._tokenizer.encode_batch(list(texts))
         return np.array([one.ids for one in encoded], np.int64)

@@ -5,14 +5,16 @@ from typing import Annotated, Final
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 from contract.endpoint import AnswerDetails, DocumentRequest, Endpoint, Model, PageView
-from contract.endpoints.analyzed_text import Analysis
+from contract.endpoints.analyzed_text import Analysis, Summary, SummaryKind
 from contract.endpoints.ocr import Pages
 
 
 class ReadAnalysisDetails(AnswerDetails, frozen=True, omit_defaults=True, kw_only=True):
-    """Details of an analysis; `model` read the text, `analysis_model` analyzed it."""
+    """Details of an analysis; `model` read the text, `analysis_model` gives the tags."""
 
     analysis_model: Model
+    summary_model: Model
+    sentiment_model: Model
     language: str
     page_count: (
         Annotated[int, Meta(ge=1, description="Pages of the document, read or not.")] | None
@@ -32,6 +34,7 @@ class AnalyzedOcrRequest(
     """The image or document of English text to read and analyze."""
 
     pages: Pages | UnsetType = UNSET
+    summary: Summary = SummaryKind.EXTRACTIVE
 
 
 ENDPOINT: Final = Endpoint(

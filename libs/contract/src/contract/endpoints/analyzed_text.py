@@ -4,8 +4,25 @@ from typing import Annotated, Final
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from contract.endpoint import AnswerDetails, Endpoint, EndpointRequest
-from contract.fields import Confidence, Webhook, WithDetails
+from contract.endpoint import AnswerDetails, Endpoint, EndpointRequest, Model
+from contract.fields import Confidence, TextEnum, Webhook, WithDetails
+
+
+class SummaryKind(TextEnum):
+    """Kind of summary of a text."""
+
+    EXTRACTIVE = "extractive"
+    ABSTRACTIVE = "abstractive"
+
+
+Summary = Annotated[
+    SummaryKind,
+    Meta(
+        description="extractive: sentences of the text. abstractive: new sentences, which a model "
+        "of the profile `full` writes in some seconds from the first 1,024 tokens (about 750 "
+        "words), and which may say what the text does not."
+    ),
+]
 
 
 class AnalyzedText(Struct, frozen=True):
@@ -33,9 +50,11 @@ class Analysis(Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 
 class TextAnalysisDetails(AnswerDetails, frozen=True, omit_defaults=True, kw_only=True):
-    """Details of an analysis; `language` is the one that was found."""
+    """Details of an analysis; `model` gives the tags, `language` is the one that was found."""
 
     language: str
+    summary_model: Model
+    sentiment_model: Model
 
 
 class AnalyzedTextAnswer(Struct, frozen=True, omit_defaults=True):
@@ -51,6 +70,7 @@ class AnalyzedTextRequest(
     """The English text to analyze."""
 
     text: Annotated[str, Meta(min_length=1, max_length=50_000)]
+    summary: Summary = SummaryKind.EXTRACTIVE
     details: WithDetails = False
     webhook: Webhook | UnsetType = UNSET
 

@@ -25,17 +25,19 @@ _sym_db = _symbol_database.Default()
 from imagemesh.image.v1 import image_pb2 as imagemesh_dot_image_dot_v1_dot_image__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fimagemesh/ocr/v1/analysis.proto\x12\x10imagemesh.ocr.v1\x1a\x1eimagemesh/image/v1/image.proto\"P\n\tSentiment\x12/\n\x05label\x18\x01 \x01(\x0e\x32 .imagemesh.ocr.v1.SentimentLabel\x12\x12\n\nconfidence\x18\x02 \x01(\x01\"\xa5\x01\n\x08\x41nalysis\x12\x0f\n\x07summary\x18\x01 \x01(\t\x12.\n\tsentiment\x18\x02 \x01(\x0b\x32\x1b.imagemesh.ocr.v1.Sentiment\x12\x0c\n\x04tags\x18\x03 \x03(\t\x12\x10\n\x08language\x18\x04 \x01(\t\x12\x0e\n\x06notice\x18\x05 \x01(\t\x12(\n\x05model\x18\x06 \x01(\x0b\x32\x19.imagemesh.image.v1.Model*\x8a\x01\n\x0eSentimentLabel\x12\x1f\n\x1bSENTIMENT_LABEL_UNSPECIFIED\x10\x00\x12\x1c\n\x18SENTIMENT_LABEL_POSITIVE\x10\x01\x12\x1b\n\x17SENTIMENT_LABEL_NEUTRAL\x10\x02\x12\x1c\n\x18SENTIMENT_LABEL_NEGATIVE\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1fimagemesh/ocr/v1/analysis.proto\x12\x10imagemesh.ocr.v1\x1a\x1eimagemesh/image/v1/image.proto\"P\n\tSentiment\x12/\n\x05label\x18\x01 \x01(\x0e\x32 .imagemesh.ocr.v1.SentimentLabel\x12\x12\n\nconfidence\x18\x02 \x01(\x01\"\x8b\x02\n\x08\x41nalysis\x12\x0f\n\x07summary\x18\x01 \x01(\t\x12.\n\tsentiment\x18\x02 \x01(\x0b\x32\x1b.imagemesh.ocr.v1.Sentiment\x12\x0c\n\x04tags\x18\x03 \x03(\t\x12\x10\n\x08language\x18\x04 \x01(\t\x12\x0e\n\x06notice\x18\x05 \x01(\t\x12(\n\x05model\x18\x06 \x01(\x0b\x32\x19.imagemesh.image.v1.Model\x12\x30\n\rsummary_model\x18\x07 \x01(\x0b\x32\x19.imagemesh.image.v1.Model\x12\x32\n\x0fsentiment_model\x18\x08 \x01(\x0b\x32\x19.imagemesh.image.v1.Model*\x8a\x01\n\x0eSentimentLabel\x12\x1f\n\x1bSENTIMENT_LABEL_UNSPECIFIED\x10\x00\x12\x1c\n\x18SENTIMENT_LABEL_POSITIVE\x10\x01\x12\x1b\n\x17SENTIMENT_LABEL_NEUTRAL\x10\x02\x12\x1c\n\x18SENTIMENT_LABEL_NEGATIVE\x10\x03*f\n\x0bSummaryKind\x12\x1c\n\x18SUMMARY_KIND_UNSPECIFIED\x10\x00\x12\x1b\n\x17SUMMARY_KIND_EXTRACTIVE\x10\x01\x12\x1c\n\x18SUMMARY_KIND_ABSTRACTIVE\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'imagemesh.ocr.v1.analysis_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SENTIMENTLABEL']._serialized_start=336
-  _globals['_SENTIMENTLABEL']._serialized_end=474
+  _globals['_SENTIMENTLABEL']._serialized_start=438
+  _globals['_SENTIMENTLABEL']._serialized_end=576
+  _globals['_SUMMARYKIND']._serialized_start=578
+  _globals['_SUMMARYKIND']._serialized_end=680
   _globals['_SENTIMENT']._serialized_start=85
   _globals['_SENTIMENT']._serialized_end=165
   _globals['_ANALYSIS']._serialized_start=168
-  _globals['_ANALYSIS']._serialized_end=333
+  _globals['_ANALYSIS']._serialized_end=435
 # @@protoc_insertion_point(module_scope)

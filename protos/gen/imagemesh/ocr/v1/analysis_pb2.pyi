@@ -48,6 +48,34 @@ SENTIMENT_LABEL_NEGATIVE: SentimentLabel.ValueType  # 3
 """The text is mainly negative."""
 Global___SentimentLabel: _TypeAlias = SentimentLabel  # noqa: Y015
 
+class _SummaryKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _SummaryKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_SummaryKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    SUMMARY_KIND_UNSPECIFIED: _SummaryKind.ValueType  # 0
+    """The same as SUMMARY_KIND_EXTRACTIVE."""
+    SUMMARY_KIND_EXTRACTIVE: _SummaryKind.ValueType  # 1
+    """By sentences of the text itself."""
+    SUMMARY_KIND_ABSTRACTIVE: _SummaryKind.ValueType  # 2
+    """By new sentences, which a model writes from the first 1,024 tokens of the text (about 750 words) and which may say
+    what the text does not. FAILED_PRECONDITION where no such model is installed.
+    """
+
+class SummaryKind(_SummaryKind, metaclass=_SummaryKindEnumTypeWrapper):
+    """SummaryKind says how a text is summarized."""
+
+SUMMARY_KIND_UNSPECIFIED: SummaryKind.ValueType  # 0
+"""The same as SUMMARY_KIND_EXTRACTIVE."""
+SUMMARY_KIND_EXTRACTIVE: SummaryKind.ValueType  # 1
+"""By sentences of the text itself."""
+SUMMARY_KIND_ABSTRACTIVE: SummaryKind.ValueType  # 2
+"""By new sentences, which a model writes from the first 1,024 tokens of the text (about 750 words) and which may say
+what the text does not. FAILED_PRECONDITION where no such model is installed.
+"""
+Global___SummaryKind: _TypeAlias = SummaryKind  # noqa: Y015
+
 @_typing.final
 class Sentiment(_message.Message):
     """Sentiment is the tone of a whole text."""
@@ -86,8 +114,10 @@ class Analysis(_message.Message):
     LANGUAGE_FIELD_NUMBER: _builtins.int
     NOTICE_FIELD_NUMBER: _builtins.int
     MODEL_FIELD_NUMBER: _builtins.int
+    SUMMARY_MODEL_FIELD_NUMBER: _builtins.int
+    SENTIMENT_MODEL_FIELD_NUMBER: _builtins.int
     summary: _builtins.str
-    """Sentences of the text itself that stand for the whole, in their order; empty when not analyzed."""
+    """Sentences that stand for the whole, of the kind that was asked for; empty when not analyzed."""
     language: _builtins.str
     """ISO 639-1 code of the language found in the text, such as "en"; empty when there is too little text to tell."""
     notice: _builtins.str
@@ -102,7 +132,15 @@ class Analysis(_message.Message):
 
     @_builtins.property
     def model(self) -> _image_pb2.Model:
-        """The sentence-embedding model behind summary, sentiment and tags."""
+        """The sentence-embedding model, which gives the tags."""
+
+    @_builtins.property
+    def summary_model(self) -> _image_pb2.Model:
+        """The model that gives the summary: `model` for an extractive one."""
+
+    @_builtins.property
+    def sentiment_model(self) -> _image_pb2.Model:
+        """The model that tells positive from negative."""
 
     def __init__(
         self,
@@ -113,10 +151,12 @@ class Analysis(_message.Message):
         language: _builtins.str = ...,
         notice: _builtins.str = ...,
         model: _image_pb2.Model | None = ...,
+        summary_model: _image_pb2.Model | None = ...,
+        sentiment_model: _image_pb2.Model | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "sentiment", b"sentiment"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "sentiment", b"sentiment", "sentiment_model", b"sentiment_model", "summary_model", b"summary_model"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["language", b"language", "model", b"model", "notice", b"notice", "sentiment", b"sentiment", "summary", b"summary", "tags", b"tags"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["language", b"language", "model", b"model", "notice", b"notice", "sentiment", b"sentiment", "sentiment_model", b"sentiment_model", "summary", b"summary", "summary_model", b"summary_model", "tags", b"tags"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

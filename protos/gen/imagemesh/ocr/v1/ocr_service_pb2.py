@@ -27,15 +27,15 @@ from imagemesh.ocr.v1 import analysis_pb2 as imagemesh_dot_ocr_dot_v1_dot_analys
 from imagemesh.ocr.v1 import page_pb2 as imagemesh_dot_ocr_dot_v1_dot_page__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"imagemesh/ocr/v1/ocr_service.proto\x12\x10imagemesh.ocr.v1\x1a\x1eimagemesh/image/v1/image.proto\x1a\x1fimagemesh/ocr/v1/analysis.proto\x1a\x1bimagemesh/ocr/v1/page.proto\"K\n\x10RecognizeRequest\x12\r\n\x05image\x18\x01 \x01(\x0c\x12\x10\n\x08language\x18\x02 \x01(\t\x12\x16\n\x0emin_confidence\x18\x03 \x01(\x01\"\xe6\x02\n\x11RecognizeResponse\x12\x0c\n\x04text\x18\x01 \x01(\t\x12%\n\x05lines\x18\x02 \x03(\x0b\x32\x16.imagemesh.ocr.v1.Line\x12\x10\n\x08language\x18\x03 \x01(\t\x12\x12\n\nconfidence\x18\x04 \x01(\x01\x12\x18\n\x10rotation_degrees\x18\x05 \x01(\x05\x12&\n\x04size\x18\x06 \x01(\x0b\x32\x18.imagemesh.image.v1.Size\x12(\n\x05model\x18\x07 \x01(\x0b\x32\x19.imagemesh.image.v1.Model\x12\x0f\n\x07seconds\x18\x08 \x01(\x01\x12\r\n\x05route\x18\t \x01(\t\x12\'\n\x06\x62locks\x18\n \x03(\x0b\x32\x17.imagemesh.ocr.v1.Block\x12\x14\n\x0cskew_degrees\x18\x0b \x01(\x01\x12+\n\x08warnings\x18\x0c \x03(\x0b\x32\x19.imagemesh.ocr.v1.Warning\"\xc0\x01\n\x18RecognizeDocumentRequest\x12\x10\n\x08\x64ocument\x18\x01 \x01(\x0c\x12\x10\n\x08language\x18\x02 \x01(\t\x12\x16\n\x0emin_confidence\x18\x03 \x01(\x01\x12\r\n\x05pages\x18\x04 \x01(\t\x12(\n\x06\x66ormat\x18\x05 \x01(\x0e\x32\x18.imagemesh.ocr.v1.Format\x12/\n\ntext_layer\x18\x06 \x01(\x0e\x32\x1b.imagemesh.ocr.v1.TextLayer\"\x83\x01\n\x19RecognizeDocumentResponse\x12.\n\x04page\x18\x01 \x01(\x0b\x32\x1e.imagemesh.ocr.v1.DocumentPageH\x00\x12.\n\x08\x64ocument\x18\x02 \x01(\x0b\x32\x1a.imagemesh.ocr.v1.DocumentH\x00\x42\x06\n\x04part\"\x9c\x01\n\x0c\x44ocumentPage\x12\x0e\n\x06number\x18\x01 \x01(\x05\x12\x12\n\npage_count\x18\x02 \x01(\x05\x12\x31\n\x04read\x18\x03 \x01(\x0b\x32#.imagemesh.ocr.v1.RecognizeResponse\x12\x15\n\rdots_per_inch\x18\x04 \x01(\x05\x12\x1e\n\x16vertical_dots_per_inch\x18\x05 \x01(\x05\".\n\x0e\x41nalyzeRequest\x12\r\n\x05image\x18\x01 \x01(\x0c\x12\r\n\x05pages\x18\x02 \x01(\t\"\xcd\x01\n\x0f\x41nalyzeResponse\x12\x0c\n\x04text\x18\x01 \x01(\t\x12,\n\x08\x61nalysis\x18\x02 \x01(\x0b\x32\x1a.imagemesh.ocr.v1.Analysis\x12(\n\x05model\x18\x03 \x01(\x0b\x32\x19.imagemesh.image.v1.Model\x12\x0f\n\x07seconds\x18\x04 \x01(\x01\x12\x12\n\npage_count\x18\x05 \x01(\x05\x12/\n\x08warnings\x18\x06 \x03(\x0b\x32\x1d.imagemesh.ocr.v1.PageWarning\"I\n\x0bPageWarning\x12\x0e\n\x06number\x18\x01 \x01(\x05\x12*\n\x07warning\x18\x02 \x01(\x0b\x32\x19.imagemesh.ocr.v1.Warning\"\"\n\x12\x41nalyzeTextRequest\x12\x0c\n\x04text\x18\x01 \x01(\t\"~\n\x13\x41nalyzeTextResponse\x12,\n\x08\x61nalysis\x18\x01 \x01(\x0b\x32\x1a.imagemesh.ocr.v1.Analysis\x12(\n\x05model\x18\x02 \x01(\x0b\x32\x19.imagemesh.image.v1.Model\x12\x0f\n\x07seconds\x18\x03 \x01(\x01\"\x16\n\x14ListLanguagesRequest\"F\n\x15ListLanguagesResponse\x12-\n\tlanguages\x18\x01 \x03(\x0b\x32\x1a.imagemesh.ocr.v1.Language\"\x13\n\x11ListModelsRequest\"C\n\x12ListModelsResponse\x12-\n\x06models\x18\x01 \x03(\x0b\x32\x1d.imagemesh.image.v1.ModelInfo*R\n\tTextLayer\x12\x1a\n\x16TEXT_LAYER_UNSPECIFIED\x10\x00\x12\x12\n\x0eTEXT_LAYER_USE\x10\x01\x12\x15\n\x11TEXT_LAYER_IGNORE\x10\x02\x32\xb9\x04\n\nOcrService\x12T\n\tRecognize\x12\".imagemesh.ocr.v1.RecognizeRequest\x1a#.imagemesh.ocr.v1.RecognizeResponse\x12n\n\x11RecognizeDocument\x12*.imagemesh.ocr.v1.RecognizeDocumentRequest\x1a+.imagemesh.ocr.v1.RecognizeDocumentResponse0\x01\x12N\n\x07\x41nalyze\x12 .imagemesh.ocr.v1.AnalyzeRequest\x1a!.imagemesh.ocr.v1.AnalyzeResponse\x12Z\n\x0b\x41nalyzeText\x12$.imagemesh.ocr.v1.AnalyzeTextRequest\x1a%.imagemesh.ocr.v1.AnalyzeTextResponse\x12`\n\rListLanguages\x12&.imagemesh.ocr.v1.ListLanguagesRequest\x1a\'.imagemesh.ocr.v1.ListLanguagesResponse\x12W\n\nListModels\x12#.imagemesh.ocr.v1.ListModelsRequest\x1a$.imagemesh.ocr.v1.ListModelsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"imagemesh/ocr/v1/ocr_service.proto\x12\x10imagemesh.ocr.v1\x1a\x1eimagemesh/image/v1/image.proto\x1a\x1fimagemesh/ocr/v1/analysis.proto\x1a\x1bimagemesh/ocr/v1/page.proto\"K\n\x10RecognizeRequest\x12\r\n\x05image\x18\x01 \x01(\x0c\x12\x10\n\x08language\x18\x02 \x01(\t\x12\x16\n\x0emin_confidence\x18\x03 \x01(\x01\"\xe6\x02\n\x11RecognizeResponse\x12\x0c\n\x04text\x18\x01 \x01(\t\x12%\n\x05lines\x18\x02 \x03(\x0b\x32\x16.imagemesh.ocr.v1.Line\x12\x10\n\x08language\x18\x03 \x01(\t\x12\x12\n\nconfidence\x18\x04 \x01(\x01\x12\x18\n\x10rotation_degrees\x18\x05 \x01(\x05\x12&\n\x04size\x18\x06 \x01(\x0b\x32\x18.imagemesh.image.v1.Size\x12(\n\x05model\x18\x07 \x01(\x0b\x32\x19.imagemesh.image.v1.Model\x12\x0f\n\x07seconds\x18\x08 \x01(\x01\x12\r\n\x05route\x18\t \x01(\t\x12\'\n\x06\x62locks\x18\n \x03(\x0b\x32\x17.imagemesh.ocr.v1.Block\x12\x14\n\x0cskew_degrees\x18\x0b \x01(\x01\x12+\n\x08warnings\x18\x0c \x03(\x0b\x32\x19.imagemesh.ocr.v1.Warning\"\xc0\x01\n\x18RecognizeDocumentRequest\x12\x10\n\x08\x64ocument\x18\x01 \x01(\x0c\x12\x10\n\x08language\x18\x02 \x01(\t\x12\x16\n\x0emin_confidence\x18\x03 \x01(\x01\x12\r\n\x05pages\x18\x04 \x01(\t\x12(\n\x06\x66ormat\x18\x05 \x01(\x0e\x32\x18.imagemesh.ocr.v1.Format\x12/\n\ntext_layer\x18\x06 \x01(\x0e\x32\x1b.imagemesh.ocr.v1.TextLayer\"\x83\x01\n\x19RecognizeDocumentResponse\x12.\n\x04page\x18\x01 \x01(\x0b\x32\x1e.imagemesh.ocr.v1.DocumentPageH\x00\x12.\n\x08\x64ocument\x18\x02 \x01(\x0b\x32\x1a.imagemesh.ocr.v1.DocumentH\x00\x42\x06\n\x04part\"\x9c\x01\n\x0c\x44ocumentPage\x12\x0e\n\x06number\x18\x01 \x01(\x05\x12\x12\n\npage_count\x18\x02 \x01(\x05\x12\x31\n\x04read\x18\x03 \x01(\x0b\x32#.imagemesh.ocr.v1.RecognizeResponse\x12\x15\n\rdots_per_inch\x18\x04 \x01(\x05\x12\x1e\n\x16vertical_dots_per_inch\x18\x05 \x01(\x05\"^\n\x0e\x41nalyzeRequest\x12\r\n\x05image\x18\x01 \x01(\x0c\x12\r\n\x05pages\x18\x02 \x01(\t\x12.\n\x07summary\x18\x03 \x01(\x0e\x32\x1d.imagemesh.ocr.v1.SummaryKind\"\xcd\x01\n\x0f\x41nalyzeResponse\x12\x0c\n\x04text\x18\x01 \x01(\t\x12,\n\x08\x61nalysis\x18\x02 \x01(\x0b\x32\x1a.imagemesh.ocr.v1.Analysis\x12(\n\x05model\x18\x03 \x01(\x0b\x32\x19.imagemesh.image.v1.Model\x12\x0f\n\x07seconds\x18\x04 \x01(\x01\x12\x12\n\npage_count\x18\x05 \x01(\x05\x12/\n\x08warnings\x18\x06 \x03(\x0b\x32\x1d.imagemesh.ocr.v1.PageWarning\"I\n\x0bPageWarning\x12\x0e\n\x06number\x18\x01 \x01(\x05\x12*\n\x07warning\x18\x02 \x01(\x0b\x32\x19.imagemesh.ocr.v1.Warning\"R\n\x12\x41nalyzeTextRequest\x12\x0c\n\x04text\x18\x01 \x01(\t\x12.\n\x07summary\x18\x02 \x01(\x0e\x32\x1d.imagemesh.ocr.v1.SummaryKind\"~\n\x13\x41nalyzeTextResponse\x12,\n\x08\x61nalysis\x18\x01 \x01(\x0b\x32\x1a.imagemesh.ocr.v1.Analysis\x12(\n\x05model\x18\x02 \x01(\x0b\x32\x19.imagemesh.image.v1.Model\x12\x0f\n\x07seconds\x18\x03 \x01(\x01\"\x16\n\x14ListLanguagesRequest\"F\n\x15ListLanguagesResponse\x12-\n\tlanguages\x18\x01 \x03(\x0b\x32\x1a.imagemesh.ocr.v1.Language\"\x13\n\x11ListModelsRequest\"C\n\x12ListModelsResponse\x12-\n\x06models\x18\x01 \x03(\x0b\x32\x1d.imagemesh.image.v1.ModelInfo*R\n\tTextLayer\x12\x1a\n\x16TEXT_LAYER_UNSPECIFIED\x10\x00\x12\x12\n\x0eTEXT_LAYER_USE\x10\x01\x12\x15\n\x11TEXT_LAYER_IGNORE\x10\x02\x32\xb9\x04\n\nOcrService\x12T\n\tRecognize\x12\".imagemesh.ocr.v1.RecognizeRequest\x1a#.imagemesh.ocr.v1.RecognizeResponse\x12n\n\x11RecognizeDocument\x12*.imagemesh.ocr.v1.RecognizeDocumentRequest\x1a+.imagemesh.ocr.v1.RecognizeDocumentResponse0\x01\x12N\n\x07\x41nalyze\x12 .imagemesh.ocr.v1.AnalyzeRequest\x1a!.imagemesh.ocr.v1.AnalyzeResponse\x12Z\n\x0b\x41nalyzeText\x12$.imagemesh.ocr.v1.AnalyzeTextRequest\x1a%.imagemesh.ocr.v1.AnalyzeTextResponse\x12`\n\rListLanguages\x12&.imagemesh.ocr.v1.ListLanguagesRequest\x1a\'.imagemesh.ocr.v1.ListLanguagesResponse\x12W\n\nListModels\x12#.imagemesh.ocr.v1.ListModelsRequest\x1a$.imagemesh.ocr.v1.ListModelsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'imagemesh.ocr.v1.ocr_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_TEXTLAYER']._serialized_start=1757
-  _globals['_TEXTLAYER']._serialized_end=1839
+  _globals['_TEXTLAYER']._serialized_start=1853
+  _globals['_TEXTLAYER']._serialized_end=1935
   _globals['_RECOGNIZEREQUEST']._serialized_start=150
   _globals['_RECOGNIZEREQUEST']._serialized_end=225
   _globals['_RECOGNIZERESPONSE']._serialized_start=228
@@ -47,23 +47,23 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DOCUMENTPAGE']._serialized_start=918
   _globals['_DOCUMENTPAGE']._serialized_end=1074
   _globals['_ANALYZEREQUEST']._serialized_start=1076
-  _globals['_ANALYZEREQUEST']._serialized_end=1122
-  _globals['_ANALYZERESPONSE']._serialized_start=1125
-  _globals['_ANALYZERESPONSE']._serialized_end=1330
-  _globals['_PAGEWARNING']._serialized_start=1332
-  _globals['_PAGEWARNING']._serialized_end=1405
-  _globals['_ANALYZETEXTREQUEST']._serialized_start=1407
-  _globals['_ANALYZETEXTREQUEST']._serialized_end=1441
-  _globals['_ANALYZETEXTRESPONSE']._serialized_start=1443
-  _globals['_ANALYZETEXTRESPONSE']._serialized_end=1569
-  _globals['_LISTLANGUAGESREQUEST']._serialized_start=1571
-  _globals['_LISTLANGUAGESREQUEST']._serialized_end=1593
-  _globals['_LISTLANGUAGESRESPONSE']._serialized_start=1595
-  _globals['_LISTLANGUAGESRESPONSE']._serialized_end=1665
-  _globals['_LISTMODELSREQUEST']._serialized_start=1667
-  _globals['_LISTMODELSREQUEST']._serialized_end=1686
-  _globals['_LISTMODELSRESPONSE']._serialized_start=1688
-  _globals['_LISTMODELSRESPONSE']._serialized_end=1755
-  _globals['_OCRSERVICE']._serialized_start=1842
-  _globals['_OCRSERVICE']._serialized_end=2411
+  _globals['_ANALYZEREQUEST']._serialized_end=1170
+  _globals['_ANALYZERESPONSE']._serialized_start=1173
+  _globals['_ANALYZERESPONSE']._serialized_end=1378
+  _globals['_PAGEWARNING']._serialized_start=1380
+  _globals['_PAGEWARNING']._serialized_end=1453
+  _globals['_ANALYZETEXTREQUEST']._serialized_start=1455
+  _globals['_ANALYZETEXTREQUEST']._serialized_end=1537
+  _globals['_ANALYZETEXTRESPONSE']._serialized_start=1539
+  _globals['_ANALYZETEXTRESPONSE']._serialized_end=1665
+  _globals['_LISTLANGUAGESREQUEST']._serialized_start=1667
+  _globals['_LISTLANGUAGESREQUEST']._serialized_end=1689
+  _globals['_LISTLANGUAGESRESPONSE']._serialized_start=1691
+  _globals['_LISTLANGUAGESRESPONSE']._serialized_end=1761
+  _globals['_LISTMODELSREQUEST']._serialized_start=1763
+  _globals['_LISTMODELSREQUEST']._serialized_end=1782
+  _globals['_LISTMODELSRESPONSE']._serialized_start=1784
+  _globals['_LISTMODELSRESPONSE']._serialized_end=1851
+  _globals['_OCRSERVICE']._serialized_start=1938
+  _globals['_OCRSERVICE']._serialized_end=2507
 # @@protoc_insertion_point(module_scope)

@@ -284,19 +284,23 @@ class AnalyzeRequest(_message.Message):
 
     IMAGE_FIELD_NUMBER: _builtins.int
     PAGES_FIELD_NUMBER: _builtins.int
+    SUMMARY_FIELD_NUMBER: _builtins.int
     image: _builtins.bytes
     """The encoded image or document, as RecognizeDocument takes it, at most 10 MiB."""
     pages: _builtins.str
     """The pages to read, as in RecognizeDocumentRequest."""
+    summary: _analysis_pb2.SummaryKind.ValueType
+    """How the text is summarized."""
     def __init__(
         self,
         *,
         image: _builtins.bytes = ...,
         pages: _builtins.str = ...,
+        summary: _analysis_pb2.SummaryKind.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["image", b"image", "pages", b"pages"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["image", b"image", "pages", b"pages", "summary", b"summary"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -385,16 +389,20 @@ class AnalyzeTextRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     TEXT_FIELD_NUMBER: _builtins.int
+    SUMMARY_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """The text, from 1 to 50,000 characters."""
+    summary: _analysis_pb2.SummaryKind.ValueType
+    """How the text is summarized."""
     def __init__(
         self,
         *,
         text: _builtins.str = ...,
+        summary: _analysis_pb2.SummaryKind.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["summary", b"summary", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,17 +1,19 @@
-"""Write docs/inputs.md: kinds of files, and what the mesh does with each."""
+"""Table of kinds of files, and what becomes of each; every file is made and tried."""
 
 import asyncio
 import gzip
 import io
 import struct
 from collections.abc import Iterator
-from pathlib import Path
+from contextlib import closing
+from http import HTTPStatus
 from typing import Any
 
 import numpy as np
 from pikepdf import Encryption, Pdf
 from PIL import Image
 
+from benchmarks.reports import table
 from gateway.media import PDF, require_image
 from gateway.problems import Problem
 from modelkit.decoding import Decoder
@@ -20,48 +22,32 @@ from ocr.documents import Documents
 from servicekit.documents import may_have_pages
 from servicekit.errors import UnreadableImage
 
-PAGE = Path(__file__).parents[1] / "docs" / "inputs.md"
-
-HEAD = (
-    "# Inputs\n\n"
-    "What becomes of a file that is sent as `image`, whatever its name and its Content-Type say.\n"
-    "`make docs` makes and tries every file of the table, and writes this page.\n"
-    "The endpoints for photos are colorize, emotions, classify and nudity.\n"
-    "HEIC is read where `imagemesh-modelkit[heic]` is installed in the services: pi-heif, whose "
-    "wheels hold libheif and libde265 under LGPL-3.0.\n"
-    "JPEG XL has a plugin under GPL-3.0 alone and is not read.\n\n"
-    "| file | endpoints for photos | ocr and analyzed-ocr |\n"
-    "| --- | --- | --- |\n"
-)
-
 SIZE = (64, 48)
+SUBJECT = "the parameter 'image' holds"
 LIMITS = ImageLimits()
+HEAD = ("file", "endpoints for photos", "ocr and analyzed-ocr")
 
 
-def inputs_page() -> str:
-    """Return the page."""
-    return HEAD + asyncio.run(_table())
+def files() -> str:
+    """Return what becomes of each file."""
+    return table(HEAD, asyncio.run(_rows()))
 
 
-async def _table() -> str:
-    decoder = Decoder(LIMITS, threads=1)
-    documents = Documents(decoder, max_pixels=LIMITS.max_pixels, drawings=1)
-    rows = []
-    for name, content in inputs():
-        read = await _as_document(content, documents)
-        rows.append(f"| {name} | {_as_photo(content)} | {read} |\n")
-    decoder.close()
-    return "".join(rows)
+async def _rows() -> list[tuple[str, str, str]]:
+    with closing(Decoder(LIMITS, threads=1)) as decoder:
+        documents = Documents(decoder, max_pixels=LIMITS.max_pixels, drawings=1)
+        return [
+            (name, _as_photo(content), await _as_document(content, documents))
+            for name, content in inputs()
+        ]
 
 
 def _as_photo(content: bytes) -> str:
     try:
-        require_image(content, subject="the parameter 'image' holds")
+        require_image(content, subject=SUBJECT)
         decoded = decode_image(content, LIMITS)
-    except Problem as problem:
-        return f"{problem.status}: {problem}"
-    except UnreadableImage as error:
-        return f"422: {error}"
+    except (Problem, UnreadableImage) as error:
+        return _refusal(error)
     height, width = decoded.pixels.shape[:2]
     warnings = "".join(f"; warning `{each.code}`: {each.message}" for each in decoded.warnings)
     return f"read, {width} x {height} px{warnings}"
@@ -69,16 +55,14 @@ def _as_photo(content: bytes) -> str:
 
 async def _as_document(content: bytes, documents: Documents) -> str:
     try:
-        media_type = require_image(content, subject="the parameter 'image' holds", or_pdf=True)
+        media_type = require_image(content, subject=SUBJECT, or_pdf=True)
         if not may_have_pages(content):
             return _as_photo(content)
         document = await documents.open(content)
         async with document.opened(1, with_jpeg=False) as page:
             fitted = page.fitted
-    except Problem as problem:
-        return f"{problem.status}: {problem}"
-    except UnreadableImage as error:
-        return f"422: {error}"
+    except (Problem, UnreadableImage) as error:
+        return _refusal(error)
     size = f"{fitted.original_width} x {fitted.original_height} px"
     drawn = "drawn at" if media_type == PDF else "which says"
     dots = f", {drawn} {page.dots_per_inch} x {page.vertical_dots_per_inch} dots per inch"
@@ -86,18 +70,19 @@ async def _as_document(content: bytes, documents: Documents) -> str:
     return f"read, {pages}, the first {size}{dots if page.dots_per_inch else ''}"
 
 
+def _refusal(error: Problem | UnreadableImage) -> str:
+    status = error.status if isinstance(error, Problem) else HTTPStatus.UNPROCESSABLE_ENTITY
+    return f"{status}: {error}"
+
+
 def inputs() -> Iterator[tuple[str, bytes]]:
     """Yield the name and the content of each file."""
-    yield from _usual_images()
+    for name in ("JPEG", "PNG", "WebP", "GIF", "TIFF", "BMP", "AVIF", "JPEG2000"):
+        yield name, _saved(_drawn(), name)
     yield from _odd_images()
     yield from _broken_images()
     yield from _documents()
     yield from _other_files()
-
-
-def _usual_images() -> Iterator[tuple[str, bytes]]:
-    for name in ("JPEG", "PNG", "WebP", "GIF", "TIFF", "BMP", "AVIF", "JPEG2000"):
-        yield name, _saved(_drawn(), name)
 
 
 def _odd_images() -> Iterator[tuple[str, bytes]]:
@@ -177,7 +162,3 @@ def _saved(image: Image.Image, file_format: str, **options: Any) -> bytes:  # An
     output = io.BytesIO()
     image.save(output, file_format, **options)
     return output.getvalue()
-
-
-if __name__ == "__main__":
-    PAGE.write_text(inputs_page())

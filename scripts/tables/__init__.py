@@ -1,0 +1,1 @@
+"""Tables of docs/, written from what they show by `python -m scripts.tables`."""
