@@ -194,7 +194,10 @@ async def test_pulled_recognizer_answers_behind_the_detector_and_is_named(tmp_pa
     async with running(tmp_path, entries) as stub:
         request = pb.RecognizeRequest(image=page_png(PANGRAM), language="rus")
         answer = await stub.Recognize(request)
+        languages = (await stub.ListLanguages(pb.ListLanguagesRequest())).languages
 
+    (russian,) = (language for language in languages if language.code == "rus")
+    assert (russian.engine, russian.route) == ("pp-ocrv5-cyrillic", PP_OCR_LINES)
     assert (answer.model.name, answer.model.version) == ("pp-ocrv5-cyrillic", "5.0.0")
     assert set(answer.text) == {CYRILLIC[0]}  # the letter of white, between the letters drawn
 

@@ -30,7 +30,7 @@ async def test_text_is_recognized(stub: "rpc.OcrServiceAsyncStub") -> None:
         assert [word.text for word in line.words] == PANGRAM.split()
         assert len(line.corners) == 4
         assert all(len(word.corners) == 4 for word in line.words)
-        assert (line.block, line.script) == (0, "Latn")
+        assert (line.block, line.script, line.language) == (0, "Latn", "eng")
     assert (answer.language, answer.rotation_degrees, len(answer.blocks)) == ("eng", 0, 1)
     assert abs(answer.skew_degrees) < 1
     assert (answer.size.width, answer.size.height) == (900, 188)

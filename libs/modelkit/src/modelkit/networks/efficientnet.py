@@ -11,8 +11,6 @@ _NORM_EPSILON = 1e-3  # of the published weights
 _NORM_MOMENTUM = 0.01
 _STEM_CHANNELS = 32
 _HEAD_CHANNELS = 1280
-_CHANNEL_DIVISOR = 8
-_LEAST_SHARE_KEPT = 0.9  # of the channels, when a width is rounded
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,18 +18,16 @@ class Variant:
     """Size of a network of the family.
 
     Attributes:
-        width: factor of the channels.
         depth: factor of the number of blocks in a stage.
         size_px: side of the square images that its weights were published for.
     """
 
-    width: float
     depth: float
     size_px: int
 
 
-LITE0 = Variant(1.0, 1.0, 224)
-LITE1 = Variant(1.0, 1.1, 240)
+LITE0 = Variant(1.0, 224)
+LITE1 = Variant(1.1, 240)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,16 +102,13 @@ class Encoder(nn.Module):
         self.stem = _Convolution(in_channels, _STEM_CHANNELS, kernel=3, stride=2)
         stages: list[nn.Module] = []
         channels = _STEM_CHANNELS
-        widths = []
         for number, stage in enumerate(_STAGES):
             is_fixed = number in {0, len(_STAGES) - 1}  # the Lite networks do not deepen these
             blocks = stage.blocks if is_fixed else math.ceil(stage.blocks * variant.depth)
-            width = _round_channels(stage.channels * variant.width)
-            stages.append(_make_stage(stage, channels, width, blocks))
-            channels = width
-            widths.append(width)
+            stages.append(_make_stage(stage, channels, blocks))
+            channels = stage.channels
         self.stages = nn.ModuleList(stages)
-        self.channels = tuple(widths[index] for index in _PYRAMID)
+        self.channels = tuple(_STAGES[index].channels for index in _PYRAMID)
 
     def forward(self, images: Tensor) -> list[Tensor]:
         """Return the features at stride 4, 8, 16 and 32.
@@ -202,12 +195,12 @@ class _Block(nn.Module):
         return inner + features if self._is_residual else inner
 
 
-def _make_stage(stage: _Stage, channels: int, width: int, blocks: int) -> nn.Module:
+def _make_stage(stage: _Stage, channels: int, blocks: int) -> nn.Module:
     return nn.Sequential(
         *(
             _Block(
-                width if number else channels,
-                width,
+                stage.channels if number else channels,
+                stage.channels,
                 kernel=stage.kernel,
                 stride=1 if number else stage.stride,
                 expansion=stage.expansion,
@@ -215,11 +208,3 @@ def _make_stage(stage: _Stage, channels: int, width: int, blocks: int) -> nn.Mod
             for number in range(blocks)
         )
     )
-
-
-def _round_channels(channels: float) -> int:
-    rounded = max(
-        _CHANNEL_DIVISOR,
-        int(channels + _CHANNEL_DIVISOR / 2) // _CHANNEL_DIVISOR * _CHANNEL_DIVISOR,
-    )
-    return rounded if rounded >= _LEAST_SHARE_KEPT * channels else rounded + _CHANNEL_DIVISOR
