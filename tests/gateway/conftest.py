@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from tests.gateway.nats_server import NatsServer, nats_server
 from tests.gateway.processes import JobProcesses, job_processes
 from tests.gateway.running import (
     Gateway,
@@ -19,13 +18,13 @@ from tests.gateway.running import (
     open_new,
     running,
 )
-from tests.gateway.servers import Server, empty_database, postgres
+from tests.gateway.servers import Server, empty_database, nats_server, postgres
 from tests.gateway.services import serving_all
 from tests.gateway.stage import Stage
 
 
 @pytest.fixture(scope="session", autouse=True)
-def nats() -> Iterator[NatsServer]:
+def nats() -> Iterator[Server]:
     """Return the NATS server of all gateways of this process; each has a stream of its own."""
     with nats_server() as server, pytest.MonkeyPatch.context() as environment:
         environment.setenv("GATEWAY_NATS_URL", server.url)

@@ -15,9 +15,8 @@ from urllib.parse import parse_qs
 import pytest
 
 from scripts.ports import free_port
-from tests.gateway.nats_server import nats_server
 from tests.gateway.running import database_url
-from tests.gateway.servers import empty_database, postgres, redis
+from tests.gateway.servers import empty_database, nats_server, postgres, redis
 
 BUCKET: Final = "s3://results/colored"
 
@@ -197,8 +196,7 @@ def postgresql_away(_: Path) -> Iterator[Outage]:
 def redis_away(_: Path) -> Iterator[Outage]:
     """Stop Redis."""
     with redis() as server:
-        url = f"redis://127.0.0.1:{server.port}/0"
-        settings = {"rate_url": url, "rate_limit": "1000000/day"}
+        settings = {"rate_url": server.url, "rate_limit": "1000000/day"}
         yield Outage(settings, server.stop, server.start)
 
 

@@ -18,8 +18,8 @@ from gateway.database.engine import open_database
 from gateway.database.tables import JOB_ITEMS, JOBS
 from gateway.settings import GatewaySettings
 from scripts.ports import free_port
-from tests.gateway.nats_server import NatsServer, nats_server, prefix_of
 from tests.gateway.running import Books, books, create_key, database_url, gateway_settings, give
+from tests.gateway.servers import Server, nats_server, prefix_of
 from tests.gateway.services import serving_all
 from tests.gateway.stage import Stage
 from tests.gateway.uploads import base64
@@ -106,7 +106,7 @@ async def fleet(count: int, environment: Mapping[str, str]) -> AsyncIterator[lis
 
 
 def environment_of(
-    folder: Path, nats: NatsServer, addresses: Mapping[str, str], **settings: object
+    folder: Path, nats: Server, addresses: Mapping[str, str], **settings: object
 ) -> dict[str, str]:
     """Return the variables of processes that share a database, a store and a stream."""
     given = {
@@ -134,7 +134,7 @@ class JobProcesses:
 
     gateway: GatewayProcess
     workers: list[GatewayProcess]
-    nats: NatsServer
+    nats: Server
     stage: Stage
     settings: GatewaySettings
     account: str = ""
@@ -151,7 +151,7 @@ class JobProcesses:
         self.key = await create_key(self.settings, account=self.account)
         await give(self.settings.database_url, CREDITS, self.account)
 
-    async def kill_each(self, working: "asyncio.Task[Any]", *, calls: int) -> None:
+    async def kill_each(self, working: "asyncio.Future[Any]", *, calls: int) -> None:
         """Kill a worker, NATS and the gateway, each after so many calls, and start them again."""
         await self.until_calls(calls, working)
         await self.workers[0].end(signal.SIGKILL)
@@ -164,7 +164,7 @@ class JobProcesses:
         await self.workers[0].start()
 
     async def restart_workers(
-        self, working: "asyncio.Task[Any]", *, calls: int
+        self, working: "asyncio.Future[Any]", *, calls: int
     ) -> list[int | None]:
         """Restart each worker after so many calls, and return their exit codes."""
         codes = []
@@ -187,7 +187,7 @@ class JobProcesses:
                         assert reply.status in {202, 503}, await reply.text()
         self.accepted += taken
 
-    async def until_calls(self, count: int, submitting: "asyncio.Task[Any]") -> None:
+    async def until_calls(self, count: int, submitting: "asyncio.Future[Any]") -> None:
         """Wait until the services have answered so many items more, or no more are submitted."""
         wanted = len(self.stage.calls) + count
         while len(self.stage.calls) < wanted and not submitting.done():
@@ -199,7 +199,7 @@ class JobProcesses:
         with suppress(TimeoutError):
             await asyncio.wait_for(self.stage.called.wait(), _ASK_EVERY_S)
 
-    async def check_all(self) -> None:
+    async def check_all(self, *, bulk_items: int = 0) -> None:
         """Wait until no job is left; each item must be answered and charged exactly once."""
         engine = await open_database(self.settings.database_url)
         mine = select(func.count()).select_from(JOBS).where(JOBS.c.account == self.account)
@@ -212,7 +212,7 @@ class JobProcesses:
             statuses = [row[0] for row in await connection.execute(items)]
         assert jobs >= self.accepted
         assert statuses == [200] * 3 * jobs
-        await self.check_books(3 * jobs)
+        await self.check_books(3 * jobs + bulk_items)
         await engine.dispose()
 
     async def check_books(self, paid: int) -> None:

@@ -29,8 +29,8 @@ from gateway.database.engine import open_database
 from gateway.database.tables import ACCOUNTS, HOLDS, LEDGER, USAGE
 from gateway.settings import GatewaySettings
 from servicekit.telemetry import HttpMetrics
-from tests.gateway.nats_server import prefix_of
 from tests.gateway.origin import IMAGE, Answer, image_answer, listening
+from tests.gateway.servers import prefix_of
 from tests.gateway.services import serving_all
 from tests.gateway.stage import Stage
 

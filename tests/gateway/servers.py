@@ -1,12 +1,15 @@
-"""A real PostgreSQL and a real Redis for tests, each on a port and in a folder of its own."""
+"""A real PostgreSQL, Redis and NATS for tests, each on a port and in a folder of its own."""
 
+import hashlib
 import os
 import shutil
 import signal
+import socket
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,7 +18,7 @@ import pytest
 from gateway.database.migrations import HEAD
 from scripts.ports import free_port
 
-_ASKED = 2000  # times that a starting server is asked whether it answers; each takes a few ms
+_ASKED = 20_000  # times that a starting server is asked whether it answers; each takes 0.1 ms
 _EMPTYING = (
     (
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
@@ -40,16 +43,25 @@ class Server:
 
     Attributes:
         argv: how it is started.
-        asks: a command that succeeds when it answers.
+        scheme: of its URL.
         port: where it listens.
+        folder: of its data.
+        asks: a command that succeeds when it answers; None connects.
         user: who runs it; None is whoever runs the tests.
     """
 
     argv: list[str]
-    asks: list[str]
+    scheme: str
     port: int
+    folder: Path
+    asks: list[str] | None = None
     user: str | None = None
     _process: "subprocess.Popen[bytes] | None" = field(default=None, init=False)
+
+    @property
+    def url(self) -> str:
+        """URL of the server."""
+        return f"{self.scheme}://127.0.0.1:{self.port}"
 
     def start(self) -> None:
         """Start it and wait until it answers."""
@@ -58,15 +70,32 @@ class Server:
             self.argv, stdin=null, stdout=null, stderr=null, user=self.user
         )
         for _ in range(_ASKED):
-            if subprocess.run(self.asks, check=False, capture_output=True).returncode == 0:
+            if self._answers():
                 return
         raise TimeoutError(self.argv[0])
 
-    def stop(self) -> None:
-        """Stop it as an operator in a hurry would, and wait for its end."""
+    def _answers(self) -> bool:
+        if self.asks is not None:
+            return subprocess.run(self.asks, check=False, capture_output=True).returncode == 0
+        with suppress(OSError):
+            socket.create_connection(("127.0.0.1", self.port)).close()
+            return True
+        return False
+
+    def stop(self, number: signal.Signals = signal.SIGINT) -> None:
+        """Stop it as an operator in a hurry would, without a wait for its callers."""
         if self._process is not None:
-            self._process.send_signal(signal.SIGINT)  # at once, without a wait for its callers
+            self._process.send_signal(number)
             self._process.wait()
+            self._process = None
+
+    def kill(self) -> None:
+        """Kill it as kill -9 does."""
+        self.stop(signal.SIGKILL)
+
+    def lose_all(self) -> None:
+        """Delete what it has stored."""
+        shutil.rmtree(self.folder)
 
 
 @contextmanager
@@ -89,7 +118,7 @@ def postgres() -> Iterator[Server]:
         program = str(programs / "postgres")
         argv = [program, "-D", data, "-p", str(port), "-k", str(folder), *options]
         asks = [str(programs / "pg_isready"), "-q", "-h", "127.0.0.1", "-p", str(port)]
-        yield from _running(Server(argv, asks, port, user))
+        yield from _running(Server(argv, "postgresql", port, folder, asks, user))
 
 
 def empty_database(server: Server) -> str:
@@ -97,7 +126,7 @@ def empty_database(server: Server) -> str:
 
     One for all tests: each database is 300 files, and 60 of them take most of a minute to delete.
     """
-    psql = str(Path(server.asks[0]).with_name("psql"))
+    psql = str(Path(server.argv[0]).with_name("psql"))
     where = ["-h", "127.0.0.1", "-p", str(server.port), "-U", "postgres"]
     statements = [part for statement in _EMPTYING for part in ("-c", statement)]
     subprocess.run([psql, *where, "-q", *statements], check=True, capture_output=True)
@@ -107,14 +136,28 @@ def empty_database(server: Server) -> str:
 @contextmanager
 def redis() -> Iterator[Server]:
     """Run a Redis; skip the test where it is not installed."""
-    found, asks = shutil.which("redis-server"), shutil.which("redis-cli")
-    if found is None or asks is None:
+    found = shutil.which("redis-server")
+    if found is None:
         pytest.skip("Redis is not installed: apt-get install redis-server")
     port = free_port()
     with _folder(None) as folder:
         options = ["--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
-        argv = [found, "--port", str(port), *options]
-        yield from _running(Server(argv, [asks, "-p", str(port), "--raw", "PING"], port))
+        yield from _running(Server([found, "--port", str(port), *options], "redis", port, folder))
+
+
+@contextmanager
+def nats_server() -> Iterator[Server]:
+    """Run a NATS server from the wheel."""
+    port = free_port()
+    with _folder(None) as folder:
+        program = str(Path(sys.executable).with_name("nats-server"))
+        where = ["--addr", "127.0.0.1", "--port", str(port), "--store_dir", str(folder)]
+        yield from _running(Server([program, "--jetstream", *where], "nats", port, folder))
+
+
+def prefix_of(folder: Path) -> str:
+    """Return the name of the stream of the gateways whose files are in `folder`."""
+    return "t" + hashlib.sha256(str(folder).encode()).hexdigest()[:16]
 
 
 def _running(server: Server) -> Iterator[Server]:

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from gateway.accounts.accounts import AccountStore
-from gateway.authz.decisions import ENDPOINT_OF_RPC
+from gateway.authz import ENDPOINT_OF_RPC
 from gateway.database.engine import open_database
 from gateway.settings import GatewaySettings
 from imagemesh.colorize.v1 import colorize_service_pb2

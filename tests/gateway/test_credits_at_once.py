@@ -19,13 +19,13 @@ from gateway.accounts.ledger import Ledger
 from gateway.accounts.usage import UsageBook
 from gateway.database.clock import utc_now
 from gateway.database.engine import open_database
-from tests.gateway.nats_server import NatsServer
 from tests.gateway.processes import GatewayProcess, environment_of, fleet
 from tests.gateway.running import Books, books
+from tests.gateway.servers import Server
 from tests.gateway.services import serving_all
 from tests.gateway.stage import WAIT, Stage
 
-ORDERS = 300
+ORDERS = 180
 AT_ONCE = 64
 HANG_UPS = 64  # times of hang-ups, evenly up to:
 LONGEST_S = 0.4  # about what an answer takes at this load
@@ -92,11 +92,11 @@ class Orders:
 
 
 async def test_hang_ups_and_repeats_spend_every_credit_once(
-    url: str, tmp_path: Path, addresses: dict[str, str], nats: NatsServer
+    url: str, tmp_path: Path, addresses: dict[str, str], nats: Server
 ) -> None:
     """Each order goes to one of two gateways, and again to the other; every third is hung up.
 
-    PostgreSQL gets 600 requests for 150 credits, SQLite a third of them to spare time.
+    PostgreSQL gets 360 requests for 90 credits, SQLite a third of them to spare time.
     """
     count = ORDERS if url.startswith("postgresql") else ORDERS // 3
     balance = count // 2
@@ -123,7 +123,7 @@ async def test_hang_ups_and_repeats_spend_every_credit_once(
 
 @pytest.mark.parametrize("url", ["postgresql"], indirect=True)  # durability kills on SQLite
 async def test_kill_in_the_middle_loses_nothing_and_the_holds_come_back(
-    url: str, tmp_path: Path, nats: NatsServer
+    url: str, tmp_path: Path, nats: Server
 ) -> None:
     """Two gateways with ten calls each; one of them is killed while all are running."""
     stage = Stage()

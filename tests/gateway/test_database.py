@@ -34,14 +34,8 @@ from tests.gateway.running import database_url
 from tests.gateway.servers import Server, empty_database
 
 
-@pytest.mark.parametrize("_round", range(10))
-async def test_tables_are_made_once_however_many_open_the_file_at_once(
-    tmp_path: Path, _round: int
-) -> None:
-    """The gateway and `imagemesh keys` often start together on a fresh machine.
-
-    Many rounds, because the race for the switch to WAL is lost only now and then.
-    """
+async def test_tables_are_made_once_however_many_open_the_file_at_once(tmp_path: Path) -> None:
+    """The gateway and `imagemesh keys` often start together on a fresh machine."""
     await open_eight_at_once(database_url(tmp_path))
 
 

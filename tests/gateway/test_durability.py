@@ -24,27 +24,6 @@ GOOD = {"image": base64()}
 WAITING = {"image": base64(IMAGE + WAIT)}
 
 
-async def test_kills_lose_nothing_and_charge_nothing_twice(
-    processes: JobProcesses, kill_rounds: int
-) -> None:
-    for _ in range(kill_rounds):
-        submitting = asyncio.create_task(processes.submit(70))
-        await processes.kill_each(submitting, calls=20)
-        await submitting
-
-    await processes.check_all()
-
-
-async def test_rolling_restart_of_workers_fails_nothing(processes: JobProcesses) -> None:
-    submitting = asyncio.create_task(processes.submit(60))
-    codes = await processes.restart_workers(submitting, calls=10)
-    await submitting
-
-    await processes.check_all()
-    assert codes == [0, 0]
-    assert len(processes.stage.calls) == 180  # nothing was worked on twice
-
-
 async def test_many_jobs_of_one_account_delay_no_other(tmp_path: Path) -> None:
     """An account's first job waits for a place, and not for another account's jobs."""
     async with alone(tmp_path, max_running_jobs=2) as (gateway, stage):
@@ -94,6 +73,7 @@ async def test_receiver_that_hangs_delays_no_other(tmp_path: Path) -> None:
 
 
 SHARD = 100
+BATCHES, IMAGES = 30, 400  # of three jobs, and of a bulk job
 
 
 async def begin(processes: JobProcesses, count: int) -> str:
@@ -110,7 +90,7 @@ async def begin(processes: JobProcesses, count: int) -> str:
         return str((await reply.json())["result"]["url"])
 
 
-async def finish(processes: JobProcesses, path: str) -> list[dict[str, Any]]:
+async def finish(processes: JobProcesses, path: str) -> list[Any]:
     """Return the lines of the output, when there is one."""
     async with (
         asyncio.timeout(ENOUGH_S),
@@ -125,12 +105,11 @@ async def finish(processes: JobProcesses, path: str) -> list[dict[str, Any]]:
                         return [json.loads(line) async for line in reply.content]
 
 
-async def check(processes: JobProcesses, lines: list[dict[str, Any]], count: int) -> None:
-    """Check that each item was answered and charged exactly once."""
+def check(lines: list[Any], count: int) -> None:
+    """Check that each item of a bulk job was answered."""
     assert [(line["number"], line["status"]) for line in lines] == [
         (number, 200) for number in range(count)
     ]
-    await processes.check_books(count)
 
 
 async def test_killed_worker_repeats_no_more_than_a_shard(processes: JobProcesses) -> None:
@@ -140,42 +119,52 @@ async def test_killed_worker_repeats_no_more_than_a_shard(processes: JobProcesse
     await processes.workers[0].end(signal.SIGKILL)
     await processes.workers[0].start()
 
-    await check(processes, await finishing, 600)
+    check(await finishing, 600)
+    await processes.check_books(600)
     assert len(processes.stage.calls) - 600 <= SHARD
 
 
-async def test_kills_lose_no_item_and_charge_none_twice(
+def working(processes: JobProcesses, bulk: str) -> "asyncio.Future[tuple[None, list[Any]]]":
+    """Return what ends with the lines of a bulk job, when jobs were submitted beside it."""
+    return asyncio.gather(processes.submit(BATCHES), finish(processes, bulk))
+
+
+async def test_kills_lose_nothing_and_charge_nothing_twice(
     processes: JobProcesses, kill_rounds: int
 ) -> None:
-    count = 800 * kill_rounds
-    finishing = asyncio.create_task(finish(processes, await begin(processes, count)))
     for _ in range(kill_rounds):
-        await processes.kill_each(finishing, calls=150)
+        work = working(processes, await begin(processes, IMAGES))
+        await processes.kill_each(work, calls=60)
+        _, lines = await work
+        check(lines, IMAGES)
 
-    await check(processes, await finishing, count)
-    # A dead worker repeats its shard; a dead NATS may give both workers' out again.
-    assert len(processes.stage.calls) - count <= 3 * SHARD * kill_rounds
+    await processes.check_all(bulk_items=IMAGES * kill_rounds)
 
 
-async def test_rolling_restart_of_workers_repeats_nothing(processes: JobProcesses) -> None:
-    finishing = asyncio.create_task(finish(processes, await begin(processes, 600)))
-    codes = await processes.restart_workers(finishing, calls=100)
+async def test_rolling_restart_of_workers_fails_and_repeats_nothing(
+    processes: JobProcesses,
+) -> None:
+    work = working(processes, await begin(processes, IMAGES))
+    codes = await processes.restart_workers(work, calls=60)
+    _, lines = await work
 
-    await check(processes, await finishing, 600)
+    check(lines, IMAGES)
+    await processes.check_all(bulk_items=IMAGES)
     assert codes == [0, 0]
-    assert len(processes.stage.calls) == 600
+    assert len(processes.stage.calls) == 3 * BATCHES + IMAGES
 
 
 async def test_stream_that_was_lost_is_filled_again(processes: JobProcesses) -> None:
     for worker in processes.workers:
         await worker.end(signal.SIGTERM)
-    finishing = asyncio.create_task(finish(processes, await begin(processes, 200)))
+    finishing = asyncio.create_task(finish(processes, await begin(processes, 100)))
     processes.nats.kill()
     processes.nats.lose_all()
     processes.nats.start()
     await processes.workers[0].start()
 
-    await check(processes, await finishing, 200)
+    check(await finishing, 100)
+    await processes.check_books(100)
 
 
 async def test_bulk_job_delays_no_other_account(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ contract.endpoints.__path__.append(sys.argv[1] + "/contract")
 gateway.endpoints.__path__.append(sys.argv[1] + "/gateway")
 from gateway.accounts.scopes import check_names
 from contract.table import ENDPOINTS
-from gateway.authz.decisions import ENDPOINT_OF_RPC
+from gateway.authz import ENDPOINT_OF_RPC
 from gateway.backends import CallContext, open_backends
 from gateway.openapi.document import openapi_document
 from gateway.pages import render_page

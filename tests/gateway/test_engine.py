@@ -20,8 +20,8 @@ from gateway.jobs.engine import (
 )
 from gateway.periodic import PeriodicTasks
 from servicekit.telemetry import PeriodicMetrics
-from tests.gateway.nats_server import NatsServer, nats_server, prefix_of
 from tests.gateway.running import gateway_settings, running
+from tests.gateway.servers import Server, nats_server, prefix_of
 
 ENOUGH_S = 20  # far beyond what any of the waits below takes
 
@@ -49,7 +49,7 @@ async def until(engine: JobEngine, *, is_ready: bool) -> None:
         await engine.changed.wait()
 
 
-async def test_message_is_delivered_until_it_is_acked(nats: NatsServer, tmp_path: Path) -> None:
+async def test_message_is_delivered_until_it_is_acked(nats: Server, tmp_path: Path) -> None:
     async with engine_at(nats.url, tmp_path) as engine:
         place = await engine.publish(JOBS, "ada", job="a", number=1)
         first = await pulled(engine)
@@ -69,7 +69,7 @@ async def test_message_is_delivered_until_it_is_acked(nats: NatsServer, tmp_path
     assert left is None
 
 
-async def test_message_of_a_silent_worker_goes_to_another(nats: NatsServer, tmp_path: Path) -> None:
+async def test_message_of_a_silent_worker_goes_to_another(nats: Server, tmp_path: Path) -> None:
     async with engine_at(nats.url, tmp_path, ack_wait_s=0.5) as engine:
         await engine.publish(JOBS, "ada", job="a", number=1)
         await pulled(engine)
@@ -77,7 +77,7 @@ async def test_message_of_a_silent_worker_goes_to_another(nats: NatsServer, tmp_
         assert (await pulled(engine)).is_again
 
 
-async def test_same_publication_is_one_message(nats: NatsServer, tmp_path: Path) -> None:
+async def test_same_publication_is_one_message(nats: Server, tmp_path: Path) -> None:
     async with engine_at(nats.url, tmp_path) as engine:
         places = [await engine.publish(JOBS, "ada", job="a", number=1) for _ in range(2)]
         other = await engine.publish(JOBS, "ada", job="a", number=2)
@@ -117,7 +117,7 @@ async def test_gateway_starts_and_is_ready_without_nats(
 
 
 async def test_stream_of_a_release_before_takes_the_new_kind_of_messages(
-    nats: NatsServer, tmp_path: Path
+    nats: Server, tmp_path: Path
 ) -> None:
     name = prefix_of(tmp_path)
     client = await connect(nats.url)

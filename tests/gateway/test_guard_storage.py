@@ -27,9 +27,9 @@ from servicekit.telemetry import DatabaseMetrics
 from tests.gateway.bulks import manifest, output, submit
 from tests.gateway.ended import ended
 from tests.gateway.job_stores import add_job, job_store
-from tests.gateway.nats_server import NatsServer
 from tests.gateway.origin import IMAGE, image_answer, listening
 from tests.gateway.running import Start, database_url, gateway_settings, running
+from tests.gateway.servers import Server
 from tests.gateway.services import COLORED
 from tests.gateway.uploads import base64, defer, form_of, upload
 from tests.gateway.uploads import ended as ended_job
@@ -229,7 +229,7 @@ def found(*folders: Path) -> list[str]:
 async def test_canaries_are_gone_after_erasure(
     addresses: dict[str, str],
     tmp_path: Path,
-    nats: NatsServer,
+    nats: Server,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:

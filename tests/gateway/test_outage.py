@@ -92,11 +92,11 @@ async def test_load_through_an_outage_is_charged_once_for_each_answer(
                 load = Load(gateway)
                 async with asyncio.TaskGroup() as group:
                     callers = [group.create_task(load.ask()) for _ in range(16)]
-                    await load.more(200, count=50)
+                    await load.more(200, count=20)
                     await asyncio.to_thread(outage.begin)
-                    await load.more(503, count=50)
+                    await load.more(503, count=20)
                     await asyncio.to_thread(outage.end)
-                    await load.more(200, count=50)
+                    await load.more(200, count=20)
                     for caller in callers:
                         caller.cancel()
             found = await books(url)

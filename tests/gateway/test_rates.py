@@ -56,7 +56,7 @@ def redis_server() -> Iterator[Server]:
 
 @pytest.fixture
 def redis_url(redis_server: Server) -> str:
-    return f"redis://127.0.0.1:{redis_server.port}/0"
+    return redis_server.url
 
 
 async def test_each_key_has_its_own_limit(url: str) -> None:

@@ -28,8 +28,8 @@ from gateway.periodic import PeriodicTasks
 from servicekit.telemetry import JobMetrics, PeriodicMetrics
 from tests.gateway.hang_ups import cut, once
 from tests.gateway.job_stores import DAY, add_job, end_job, job_store
-from tests.gateway.nats_server import NatsServer, nats_server, prefix_of
 from tests.gateway.running import Hands, database_url
+from tests.gateway.servers import Server, nats_server, prefix_of
 
 ENOUGH_S = 20  # far beyond what any of these tests takes
 LATER = timedelta(seconds=6)
@@ -57,7 +57,7 @@ class Parts:
 
 @asynccontextmanager
 async def parts_of(
-    engine: AsyncEngine, clock: Hands, folder: Path, server: NatsServer
+    engine: AsyncEngine, clock: Hands, folder: Path, server: Server
 ) -> AsyncIterator[Parts]:
     tasks = PeriodicTasks(PeriodicMetrics(CollectorRegistry()))
     options = EngineOptions(server.url, prefix_of(folder), replicas=1, ack_wait_s=30)
@@ -77,7 +77,7 @@ async def parts_of(
 
 
 async def test_job_that_was_never_published_is_published(
-    engine: AsyncEngine, clock: Hands, tmp_path: Path, nats: NatsServer
+    engine: AsyncEngine, clock: Hands, tmp_path: Path, nats: Server
 ) -> None:
     async with parts_of(engine, clock, tmp_path, nats) as parts:
         job = await add_job(parts.store)
@@ -120,7 +120,7 @@ async def test_what_nats_has_lost_is_published_again(
 
 
 async def test_what_is_there_is_not_published_again(
-    engine: AsyncEngine, clock: Hands, tmp_path: Path, nats: NatsServer
+    engine: AsyncEngine, clock: Hands, tmp_path: Path, nats: Server
 ) -> None:
     async with parts_of(engine, clock, tmp_path, nats) as parts:
         await parts.publisher.publish_job(await add_job(parts.store))
@@ -134,7 +134,7 @@ async def test_what_is_there_is_not_published_again(
 
 
 async def test_input_goes_with_the_end_and_stays_with_a_job_that_was_given_up(
-    engine: AsyncEngine, clock: Hands, tmp_path: Path, nats: NatsServer
+    engine: AsyncEngine, clock: Hands, tmp_path: Path, nats: Server
 ) -> None:
     async with parts_of(engine, clock, tmp_path, nats) as parts:
         jobs = [await add_job(parts.store) for _ in range(3)]
@@ -154,7 +154,7 @@ async def test_input_goes_with_the_end_and_stays_with_a_job_that_was_given_up(
 
 
 async def test_job_that_was_given_up_is_queued_again(
-    engine: AsyncEngine, clock: Hands, tmp_path: Path, nats: NatsServer
+    engine: AsyncEngine, clock: Hands, tmp_path: Path, nats: Server
 ) -> None:
     async with parts_of(engine, clock, tmp_path, nats) as parts:
         job = await add_job(parts.store, endpoints=("ocr", "nudity"))
@@ -173,7 +173,7 @@ async def test_job_that_was_given_up_is_queued_again(
 
 
 async def test_depth_age_and_dead_letters_are_metrics(
-    engine: AsyncEngine, clock: Hands, tmp_path: Path, nats: NatsServer
+    engine: AsyncEngine, clock: Hands, tmp_path: Path, nats: Server
 ) -> None:
     async with parts_of(engine, clock, tmp_path, nats) as parts:
         await add_job(parts.store)
@@ -188,7 +188,7 @@ async def test_depth_age_and_dead_letters_are_metrics(
 
 
 async def test_submission_that_is_hung_up_and_repeated_makes_one_job(
-    engine: AsyncEngine, clock: Hands, tmp_path: Path, nats: NatsServer
+    engine: AsyncEngine, clock: Hands, tmp_path: Path, nats: Server
 ) -> None:
     answers = IdempotentAnswers(engine, claim_for=DAY, clock=clock)
     new = NewJob(account="ada", request_id="r", endpoints=["ocr"])

@@ -29,10 +29,10 @@ from gateway.periodic import PeriodicTasks
 from servicekit.telemetry import JobMetrics, PeriodicMetrics
 from tests.gateway.fetchers import Names
 from tests.gateway.job_stores import add_job, end_job, job_store
-from tests.gateway.nats_server import prefix_of
 from tests.gateway.origin import Origin, listening
 from tests.gateway.origin import redirect as redirecting
 from tests.gateway.running import Gateway, Start, database_url, gateway_settings
+from tests.gateway.servers import prefix_of
 from tests.gateway.uploads import base64, defer
 
 ENOUGH_S = 20  # far beyond what any of the waits below takes

@@ -20,7 +20,6 @@ from gateway.openapi.document import openapi_document
 from gateway.pages import page_routes
 from gateway.periodic import PeriodicTasks
 from gateway.problems import Problem
-from gateway.reference import reference_routes
 from gateway.resources import Process
 from gateway.settings import GatewaySettings
 from gateway.tracing import HttpSpans
@@ -61,10 +60,7 @@ def build_app(
     )
     document = msgspec.json.encode(openapi_document(off=settings.endpoints_off))
 
-    pages = [
-        *reference_routes(),
-        *page_routes(settings.endpoints_off, public_url=settings.public_url),
-    ]
+    pages = page_routes(settings.endpoints_off, public_url=settings.public_url)
 
     async def metrics_page(_: Request) -> Response:
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)

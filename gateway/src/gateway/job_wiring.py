@@ -7,8 +7,7 @@ from datetime import timedelta
 
 from gateway.accounts.ledger import Ledger
 from gateway.bulk.files import BulkFiles
-from gateway.bulk.publishing import BulkPublisher
-from gateway.bulk.store import BulkStore
+from gateway.bulk.store import BulkPublisher, BulkStore
 from gateway.bulk.submission import BulkJobs
 from gateway.bulk.upkeep import BulkUpkeep
 from gateway.bulk.worker import BulkWorker

@@ -1,14 +1,20 @@
-"""Pages for people: to try the endpoints, and the errors; nothing from other hosts."""
+"""Pages for people: the endpoints to try, their reference by Scalar, and the errors.
+
+They load nothing from other hosts.
+"""
 
 import gzip
+import importlib.util
 import mimetypes
 from collections.abc import Collection, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from html import escape
 from importlib import resources
+from pathlib import Path
 from string import Template
 from typing import Final
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -35,9 +41,21 @@ PAGE_HEADERS: Final = {
     "Vary": "Accept-Encoding",
 }
 
+# The package carries Scalar as one script; the package itself is never imported.
+_PACKAGE: Final = "flask_openapi_scalar"
+
+_SCRIPT: Final = "templates/scalar/js/scalar.standalone.js"
+
+# Scalar writes its styles into the page. Scripts, fonts and requests stay those of this gateway.
+_POLICY: Final = CONTENT_SECURITY_POLICY.replace(
+    "style-src 'self'", "style-src 'self' 'unsafe-inline'"
+)
+
+_SCRIPT_AGE: Final = "public, max-age=86400"  # of 4.9 MB that change with a release alone
+
 
 def page_routes(off: Collection[str] = (), *, public_url: str = "") -> list[Route]:
-    """Return the routes of `/`, `/docs/errors` and the files that all pages load.
+    """Return the routes of `/`, `/docs`, `/docs/errors` and the files that all pages load.
 
     Args:
         off: names of the endpoints that `/` does not offer.
@@ -51,6 +69,10 @@ def page_routes(off: Collection[str] = (), *, public_url: str = "") -> list[Rout
     async def page(request: Request) -> Response:
         return _file(request, files, TRY_PAGE)
 
+    async def reference(_: Request) -> Response:
+        headers = {**PAGE_HEADERS, "Content-Security-Policy": _POLICY}
+        return Response(files["docs.html"], media_type="text/html", headers=headers)
+
     async def errors(request: Request) -> Response:
         return _file(request, files, ERRORS_PAGE)
 
@@ -59,7 +81,9 @@ def page_routes(off: Collection[str] = (), *, public_url: str = "") -> list[Rout
 
     return [
         Route("/", page, methods=["GET"]),
+        Route("/docs", reference, methods=["GET"]),
         Route("/docs/errors", errors, methods=["GET"]),
+        Route(STATIC_PATH + "/scalar.js", _script, methods=["GET"]),
         Route(STATIC_PATH + "/{name}", static, methods=["GET"]),
     ]
 
@@ -117,3 +141,21 @@ def takes_gzip(request: Request) -> bool:
 @lru_cache(maxsize=64)  # more than there are files
 def _compressed(content: bytes) -> bytes:
     return gzip.compress(content)
+
+
+async def _script(request: Request) -> Response:
+    script = await run_in_threadpool(_compressed_script)
+    headers = {**PAGE_HEADERS, "Cache-Control": _SCRIPT_AGE}
+    if takes_gzip(request):
+        headers["Content-Encoding"] = "gzip"
+    else:
+        script = await run_in_threadpool(gzip.decompress, script)
+    return Response(script, media_type="text/javascript", headers=headers)
+
+
+@cache
+def _compressed_script() -> bytes:
+    """Return Scalar, which is read when somebody opens the reference for the first time."""
+    spec = importlib.util.find_spec(_PACKAGE)
+    assert spec is not None and spec.submodule_search_locations  # noqa: PT018, S101 - a dependency
+    return gzip.compress((Path(spec.submodule_search_locations[0]) / _SCRIPT).read_bytes())

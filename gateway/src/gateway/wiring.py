@@ -25,8 +25,7 @@ from gateway.accounts.rates import RateLimits, parse_rates
 from gateway.accounts.storage import Storage, StorageLimits, kept_folders
 from gateway.accounts.usage import UsageBook
 from gateway.admin.service import serving_admin
-from gateway.authz.decisions import Authorizer
-from gateway.authz.port import serving_authz
+from gateway.authz import Authorizer, serving_authz
 from gateway.backends import Backends, open_backends
 from gateway.bulk.handlers import BulkHandlers, bulk_routes
 from gateway.database.clock import Clock, DatabaseClock

@@ -1,10 +1,11 @@
-"""Bulk jobs in the database, from their first shard to their end.
+"""Bulk jobs in the database, from their first shard to their end, and their messages.
 
 The end of a shard, the charges of its items and the counts of its job are one transaction, which
 an attempt that is not the newest cannot make: a shard that is worked on twice counts once.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 
@@ -24,10 +25,11 @@ from gateway.bulk.records import (
     bulk_of,
 )
 from gateway.database.clock import Clock
-from gateway.database.engine import transaction
+from gateway.database.engine import DatabaseUnavailable, transaction
 from gateway.database.tables import BULK_SHARDS, BULKS
-from gateway.jobs.records import QUEUED, RUNNING, SUCCEEDED
-from gateway.jobs.rows import hold_of
+from gateway.jobs.engine import BULK, EngineUnavailable, JobEngine
+from gateway.jobs.publishing import account_token
+from gateway.jobs.records import QUEUED, RUNNING, SUCCEEDED, hold_of
 from gateway.jobs.store import JobGone
 from gateway.problems import Problem
 
@@ -302,3 +304,28 @@ class BulkStore:
 def _hold(bulk: str, shard: int) -> str:
     """Return the id of the hold of a shard; below zero, where no item is."""
     return hold_of(bulk, -1 - shard)
+
+
+@define(eq=False)
+class BulkPublisher:
+    """Publishes ids of shards; what cannot be published is left to the `BulkUpkeep`."""
+
+    _engine: JobEngine
+    _store: BulkStore
+
+    async def publish(self, bulk: BulkRecord, shards: Mapping[int, int]) -> None:
+        """Have workers work on shards.
+
+        Args:
+            bulk: job that they are of.
+            shards: number of the publication by that of the shard.
+        """
+        token = account_token(bulk.account)
+        places = {}
+        with suppress(EngineUnavailable, DatabaseUnavailable):
+            for shard, number in shards.items():
+                job = f"{bulk.id}.{shard}"
+                place = await self._engine.publish(BULK, token, job=job, number=number)
+                places[shard] = place
+            if places:
+                await self._store.published(bulk.id, places)

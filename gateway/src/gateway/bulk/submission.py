@@ -11,9 +11,8 @@ from attrs import define, field
 from gateway.accounts.ledger import Ledger
 from gateway.bulk.files import BulkFiles
 from gateway.bulk.items import BulkItem, shards_of
-from gateway.bulk.publishing import BulkPublisher
 from gateway.bulk.records import BulkRecord
-from gateway.bulk.store import WINDOW, BulkStore
+from gateway.bulk.store import WINDOW, BulkPublisher, BulkStore
 from gateway.jobs.engine import CANCELLED, JobEngine
 from gateway.periodic import uncut
 from gateway.problems import Problem

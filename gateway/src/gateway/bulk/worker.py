@@ -12,9 +12,8 @@ from contract.bulk import BulkLine
 from gateway.accounts.kept_urls import without_queries
 from gateway.bulk.files import BulkFiles
 from gateway.bulk.items import BulkItem
-from gateway.bulk.publishing import BulkPublisher
 from gateway.bulk.records import BulkRecord, ShardRecord
-from gateway.bulk.store import BulkStore
+from gateway.bulk.store import BulkPublisher, BulkStore
 from gateway.database.engine import DatabaseUnavailable
 from gateway.fetching.urls import clean_file_name
 from gateway.hosting.sources import Sources

@@ -15,8 +15,15 @@ from gateway.database.engine import transaction
 from gateway.database.tables import JOB_ITEMS, JOBS
 from gateway.jobs.engine import JOBS as JOB_KIND
 from gateway.jobs.engine import WEBHOOKS
-from gateway.jobs.records import GIVEN_UP, PENDING, QUEUED, UNDER_WAY, JobRecord, record_of
-from gateway.jobs.rows import MESSAGE_COLUMNS
+from gateway.jobs.records import (
+    GIVEN_UP,
+    MESSAGE_COLUMNS,
+    PENDING,
+    QUEUED,
+    UNDER_WAY,
+    JobRecord,
+    record_of,
+)
 
 DEAD: Final = "dead"
 

@@ -25,6 +25,7 @@ from gateway.database.tables import JOB_ITEMS, JOBS
 from gateway.jobs.outcomes import Outcome
 from gateway.jobs.records import (
     FAILED,
+    MESSAGE_COLUMNS,
     PENDING,
     QUEUED,
     RUNNING,
@@ -33,15 +34,12 @@ from gateway.jobs.records import (
     JobLimits,
     JobRecord,
     NewJob,
-    record_of,
-)
-from gateway.jobs.rows import (
-    MESSAGE_COLUMNS,
     free_claim,
     hold_of,
     holds_of,
     item_row,
     items_of,
+    record_of,
 )
 from gateway.problems import Problem
 

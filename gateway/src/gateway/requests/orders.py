@@ -13,7 +13,7 @@ from yarl import URL
 
 from gateway.accounts.idempotency import fingerprint_of, order_of
 from gateway.accounts.keys import ApiKey
-from gateway.jobs.rows import hold_of
+from gateway.jobs.records import hold_of
 from gateway.jobs.webhooks import Webhooks
 from gateway.problems import Problem
 from gateway.requests.batch import Item

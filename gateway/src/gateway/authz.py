@@ -1,15 +1,28 @@
-"""Authorization of an RPC without the REST API: by an API key, or by a certificate."""
+"""Authorization of RPCs that do not pass the REST API, by an API key or a certificate.
 
+Envoy's ext_authz filter asks over HTTP. The request is the RPC's own without its body; the answer
+200 names the caller, and any other is the caller's answer, its text the message of the status. See
+docs/adr/0012.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
+
+from aiohttp import web
 
 from gateway.accounts.accounts import AccountStore
 from gateway.accounts.keys import ApiKey, KeyStore, authorize
 from gateway.accounts.rates import RateLimits
 from gateway.backends import COLORIZE, OCR, VISION
+from gateway.database.engine import DatabaseUnavailable
 from gateway.endpoint_table import HANDLERS
+from gateway.input.credentials import sent_key
 from gateway.problems import Problem
 from gateway.settings import GatewaySettings
+from servicekit.callers import CALLER_KEY, caller_digest
+from servicekit.logs import get_logger
 
 # The endpoint whose scope an RPC needs; None where a good key is enough. A test holds it complete.
 ENDPOINT_OF_RPC: Final[dict[str, str | None]] = {
@@ -17,6 +30,12 @@ ENDPOINT_OF_RPC: Final[dict[str, str | None]] = {
     **{f"/{service}/ListModels": None for service in (COLORIZE, OCR, VISION)},
     f"/{OCR}/ListLanguages": None,
 }
+
+CLIENT_ID_HEADER: Final = "x-client-id"  # set by Envoy from the certificate, whatever was sent
+
+_DRAIN_S = 2.0  # as long as Envoy waits for an answer
+
+_log = get_logger("authz")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,3 +127,41 @@ class Authorizer:
             )
             raise Problem(403, "unknown_client", message)
         return None
+
+
+@asynccontextmanager
+async def serving_authz(settings: GatewaySettings, authorizer: Authorizer) -> AsyncIterator[None]:
+    """Answer Envoy while the context is open, where the settings switch it on."""
+    if settings.authz_port == 0:
+        yield
+        return
+
+    async def answer(request: web.Request) -> web.Response:
+        return await _answer(authorizer, request)
+
+    app = web.Application()
+    app.router.add_route("*", "/{rpc:.*}", answer)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_DRAIN_S)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, settings.authz_host, settings.authz_port).start()
+        _log.info("authorization port open", port=settings.authz_port)
+        yield
+    finally:
+        await runner.cleanup()
+
+
+async def _answer(authorizer: Authorizer, request: web.Request) -> web.Response:
+    question = Question(
+        request.path,
+        api_key=sent_key(request.headers),
+        client_id=request.headers.get(CLIENT_ID_HEADER, ""),
+    )
+    try:
+        admitted = await authorizer.decide(question)
+    except Problem as problem:
+        if isinstance(problem, DatabaseUnavailable):
+            _log.warning("database away", reason=problem.reason)
+        return web.Response(status=problem.status, text=str(problem), headers=problem.headers)
+    headers = {**admitted.headers, CALLER_KEY: caller_digest(admitted.caller)}
+    return web.Response(headers=headers)
