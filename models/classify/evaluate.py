@@ -4,21 +4,17 @@ The table beside the zip, photos.tsv, has the columns file and label_index_1000.
 """
 
 import csv
-import io
 import json
-import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import cyclopts
 import numpy as np
 import torch
-from PIL import Image
 
-from modelkit.images import RgbImage
 from modelkit.manifest import load_manifest
 from modelkit.runtime import Runtime
 from models.training.calibration import classification_scores, fit_temperature
+from models.training.images import read_photos
 from vision.classifier import cut_squares
 from vision.loaders import Loaders
 from vision.settings import VisionSettings
@@ -34,13 +30,14 @@ def main(*, photos: Path, shape: float = 1.0, fit: bool = False) -> None:
     """
     settings = VisionSettings(threads=1)
     loaded = Loaders(settings, load_manifest("vision"), Runtime(threads=1)).classifier()
+    classes = read_labels(photos.with_suffix(".tsv"))
     rows, labels = [], []
-    for label, photo in read_photos(photos):
+    for name, photo in read_photos(photos):
         height = round(photo.shape[0] / shape)
         top = (photo.shape[0] - height) // 2
         (answer,) = loaded.model.confidences([cut_squares(photo[top : top + height])])
         rows.append(answer)
-        labels.append(label)
+        labels.append(classes[name])
     confidences, truths = torch.from_numpy(np.stack(rows)), torch.tensor(labels)
     scores = classification_scores(confidences, truths)
     print(json.dumps({"model": loaded.entry.name, "photos": len(labels), **scores}))
@@ -48,15 +45,11 @@ def main(*, photos: Path, shape: float = 1.0, fit: bool = False) -> None:
         print(json.dumps({"factor": fit_temperature(confidences.clamp_min(1e-12).log(), truths)}))
 
 
-def read_photos(archive: Path) -> Iterator[tuple[int, RgbImage]]:
-    """Yield class and pixels, (height, width, 3) uint8, of each photo of a zip."""
-    with (
-        zipfile.ZipFile(archive) as opened,
-        archive.with_suffix(".tsv").open(encoding="utf-8", newline="") as table,
-    ):
-        for row in csv.DictReader(table, delimiter="\t"):
-            photo = Image.open(io.BytesIO(opened.read(row["file"]))).convert("RGB")
-            yield int(row["label_index_1000"]), np.array(photo)
+def read_labels(table: Path) -> dict[str, int]:
+    """Return the class of each file."""
+    with table.open(encoding="utf-8", newline="") as file:
+        rows = csv.DictReader(file, delimiter="\t")
+        return {row["file"]: int(row["label_index_1000"]) for row in rows}
 
 
 if __name__ == "__main__":

@@ -1,21 +1,18 @@
 """Score the colorizer on color photos: python -m models.colorize.evaluate --photos PATH."""
 
-import io
 import json
-import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import cyclopts
 import numpy as np
-from PIL import Image
 
 from colorize.model import Colorizer
 from colorize.pixels import to_lab
 from modelkit.images import RgbImage
 from modelkit.runtime import Runtime
 from models.colorize.export import GRAPH
+from models.training.images import read_photos
 
 _LEAST_COLORFULNESS = 1e-3  # some photos are grey: a share of nothing
 
@@ -23,7 +20,9 @@ _LEAST_COLORFULNESS = 1e-3  # some photos are grey: a share of nothing
 def main(*, photos: Path, graph: Path = GRAPH) -> None:
     """Score the colorizer on the color JPEGs of a zip, each turned grey at full size."""
     colorizer = Colorizer(Runtime(threads=1).open(graph, sizes_vary=True))
-    rows = [_compare(photo, colorizer.colorize(grey_copy(photo))) for photo in read_photos(photos)]
+    rows = [
+        _compare(photo, colorizer.colorize(grey_copy(photo))) for _, photo in read_photos(photos)
+    ]
     errors, greys, shares, shifts = np.array(rows).T
     scores = {
         "photos": len(rows),
@@ -34,14 +33,6 @@ def main(*, photos: Path, graph: Path = GRAPH) -> None:
         "lightness_shift_mean": shifts.mean(),
     }
     print(json.dumps({name: round(float(score), 4) for name, score in scores.items()}))
-
-
-def read_photos(archive: Path) -> Iterator[RgbImage]:
-    """Yield the JPEG files of a zip, (height, width, 3) uint8, by name."""
-    with zipfile.ZipFile(archive) as opened:
-        for name in sorted(opened.namelist()):
-            if name.endswith(".jpg"):
-                yield np.array(Image.open(io.BytesIO(opened.read(name))).convert("RGB"))
 
 
 def grey_copy(photo: RgbImage) -> RgbImage:

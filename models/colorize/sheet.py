@@ -11,8 +11,9 @@ from PIL import Image
 from colorize.model import Colorizer
 from modelkit.images import RgbImage
 from modelkit.runtime import Runtime
-from models.colorize.evaluate import grey_copy, read_photos
+from models.colorize.evaluate import grey_copy
 from models.colorize.export import GRAPH
+from models.training.images import read_photos
 
 _SHEET = Path("docs/colorized.jpg")
 _PHOTO_HEIGHT_PX = 200
@@ -46,7 +47,7 @@ def main(
     for path in sorted(old.glob("*.jpg")):
         photo = np.array(Image.open(path).convert("RGB"))
         rows.append(draw_row([photo, colorizer.colorize(photo)]))
-    for photo in islice(read_photos(photos), skip, skip + count):
+    for _, photo in islice(read_photos(photos), skip, skip + count):
         grey = grey_copy(photo)
         rows.append(draw_row([grey, colorizer.colorize(grey), photo]))
     draw_sheet(rows).save(sheet, quality=_QUALITY)

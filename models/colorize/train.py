@@ -4,8 +4,6 @@ The first part of the run trains the decoder over the published encoder, which O
 three times as fast as torch; the rest trains both.
 """
 
-import io
-import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -13,7 +11,6 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -23,7 +20,7 @@ from models.colorize.old_film import age_lightness
 from models.training.augmentation import random_affine
 from models.training.encoders import load_lite0_encoder
 from models.training.export import FrozenEncoder
-from models.training.images import ImageSet, load_images, read_classes
+from models.training.images import ImageSet, load_images, read_classes, read_photos
 from models.training.run import Options, Recipe, parse_options, train
 
 PHOTOS = ("imagenet-samples.zip", "bsds500.zip", "clothing.zip")
@@ -169,14 +166,12 @@ def _crop(
 
 def _load_photos(archives: Iterable[Path]) -> list[NDArray[np.uint8]]:
     """Return the photos of zip archives that have colors, (height, width, 3) uint8 each."""
-    photos = []
-    for archive in archives:
-        with zipfile.ZipFile(archive) as opened:
-            for name in sorted(opened.namelist()):
-                photo = np.array(Image.open(io.BytesIO(opened.read(name))).convert("RGB"))
-                if len(_colored(np.ascontiguousarray(photo[np.newaxis]))):
-                    photos.append(photo)
-    return photos
+    return [
+        photo
+        for archive in archives
+        for _, photo in read_photos(archive)
+        if len(_colored(photo[np.newaxis]))
+    ]
 
 
 def _colored(images: NDArray[np.uint8]) -> NDArray[np.int64]:

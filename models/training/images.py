@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png")
+
 
 @dataclass(frozen=True, slots=True)
 class ImageSet:
@@ -52,6 +54,14 @@ def read_archive(archive: Path, *, mode: str) -> Iterator[tuple[str, NDArray[np.
         for name in opened.namelist():
             image = Image.open(io.BytesIO(opened.read(name))).convert(mode)
             yield name.split("/")[0], np.array(image)
+
+
+def read_photos(archive: Path) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+    """Yield name and pixels, (height, width, 3) sRGB, of each image of a zip, by name."""
+    with zipfile.ZipFile(archive) as opened:
+        for name in sorted(opened.namelist()):
+            if name.lower().endswith(PHOTO_SUFFIXES):
+                yield name, np.array(Image.open(io.BytesIO(opened.read(name))).convert("RGB"))
 
 
 def read_classes(table: Path) -> dict[str, str]:

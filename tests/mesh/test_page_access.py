@@ -82,22 +82,17 @@ async def test_job_that_is_switched_off_is_not_offered(browser: Browser, tmp_pat
         await page.close()
 
 
-async def test_reference_is_without_fault_and_asks_no_other_host(
+async def test_reference_is_without_fault_asks_no_other_host_and_sends_an_example(
     page: Page, mesh: RunningMesh
 ) -> None:
+    """The example is sent with the key of the page."""
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    await page.set_viewport_size(PHONE)
     await page.goto("/docs")
 
     await expect(page.get_by_text("/api/v1/colorize").first).to_be_visible()
     assert [url for url in asked if not url.startswith((mesh.url, "blob:", "data:"))] == []
     assert await faults_of_access(page) == []
-
-
-async def test_reference_sends_an_example_with_the_key_of_the_page(page: Page) -> None:
-    await page.goto("/docs")
     await page.get_by_role("button", name="Test Request").first.click()
     await page.get_by_role("button", name="Send").first.click()
-
     await expect(page.get_by_text("200 OK")).to_be_visible()
