@@ -20,8 +20,7 @@ from contract.lookups import CapabilitiesAnswer, LanguagesAnswer, UsageAnswer
 from contract.table import ENDPOINTS
 from gateway.catalogue import catalogue
 from gateway.input.forms import FORM_TYPE, IMAGE_FIELD
-from gateway.openapi.bulk import BULK_KINDS, bulk_form, bulk_paths
-from gateway.openapi.lookups import lookup_paths, webhooks
+from gateway.openapi.lookups import BULK_KINDS, bulk_form, bulk_paths, lookup_paths, webhooks
 from gateway.openapi.parts import (
     ACCOUNT,
     ERRORS,
