@@ -12,17 +12,11 @@ import msgspec
 
 
 class Fault(msgspec.Struct, frozen=True):
-    """One code, on which programs may branch.
+    """One code, on which programs may branch."""
 
-    Attributes:
-        statuses: the HTTP statuses that it comes with.
-        when: what happened.
-        remedy: what the caller, or whoever runs the mesh, should do.
-    """
-
-    statuses: tuple[int, ...]
-    when: str
-    remedy: str
+    statuses: tuple[int, ...]  # the HTTP statuses that it comes with
+    when: str  # what happened
+    remedy: str  # what the caller, or whoever runs the mesh, should do
 
 
 @cache

@@ -38,15 +38,10 @@ MESSAGE_COLUMNS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class JobLimits:
-    """Limits on jobs that are queued or running.
+    """Limits on jobs that are queued or running."""
 
-    Attributes:
-        waiting: of all accounts.
-        waiting_per_account: of one account.
-    """
-
-    waiting: int
-    waiting_per_account: int
+    waiting: int  # of all accounts
+    waiting_per_account: int  # of one account
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
