@@ -42,9 +42,9 @@ PAGE_BREAK: Final = "\f"  # between the texts of two pages, as pdftotext has it
 class _Document:
     """A document as it arrives."""
 
-    # That were read; an image is one page of a document without a count.
+    # An image is one page of a document without a count.
     pages: list[pb.DocumentPage] = field(default_factory=list)
-    # Of the document in its format, empty where none was asked for.
+    # In the format that was asked for, empty where none was.
     content: bytearray = field(default_factory=bytearray)
     media_type: str = ""  # of `content`
 
