@@ -17,12 +17,13 @@ from benchmarks.pages import WrittenPage, render
 from benchmarks.text_errors import character_error_rate
 from modelkit.images import RgbImage
 from modelkit.manifest import load_manifest
+from ocr.ink import TiledImage
 from ocr.languages import BOTH_LINES, PP_OCR_LINES, TESSERACT_LINES, Language, all_languages
 from ocr.loaders import load_ppocr, load_tesseract
 from ocr.preparation import fit
 from ocr.routes import Routes
 from ocr.settings import OcrSettings
-from ocr.tesseract import Tesseract, TesseractReader
+from ocr.tesseract import Tesseract
 
 TABLE = Path(__file__).parents[1] / "services/ocr/src/ocr/routes.tsv"
 READ_BY_PP_OCR = frozenset({"Latn", "Latf", "Hans", "Hant", "Jpan"})
@@ -73,14 +74,14 @@ def measure(routes: Routes, language: Language) -> dict[str, Errors]:
 def read_layout(tesseract: Tesseract, language: Language) -> float:
     """Return the character error rate of Tesseract's own layout on a clean page."""
     page = render(language)
-    lines = TesseractReader(tesseract, [language]).read_page(fit(page.pixels).pixels)
+    lines = tesseract.read_page(fit(page.pixels).pixels, language)
     return character_error_rate(page.text, "\n".join(line.text for line in lines))
 
 
 def read_prose(routes: Routes, language: Language) -> float | None:
     """Return the error rate of a clean page that is read without the detector; None for others."""
     page = render(language)
-    read = routes.read_prose(fit(page.pixels).pixels, (language,))
+    read = routes.read_prose(TiledImage(fit(page.pixels).pixels), (language,))
     if read is None:
         return None
     return character_error_rate(page.text, "\n".join(line.text for line in read.lines))
@@ -104,7 +105,7 @@ def _error(
     routes: Routes, pixels: RgbImage, page: WrittenPage, language: Language, route: str
 ) -> float:
     fitted = fit(pixels).pixels
-    read = routes.read(fitted, routes.detect(fitted), (language,), route=route)
+    read = routes.read(fitted, routes.detect(TiledImage(fitted)), (language,), route=route)
     return character_error_rate(page.text, "\n".join(line.text for line in read.lines))
 
 

@@ -1,6 +1,6 @@
 """Train the wide emotion network on FER2013: python -m models.emotions.train --data PATH."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -33,7 +33,15 @@ _EVALUATION_BATCH = 256
 
 
 class EmotionTask:
-    """FER2013 with label smoothing and faces moved, turned, zoomed and mirrored."""
+    """FER2013 with label smoothing and faces moved, turned, zoomed and mirrored.
+
+    Attributes:
+        recipe: Schedule of the run.
+        sizes_px: Ends of the parts of the run with the side of the faces in each.
+        targets: (faces, 7) float32, the share of each class that a training face stands for.
+    """
+
+    sizes_px: Sequence[tuple[float, int]] = _SIZES_PX
 
     def __init__(self, options: Options) -> None:
         self._training, self._validation = _load(options, "train"), _load(options, "val")
@@ -44,29 +52,28 @@ class EmotionTask:
             averaging_decay=0.999,
             optimizer="sgd",
         )
-        counts = torch.bincount(torch.from_numpy(self._training.labels)).float()
+        labels = torch.from_numpy(self._training.labels)
+        hard = functional.one_hot(labels, len(EMOTION_FOLDERS)).float()
+        self.targets = (1 - _LABEL_SMOOTHING) * hard + _LABEL_SMOOTHING / len(EMOTION_FOLDERS)
+        counts = torch.bincount(labels).float()
         self._weights = (counts / counts.mean()) ** -_RARITY_POWER
         self._weights[EMOTION_FOLDERS.index("fear")] *= _FEAR_WEIGHT
 
     def batches(self, progress: float) -> Iterable[tuple[Tensor, Tensor]]:
-        """Yield augmented faces (batch, 1, side, side) in [0, 255] and their classes."""
-        size_px = next(size for end, size in _SIZES_PX if progress < end)
-        labels = torch.from_numpy(self._training.labels)
-        order = torch.randperm(len(labels))
+        """Yield augmented faces (batch, 1, side, side) in [0, 255] and their targets."""
+        size_px = next(size for end, size in self.sizes_px if progress < end)
+        order = torch.randperm(len(self.targets))
         for chosen in torch.split(order, _BATCH)[: self.recipe.steps_per_epoch]:
             array = self._training.images[chosen.numpy()]
             faces = torch.from_numpy(array).permute(0, 3, 1, 2).float()
             moved = random_affine(faces, size_px=size_px, degrees=12, shift=0.1, least_scale=0.75)
-            targets = functional.one_hot(labels[chosen], len(EMOTION_FOLDERS)).float()
-            yield _mix(_erase(moved), targets)
+            yield _mix(_erase(moved), self.targets[chosen])
 
     def loss(self, network: nn.Module, inputs: Tensor, targets: Tensor) -> Tensor:
-        """Return the smoothed cross-entropy."""
+        """Return the cross-entropy, rare classes weighed more."""
         faces = normalize_faces(inputs).contiguous(memory_format=torch.channels_last)
         logits = network(faces).float()
-        return functional.cross_entropy(
-            logits, targets, weight=self._weights, label_smoothing=_LABEL_SMOOTHING
-        )
+        return functional.cross_entropy(logits, targets, weight=self._weights)
 
     def evaluate(self, network: nn.Module) -> dict[str, float]:
         """Return the scores on PublicTest, as the service answers, and the least recall."""

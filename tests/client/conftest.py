@@ -3,45 +3,18 @@
 import asyncio
 import shutil
 import subprocess
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
 from servicekit.logs import configure_logs
 from tests.client.scripted import PNG, Certificate
+from tests.gateway.conftest import addresses, gateway, nats, stage, start  # noqa: F401 - fixtures
 from tests.gateway.ended import Ended, ended
-from tests.gateway.running import Gateway, gateway_settings, running
-from tests.gateway.servers import nats_server
-from tests.gateway.services import serving_all
-from tests.gateway.stage import Stage
+from tests.gateway.running import Gateway
 
 Run = Callable[..., Awaitable[Ended]]
-
-
-@pytest.fixture(scope="session")
-async def stage() -> Stage:
-    """Return what the services saw."""
-    return Stage()
-
-
-@pytest.fixture(scope="session")
-async def addresses(stage: Stage) -> AsyncIterator[dict[str, str]]:
-    """Return where the services are, as settings of a gateway."""
-    async with serving_all(stage) as found:
-        yield found
-
-
-@pytest.fixture(scope="session")
-async def gateway(
-    addresses: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Gateway]:
-    """Return a gateway that all tests share."""
-    with nats_server() as nats:
-        folder = tmp_path_factory.mktemp("gateway")
-        settings = gateway_settings(folder, nats_url=nats.url, **addresses)
-        async with running(settings) as found:
-            yield found
 
 
 @pytest.fixture
@@ -68,7 +41,11 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
 
 
 @pytest.fixture
-def run(gateway: Gateway, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
+def run(
+    gateway: Gateway,  # noqa: F811 - the fixture
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> Run:
     """Return a function that runs `imagemesh COMMAND ARGUMENTS` with a good key."""
     key_file = tmp_path / "api-key"
     key_file.write_text(f"{gateway.key}\n")

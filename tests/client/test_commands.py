@@ -11,7 +11,7 @@ from tests.client.conftest import Run
 from tests.client.scripted import PNG
 from tests.gateway.ended import Ended
 from tests.gateway.origin import IMAGE, image_answer, listening
-from tests.gateway.running import Gateway, create_key, gateway_settings, running
+from tests.gateway.running import Gateway, Start
 from tests.gateway.services import COLORED, NO_FACE, WRITTEN
 
 UNREADABLE = IMAGE + b"unreadable"
@@ -225,13 +225,11 @@ async def test_file_that_cannot_be_written_is_told(run: Run, scan: Path, tmp_pat
 
 
 async def test_gateway_that_hosts_nothing_needs_a_folder(
-    run: Run, addresses: dict[str, str], tmp_path: Path
+    run: Run, start: Start, tmp_path: Path
 ) -> None:
     folder = files(tmp_path / "in", a_gif=IMAGE, b_gif=IMAGE)
-    settings = gateway_settings(tmp_path, **addresses, zero_retention=True)
-    async with running(settings) as gateway:
-        key = await create_key(settings)
-        url = gateway.url
+    async with start(zero_retention=True) as gateway:
+        key, url = gateway.key, gateway.url
         refused = await with_key(run, key, tmp_path, "colorize", folder, "--parallel", "1", url=url)
         saved = await with_key(
             run, key, tmp_path, "colorize", folder, "--json", "--output", tmp_path / "out", url=url

@@ -28,7 +28,7 @@ from tests.client.scripted import (
     serving_http,
 )
 from tests.gateway.origin import IMAGE
-from tests.gateway.running import Gateway, gateway_settings, running
+from tests.gateway.running import Gateway, Start
 from tests.gateway.services import COLORED
 from tests.gateway.stage import Stage
 
@@ -107,11 +107,10 @@ async def test_lasting_fault_is_told_at_once(status: int, code: str) -> None:
 
 
 async def test_gateway_that_keeps_nothing_is_asked_without_a_key_from_then_on(
-    addresses: dict[str, str], tmp_path: Path
+    start: Start,
 ) -> None:
-    settings = gateway_settings(tmp_path, **addresses, zero_retention=True)
     async with (
-        running(settings) as gateway,
+        start(zero_retention=True) as gateway,
         AsyncClient(gateway.url, key=gateway.key, retries=Time().retries()) as client,
     ):
         first = await client.colorize(IMAGE)
@@ -132,11 +131,10 @@ async def test_broken_call_without_a_key_is_not_repeated_for_it_may_be_charged_t
     assert time.waits_s == []
 
 
-async def test_repeated_call_is_charged_once(addresses: dict[str, str], tmp_path: Path) -> None:
+async def test_repeated_call_is_charged_once(start: Start) -> None:
     """The first answer is lost behind the gateway's back, by a proxy that says 504."""
-    settings = gateway_settings(tmp_path, **addresses)
     time = Time()
-    async with running(settings) as gateway, AsyncClient(gateway.url, key=gateway.key) as counting:
+    async with start() as gateway, AsyncClient(gateway.url, key=gateway.key) as counting:
         async with losing_first(gateway, time) as client:
             await client.nudity(IMAGE)
         usage = await counting.usage()

@@ -12,7 +12,7 @@ from PIL import Image
 
 from colorize.merging import make_guide, merge_chroma
 from colorize.model import Colorizer
-from colorize.pixels import is_colored, lightness_of, resize
+from colorize.pixels import is_colored, lightness_of
 from modelkit.colorization import ColorizerSpec
 from modelkit.images import RgbImage
 from modelkit.manifest import load_manifest
@@ -119,13 +119,6 @@ def test_chroma_is_not_mirrored_or_turned() -> None:
 
     assert merged[8, 120] > 25
     assert np.abs(merged[[8, 56, 56], [8, 8, 120]]).max() < 10
-
-
-def test_reduction_is_antialiased() -> None:
-    stripes = np.zeros((256, 256, 3), dtype=np.uint8)
-    stripes[:, ::2] = 255
-
-    assert resize(stripes, 64, 64).astype(float) == pytest.approx(np.full((64, 64, 3), 128), abs=1)
 
 
 def test_grey_and_sepia_are_not_colored() -> None:

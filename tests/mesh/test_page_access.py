@@ -55,9 +55,8 @@ async def faults_of_access(page: Page) -> list[str]:
     return [fault["id"] for fault in found.response["violations"] if fault["impact"] != "minor"]
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_catalogue_of_errors_is_led_to_and_without_fault(page: Page, scheme: Any) -> None:
-    await page.emulate_media(color_scheme=scheme)
+async def test_catalogue_of_errors_is_led_to_and_without_fault(page: Page) -> None:
+    await page.emulate_media(color_scheme="dark")
     await page.get_by_role("link", name="Errors").click()
     await page.get_by_role("link", name="insufficient_balance").click()
 
@@ -83,14 +82,12 @@ async def test_job_that_is_switched_off_is_not_offered(browser: Browser, tmp_pat
         await page.close()
 
 
-@pytest.mark.parametrize(("scheme", "size"), [("light", PHONE), ("dark", DESKTOP)])
 async def test_reference_is_without_fault_and_asks_no_other_host(
-    page: Page, mesh: RunningMesh, scheme: Any, size: ViewportSize
+    page: Page, mesh: RunningMesh
 ) -> None:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    await page.emulate_media(color_scheme=scheme)
-    await page.set_viewport_size(size)
+    await page.set_viewport_size(PHONE)
     await page.goto("/docs")
 
     await expect(page.get_by_text("/api/v1/colorize").first).to_be_visible()

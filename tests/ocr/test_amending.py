@@ -21,7 +21,8 @@ from imagemesh.ocr.v1 import page_pb2
 from modelkit.images import encode_image
 from ocr.amending import Amendment
 from ocr.formats import write_document, write_layers
-from ocr.writing import PdfAmender
+from ocr.isolated import IsolatedModule
+from ocr.writing import amend
 from tests.ocr.papers import layered_pdf, typed_pdf
 from tests.ocr.printed import printed_page
 from tests.ocr.test_pdf import pdftotext
@@ -145,7 +146,7 @@ def stay(pdf: Pdf) -> None:
 
 @pytest.mark.parametrize(
     ("turn", "change"),
-    [*((turn, stay) for turn in TURNS), (0, crop), (0, move), (0, unit), (90, edge), (270, edge)],
+    [(0, stay), (180, stay), (270, stay), (0, crop), (0, move), (0, unit), (90, edge)],
 )
 async def test_text_stands_where_letters_are_drawn(
     stub: "rpc.OcrServiceAsyncStub", tmp_path: Path, turn: int, change: Callable[[Pdf], None]
@@ -353,4 +354,6 @@ async def test_file_that_cannot_be_amended_in_time_gives_nothing(
     layers = write_layers([])
     amendment = Amendment(len(layers), 1, kept=[1], layered=[], is_layer_replaced=False)
 
-    assert await PdfAmender(at_once=1, within_s=within_s).amend(content, layers, amendment) == b""
+    amending = IsolatedModule("ocr.amending", at_once=1, within_s=within_s)
+
+    assert await amend(amending, content, layers, amendment) == b""

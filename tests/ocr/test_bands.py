@@ -5,8 +5,8 @@ import pytest
 from PIL import Image, ImageDraw
 
 from modelkit.images import RgbImage
-from ocr.bands import find_rows
 from ocr.ink import find_ink
+from ocr.prose import find_rows
 
 LEFT, RIGHT = 40, 640
 ROWS = (60, 120, 180, 240)  # tops of lines of 30 px

@@ -66,13 +66,6 @@ async def test_pages_of_a_pdf_are_drawn_in_their_size(documents: Documents) -> N
         assert (jpeg.format, jpeg.size) == ("JPEG", (500, 250))
 
 
-async def test_page_is_black_on_white(documents: Documents) -> None:
-    page = await first_page(documents, typed_pdf("one"))
-
-    assert page.fitted.pixels[0, 0].tolist() == [255, 255, 255]
-    assert page.fitted.pixels.min() < 50
-
-
 async def test_colors_of_a_pdf_keep_their_places(documents: Documents) -> None:
     page = await first_page(documents, pdf_file([b"1 0 0 rg 0 0 999 999 re f"]))
 

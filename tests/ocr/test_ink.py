@@ -6,7 +6,7 @@ import pytest
 from modelkit.images import RgbImage
 from ocr.doubts import SMALL_LETTERS, UNREAD_INK, find_doubts
 from ocr.finding import find_pieces
-from ocr.ink import find_ink, is_plain_stroke, uncovered_rows
+from ocr.ink import TiledImage, find_ink, is_plain_stroke, uncovered_rows
 from ocr.preparation import Corners
 from tests.ocr.written import PANGRAM, draw_lines
 
@@ -71,7 +71,7 @@ def test_row_that_the_detector_passed_over_is_looked_at_again(
 ) -> None:
     detector = NearsightedDetector(size_px, missing)
 
-    pieces = find_pieces(detector, page(size_px, levels))
+    pieces = find_pieces(detector, TiledImage(page(size_px, levels)))
 
     assert len(pieces) == 3
     middle = float(pieces[-1][:, 1].mean())
@@ -82,7 +82,7 @@ def test_row_that_the_detector_passed_over_is_looked_at_again(
 def test_covered_page_is_looked_at_once() -> None:
     detector = NearsightedDetector(32, missing=-1)
 
-    find_pieces(detector, page(32, (255, 0)))
+    find_pieces(detector, TiledImage(page(32, (255, 0))))
 
     assert detector.calls == 1
 
@@ -91,7 +91,7 @@ def test_covered_page_is_looked_at_once() -> None:
 def test_unread_row_is_told(size_px: int, missing: int, levels: tuple[int, int]) -> None:
     lines = boxes(size_px, *(row for row in range(3) if row != missing))
 
-    warnings = find_doubts(page(size_px, levels), lines, scale=1.0)
+    warnings = find_doubts(TiledImage(page(size_px, levels)), lines, scale=1.0)
 
     assert [warning.code for warning in warnings] == [UNREAD_INK]
     assert warnings[0].message.startswith("1 rows")
@@ -99,16 +99,16 @@ def test_unread_row_is_told(size_px: int, missing: int, levels: tuple[int, int])
 
 @pytest.mark.parametrize("size_px", [8, 9, 10])
 def test_small_letters_are_told(size_px: int) -> None:
-    pixels = page(size_px, (255, 0))
+    image = TiledImage(page(size_px, (255, 0)))
 
-    warnings = find_doubts(pixels, boxes(size_px, 0, 1, 2), scale=0.5)
+    warnings = find_doubts(image, boxes(size_px, 0, 1, 2), scale=0.5)
 
     assert [warning.code for warning in warnings] == [SMALL_LETTERS]
     assert "2.0 times smaller" in warnings[0].message
 
 
 def test_page_that_was_read_whole_has_no_warnings() -> None:
-    assert find_doubts(page(32, (255, 0)), boxes(32, 0, 1, 2), scale=1.0) == []
+    assert find_doubts(TiledImage(page(32, (255, 0))), boxes(32, 0, 1, 2), scale=1.0) == []
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])

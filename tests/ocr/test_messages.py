@@ -18,7 +18,7 @@ def test_answer_tells_the_language_of_each_line_and_the_warnings() -> None:
     warning = ImageWarning("unread_ink", "2 rows were not read")
     page = Page(lines, 0, PP_OCR_LINES, languages, (corners,), warnings=(warning,))
 
-    message = recognized(PrintedPage(page, 1, 40, 30), model=image_pb2.Model(), seconds=1)
+    message = recognized(PrintedPage(page, 1, 40, 30), model=image_pb2.Model())
 
     assert message.language == "eng+rus"
     assert [line.language for line in message.lines] == ["eng", "rus"]

@@ -10,7 +10,6 @@ from ocr.preparation import (
     downward,
     fit,
     flatten_light,
-    grow,
     is_upright,
     part,
     turn,
@@ -60,13 +59,6 @@ def test_pixels_of_a_fax_become_square(stretch: float, size: tuple[int, int]) ->
     np.testing.assert_allclose(fitted.to_original(corner), [[300.0, 200.0]])
 
 
-def test_page_stays_as_it_is() -> None:
-    fitted = fit(flat(600, 800))
-
-    assert fitted.pixels.shape == (600, 800, 3)
-    assert (fitted.scale, fitted.top_px) == (1.0, 0)
-
-
 def test_fitted_corners_return_to_the_original() -> None:
     fitted = fit(flat(2400, 6000))
 
@@ -103,12 +95,6 @@ def test_crop_of_a_long_line_is_squeezed() -> None:
     cut = crop(flat(100, 100), line, max_aspect=10)
 
     assert cut.shape == (2, 20, 3)
-
-
-def test_grown_line_keeps_its_direction() -> None:
-    np.testing.assert_allclose(
-        grow(BOX, 0.1), [[9.0, 19.0], [51.0, 19.0], [51.0, 31.0], [9.0, 31.0]]
-    )
 
 
 def test_shadow_is_flattened() -> None:

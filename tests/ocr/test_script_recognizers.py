@@ -6,13 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import grpc
 import numpy as np
 import pytest
-from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from imagemesh.ocr.v1 import ocr_service_pb2 as pb
-from imagemesh.ocr.v1 import ocr_service_pb2_grpc as rpc
 from modelkit.cli import choose_models, pull_models
 from modelkit.images import RgbImage
 from modelkit.manifest import InstalledModel, ModelEntry, load_manifest
@@ -21,19 +18,18 @@ from modelkit.settings import ModelCommandSettings
 from ocr.asking import find_language
 from ocr.engines import PageWord
 from ocr.languages import PP_OCR_LINES, all_languages
-from ocr.leftward import as_written
-from ocr.loaders import RECOGNIZED_SCRIPTS, script_task
+from ocr.loaders import RECOGNIZED_SCRIPTS, load_ppocr, script_task
 from ocr.ppocr import LineRecognizer
 from ocr.preparation import Corners
 from ocr.routes import Routes
-from ocr.service import NAME, build_service
+from ocr.scripts import as_written
 from ocr.settings import OcrSettings
 from ocr.tesseract import Tesseract
 from servicekit.errors import LanguageNotInstalled, ModelNotInstalled
 from tests.modelkit.file_server import FileServer, serving_file
+from tests.ocr.serving import running
 from tests.ocr.stand_ins import CYRILLIC, make_recognizer, paint_line
 from tests.ocr.written import PANGRAM, page_png
-from tests.serving import connected, failure
 
 ENTRY = next(entry for entry in load_manifest("ocr") if entry.name == "pp-ocrv5-cyrillic")
 RUSSIAN, ENGLISH = find_language("rus"), find_language("eng")
@@ -192,42 +188,19 @@ def pull_stand_in(graph: bytes, models_dir: Path) -> list[ModelEntry]:
     return entries
 
 
-async def ask(entries: Sequence[ModelEntry], models_dir: Path, **changes: str) -> tuple[int, Any]:
-    """Return the health and the answer, or the failure; Any: either."""
-    fixed: Any = {"port": 0, "metrics_port": 0, "models_dir": models_dir, "threads": 1, **changes}
-    settings = OcrSettings(**fixed)
-    async with connected(build_service(settings, entries=entries), settings) as channel:
-        health: Any = health_pb2_grpc.HealthStub(channel)  # Any: it ships no types
-        state = await health.Check(health_pb2.HealthCheckRequest(service=NAME))
-        request = pb.RecognizeRequest(image=page_png(PANGRAM), language="rus")
-        call = rpc.OcrServiceStub(channel).Recognize(request)
-        try:
-            return state.status, await call
-        except grpc.aio.AioRpcError:
-            return state.status, await failure(call)
-
-
 async def test_pulled_recognizer_answers_behind_the_detector_and_is_named(tmp_path: Path) -> None:
     entries = pull_stand_in(make_recognizer(CYRILLIC), tmp_path)
 
-    status, answer = await ask(entries, tmp_path)
+    async with running(tmp_path, entries) as stub:
+        request = pb.RecognizeRequest(image=page_png(PANGRAM), language="rus")
+        answer = await stub.Recognize(request)
 
-    assert status == health_pb2.HealthCheckResponse.SERVING
     assert (answer.model.name, answer.model.version) == ("pp-ocrv5-cyrillic", "5.0.0")
     assert set(answer.text) == {CYRILLIC[0]}  # the letter of white, between the letters drawn
 
 
-async def test_recognizer_of_another_shape_is_not_serving(tmp_path: Path) -> None:
-    entries = pull_stand_in(make_recognizer(CYRILLIC, height=32), tmp_path)
+def test_standard_profile_asks_for_its_recognizers(tmp_path: Path) -> None:
+    settings = OcrSettings(models_dir=tmp_path, profile="standard")
 
-    status, (code, _, message) = await ask(entries, tmp_path)
-
-    assert status == health_pb2.HealthCheckResponse.NOT_SERVING
-    assert code == grpc.StatusCode.FAILED_PRECONDITION
-    assert message.startswith("model pp-ocrv5-cyrillic does not take (1, 3, 48, 320) float32")
-
-
-async def test_standard_profile_asks_for_its_recognizers(tmp_path: Path) -> None:
-    _, (_, _, message) = await ask(load_manifest("ocr"), tmp_path, profile="standard")
-
-    assert "imagemesh models pull pp-ocrv5-arabic" in message
+    with pytest.raises(ModelNotInstalled, match="imagemesh models pull pp-ocrv5-arabic"):
+        load_ppocr(settings, load_manifest("ocr"))

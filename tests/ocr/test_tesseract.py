@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ocr.asking import find_language
-from ocr.tesseract import Tesseract, TesseractReader, find_data_dir, tesseract_version
+from ocr.tesseract import Tesseract, find_data_dir, tesseract_version
 from servicekit.errors import LanguageNotInstalled
 from tests.ocr.printed import rectangle
 from tests.ocr.written import SLOVAK_LINES, draw_lines, ends_of_words
@@ -30,27 +30,22 @@ def test_page_is_read_line_by_line(tesseract: Tesseract) -> None:
     assert all(0.5 < line.confidence <= 1 for line in lines)
 
 
-def test_single_line_is_read(tesseract: Tesseract) -> None:
-    assert tesseract.read_line(draw_lines(SLOVAK_LINES[0]), SLOVAK).text == SLOVAK_LINES[0]
+def test_single_line_is_read_in_color_and_grey_and_without_a_look_for_words(
+    tesseract: Tesseract,
+) -> None:
+    pixels = draw_lines(SLOVAK_LINES[0])
+    grey = np.ascontiguousarray(pixels[:, :, 0])
 
-
-def test_raw_line_is_read_without_a_look_for_words(tesseract: Tesseract) -> None:
-    read = tesseract.read_line(draw_lines(SLOVAK_LINES[0])[25:70], SLOVAK, raw=True)
-
-    assert "medved" in read.text
-
-
-def test_grey_image_is_read_as_well(tesseract: Tesseract) -> None:
-    grey = np.ascontiguousarray(draw_lines(SLOVAK_LINES[0])[:, :, 0])
-
+    assert tesseract.read_line(pixels, SLOVAK).text == SLOVAK_LINES[0]
     assert tesseract.read_line(grey, SLOVAK).text == SLOVAK_LINES[0]
+    assert "medved" in tesseract.read_line(pixels[25:70], SLOVAK, raw=True).text
 
 
 def test_middle_of_each_word_of_a_line_is_where_it_was_drawn(tesseract: Tesseract) -> None:
     text = SLOVAK_LINES[0]
     line = rectangle(20, 24, 600, 48)
 
-    (read,) = TesseractReader(tesseract, [SLOVAK]).read_lines(draw_lines(text), [line])
+    (read,) = tesseract.read_lines(draw_lines(text), [line], SLOVAK)
 
     assert " ".join(word.text for word in read.words) == read.text == text
     for word, (left, right) in zip(read.words, ends_of_words(text), strict=True):

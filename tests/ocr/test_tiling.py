@@ -7,6 +7,7 @@ import pytest
 
 from modelkit.images import RgbImage
 from ocr.finding import find_pieces
+from ocr.ink import TiledImage
 from ocr.preparation import Corners
 from ocr.tiling import cut_tiles, join_pieces
 
@@ -61,7 +62,7 @@ def test_every_line_of_a_long_page_is_found_once(width: int, height_px: int, ste
         pixels[top : top + height_px, 20 : width - 40] = 0
     detector = ExactDetector()
 
-    pieces = find_pieces(detector, pixels)
+    pieces = find_pieces(detector, TiledImage(pixels))
 
     assert sorted(float(piece[0, 1]) for piece in pieces) == [float(top) for top in tops]
     assert {float(np.ptp(piece[:, 1])) for piece in pieces} == {float(height_px)}
@@ -73,7 +74,7 @@ def test_line_along_a_wide_strip_is_found_whole(height: int, thickness: int) -> 
     pixels = np.full((height, 9000, 3), 255, np.uint8)
     pixels[10 : 10 + thickness, 100:8700] = 0
 
-    pieces = find_pieces(ExactDetector(), pixels)
+    pieces = find_pieces(ExactDetector(), TiledImage(pixels))
 
     ends = sorted((float(piece[0, 0]), float(piece[1, 0])) for piece in pieces)
     assert (ends[0][0], ends[-1][1]) == (100.0, 8700.0)

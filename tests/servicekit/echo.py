@@ -28,11 +28,16 @@ FAULTS = {
 class Echo(rpc.OcrServiceServicer):
     """Servicer that answers, fails or waits, and records events."""
 
+    is_loaded: bool = True
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
     release: asyncio.Event = field(default_factory=asyncio.Event)
     cancelled: asyncio.Event = field(default_factory=asyncio.Event)
     loaded: asyncio.Event = field(default_factory=asyncio.Event)
     closed: bool = False
+
+    def __post_init__(self) -> None:
+        if self.is_loaded:
+            self.loaded.set()
 
     async def AnalyzeText(  # noqa: N802 - the name of the RPC
         self,
@@ -65,29 +70,11 @@ class Echo(rpc.OcrServiceServicer):
             await self._wait()
         yield pb.RecognizeDocumentResponse(page=pb.DocumentPage(number=2))
 
-    async def Recognize(self, request: pb.RecognizeRequest, context: Any) -> pb.RecognizeResponse:  # noqa: N802 - as above
-        """Not used."""
-        raise NotImplementedError
-
-    async def Analyze(self, request: pb.AnalyzeRequest, context: Any) -> pb.AnalyzeResponse:  # noqa: N802 - as above
-        """Not used."""
-        raise NotImplementedError
-
-    async def ListLanguages(  # noqa: N802 - as above
-        self,
-        request: pb.ListLanguagesRequest,
-        context: Any,  # Any: not used
-    ) -> pb.ListLanguagesResponse:
-        """Not used."""
-        raise NotImplementedError
-
-    async def ListModels(  # noqa: N802 - as above
-        self,
-        request: pb.ListModelsRequest,
-        context: Any,  # Any: not used
-    ) -> pb.ListModelsResponse:
-        """Not used."""
-        raise NotImplementedError
+    # Any: abstract methods of the stubs, which nobody calls.
+    Recognize: Any = None
+    Analyze: Any = None
+    ListLanguages: Any = None
+    ListModels: Any = None
 
     async def _wait(self) -> None:
         self.arrived.set()

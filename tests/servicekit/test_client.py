@@ -15,19 +15,13 @@ from servicekit.settings import ServiceSettings
 from tests.servicekit.echo import Echo
 
 
-def loaded_echo() -> Echo:
-    servicer = Echo()
-    servicer.loaded.set()
-    return servicer
-
-
 def settings(port: int = 0) -> ServiceSettings:
     return ServiceSettings(port=port, metrics_port=0)
 
 
 async def test_largest_image_passes_and_more_is_refused() -> None:
     async with (
-        serving(loaded_echo().service(), settings()) as port,
+        serving(Echo().service(), settings()) as port,
         open_channel(f"localhost:{port}") as channel,
     ):
         stub = rpc.OcrServiceStub(channel)
@@ -49,7 +43,7 @@ async def test_absent_service_is_unavailable_and_found_when_it_comes() -> None:
 
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await stub.AnalyzeText(pb.AnalyzeTextRequest(text="early"))
-        async with serving(loaded_echo().service(), settings(port)):
+        async with serving(Echo().service(), settings(port)):
             late = await stub.AnalyzeText(
                 pb.AnalyzeTextRequest(text="late"), wait_for_ready=True, timeout=10
             )

@@ -1,6 +1,5 @@
 """Health of a service over gRPC."""
 
-import asyncio
 from typing import Any
 
 import grpc
@@ -24,22 +23,8 @@ def test_service_is_well_when_no_part_is_down() -> None:
     assert seen == [True, False, False, False, True]
 
 
-async def test_change_is_told_once() -> None:
-    health = Health()
-    health.report("a", is_well=True)  # no change
-    waiting = asyncio.create_task(health.changed())
-    await asyncio.sleep(0)
-    assert not waiting.done()
-
-    health.report("a", is_well=False)
-
-    await asyncio.wait_for(waiting, 5)
-
-
 async def test_grpc_health_says_what_the_service_says() -> None:
-    echo = Echo()
-    echo.loaded.set()
-    service = echo.service()
+    service = Echo().service()
     settings = ServiceSettings(port=0, metrics_port=0)
     async with serving(service, settings) as port, open_channel(f"localhost:{port}") as channel:
         watched = watch(channel)

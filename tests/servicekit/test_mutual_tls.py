@@ -31,13 +31,11 @@ def certificates(tmp_path: Path) -> Path:
 @pytest.fixture
 async def ports(certificates: Path) -> AsyncIterator[tuple[int, int]]:
     """Ports of a service that asks for certificates, and of its health."""
-    echo = Echo()
-    echo.loaded.set()
     health_port = free_port()
     settings = ServiceSettings(
         port=0, metrics_port=0, tls_dir=certificates, health_port=health_port
     )
-    async with serving(echo.service(), settings) as port:
+    async with serving(Echo().service(), settings) as port:
         yield port, health_port
 
 

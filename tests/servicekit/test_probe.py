@@ -14,9 +14,7 @@ from tests.servicekit.echo import Echo
 
 @pytest.mark.parametrize("is_well", [True, False])
 async def test_probe_tells_the_health_of_a_grpc_server(is_well: bool) -> None:  # noqa: FBT001 - a parameter of the test
-    echo = Echo()
-    echo.loaded.set()
-    service = echo.service()
+    service = Echo().service()
     service.health.report("model", is_well=is_well)
 
     async with serving(service, ServiceSettings(port=0, metrics_port=0)) as port:

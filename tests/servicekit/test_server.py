@@ -26,13 +26,6 @@ def settings(**changes: Any) -> ServiceSettings:  # Any: the values of any field
 
 
 @pytest.fixture
-async def echo() -> Echo:
-    servicer = Echo()
-    servicer.loaded.set()
-    return servicer
-
-
-@pytest.fixture
 async def stub(echo: Echo) -> AsyncIterator["rpc.OcrServiceAsyncStub"]:
     service = replace(echo.service(), default_deadline_s=0.2)
     async with connected(service, settings(max_concurrent_rpcs=2)) as channel:
@@ -96,10 +89,6 @@ async def pages(stub: "rpc.OcrServiceAsyncStub", language: str) -> AsyncIterator
         yield response.page.number
 
 
-async def test_stream_answers(stub: "rpc.OcrServiceAsyncStub") -> None:
-    assert [number async for number in pages(stub, "eng")] == [1, 2]
-
-
 @pytest.mark.parametrize(
     ("language", "code", "reason"),
     [
@@ -152,7 +141,7 @@ async def check(channel: grpc.aio.Channel, name: str) -> int:
 
 
 async def test_serves_only_once_the_models_are_loaded() -> None:
-    echo = Echo()
+    echo = Echo(is_loaded=False)
     entered = asyncio.Event()
     leave = asyncio.Event()
 
@@ -176,7 +165,7 @@ async def test_serves_only_once_the_models_are_loaded() -> None:
 
 
 async def test_stop_ends_the_wait_for_the_models() -> None:
-    echo = Echo()
+    echo = Echo(is_loaded=False)
     stop = asyncio.Event()
     stop.set()
 

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
 from pydantic_settings import SettingsConfigDict
 
 from servicekit.settings import ServiceSettings, load_settings
@@ -50,13 +49,6 @@ def test_collector_that_is_no_url_is_reported_by_its_own_name(
         load_settings(EchoSettings)
 
     assert capsys.readouterr().err.startswith("setting OTEL_EXPORTER_OTLP_ENDPOINT: ")
-
-
-def test_settings_are_frozen() -> None:
-    settings = EchoSettings()
-
-    with pytest.raises(ValidationError, match="frozen"):
-        settings.port = 3
 
 
 def test_a_value_comes_out_of_the_file_that_its_variable_names(

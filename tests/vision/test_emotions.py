@@ -83,19 +83,15 @@ def test_flat_face_is_all_zero() -> None:
     "box", [Box(0, 0, 120, 120), Box(20, 30, 21, 31), Box(-50, -50, 300, 200), Box(5, 5, 5, 5)]
 )
 def test_any_box_gets_all_seven_emotions_sorted(classifier: EmotionClassifier, box: Box) -> None:
-    emotions = classifier.classify_face(smile(), box)
+    image = smile()
+    image.setflags(write=False)
+
+    emotions = classifier.classify_face(image, box)
 
     confidences = [emotion.confidence for emotion in emotions]
     assert {emotion.name for emotion in emotions} == set(EMOTIONS)
     assert confidences == sorted(confidences, reverse=True)
     assert sum(confidences) == pytest.approx(1, abs=1e-5)
-
-
-def test_read_only_pixels_are_accepted(classifier: EmotionClassifier) -> None:
-    image = smile()
-    image.setflags(write=False)
-
-    assert len(classifier.classify_face(image, Box(10, 10, 110, 110))) == 7
 
 
 def test_many_faces_together_get_the_emotions_they_get_alone(

@@ -23,10 +23,6 @@ def test_copy_has_the_scaled_size(
     assert shrink(draw_flat(*size, (1, 2, 3)), scale).shape[1::-1] == expected
 
 
-def test_flat_color_stays_itself() -> None:
-    assert (shrink(draw_flat(1000, 700, (90, 110, 140)), 0.13) == (90, 110, 140)).all()
-
-
 def test_fine_stripes_become_their_mean() -> None:
     stripes = draw_flat(1024, 64, (0, 0, 0))
     stripes[:, ::2] = 200

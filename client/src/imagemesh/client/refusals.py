@@ -25,19 +25,15 @@ _RUNNING_CODE: Final = "request_in_progress"
 def refusal(status: int, headers: Mapping[str, str], body: bytes) -> ApiError:
     """Return the error that an HTTP answer tells."""
     error = _error(status, headers, body)
+    is_passing = status in _PASSING_STATUSES and error.code not in _LASTING_CODES
     return ApiError(
         error.message,
         status=status,
         code=error.code,
         request_id=error.request_id,
-        may_repeat=may_repeat(status, error.code),
+        may_repeat=is_passing or error.code == _RUNNING_CODE,
         retry_after_s=_retry_after_s(headers.get("Retry-After", "")),
     )
-
-
-def may_repeat(status: int, code: str) -> bool:
-    """Tell whether the same request may succeed a little later."""
-    return code == _RUNNING_CODE or (status in _PASSING_STATUSES and code not in _LASTING_CODES)
 
 
 def _error(status: int, headers: Mapping[str, str], body: bytes) -> ErrorBody:

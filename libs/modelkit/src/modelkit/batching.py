@@ -20,7 +20,10 @@ Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 
 Run: TypeAlias = Callable[[list[Item]], Awaitable[Sequence[Answer]]]
-"""Function that answers a batch, one answer for each item, in their order."""
+"""Function that answers a batch, one answer for each item, in their order.
+
+It raises ModelLost where there is no model now.
+"""
 
 
 class SingleRunner(Generic[Item, Answer]):

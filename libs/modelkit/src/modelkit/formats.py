@@ -9,8 +9,7 @@ import math
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, partial
-from types import ModuleType
+from functools import partial
 from typing import TypeAlias
 
 import simplejpeg  # type: ignore[import-untyped]  # it ships no types
@@ -26,6 +25,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
+from servicekit.documents import TIFF_STARTS
 from servicekit.errors import UnreadableImage
 from servicekit.file_kinds import READ_IMAGES, describe, is_avif, is_heic
 
@@ -46,7 +46,7 @@ class ImageFormat:
 
     Attributes:
         media_type: its name on the web.
-        signatures: the (offset, bytes) pairs that all stand in such a file.
+        starts: such a file begins with one of these.
         read_size: returns the (width, height) in pixels that decoding makes room for, without
             making it, and refuses files that are costly whatever their size.
         open: returns Pillow's lazy image of a file.
@@ -56,7 +56,7 @@ class ImageFormat:
     """
 
     media_type: str
-    signatures: tuple[tuple[int, bytes], ...]
+    starts: tuple[bytes, ...]
     read_size: Callable[[bytes], tuple[int, int]]
     open: Plugin
     tells_at_once: bool = False
@@ -70,8 +70,10 @@ def recognize(content: bytes) -> ImageFormat:
         UnreadableImage: it is none that is read.
     """
     for image_format in _FORMATS:
-        if all(content.startswith(mark, offset) for offset, mark in image_format.signatures):
+        if content.startswith(image_format.starts):
             return image_format
+    if content.startswith(_WEBP.starts) and content[8:12] == b"WEBP":
+        return _WEBP
     if is_avif(content):
         return _AVIF
     if is_heic(content):
@@ -85,22 +87,14 @@ def _heic() -> ImageFormat:
     Raises:
         UnreadableImage: it is not installed.
     """
-    reader = _reader_of_heic()
-    if reader is None:
+    try:
+        reader = importlib.import_module("pi_heif")
+    except ImportError as error:
         raise UnreadableImage(
             "image holds HEIC, which is not read here; send JPEG, "
             "or whoever runs the mesh installs imagemesh-modelkit[heic]"
-        )
-    plugin: Plugin = reader.HeifImageFile
-    return ImageFormat("image/heic", (), partial(_opened_size, plugin), plugin, may_exceed=True)
-
-
-@cache
-def _reader_of_heic() -> ModuleType | None:
-    try:
-        return importlib.import_module("pi_heif")
-    except ImportError:
-        return None
+        ) from error
+    return _opened_by(reader.HeifImageFile, "image/heic", may_exceed=True)
 
 
 def _opened_size(plugin: Plugin, content: bytes) -> tuple[int, int]:
@@ -154,57 +148,33 @@ def _tiff_size(content: bytes) -> tuple[int, int]:
     return max(size, tile, key=math.prod)
 
 
+def _opened_by(
+    plugin: Plugin, media_type: str, *starts: bytes, may_exceed: bool = False
+) -> ImageFormat:
+    """Return a format whose files tell their size when they are opened."""
+    read_size = partial(_opened_size, plugin)
+    return ImageFormat(media_type, starts, read_size, plugin, may_exceed=may_exceed)
+
+
 _FORMATS = (
     ImageFormat(
         "image/jpeg",
-        ((0, b"\xff\xd8\xff"),),
+        (b"\xff\xd8\xff",),
         _jpeg_size,
         JpegImagePlugin.JpegImageFile,
         tells_at_once=True,
     ),
-    ImageFormat(
-        "image/png",
-        ((0, b"\x89PNG\r\n\x1a\n"),),
-        partial(_opened_size, PngImagePlugin.PngImageFile),
-        PngImagePlugin.PngImageFile,
-    ),
-    ImageFormat(
-        "image/webp", ((0, b"RIFF"), (8, b"WEBP")), _webp_size, WebPImagePlugin.WebPImageFile
-    ),
-    ImageFormat(
-        "image/gif",
-        ((0, b"GIF8"),),
-        partial(_opened_size, GifImagePlugin.GifImageFile),
-        GifImagePlugin.GifImageFile,
-    ),
-    ImageFormat("image/tiff", ((0, b"II*\0"),), _tiff_size, TiffImagePlugin.TiffImageFile),
-    ImageFormat("image/tiff", ((0, b"MM\0*"),), _tiff_size, TiffImagePlugin.TiffImageFile),
-    ImageFormat("image/tiff", ((0, b"II+\0"),), _tiff_size, TiffImagePlugin.TiffImageFile),
-    ImageFormat("image/tiff", ((0, b"MM\0+"),), _tiff_size, TiffImagePlugin.TiffImageFile),
-    ImageFormat(
-        "image/bmp",
-        ((0, b"BM"),),
-        partial(_opened_size, BmpImagePlugin.BmpImageFile),
-        BmpImagePlugin.BmpImageFile,
-    ),
-    ImageFormat(
-        "image/jp2",
-        ((0, b"\x00\x00\x00\x0cjP  \r\n\x87\n"),),
-        partial(_opened_size, Jpeg2KImagePlugin.Jpeg2KImageFile),
+    _opened_by(PngImagePlugin.PngImageFile, "image/png", b"\x89PNG\r\n\x1a\n"),
+    _opened_by(GifImagePlugin.GifImageFile, "image/gif", b"GIF8"),
+    ImageFormat("image/tiff", TIFF_STARTS, _tiff_size, TiffImagePlugin.TiffImageFile),
+    _opened_by(BmpImagePlugin.BmpImageFile, "image/bmp", b"BM"),
+    _opened_by(
         Jpeg2KImagePlugin.Jpeg2KImageFile,
-    ),
-    ImageFormat(  # a bare codestream
         "image/jp2",
-        ((0, b"\xff\x4f\xff\x51"),),
-        partial(_opened_size, Jpeg2KImagePlugin.Jpeg2KImageFile),
-        Jpeg2KImagePlugin.Jpeg2KImageFile,
+        b"\x00\x00\x00\x0cjP  \r\n\x87\n",
+        b"\xff\x4f\xff\x51",  # a bare codestream
     ),
 )
+_WEBP = ImageFormat("image/webp", (b"RIFF",), _webp_size, WebPImagePlugin.WebPImageFile)
 # The codestream may hold more pixels than the file says, 268 MP at most: 390 MiB for half a second.
-_AVIF = ImageFormat(
-    "image/avif",
-    (),
-    partial(_opened_size, AvifImagePlugin.AvifImageFile),
-    AvifImagePlugin.AvifImageFile,
-    may_exceed=True,
-)
+_AVIF = _opened_by(AvifImagePlugin.AvifImageFile, "image/avif", may_exceed=True)

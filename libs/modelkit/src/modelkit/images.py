@@ -6,7 +6,7 @@ before memory is spent on pixels where the header tells enough.
 
 import io
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
@@ -83,11 +83,8 @@ def decode_image(content: bytes, limits: ImageLimits, *, in_contrast: bool = Fal
     if len(content) > limits.max_bytes:
         raise UnreadableImage(f"image is {len(content)} bytes; the limit is {limits.max_bytes}")
     image_format = formats.recognize(content)
-    is_cut = image_format.media_type == "image/jpeg" and has_no_end(content)
     try:
         check_size(image_format.read_size(content), limits)
-        if is_cut:
-            return _decode_cut(with_end(content), image_format, limits, in_contrast=in_contrast)
         return _decode(content, image_format, limits, in_contrast=in_contrast)
     except UnreadableImage:
         raise
@@ -146,24 +143,6 @@ def _reason_of(error: Exception) -> str:
     return "image is damaged or truncated; send a whole file"
 
 
-def _decode_cut(
-    content: bytes,
-    image_format: formats.ImageFormat,
-    limits: ImageLimits,
-    *,
-    in_contrast: bool,
-) -> DecodedImage:
-    """Decode a JPEG that ends too early, of which at least half of the rows must be there."""
-    image = _load(content, image_format, limits)
-    lost = lost_share(image)
-    if lost > _MOST_LOST:
-        raise UnreadableImage(
-            f"image ends too early: {lost:.0%} of its rows are missing; send a whole file"
-        )
-    decoded = _upright(image, image_format, in_contrast=in_contrast)
-    return replace(decoded, warnings=(truncated(lost),))
-
-
 def _decode(
     content: bytes,
     image_format: formats.ImageFormat,
@@ -171,20 +150,27 @@ def _decode(
     *,
     in_contrast: bool,
 ) -> DecodedImage:
-    if image_format.media_type == "image/jpeg":
+    is_jpeg = image_format.media_type == "image/jpeg"
+    is_cut = is_jpeg and has_no_end(content)
+    if is_jpeg and not is_cut:
         decoded = _decode_plain_jpeg(content, image_format)
         if decoded is not None:
             return decoded
-    image = _load(content, image_format, limits)
-    return _upright(image, image_format, in_contrast=in_contrast)
-
-
-def _upright(
-    image: Image.Image, image_format: formats.ImageFormat, *, in_contrast: bool
-) -> DecodedImage:
-    is_oriented = srgb.tells_orientation(image)
+    image = _load(with_end(content) if is_cut else content, image_format, limits)
+    warnings = (truncated(_require_rows(image)),) if is_cut else ()
+    is_oriented = srgb.orientation_of(image) is not None
     pixels = to_array(srgb.upright_srgb(image, in_contrast=in_contrast))
-    return DecodedImage(pixels, image_format.media_type, is_oriented=is_oriented)
+    return DecodedImage(pixels, image_format.media_type, warnings, is_oriented)
+
+
+def _require_rows(image: Image.Image) -> float:
+    """Return the share of the rows that is lost of a JPEG, of which half must be there."""
+    lost = lost_share(image)
+    if lost > _MOST_LOST:
+        raise UnreadableImage(
+            f"image ends too early: {lost:.0%} of its rows are missing; send a whole file"
+        )
+    return lost
 
 
 def _decode_plain_jpeg(content: bytes, image_format: formats.ImageFormat) -> DecodedImage | None:
@@ -193,19 +179,16 @@ def _decode_plain_jpeg(content: bytes, image_format: formats.ImageFormat) -> Dec
     None for the others, which are left to Pillow: CMYK, with a profile, turned, or damaged.
     """
     with image_format.open(io.BytesIO(content)) as image:
-        if (
-            image.mode not in {"RGB", "L"}
-            or "icc_profile" in image.info
-            or not srgb.is_upright(image)
-        ):
+        orientation = srgb.orientation_of(image)
+        is_turned = orientation in srgb.TRANSPOSES
+        if image.mode not in {"RGB", "L"} or "icc_profile" in image.info or is_turned:
             return None
-        is_oriented = srgb.tells_orientation(image)
     try:
         pixels: RgbImage = simplejpeg.decode_jpeg(content, "RGB")
     except ValueError:
         return None
     pixels.flags.writeable = False
-    return DecodedImage(pixels, image_format.media_type, is_oriented=is_oriented)
+    return DecodedImage(pixels, image_format.media_type, is_oriented=orientation is not None)
 
 
 def _load(content: bytes, image_format: formats.ImageFormat, limits: ImageLimits) -> Image.Image:

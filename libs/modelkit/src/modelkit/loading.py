@@ -1,7 +1,7 @@
 """Slot of one model in a service: its queue, its thread, and its reload after a loss."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
 from time import monotonic
@@ -215,16 +215,13 @@ class ModelSlot(Generic[Loaded, Item, Answer]):
         _ = self.loaded  # the model may be lost since the request was queued
         return await work()
 
-    def _run(self, items: list[Item]) -> Awaitable[Sequence[Answer]]:
+    def _run(self, items: list[Item]) -> asyncio.Future[Sequence[Answer]]:
         thread, loaded = self._thread, self._loaded
         if thread is None or loaded is None:
-            return self._absent()
+            raise ModelLost(f"the model of {self._task} is being loaded; try again later")
         run = thread.run(self._compute, loaded, items, limit_s=self._max_run_s)
         run.add_done_callback(partial(self._look_at, thread, len(items)))
         return run
-
-    async def _absent(self) -> Sequence[Answer]:
-        raise ModelLost(f"the model of {self._task} is being loaded; try again later")
 
     def _look_at(
         self, thread: ModelThread, items: int, run: asyncio.Future[Sequence[Answer]]

@@ -5,9 +5,9 @@ import io
 import numpy as np
 from PIL import Image, ImageCms
 
-ORIENTATION_TAG = 0x0112
+_ORIENTATION_TAG = 0x0112
 # EXIF 2.32, section 4.6.4 A: the value says where the stored row 0 and column 0 belong.
-TRANSPOSES = {
+TRANSPOSES: dict[int | None, Image.Transpose] = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -35,7 +35,7 @@ def upright_srgb(image: Image.Image, *, in_contrast: bool = False) -> Image.Imag
         image: as Pillow reads it.
         in_contrast: what is transparent gets a grey that the opaque edges beside it stand out from.
     """
-    transpose = _transpose(image)
+    transpose = TRANSPOSES.get(orientation_of(image))
     colors, alpha = _split(image)
     del image  # 100 MB for 25 MP
     if alpha is not None:
@@ -45,7 +45,7 @@ def upright_srgb(image: Image.Image, *, in_contrast: bool = False) -> Image.Imag
 
 def upright_rgba(image: Image.Image) -> Image.Image:
     """Return an upright image in the sRGB color space with its alpha channel, RGBA."""
-    transpose = _transpose(image)
+    transpose = TRANSPOSES.get(orientation_of(image))
     colors, alpha = _split(image)
     if alpha is not None:
         colors.putalpha(alpha)
@@ -64,23 +64,10 @@ def _split(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
     return _to_srgb(image, profile), alpha
 
 
-def tells_orientation(image: Image.Image) -> bool:
-    """Tell whether the metadata say which side is up."""
+def orientation_of(image: Image.Image) -> int | None:
+    """Return the EXIF orientation of an image; None where its metadata tell none."""
     try:
-        return ORIENTATION_TAG in image.getexif()
-    # An edge, as in `_transpose`.
-    except Exception:  # noqa: BLE001
-        return False
-
-
-def is_upright(image: Image.Image) -> bool:
-    """Return whether the metadata of an image asks for no turn."""
-    return _transpose(image) is None
-
-
-def _transpose(image: Image.Image) -> Image.Transpose | None:
-    try:
-        return TRANSPOSES.get(image.getexif().get(ORIENTATION_TAG, 1))
+        return image.getexif().get(_ORIENTATION_TAG)
     # An edge: metadata that cannot be parsed raises any class, and no image is refused for it.
     except Exception:  # noqa: BLE001
         return None

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from functools import partial
 from time import monotonic
-from typing import Any, TypeAlias, TypeVar, cast
+from typing import Any, TypeAlias, cast
 
 import grpc
 import structlog
@@ -30,7 +30,6 @@ _log = get_logger("rpc")
 Context = grpc.aio.ServicerContext[Any, Any]
 Handler = Callable[[Any, Context], Awaitable[Any]]
 StreamHandler = Callable[[Any, Context], AsyncGenerator[Any, None]]
-AnswerT = TypeVar("AnswerT")
 MethodHandler: TypeAlias = "grpc.RpcMethodHandler[Any, Any] | None"
 
 
@@ -76,46 +75,35 @@ class RpcEdge(HandlerWrapper):
     # Any: as in `Handler`.
     def wrap(self, handler: "grpc.RpcMethodHandler[Any, Any]", path: str) -> MethodHandler:
         """Return a handler with the edge around it."""
-        method = path.rsplit("/", 1)[-1]
         # The stubs know only synchronous handlers; a grpc.aio server has coroutines here.
         if handler.unary_unary is not None:
-            return grpc.unary_unary_rpc_method_handler(
-                self._answering(_parsing(cast("Handler", handler.unary_unary), handler), method),
-                # gRPC's own refusal of a broken message would name a class of Python.
-                request_deserializer=None,
-                response_serializer=handler.response_serializer,
+            make, respond = (
+                grpc.unary_unary_rpc_method_handler,
+                cast("Handler", handler.unary_unary),
             )
-        if handler.unary_stream is not None:
-            return grpc.unary_stream_rpc_method_handler(
-                self._streaming(
-                    _parsing(cast("StreamHandler", handler.unary_stream), handler), method
-                ),
-                request_deserializer=None,
-                response_serializer=handler.response_serializer,
-            )
-        return handler
+        elif handler.unary_stream is not None:
+            # Not a generator: a deadline that passes between two answers would not cancel it.
+            make = grpc.unary_stream_rpc_method_handler
+            respond = partial(_write_all, cast("StreamHandler", handler.unary_stream))
+        else:
+            return handler
+        method = path.rsplit("/", 1)[-1]
+        parse = handler.request_deserializer or bytes
 
-    def _answering(self, inner: Handler, method: str) -> Any:  # Any: as the stubs know it not
-        async def outer(request: Any, context: Context) -> Any:  # Any: see Handler
-            return await self._watch(context, method, partial(inner, request, context))
+        # Any: as in `Handler`, and the stubs know no coroutine.
+        async def answer(content: bytes, context: Context) -> Any:
+            return await self._watch(context, method, partial(_answer, parse, respond, content))
 
-        return outer
-
-    def _streaming(self, inner: StreamHandler, method: str) -> Any:  # Any: as above
-        async def write_all(request: Any, context: Context) -> None:  # Any: see Handler
-            async with aclosing(inner(request, context)) as responses:
-                async for response in responses:
-                    await context.write(response)
-
-        # Not a generator: a deadline that passes between two answers would not cancel it.
-        async def outer(request: Any, context: Context) -> None:  # Any: see Handler
-            await self._watch(context, method, partial(write_all, request, context))
-
-        return outer
+        # gRPC's own refusal of a broken message would name a class of Python.
+        return make(
+            cast("Any", answer),
+            request_deserializer=None,
+            response_serializer=handler.response_serializer,
+        )
 
     # Any: see Handler.
     async def _watch(
-        self, context: Context, method: str, answer: Callable[[], Awaitable[Any]]
+        self, context: Context, method: str, answer: Callable[[Context], Awaitable[Any]]
     ) -> Any:
         """Return the answer, or abort with the status of its error; log and count the RPC."""
         started_s = monotonic()
@@ -151,7 +139,7 @@ class RpcEdge(HandlerWrapper):
         _log.info("rpc", method=method, code=code.name, seconds=round(seconds, 4), **model)
 
     # Any: see Handler.
-    async def _in_time(self, context: Context, answer: Callable[[], Awaitable[Any]]) -> Any:
+    async def _in_time(self, context: Context, answer: Callable[[Context], Awaitable[Any]]) -> Any:
         caller = caller_of(context)
         if not self._shares.fits(caller, 1):
             raise Overloaded("too many requests are being answered already; try again later")
@@ -160,7 +148,7 @@ class RpcEdge(HandlerWrapper):
         self._shares.take(caller, 1)
         try:
             async with asyncio.timeout(timeout_s):
-                return await answer()
+                return await answer(context)
         except TimeoutError as error:
             raise DeadlineExceeded(f"no answer within the deadline of {timeout_s:.1f} s") from error
         finally:
@@ -168,21 +156,22 @@ class RpcEdge(HandlerWrapper):
 
 
 # Any: as in `Handler`.
-def _parsing(
-    inner: Callable[[Any, Context], AnswerT], handler: "grpc.RpcMethodHandler[Any, Any]"
-) -> Callable[[bytes, Context], AnswerT]:
-    """Return a handler of the bytes of a request, which raises InvalidRequest for broken ones."""
-    parse = handler.request_deserializer
+async def _answer(
+    parse: Callable[[bytes], Any], respond: Handler, content: bytes, context: Context
+) -> Any:
+    """Return the answer to the bytes of a request; broken ones are an InvalidRequest."""
+    try:
+        request = parse(content)
+    except DecodeError as error:
+        message = "the request is no protobuf message of this RPC; make it with its .proto"
+        raise InvalidRequest(message) from error
+    return await respond(request, context)
 
-    def outer(content: bytes, context: Context) -> AnswerT:
-        try:
-            request = parse(content) if parse else content
-        except DecodeError as error:
-            message = "the request is no protobuf message of this RPC; make it with its .proto"
-            raise InvalidRequest(message) from error
-        return inner(request, context)
 
-    return outer
+async def _write_all(inner: StreamHandler, request: Any, context: Context) -> None:  # Any: as above
+    async with aclosing(inner(request, context)) as responses:
+        async for response in responses:
+            await context.write(response)
 
 
 def _request_id(context: Context) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 
 from colorize.model import Colorizer
@@ -20,11 +21,9 @@ def load_colorizer(
     Raises:
         NotInstalled: Its file, or the device that it is to run on, is missing.
     """
+    cv2.setNumThreads(settings.threads)
     found = find_model(
-        entries,
-        "colorize",
-        models_dir=settings.models_dir,
-        profile=settings.profile,
+        entries, "colorize", models_dir=settings.models_dir, profile=settings.profile
     )
     spec = found.entry.colorizer
     if spec is None:

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from functools import partial
 from time import monotonic
 
-import cv2
 import numpy as np
 from google.protobuf.json_format import ParseDict
 from numpy.typing import NDArray
 
-from colorize.encoding import EncodedImage, encode_within
+from colorize.encoding import encode_within
 from colorize.loading import load_colorizer
 from colorize.merging import merge_chroma
 from colorize.model import Colorizer, Sketch
@@ -53,7 +52,7 @@ def build_service(
     return Service(
         name=NAME,
         register=partial(rpc.add_ColorizeServiceServicer_to_server, servicer),
-        load=servicer.load,
+        load=servicer.host.load,
         close=servicer.host.close,
         health=servicer.host.health,
         metrics=servicer.host.metrics,
@@ -69,20 +68,10 @@ class _Opened:
     rgba: RgbaImage | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    file: EncodedImage
-    width: int
-    height: int
-    already_colored: bool
-    warnings: Sequence[ImageWarning]
-
-
 class _ColorizeServicer(rpc.ColorizeServiceServicer):
     """Servicer; decoding, merging and encoding overlap with the thread of the model."""
 
     def __init__(self, settings: ColorizeSettings, entries: Sequence[ModelEntry]) -> None:
-        self._settings = settings
         self._entries = entries
         self.host = ModelHost(settings)
         # One at a time: images differ in size, and alone each gets the same colors, to the byte,
@@ -93,28 +82,15 @@ class _ColorizeServicer(rpc.ColorizeServiceServicer):
             _predict,
         )
 
-    async def load(self) -> None:
-        cv2.setNumThreads(self._settings.threads)
-        await self.host.load()
-
     async def Colorize(self, request: pb.ColorizeRequest, context: Context) -> pb.ColorizeResponse:
         began_s = monotonic()
         answer = await self._colorizer.serve(
             partial(self._colorize, request.image, _strength_of(request)),
             **terms_of(context),
         )
-        loaded = self._colorizer.loaded
-        return pb.ColorizeResponse(
-            image=answer.file.content,
-            media_type=answer.file.media_type,
-            size=image_pb2.Size(width=answer.width, height=answer.height),
-            already_colored=answer.already_colored,
-            model=image_pb2.Model(**loaded.named()),
-            seconds=monotonic() - began_s,
-            warnings=[
-                image_pb2.Warning(code=each.code, message=each.message) for each in answer.warnings
-            ],
-        )
+        answer.model.CopyFrom(image_pb2.Model(**self._colorizer.loaded.named()))
+        answer.seconds = monotonic() - began_s
+        return answer
 
     async def ListModels(
         self, request: pb.ListModelsRequest, context: Context
@@ -122,7 +98,7 @@ class _ColorizeServicer(rpc.ColorizeServiceServicer):
         del request, context  # not used
         return ParseDict({"models": self.host.listed(self._entries)}, pb.ListModelsResponse())
 
-    async def _colorize(self, content: bytes, strength: float) -> _Answer:
+    async def _colorize(self, content: bytes, strength: float) -> pb.ColorizeResponse:
         entry = self._colorizer.loaded.entry
         decoder = self.host.decoder
         look = partial(_look, content=content, colorizer=self._colorizer.loaded.model)
@@ -163,12 +139,12 @@ def _predict(
 
 def _write_colored(
     opened: _Opened, sketch: Sketch, chroma: NDArray[np.float32], mark: bytes
-) -> _Answer:
+) -> pb.ColorizeResponse:
     return _write(opened, merge_chroma(_colors_of(opened), sketch.guide, chroma), mark)
 
 
-def _write(opened: _Opened, pixels: RgbImage, mark: bytes) -> _Answer:
-    """Return the answer; without a mark it is the original image."""
+def _write(opened: _Opened, pixels: RgbImage, mark: bytes) -> pb.ColorizeResponse:
+    """Return the answer without its model and time; without a mark it is the original image."""
     media_type = "image/png" if opened.decoded.media_type == "image/png" else "image/jpeg"
     height, width = pixels.shape[:2]
     alpha = None if opened.rgba is None else opened.rgba[..., 3]
@@ -176,4 +152,10 @@ def _write(opened: _Opened, pixels: RgbImage, mark: bytes) -> _Answer:
     warnings = opened.decoded.warnings
     if alpha is not None and file.media_type != "image/png":
         warnings = (*warnings, _OPAQUE)
-    return _Answer(file, width, height, already_colored=not mark, warnings=warnings)
+    return pb.ColorizeResponse(
+        image=file.content,
+        media_type=file.media_type,
+        size=image_pb2.Size(width=width, height=height),
+        already_colored=not mark,
+        warnings=[image_pb2.Warning(code=each.code, message=each.message) for each in warnings],
+    )

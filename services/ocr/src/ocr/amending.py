@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from io import BytesIO
+from typing import Any
 
 from pikepdf import (
     Array,
@@ -19,14 +20,14 @@ from pikepdf import (
     ContentStreamInstruction,
     Dictionary,
     Name,
+    NameTree,
     Object,
+    OutlineItem,
     Page,
     Pdf,
     parse_content_stream,
     unparse_content_stream,
 )
-
-from ocr.excerpts import keep_pages
 
 _MEMORY_BYTES = 512 * 1024 * 1024  # as of `ocr.drawing`
 _PROCESSOR_S = 30
@@ -35,6 +36,8 @@ _INVISIBLE = 3  # PDF's text rendering mode
 _SETS_INVISIBLE = re.compile(rb"\b3\s+Tr\b")
 _SHOWS = frozenset({"Tj", "TJ", "'", '"'})
 _MOST_DEEP = 50  # of the trees of pages and fields, which may have loops
+# Of the whole document; they tell of pages by their place, or hold their text.
+_OF_ALL_PAGES = (Name.PageLabels, Name.StructTreeRoot, Name.MarkInfo, Name.OpenAction)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ def amend(content: bytes, layers: bytes, amendment: Amendment) -> bytes:
                 _remove_invisible_text(page)
             _add_layer(pdf, page, layer)
         if len(amendment.kept) < amendment.page_count:
-            keep_pages(pdf, frozenset(amendment.kept))
+            _keep_pages(pdf, frozenset(amendment.kept))
         _remove_signatures(pdf)
         file = BytesIO()
         # An encrypted file has an identifier that is part of its key.
@@ -144,6 +147,85 @@ def _remove_invisible_text(page: Page) -> None:
         if operator == "ET" and shown_modes == {_INVISIBLE}:
             kept[begin:] = [each for each in kept[begin:] if str(each.operator) not in _SHOWS]
     page.obj.Contents.write(unparse_content_stream(kept))
+
+
+def _keep_pages(pdf: Pdf, kept: frozenset[int]) -> None:
+    """Remove all pages but those of these numbers, counted from 1.
+
+    Outlines and form fields of the others go too; links to them lead nowhere.
+    """
+    removed = [page.obj for number, page in enumerate(pdf.pages, 1) if number not in kept]
+    numbers = {page.objgen for page in removed}
+    _prune_outline(pdf, numbers)
+    for number in range(len(pdf.pages), 0, -1):
+        if number not in kept:
+            del pdf.pages[number - 1]
+    for page in removed:
+        for annotation in page.get(Name.Annots, Array()):
+            _clear(annotation)
+        _clear(page)  # links may still hold it, and would keep its content in the file
+    if Name.AcroForm in pdf.Root and Name.Fields in pdf.Root.AcroForm:
+        pdf.Root.AcroForm.Fields = Array(_used_fields(pdf.Root.AcroForm.Fields))
+    for key in _OF_ALL_PAGES:
+        if key in pdf.Root:
+            del pdf.Root[key]
+
+
+def _clear(found: Object) -> None:
+    if isinstance(found, Dictionary):
+        for key in list(found.keys()):
+            del found[key]
+
+
+def _used_fields(fields: Iterable[Object], depth: int = _MOST_DEEP) -> list[Object]:
+    """Return the fields that still have a place on a page."""
+    used = []
+    for field in fields:
+        if Name.Kids in field and depth:
+            field.Kids = Array(_used_fields(field.Kids, depth - 1))
+        if len(field.get(Name.Kids, field.keys())):
+            used.append(field)
+    return used
+
+
+def _prune_outline(pdf: Pdf, removed: set[tuple[int, int]]) -> None:
+    if Name.Outlines not in pdf.Root:
+        return
+    with pdf.open_outline() as outline:
+        outline.root = _used_items(pdf, outline.root, removed)
+
+
+def _used_items(
+    pdf: Pdf, items: Sequence[OutlineItem], removed: set[tuple[int, int]]
+) -> list[OutlineItem]:
+    """Return the items that lead to a page that stays; the children of others move up."""
+    used = []
+    for item in items:
+        children = _used_items(pdf, item.children, removed)
+        if _page_of(pdf, item) in removed:
+            used += children
+            continue
+        item.children = children
+        used.append(item)
+    return used
+
+
+def _page_of(pdf: Pdf, item: OutlineItem) -> tuple[int, int] | None:
+    """Return the number of the page object that an item leads to, None where it tells none."""
+    place: Any = item.destination  # Any: what a file has there
+    if place is None and item.action is not None:
+        place = item.action.get(Name.D)
+    if isinstance(place, Name):
+        place = pdf.Root.get(Name.Dests, Dictionary()).get(place)
+    elif place is not None and not isinstance(place, (Array, Dictionary, int)):
+        names = pdf.Root.get(Name.Names, Dictionary()).get(Name.Dests)
+        place = None if names is None else NameTree(names).get(str(place))
+    if isinstance(place, Dictionary):
+        place = place.get(Name.D)
+    if isinstance(place, Array) and len(place) and isinstance(place[0], Dictionary):
+        number: tuple[int, int] = place[0].objgen
+        return number
+    return None
 
 
 def _remove_signatures(pdf: Pdf) -> None:

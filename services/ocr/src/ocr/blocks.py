@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ocr.layout import level_boxes
-from ocr.preparation import Corners
+from ocr.preparation import Corners, box_corners
 
 _LEAST_OVERLAP = 0.5  # of the narrower of two lines of a block
 _MOST_HEIGHTS = 1.5  # of two lines of a block, the taller in heights of the other
@@ -69,6 +69,5 @@ def _gap(upper: NDArray[np.float64], lower: NDArray[np.float64]) -> float:
 def _hull(boxes: NDArray[np.float64], frame: NDArray[np.float64]) -> Corners:
     left, top = boxes[:, :2].min(axis=0)
     right, bottom = boxes[:, 2:].max(axis=0)
-    level = np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
-    corners: Corners = level @ frame.T
+    corners: Corners = box_corners(left, top, right, bottom) @ frame.T
     return corners

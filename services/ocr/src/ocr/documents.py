@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from PIL import Image
 
@@ -17,12 +17,13 @@ from modelkit import formats
 from modelkit.decoding import Decoder
 from modelkit.doubts import ImageWarning
 from modelkit.images import DecodedImage, RgbImage
-from modelkit.srgb import ORIENTATION_TAG
+from modelkit.srgb import orientation_of
 from ocr import tiff
 from ocr.drawing import DrawingLimits
+from ocr.engines import PageWord
 from ocr.pdf import PdfDrawer
-from ocr.preparation import MAX_SIDE_PX, FittedImage, fit
-from ocr.text_layer import LayerLine, LayerWord
+from ocr.preparation import MAX_SIDE_PX, FittedImage, box_corners, fit
+from ocr.text_layer import LayerLine
 from servicekit.documents import is_pdf, is_tiff
 from servicekit.errors import UnreadableImage
 from servicekit.limits import MAX_IMAGE_BYTES
@@ -62,27 +63,22 @@ class OpenedPage:
     corners: Sequence[tuple[float, float]] = ()
 
 
-class Document(Protocol):
-    """A file with pages."""
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A file with pages.
 
-    @property
-    def page_count(self) -> int:
-        """Number of pages, at least 1."""
+    Attributes:
+        page_count: Number of pages, at least 1.
+        opened: Opens the page of a number, counted from 1, `with_jpeg` or without, and holds room
+            for its pixels meanwhile; raises UnreadableImage where it cannot be read.
+        pdf: The file where it is a PDF, else empty.
+        is_signed: Whether the file has a digital signature.
+    """
 
-    @property
-    def pdf(self) -> bytes:
-        """The file where it is a PDF, else empty."""
-
-    @property
-    def is_signed(self) -> bool:
-        """Whether the file has a digital signature."""
-
-    def opened(self, number: int, *, with_jpeg: bool) -> AbstractAsyncContextManager[OpenedPage]:
-        """Open the page of that number, counted from 1, and hold room for its pixels meanwhile.
-
-        Raises:
-            UnreadableImage: it cannot be read.
-        """
+    page_count: int
+    opened: Callable[..., AbstractAsyncContextManager[OpenedPage]]
+    pdf: bytes = b""
+    is_signed: bool = False
 
 
 class Documents:
@@ -112,10 +108,11 @@ class Documents:
             )
         if is_pdf(content):
             found = await self._drawer.inspect(content)
-            return _Pdf(content, found.page_count, found.is_signed, self._drawer, self._decoder)
+            opened = partial(self._open_pdf_page, content)
+            return Document(found.page_count, opened, content, found.is_signed)
         if is_tiff(content):
             offsets = await self._decoder.run(tiff.find_pages, content)
-            return _Tiff(content, offsets, self._decoder)
+            return Document(len(offsets), partial(self._open_tiff_page, content, offsets))
         return self.image(content)
 
     async def run(self, function: Callable[[], Result]) -> Result:
@@ -124,66 +121,33 @@ class Documents:
 
     def image(self, content: bytes) -> Document:
         """Return the one page of an image; of a TIFF file the first."""
-        return _Image(content, self._decoder)
-
-
-@dataclass(frozen=True, slots=True)
-class _Image:
-    content: bytes
-    decoder: Decoder
-    page_count: int = 1
-    pdf: bytes = b""
-    is_signed: bool = False
+        return Document(1, partial(self._open_image, content))
 
     @asynccontextmanager
-    async def opened(
-        self,
-        number: int,  # noqa: ARG002 - there is but one page
-        *,
-        with_jpeg: bool,
+    async def _open_image(
+        self, content: bytes, _: int, *, with_jpeg: bool
     ) -> AsyncIterator[OpenedPage]:
-        prepare = partial(_prepare_decoded, content=self.content, with_jpeg=with_jpeg)
-        async with self.decoder.opened(self.content, prepare, in_contrast=True) as page:
+        prepare = partial(_prepare_decoded, content=content, with_jpeg=with_jpeg)
+        async with self._decoder.opened(content, prepare, in_contrast=True) as page:
             yield page
 
-
-@dataclass(frozen=True, slots=True)
-class _Tiff:
-    content: bytes
-    offsets: Sequence[int]
-    decoder: Decoder
-    pdf: bytes = b""
-    is_signed: bool = False
-
-    @property
-    def page_count(self) -> int:
-        return len(self.offsets)
-
     @asynccontextmanager
-    async def opened(self, number: int, *, with_jpeg: bool) -> AsyncIterator[OpenedPage]:
-        content = await self.decoder.run(tiff.page_of, self.content, self.offsets[number - 1])
-        async with _Image(content, self.decoder).opened(1, with_jpeg=with_jpeg) as page:
+    async def _open_tiff_page(
+        self, content: bytes, offsets: Sequence[int], number: int, *, with_jpeg: bool
+    ) -> AsyncIterator[OpenedPage]:
+        alone = await self._decoder.run(tiff.page_of, content, offsets[number - 1])
+        async with self._open_image(alone, 1, with_jpeg=with_jpeg) as page:
             yield page
 
-
-@dataclass(frozen=True, slots=True)
-class _Pdf:
-    pdf: bytes
-    page_count: int
-    is_signed: bool
-    drawer: PdfDrawer
-    decoder: Decoder
-
     @asynccontextmanager
-    async def opened(self, number: int, *, with_jpeg: bool) -> AsyncIterator[OpenedPage]:
-        pixels, drawn = await self.drawer.draw(self.pdf, number)
+    async def _open_pdf_page(
+        self, content: bytes, number: int, *, with_jpeg: bool
+    ) -> AsyncIterator[OpenedPage]:
+        pixels, drawn = await self._drawer.draw(content, number)
         prepare = partial(_prepare, resolution=(drawn.dots_per_inch,) * 2, with_jpeg=with_jpeg)
-        page = await self.decoder.run(prepare, pixels)
+        page = await self._decoder.run(prepare, pixels)
         lines = [
-            tuple(
-                LayerWord(text, (left, top, right, bottom))
-                for text, left, top, right, bottom in line
-            )
+            tuple(PageWord(text, 1.0, box_corners(*box)) for text, *box in line)
             for line in drawn.lines
         ]
         yield replace(page, layer=lines, corners=drawn.corners)
@@ -208,7 +172,7 @@ def _find_resolution(content: bytes) -> tuple[int, int]:
     try:
         with formats.recognize(content).open(io.BytesIO(content)) as image:
             along, down = (round(float(number)) for number in image.info.get("dpi", (0, 0)))
-            is_turned = image.getexif().get(ORIENTATION_TAG, 1) in _QUARTER_TURNS
+            is_turned = orientation_of(image) in _QUARTER_TURNS
     # The edge of the codecs: metadata can be damaged in any way, and is not needed.
     except Exception:  # noqa: BLE001
         return 0, 0

@@ -2,13 +2,9 @@
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from modelkit.doubts import ImageWarning
-from modelkit.images import RgbImage
-from ocr.ink import InkRow, find_ink, uncovered_rows
+from ocr.ink import InkRow, TiledImage, uncovered_rows
 from ocr.preparation import Corners, line_height
-from ocr.tiling import cut_tiles
 
 UNREAD_INK = "unread_ink"
 SMALL_LETTERS = "small_letters"
@@ -19,16 +15,16 @@ _LEGIBLE_PX = 14.0  # least height of a line with its accents and descenders
 _SMALL_SHARE = 0.1  # of the lines of a page
 
 
-def find_doubts(pixels: RgbImage, lines: Sequence[Corners], *, scale: float) -> list[ImageWarning]:
+def find_doubts(image: TiledImage, lines: Sequence[Corners], *, scale: float) -> list[ImageWarning]:
     """Return the warnings about a page.
 
     Args:
-        pixels: (height, width, 3) uint8, the page as it was read.
-        lines: the corners of the lines that were read, in pixels of `pixels`.
-        scale: pixels of `pixels` for one pixel of the original.
+        image: the page as it was read.
+        lines: the corners of the lines that were read, in pixels of the image.
+        scale: pixels of the image for one pixel of the original.
     """
     warnings = []
-    unread = [row for tile in uncovered_rows_of(pixels, lines) for row in tile]
+    unread = uncovered_rows_of(image, lines)
     if unread:
         warnings.append(
             ImageWarning(
@@ -50,14 +46,14 @@ def find_doubts(pixels: RgbImage, lines: Sequence[Corners], *, scale: float) -> 
     return warnings
 
 
-def uncovered_rows_of(pixels: RgbImage, lines: Sequence[Corners]) -> list[list[InkRow]]:
-    """Return the rows of each tile that look like text and that no line covers."""
-    found = []
-    for tile in cut_tiles(*pixels.shape[:2]):
-        ink = find_ink(np.ascontiguousarray(tile.of(pixels)))
+def uncovered_rows_of(image: TiledImage, lines: Sequence[Corners]) -> list[InkRow]:
+    """Return the rows of all tiles that look like text and that no line covers."""
+    found: list[InkRow] = []
+    for tile in image.tiles:
+        ink = image.ink_of(tile)
         within = [line - (tile.left, tile.top) for line in lines]
         rows = uncovered_rows(ink, within) if ink.is_calm else []
         if lines or len(rows) > _LONE_ROWS:
             rows = [row for row in rows if row.aspect >= _TEXT_ASPECT]
-        found.append(rows)
+        found += rows
     return found

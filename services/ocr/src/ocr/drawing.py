@@ -9,9 +9,8 @@ import json
 import math
 import resource
 import sys
-from ctypes import c_double, c_int
 from dataclasses import asdict, dataclass, field
-from typing import IO, Any
+from typing import IO
 
 import pypdfium2  # type: ignore[import-untyped]  # no py.typed
 import pypdfium2.raw as pdfium  # type: ignore[import-untyped]  # as above
@@ -105,16 +104,17 @@ def draw(content: bytes, number: int, limits: DrawingLimits, *, out: IO[bytes]) 
     bitmap = page.render(scale=scale, rev_byteorder=True)
     dots_per_inch = max(1, round(scale * _POINTS_PER_INCH))
     size_px = (bitmap.width, bitmap.height)
-    lines, corners = _lines_of(page, size_px), _corners_of(page, size_px)
+    places = bitmap.get_posconv(page)
+    corners = [places.to_page(*corner) for corner in ((0, 0), (size_px[0], 0), (0, size_px[1]))]
+    lines = _lines_of(page.get_textpage(), places)
     _tell(Drawn("", page_count, *size_px, dots_per_inch, lines, corners), out)
     rows = memoryview(bitmap.buffer).cast("B")
     for start in range(0, bitmap.height * bitmap.stride, bitmap.stride):
         out.write(rows[start : start + 3 * bitmap.width])
 
 
-def _lines_of(page: pypdfium2.PdfPage, size_px: tuple[int, int]) -> list[list[Word]]:
-    """Return the words of the page's text, line by line."""
-    text = page.get_textpage()
+def _lines_of(text: pypdfium2.PdfTextPage, places: pypdfium2.PdfPosConv) -> list[list[Word]]:
+    """Return the words of a page's text, line by line."""
     if text.count_chars() > _MOST_LETTERS:
         return []
     lines: list[list[Word]] = [[]]
@@ -130,20 +130,10 @@ def _lines_of(page: pypdfium2.PdfPage, size_px: tuple[int, int]) -> list[list[Wo
                 lines.append([])
             continue
         word += letter
-        boxes.append(_box(page, text, number, size_px))
+        boxes.append(_box(text, number, places))
     if word:
         lines[-1].append(_word(word, boxes))
     return [line for line in lines if line]
-
-
-def _corners_of(page: pypdfium2.PdfPage, size_px: tuple[int, int]) -> list[tuple[float, float]]:
-    width, height = size_px
-    found = []
-    for corner in ((0, 0), (width, 0), (0, height)):
-        x, y = c_double(), c_double()
-        pdfium.FPDF_DeviceToPage(page, 0, 0, width, height, 0, *corner, x, y)
-        found.append((x.value, y.value))
-    return found
 
 
 def _is_signed(pdf: pypdfium2.PdfDocument) -> bool:
@@ -166,21 +156,11 @@ def _word(text: str, boxes: list[Box]) -> Word:
     return (text, *(round(number, 1) for number in box))
 
 
-def _box(page: pypdfium2.PdfPage, text: Any, number: int, size_px: tuple[int, int]) -> Box:
+def _box(text: pypdfium2.PdfTextPage, number: int, places: pypdfium2.PdfPosConv) -> Box:
     """Return where a letter stands in pixels, with the room of its font above and below."""
-    place = pdfium.FS_RECTF()
-    pdfium.FPDFText_GetLooseCharBox(text, number, place)
-    corners = [(place.left, place.top), (place.right, place.bottom)]
-    (x0, y0), (x1, y1) = (_on_bitmap(page, corner, size_px) for corner in corners)
+    left, bottom, right, top = text.get_charbox(number, loose=True)
+    (x0, y0), (x1, y1) = places.to_bitmap(left, top), places.to_bitmap(right, bottom)
     return min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)
-
-
-def _on_bitmap(
-    page: pypdfium2.PdfPage, corner: tuple[float, float], size_px: tuple[int, int]
-) -> tuple[int, int]:
-    x, y = c_int(), c_int()
-    pdfium.FPDF_PageToDevice(page, 0, 0, *size_px, 0, *corner, x, y)
-    return x.value, y.value
 
 
 def _tell(drawn: Drawn, out: IO[bytes]) -> None:

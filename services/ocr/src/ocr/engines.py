@@ -1,8 +1,7 @@
 """Protocols of OCR engines, and the lines and words that they return."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Protocol
 
 from modelkit.images import RgbImage
@@ -70,19 +69,6 @@ class LineReader(Protocol):
 
     def read_lines(self, pixels: RgbImage, lines: Sequence[Corners]) -> list[ReadText]:
         """Read each line; the answers are in the order of `lines`, words in pixels of `pixels`."""
-
-
-class ScriptReader(LineReader, Protocol):
-    """Recognizer of one script and English.
-
-    Attributes:
-        name: Of its model.
-    """
-
-    name: str
-
-
-NO_SCRIPTS: Mapping[str, ScriptReader] = MappingProxyType({})
 
 
 class LineEngine(Detector, LineReader, Protocol):

@@ -9,9 +9,9 @@ import numpy as np
 
 from modelkit.images import RgbImage
 from ocr.engines import Detector
-from ocr.ink import InkRow, cover, find_ink, uncovered_rows
-from ocr.preparation import Corners, are_mostly_upright, crop, part, runs_upright
-from ocr.tiling import cut_tiles, join_pieces
+from ocr.ink import InkRow, TiledImage, cover, uncovered_rows
+from ocr.preparation import Corners, are_mostly_upright, crop, part, runs_upright, sides
+from ocr.tiling import Tile, join_pieces
 
 # The detector, whose sight is the whole image, passes over a lone line on a large page and now and
 # then over one among twenty; on a crop of it, it finds the line.
@@ -69,17 +69,16 @@ class _Crop:
         )
 
 
-def find_pieces(detector: Detector, pixels: RgbImage) -> list[Corners]:
-    """Return the corners of every piece of a line, in pixels of `pixels`, in no order.
+def find_pieces(detector: Detector, image: TiledImage) -> list[Corners]:
+    """Return the corners of every piece of a line, in pixels of the image, in no order.
 
     Args:
         detector: finds most of them.
-        pixels: (height, width, 3) uint8, sRGB.
+        image: what is searched.
     """
-    tiles = cut_tiles(*pixels.shape[:2])
-    found = [_find(detector, np.ascontiguousarray(tile.of(pixels))) for tile in tiles]
-    joined = _join_sideways(join_pieces(tiles, found))
-    return [part for piece in joined for part in _cut_at_blanks(pixels, piece)]
+    found = [_find(detector, image, tile) for tile in image.tiles]
+    joined = _join_sideways(join_pieces(image.tiles, found))
+    return [part for piece in joined for part in _cut_at_blanks(image.pixels, piece)]
 
 
 def _join_sideways(pieces: list[Corners]) -> list[Corners]:
@@ -111,9 +110,10 @@ def _goes_on(above: Corners, below: Corners) -> bool:
     return bool(right - left >= _SAME_COLUMN * max(widths) and gap <= min(widths))
 
 
-def _find(detector: Detector, pixels: RgbImage) -> list[Corners]:
+def _find(detector: Detector, image: TiledImage, tile: Tile) -> list[Corners]:
+    pixels = np.ascontiguousarray(tile.of(image.pixels))
     pieces = detector.detect(pixels)
-    ink = find_ink(pixels)
+    ink = image.ink_of(tile)
     if not ink.is_calm:
         return pieces
     rows = uncovered_rows(ink, pieces)
@@ -131,7 +131,7 @@ def _find(detector: Detector, pixels: RgbImage) -> list[Corners]:
 
 def _cut_at_blanks(pixels: RgbImage, piece: Corners) -> list[Corners]:
     """Cut a piece that the engines would have to squeeze into parts, each cut between two words."""
-    length, height = (float(np.hypot(*(piece[end] - piece[0]))) for end in (1, 3))
+    length, height = sides(piece)
     if length <= _MOST_ASPECT * height:
         return [piece]
     line = crop(pixels, piece, max_aspect=length / max(1.0, height) + 1)
@@ -193,7 +193,7 @@ def _look_again(detector: Detector, pixels: RgbImage, seen: _Crop) -> list[Corne
     scaled = cv2.resize(cut, tuple(size), interpolation=method)
     edge = np.concatenate([scaled[0], scaled[-1], scaled[:, 0], scaled[:, -1]])
     ground = [float(value) for value in np.median(edge, axis=0)]
-    sides = (_MARGIN_PX,) * 4
-    framed = cv2.copyMakeBorder(scaled, *sides, cv2.BORDER_CONSTANT, value=ground)
+    margins = (_MARGIN_PX,) * 4
+    framed = cv2.copyMakeBorder(scaled, *margins, cv2.BORDER_CONSTANT, value=ground)
     found = detector.detect(np.asarray(framed, np.uint8))
     return [(piece - _MARGIN_PX) / seen.scale + (left, top) for piece in found]

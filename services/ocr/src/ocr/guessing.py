@@ -20,8 +20,8 @@ from py3langid.langid import (  # type: ignore[import-untyped]  # it ships no ty
 from modelkit.images import RgbImage
 from ocr.engines import LineReader, ReadText, mean_confidence
 from ocr.languages import TESSERACT_LINES, Language, all_languages
-from ocr.preparation import Corners, are_mostly_upright
-from ocr.tesseract import Tesseract, TesseractReader
+from ocr.preparation import Corners, are_mostly_upright, aspect
+from ocr.tesseract import Tesseract
 
 FALLBACK = all_languages()["eng"]
 _SAMPLE_LINES = 8  # the widest of a page; more text is a surer guess
@@ -85,7 +85,7 @@ class ImageLanguageGuesser:
             pixels: the image.
             pieces: where lines of text were found in it.
         """
-        sample = sorted(pieces, key=_aspect, reverse=True)[:_SAMPLE_LINES]
+        sample = sorted(pieces, key=aspect, reverse=True)[:_SAMPLE_LINES]
         if not sample:
             return FALLBACK
         read = self._ppocr.read_lines(pixels, sample)
@@ -130,7 +130,7 @@ class ImageLanguageGuesser:
             known = next(filter(self._tesseract.has, _written_in(script)), None)
             if known is None:
                 continue
-            read = TesseractReader(self._tesseract, [known]).read_lines(pixels, lines)
+            read = self._tesseract.read_lines(pixels, lines, known)
             scores[script] = mean_confidence(read) * _share(_text(read), script)
             if scores[script] >= _SURE_TRIAL:
                 return script
@@ -144,11 +144,11 @@ class ImageLanguageGuesser:
         shared = all_languages().get(_SHARED.get(script, ""))
         if shared is not None and shared in languages:
             # Without a code: the rules of spelling of one language would hide the others.
-            reader = TesseractReader(self._tesseract, [replace(shared, code="")])
-            return self._by_text(_text(reader.read_lines(pixels, sample)), languages)[0]
+            read = self._tesseract.read_lines(pixels, sample, replace(shared, code=""))
+            return self._by_text(_text(read), languages)[0]
         best, best_score = languages[0], -1.0
         for language in languages:
-            read = TesseractReader(self._tesseract, [language]).read_lines(pixels, sample)
+            read = self._tesseract.read_lines(pixels, sample, language)
             found, probability = self._by_text(_text(read), languages)
             score = mean_confidence(read) + (probability if found == language else 0.0)
             if score > best_score:
@@ -206,7 +206,7 @@ def _script_of_ppocr(read: Sequence[ReadText], lines: Sequence[Corners]) -> str:
     signs = known["LATIN"] + known["CJK"] + kana
     if not letters:  # numbers alone, which all engines read
         signs = sum(sign.isdigit() for sign in text)
-    is_read = signs >= _LETTERS_PER_HEIGHT * sum(map(_aspect, lines))
+    is_read = signs >= _LETTERS_PER_HEIGHT * sum(map(aspect, lines))
     if mean_confidence(read) < _SURE_CONFIDENCE or not is_read:
         return ""
     if known["LATIN"] >= known["CJK"] + kana:
@@ -237,8 +237,3 @@ def _share(text: str, script: str) -> float:
 
 def _text(read: Sequence[ReadText]) -> str:
     return "\n".join(line.text for line in read)
-
-
-def _aspect(line: Corners) -> float:
-    along, down = (float(np.hypot(*(line[end] - line[0]))) for end in (1, 3))
-    return along / max(1.0, down)

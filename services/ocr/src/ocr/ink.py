@@ -1,4 +1,4 @@
-"""Detection of ink rows that no detected line covers."""
+"""Ink of an image, and its rows that no detected line covers."""
 
 import math
 from collections.abc import Sequence
@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modelkit.images import RgbImage
-from ocr.preparation import Corners, line_height
+from ocr.preparation import Corners, box_corners, line_height
+from ocr.tiling import Tile, cut_tiles
 
 # Enough to tell rows of 6 pt on A4, at a hundredth of the detector's cost.
 _MOST_PIXELS = 1_700_000
@@ -68,18 +69,34 @@ class InkRow:
     def corners(self) -> Corners:
         """The corners of a line there, with some ground around its letters."""
         edge = _ROW_GROUND * self.height
-        left, right, top, bottom = (
-            self.left - edge,
-            self.right + edge,
-            self.top - edge,
-            self.bottom + edge,
-        )
-        return np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
+        return box_corners(self.left - edge, self.top - edge, self.right + edge, self.bottom + edge)
 
     @property
     def aspect(self) -> float:
         """Width in heights."""
         return (self.right - self.left) / max(1.0, self.height)
+
+
+class TiledImage:
+    """Image in the tiles that it is searched in, with the ink of each.
+
+    Args:
+        pixels: (height, width, 3) uint8, sRGB.
+    """
+
+    def __init__(self, pixels: RgbImage) -> None:
+        self.pixels = pixels
+        self.tiles = cut_tiles(*pixels.shape[:2])
+        self._ink: Ink | None = None
+
+    def ink_of(self, tile: Tile) -> Ink:
+        """Return the ink of a tile; that of an only one is kept, 7 MB for each."""
+        if self._ink is not None:
+            return self._ink
+        ink = find_ink(np.ascontiguousarray(tile.of(self.pixels)))
+        if len(self.tiles) == 1:
+            self._ink = ink
+        return ink
 
 
 def find_ink(pixels: RgbImage) -> Ink:

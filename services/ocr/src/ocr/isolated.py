@@ -5,25 +5,40 @@ import sys
 from subprocess import DEVNULL, PIPE, Popen
 from threading import Lock
 
+from servicekit.turns import CALLER, FairSemaphore
 
-async def run_module(content: bytes, module: str, *arguments: str, within_s: float) -> bytes:
-    """Return what a module writes of the content in a process of its own.
+
+class IsolatedModule:
+    """Module that works on files that may be hostile, each in a process of its own.
 
     Args:
-        content: its standard input.
         module: its name.
-        arguments: of its command line.
-        within_s: longest time, in seconds.
-
-    Raises:
-        TimeoutError: it took longer, and was ended, as it is where the caller is cancelled.
+        at_once: processes at once; callers take turns.
+        within_s: longest time of one, in seconds.
     """
-    run = _Run(module, *arguments)
-    try:
-        async with asyncio.timeout(within_s):
-            return await asyncio.to_thread(run.finish, content)
-    finally:
-        run.give_up()
+
+    def __init__(self, module: str, *, at_once: int, within_s: float) -> None:
+        self._module = module
+        self._places = FairSemaphore(at_once)
+        self.within_s = within_s
+
+    async def run(self, content: bytes, *arguments: str) -> bytes:
+        """Return what the module writes.
+
+        Args:
+            content: its standard input.
+            arguments: of its command line.
+
+        Raises:
+            TimeoutError: it took longer, and was ended, as it is where the caller is cancelled.
+        """
+        run = _Run(self._module, *arguments)
+        async with self._places.held(CALLER.get()):
+            try:
+                async with asyncio.timeout(self.within_s):
+                    return await asyncio.to_thread(run.finish, content)
+            finally:
+                run.give_up()
 
 
 class _Run:

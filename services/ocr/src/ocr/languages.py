@@ -2,6 +2,7 @@
 
 import csv
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -124,6 +125,11 @@ def all_languages() -> MappingProxyType[str, Language]:
     return MappingProxyType(
         {code: _language(code, table[code], routes[code]) for code in sorted(table)}
     )
+
+
+def run_leftward(languages: Iterable[Language]) -> bool:
+    """Return whether the boxes of a row are read from right to left in all the languages."""
+    return all(language.right_to_left for language in languages)
 
 
 def debian_packages() -> tuple[str, ...]:

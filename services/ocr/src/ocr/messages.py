@@ -32,9 +32,7 @@ _LABELS = {
 }
 
 
-def recognized(
-    printed: PrintedPage, *, model: image_pb2.Model, seconds: float
-) -> pb.RecognizeResponse:
+def recognized(printed: PrintedPage, *, model: image_pb2.Model) -> pb.RecognizeResponse:
     """Return the message of a page that was read."""
     page = printed.page
     return pb.RecognizeResponse(
@@ -45,7 +43,7 @@ def recognized(
         rotation_degrees=page.rotation_degrees,
         size=image_pb2.Size(width=printed.width_px, height=printed.height_px),
         model=model,
-        seconds=seconds,
+        seconds=printed.seconds,
         route=page.route,
         blocks=[page_pb2.Block(corners=_points(corners)) for corners in page.blocks],
         skew_degrees=page.skew_degrees,

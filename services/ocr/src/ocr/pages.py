@@ -12,9 +12,9 @@ from modelkit.loading import LoadedModel, ModelSlot
 from ocr.documents import Document, Documents, OpenedPage
 from ocr.formats import PrintedPage
 from ocr.languages import Language
-from ocr.preparation import FittedImage
+from ocr.preparation import Corners, FittedImage
 from ocr.reading import Page, Reader
-from ocr.text_layer import Box, is_strange, page_of_layer
+from ocr.text_layer import is_strange, page_of_layer
 
 Result = TypeVar("Result")
 ReaderSlot: TypeAlias = ModelSlot[
@@ -45,14 +45,6 @@ class PageOrder:
     remaining_s: Callable[[], float | None]
 
 
-@dataclass(frozen=True, slots=True)
-class ReadPage:
-    """A page that was read, and the time from its turn to its answer, in seconds."""
-
-    printed: PrintedPage
-    seconds: float
-
-
 class PageReader:
     """Opens documents and reads their pages.
 
@@ -73,11 +65,11 @@ class PageReader:
         """
         return await self._serve(lambda: self._documents.open(content), order)
 
-    async def read_image(self, content: bytes, order: PageOrder) -> ReadPage:
+    async def read_image(self, content: bytes, order: PageOrder) -> PrintedPage:
         """Read an image; of a TIFF file, its first page."""
         return await self.read(self._documents.image(content), 1, order)
 
-    async def read(self, document: Document, number: int, order: PageOrder) -> ReadPage:
+    async def read(self, document: Document, number: int, order: PageOrder) -> PrintedPage:
         """Read one page."""
         began_s = monotonic()
 
@@ -99,17 +91,16 @@ class PageReader:
                 own_words=_own_words(opened) if order.with_layer and order.with_jpeg else (),
             )
 
-        printed = await self._serve(work, order)
-        return ReadPage(printed, monotonic() - began_s)
+        return replace(await self._serve(work, order), seconds=monotonic() - began_s)
 
     async def read_all(
         self, document: Document, numbers: Iterable[int], order: PageOrder
-    ) -> AsyncGenerator[ReadPage, None]:
+    ) -> AsyncGenerator[PrintedPage, None]:
         """Yield the pages of these numbers, in their order, each as soon as it is read.
 
         Closing it cancels the pages under way.
         """
-        under_way: deque[asyncio.Task[ReadPage]] = deque()
+        under_way: deque[asyncio.Task[PrintedPage]] = deque()
         try:
             for number in numbers:
                 under_way.append(asyncio.create_task(self.read(document, number, order)))
@@ -137,6 +128,6 @@ class PageReader:
         return await self._slot.serve(work, caller=order.caller, timeout_s=order.remaining_s())
 
 
-def _own_words(opened: OpenedPage) -> list[Box]:
-    """Return the boxes of the legible words that a page of a PDF brings along."""
-    return [word.box for line in opened.layer for word in line if not is_strange(word.text)]
+def _own_words(opened: OpenedPage) -> list[Corners]:
+    """Return the places of the legible words that a page of a PDF brings along."""
+    return [word.corners for line in opened.layer for word in line if not is_strange(word.text)]

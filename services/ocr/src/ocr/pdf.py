@@ -8,9 +8,8 @@ import numpy as np
 
 from modelkit.images import RgbImage
 from ocr.drawing import ASKS_FOR_PASSWORD, DAMAGED, DrawingLimits, Drawn
-from ocr.isolated import run_module
+from ocr.isolated import IsolatedModule
 from servicekit.errors import UnreadableImage
-from servicekit.turns import CALLER, FairSemaphore
 
 _WORDS = MappingProxyType(
     {
@@ -30,9 +29,8 @@ class PdfDrawer:
     """
 
     def __init__(self, limits: DrawingLimits, *, at_once: int, within_s: float = 20.0) -> None:
-        self._limits = limits
-        self._within_s = within_s
-        self._places = FairSemaphore(at_once)
+        self._limits = json.dumps(asdict(limits))
+        self._drawing = IsolatedModule("ocr.drawing", at_once=at_once, within_s=within_s)
 
     async def inspect(self, content: bytes) -> Drawn:
         """Return how many pages a PDF has and whether it is signed.
@@ -53,14 +51,11 @@ class PdfDrawer:
         return pixels.reshape(drawn.height, drawn.width, 3), drawn
 
     async def _draw(self, content: bytes, number: int) -> tuple[Drawn, RgbImage]:
-        arguments = (str(number), json.dumps(asdict(self._limits)))
         try:
-            async with self._places.held(CALLER.get()):
-                output = await run_module(
-                    content, "ocr.drawing", *arguments, within_s=self._within_s
-                )
+            output = await self._drawing.run(content, str(number), self._limits)
         except TimeoutError as error:
-            message = f"{_subject(number)} takes over {self._within_s:g} s; send it as an image"
+            within_s = self._drawing.within_s
+            message = f"{_subject(number)} takes over {within_s:g} s; send it as an image"
             raise UnreadableImage(message) from error
         head, found, _ = output.partition(b"\n")
         drawn = Drawn(**json.loads(head)) if found else Drawn()

@@ -26,8 +26,17 @@ from modelkit.runtime import OnnxNetwork, Runtime
 from modelkit.stopping import check_stop
 from ocr.engines import PageWord, ReadText
 from ocr.languages import RIGHT_TO_LEFT
-from ocr.leftward import as_written
-from ocr.preparation import Corners, crop, downward, is_upright, part, runs_upright, upward
+from ocr.preparation import (
+    Corners,
+    crop,
+    downward,
+    is_upright,
+    part,
+    runs_upright,
+    sides,
+    upward,
+)
+from ocr.scripts import as_written
 from servicekit.errors import ModelNotInstalled
 
 # Less than rapidocr's default and no loss on pages; receipts lose a word in a thousand at 1280.
@@ -242,8 +251,8 @@ def _cut(pixels: RgbImage, corners: Corners) -> RgbImage:
 
 def _columns(line: Corners) -> int:
     """Return the width of the recognizer's input for a line, in pixels."""
-    sides = sorted(float(np.hypot(*(line[end] - line[0]))) for end in (1, 3))
-    aspect = min(sides[1] / max(1.0, sides[0]), MAX_LINE_ASPECT)
+    short, long = sorted(sides(line))
+    aspect = min(long / max(1.0, short), MAX_LINE_ASPECT)
     return max(_MIN_COLUMNS, round(aspect * _LINE_HEIGHT_PX))
 
 

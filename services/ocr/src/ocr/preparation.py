@@ -11,6 +11,7 @@ from modelkit.images import RgbImage
 
 # Corners of a line in pixels, (4, 2) float64, clockwise from the corner where reading starts.
 Corners = NDArray[np.float64]
+Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels
 GreyImage = NDArray[np.uint8]
 
 # An A4 page at 250 dpi; more detail helps no engine and costs memory.
@@ -158,7 +159,7 @@ def is_upright(corners: Corners) -> bool:
 
 def runs_upright(corners: Corners) -> bool:
     """Return whether a line runs down or up and is too long for a single letter."""
-    along, down = (float(np.hypot(*(corners[end] - corners[0]))) for end in (1, 3))
+    along, down = sides(corners)
     return down > _LETTER_ASPECT * along
 
 
@@ -167,10 +168,26 @@ def are_mostly_upright(pieces: Sequence[Corners]) -> bool:
     return sum(map(runs_upright, pieces)) > len(pieces) / 2
 
 
+def box_corners(left: float, top: float, right: float, bottom: float) -> Corners:
+    """Return the corners of an upright box."""
+    return np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float64)
+
+
+def sides(corners: Corners) -> tuple[float, float]:
+    """Return the lengths of a line's first side, along its letters, and of its last one."""
+    along, down = (float(np.hypot(*(corners[end] - corners[0]))) for end in (1, 3))
+    return along, down
+
+
+def aspect(corners: Corners) -> float:
+    """Return the length of a line in heights."""
+    along, down = sides(corners)
+    return along / max(1.0, down)
+
+
 def line_height(corners: Corners) -> float:
     """Return the height of a line of letters in pixels: its shorter side."""
-    sides = (float(np.hypot(*(corners[end] - corners[0]))) for end in (1, 3))
-    return min(sides)
+    return min(sides(corners))
 
 
 def downward(corners: Corners) -> Corners:

@@ -9,23 +9,17 @@ from modelkit.doubts import ImageWarning
 from modelkit.images import RgbImage
 from ocr.blocks import find_blocks
 from ocr.doubts import find_doubts
-from ocr.engines import (
-    NO_SCRIPTS,
-    LineEngine,
-    PageLine,
-    ScriptReader,
-    evidence,
-    mean_confidence,
-)
+from ocr.engines import LineEngine, PageLine, evidence, mean_confidence
 from ocr.guessing import ImageLanguageGuesser
-from ocr.languages import PP_OCR, TESSERACT, Language
+from ocr.ink import TiledImage
+from ocr.languages import PP_OCR, TESSERACT, Language, run_leftward
 from ocr.mixed import MixedReader
+from ocr.ppocr import LineRecognizer
 from ocr.preparation import Corners, FittedImage, turn, turn_back
-from ocr.routes import ReadLines, Routes
+from ocr.routes import NO_SCRIPTS, ReadLines, Routes
 from ocr.scripts import script_of
 from ocr.skew import StraightPage, find_skew, straighten
 from ocr.tesseract import Tesseract
-from ocr.tiling import cut_tiles
 
 # A page below this is asked for its orientation: clean upright pages have .95 and more, pages that
 # stand on their head .75 and less.
@@ -80,7 +74,7 @@ class Page:
     @property
     def right_to_left(self) -> bool:
         """Whether lines, and so their corners, begin at their right end."""
-        return all(language.right_to_left for language in self.languages)
+        return run_leftward(self.languages)
 
     @property
     def language(self) -> str:
@@ -110,7 +104,7 @@ class Reader:
         self,
         ppocr: LineEngine,
         tesseract: Tesseract,
-        by_script: Mapping[str, ScriptReader] = NO_SCRIPTS,
+        by_script: Mapping[str, LineRecognizer] = NO_SCRIPTS,
     ) -> None:
         self._tesseract = tesseract
         self._routes = Routes(ppocr, tesseract, by_script)
@@ -134,36 +128,36 @@ class Reader:
         Raises:
             LanguageNotInstalled: Tesseract's data of a language is missing.
         """
-        page = StraightPage(fitted.pixels, 0.0)
-        read = self._routes.read_prose(fitted.pixels, languages)
+        image, page = TiledImage(fitted.pixels), StraightPage(fitted.pixels, 0.0)
+        read = self._routes.read_prose(image, languages)
         if read is None:
-            page, pieces = self._straighten(fitted.pixels)
+            page, image, pieces = self._straighten(image)
             read = self._read_pieces(page.pixels, pieces, languages)
-        degrees = self._find_turn(page.pixels, read)
-        pixels = page.pixels
+        degrees = self._find_turn(image, read)
         if degrees:
-            turned = turn(page.pixels, degrees)
-            again = self._read_pieces(turned, self._routes.detect(turned), languages)
+            turned = TiledImage(turn(page.pixels, degrees))
+            again = self._read_pieces(turned.pixels, self._routes.detect(turned), languages)
             # PP-OCR reads the lines of a page on its side as well, only in the wrong order.
             if evidence(again.lines) > _TURNED_EVIDENCE * evidence(read.lines):
-                read, pixels = again, turned
+                read, image = again, turned
             else:
                 degrees = 0
-        warnings = find_doubts(pixels, [line.corners for line in read.lines], scale=fitted.scale)
+        warnings = find_doubts(image, [line.corners for line in read.lines], scale=fitted.scale)
         return replace(_page(read, _Way(fitted, page, degrees)), warnings=tuple(warnings))
 
     def close(self) -> None:
         """Free Tesseract's memory."""
         self._tesseract.close()
 
-    def _straighten(self, pixels: RgbImage) -> tuple[StraightPage, list[Corners]]:
-        """Return the page with level lines, and the pieces of its lines."""
-        pieces = self._routes.detect(pixels)
+    def _straighten(self, image: TiledImage) -> tuple[StraightPage, TiledImage, list[Corners]]:
+        """Return the page with level lines, its image, and the pieces of its lines."""
+        pieces = self._routes.detect(image)
         skew = find_skew(pieces)
         if abs(skew) <= _MOST_SKEW_DEGREES:
-            return StraightPage(pixels, skew), pieces
-        page = straighten(pixels, skew, pieces)
-        return page, self._routes.detect(page.pixels)
+            return StraightPage(image.pixels, skew), image, pieces
+        page = straighten(image.pixels, skew, pieces)
+        image = TiledImage(page.pixels)
+        return page, image, self._routes.detect(image)
 
     def _read_pieces(
         self, pixels: RgbImage, pieces: Sequence[Corners], languages: tuple[Language, ...]
@@ -172,7 +166,7 @@ class Reader:
             return self._routes.read(pixels, pieces, languages)
         return self._mixed.read(pixels, pieces)
 
-    def _find_turn(self, pixels: RgbImage, read: ReadLines) -> int:
+    def _find_turn(self, image: TiledImage, read: ReadLines) -> int:
         """Return the clockwise turn in degrees that the page needs, judged by its lines."""
         confidence = mean_confidence(read.lines)
         sides = [np.ptp(line.corners, axis=0) for line in read.lines]
@@ -181,19 +175,15 @@ class Reader:
         is_told = all(language.orientation for language in read.languages)
         if not is_told or (confidence >= _SURE_CONFIDENCE and not lies):
             return 0
-        degrees = self._tesseract.clockwise_turn(_sample(pixels))
+        # Of a long image a part tells it.
+        middle = image.tiles[len(image.tiles) // 2].of(image.pixels)
+        degrees = self._tesseract.clockwise_turn(np.ascontiguousarray(middle))
         if degrees is not None:
             return degrees
         if lies and not any(language.may_run_downwards for language in read.languages):
             # PP-OCR reads upright boxes as lines that lie on their right side.
             return 270 if confidence >= _SURE_CONFIDENCE else 90
         return 180 if 0 < confidence < _HEAD_CONFIDENCE else 0
-
-
-def _sample(pixels: RgbImage) -> RgbImage:
-    """Return the middle tile of a long image, for what a part of it tells; else all of it."""
-    tiles = cut_tiles(*pixels.shape[:2])
-    return np.ascontiguousarray(tiles[len(tiles) // 2].of(pixels))
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +203,7 @@ class _Way:
 def _page(read: ReadLines, way: _Way) -> Page:
     """Return a page with its places in the upright image."""
     blocks = find_blocks([line.corners for line in read.lines])
-    shift = -1 if all(language.right_to_left for language in read.languages) else 0
+    shift = -1 if run_leftward(read.languages) else 0
 
     def place(corners: Corners) -> Corners:
         return np.roll(way.back(corners), shift, axis=0)

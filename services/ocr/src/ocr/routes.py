@@ -8,23 +8,22 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
+from itertools import chain, islice
+from types import MappingProxyType
 
 import numpy as np
 
 from modelkit.images import RgbImage
 from ocr.engines import (
-    NO_SCRIPTS,
     LineEngine,
     LineReader,
     PageLine,
-    PageWord,
     ReadText,
-    ScriptReader,
     evidence,
     mean_confidence,
 )
 from ocr.finding import find_pieces
-from ocr.ink import is_plain_stroke
+from ocr.ink import TiledImage, is_plain_stroke
 from ocr.languages import (
     BOTH_LINES,
     PP_OCR,
@@ -32,13 +31,14 @@ from ocr.languages import (
     TESSERACT_LINES,
     TESSERACT_PAGE,
     Language,
+    run_leftward,
 )
 from ocr.latin_words import restore_latin_words
 from ocr.layout import Row, order_rows, row_corners
-from ocr.ppocr import MIN_LINE_CONFIDENCE
-from ocr.preparation import Corners, downward, is_upright
+from ocr.ppocr import MIN_LINE_CONFIDENCE, LineRecognizer
+from ocr.preparation import Corners, aspect, box_corners, downward, is_upright
 from ocr.prose import read_prose
-from ocr.tesseract import MAX_LINE_ASPECT, Tesseract, TesseractReader
+from ocr.tesseract import MAX_LINE_ASPECT, Tesseract
 from ocr.tiling import cut_tiles
 
 _LINE_SHARE = 0.4  # an image is one line when its only row is this share of its height
@@ -51,6 +51,8 @@ _SAME_LINE = 0.8  # least share of letters in common
 _TRUSTED_CONFIDENCE = 0.8  # of Tesseract
 _STROKES = frozenset("1l|I!丨一-_/:")
 _WIDE_SCRIPTS = frozenset({"Hans", "Hant", "Jpan"})
+
+NO_SCRIPTS: Mapping[str, LineRecognizer] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,7 @@ class Routes:
         self,
         ppocr: LineEngine,
         tesseract: Tesseract,
-        by_script: Mapping[str, ScriptReader] = NO_SCRIPTS,
+        by_script: Mapping[str, LineRecognizer] = NO_SCRIPTS,
     ) -> None:
         self._ppocr = ppocr
         self._tesseract = tesseract
@@ -100,11 +102,11 @@ class Routes:
         own = self._script_reader((language,))
         return "" if own is None else own.name
 
-    def detect(self, pixels: RgbImage) -> list[Corners]:
+    def detect(self, image: TiledImage) -> list[Corners]:
         """Return the corners of every piece of a line, in no order."""
-        return find_pieces(self._ppocr, pixels)
+        return find_pieces(self._ppocr, image)
 
-    def read_prose(self, pixels: RgbImage, languages: tuple[Language, ...]) -> ReadLines | None:
+    def read_prose(self, image: TiledImage, languages: tuple[Language, ...]) -> ReadLines | None:
         """Read clean prose in one language of Tesseract; None for other images and languages."""
         if len(languages) != 1 or self._script_reader(languages) is not None:
             return None
@@ -112,12 +114,12 @@ class Routes:
         is_its = language.is_quick or language.route == TESSERACT_LINES
         if not is_its or not self._tesseract.has(language):
             return None
-        found = read_prose(TesseractReader(self._tesseract, languages), pixels, language)
+        found = read_prose(self._tesseract, image, language)
         if found is None:
             return None
         lines, route = found
         if language.right_to_left:
-            lines = restore_latin_words(self._ppocr, pixels, lines)
+            lines = restore_latin_words(self._ppocr, image.pixels, lines)
         return ReadLines(lines, route, languages)
 
     def read(
@@ -147,7 +149,7 @@ class Routes:
         if route == PP_OCR_LINES:
             lines = _read_with_ppocr(self._ppocr, pixels, pieces, languages)
         elif route == BOTH_LINES:
-            lines = self._read_with_both(self._ppocr, pixels, pieces, languages)
+            lines = self._read_with_both(pixels, pieces, languages)
         else:
             lines, route = self._read_with_tesseract(pixels, pieces, languages)
         return ReadLines(lines, route, languages)
@@ -166,13 +168,13 @@ class Routes:
         route = self._choose((language,))
         if route == PP_OCR_LINES:
             return self._ppocr.read_lines(pixels, rows)
-        by_tesseract = TesseractReader(self._tesseract, [language]).read_lines(pixels, rows)
+        by_tesseract = self._tesseract.read_lines(pixels, rows, language)
         if route == TESSERACT_LINES:
             return by_tesseract
         by_ppocr = self._ppocr.read_lines(pixels, rows)
         return [_better(*pair) for pair in zip(by_ppocr, by_tesseract, strict=True)]
 
-    def _script_reader(self, languages: Sequence[Language]) -> ScriptReader | None:
+    def _script_reader(self, languages: Sequence[Language]) -> LineRecognizer | None:
         """Return the recognizer that knows all the languages; each of them knows English too."""
         scripts = {one.script if one.recognizer else "" for one in languages if one.code != "eng"}
         return self._by_script.get(scripts.pop()) if len(scripts) == 1 else None
@@ -194,44 +196,59 @@ class Routes:
     def _read_with_tesseract(
         self, pixels: RgbImage, pieces: Sequence[Corners], languages: Sequence[Language]
     ) -> tuple[list[PageLine], str]:
-        reader = TesseractReader(self._tesseract, languages)
-        to_left = all(language.right_to_left for language in languages)
-        order = order_rows(pieces, right_to_left=to_left)
-        rows = [row_corners(pieces, row) for row in order]
-        if len(rows) == 1 and _is_whole(rows[0], pixels):
-            return _whole(pixels, reader), TESSERACT_LINES
-        lines = _joined(rows, _read_rows(reader, pixels, pieces, order))
+        to_left = run_leftward(languages)
+        rows = order_rows(pieces, right_to_left=to_left)
+        corners = [row_corners(pieces, row) for row in rows]
+        if len(rows) == 1 and _is_whole(corners[0], pixels):
+            read = self._tesseract.read_line(pixels, *languages)
+            whole = box_corners(0, 0, pixels.shape[1], pixels.shape[0])
+            return _lines([whole], [read]), TESSERACT_LINES
+        lines = _lines(corners, self._read_rows(pixels, pieces, rows, languages))
         if to_left:
             lines = restore_latin_words(self._ppocr, pixels, lines)
         is_long = len(cut_tiles(*pixels.shape[:2])) > 1  # Tesseract's layout of it takes a minute
         if lines and (is_long or mean_confidence(lines) >= _DOUBTFUL_CONFIDENCE):
             return lines, TESSERACT_LINES
-        page = reader.read_page(pixels)
+        page = self._tesseract.read_page(pixels, *languages)
         is_better = evidence(page) > evidence(lines)
         return (page, TESSERACT_PAGE) if is_better else (lines, TESSERACT_LINES)
 
     def _read_with_both(
-        self,
-        ppocr: LineReader,
-        pixels: RgbImage,
-        pieces: Sequence[Corners],
-        languages: Sequence[Language],
+        self, pixels: RgbImage, pieces: Sequence[Corners], languages: Sequence[Language]
     ) -> list[PageLine]:
-        to_left = all(language.right_to_left for language in languages)
-        rows = order_rows(pieces, right_to_left=to_left)
-        corners = [row_corners(pieces, row) for row in rows]
-        by_piece = ppocr.read_lines(pixels, pieces)
+        rows = order_rows(pieces, right_to_left=run_leftward(languages))
+        by_piece = self._ppocr.read_lines(pixels, pieces)
         by_ppocr = [_merge([by_piece[index] for index in row], languages) for row in rows]
         helped = self._of_tesseract(languages) or languages
-        tesseract = TesseractReader(self._tesseract, helped)
-        by_tesseract = _read_rows(tesseract, pixels, pieces, rows)
+        by_tesseract = self._read_rows(pixels, pieces, rows, helped)
         is_foreign = any(language.route == PP_OCR_LINES for language in languages)
         better = [
             max(pair, key=lambda read: read.evidence) if is_foreign else _better(*pair)
             for pair in zip(by_ppocr, by_tesseract, strict=True)
         ]
-        lines = _joined(corners, better)
+        lines = _lines([row_corners(pieces, row) for row in rows], better)
         return [line for line in lines if line.confidence >= MIN_LINE_CONFIDENCE]
+
+    def _read_rows(
+        self,
+        pixels: RgbImage,
+        pieces: Sequence[Corners],
+        rows: Sequence[Row],
+        languages: Sequence[Language],
+    ) -> list[ReadText]:
+        """Read each row by Tesseract at once or, where it would be squeezed, piece by piece."""
+        parts = []
+        for row in rows:
+            whole = row_corners(pieces, row)
+            is_short = aspect(whole) <= MAX_LINE_ASPECT
+            parts.append([whole] if is_short else [pieces[index] for index in row])
+        read = iter(self._tesseract.read_lines(pixels, list(chain(*parts)), *languages))
+        texts = []
+        for row_parts in parts:
+            found = [text for text in islice(read, len(row_parts)) if text.text]
+            words = tuple(word for text in found for word in text.words)
+            texts.append(ReadText(" ".join(t.text for t in found), mean_confidence(found), words))
+        return texts
 
 
 def _read_with_ppocr(
@@ -243,14 +260,11 @@ def _read_with_ppocr(
         for index, piece in enumerate(read)
         if piece.text and piece.confidence >= MIN_LINE_CONFIDENCE
     ]
-    pieces, read = (
-        _laid([pieces[index] for index in kept], languages),
-        [read[index] for index in kept],
-    )
-    to_left = all(language.right_to_left for language in languages)
-    rows: list[Row] = order_rows(pieces, right_to_left=to_left)
+    laid = _laid([pieces[index] for index in kept], languages)
+    read = [read[index] for index in kept]
+    rows = order_rows(laid, right_to_left=run_leftward(languages))
     texts = [_merge([read[index] for index in row], languages) for row in rows]
-    return _lines([row_corners(pieces, row) for row in rows], texts)
+    return _lines([row_corners(laid, row) for row in rows], texts)
 
 
 def _without_bars(
@@ -265,16 +279,14 @@ def _without_bars(
     """
     if not any(language.script == "Latn" for language in languages):
         return read
-    return [
-        ReadText("I", max(piece.confidence, MIN_LINE_CONFIDENCE), _spelt(piece.words, "I"))
-        if piece.text in _STROKES and is_plain_stroke(pixels, corners)
-        else piece
-        for piece, corners in zip(read, pieces, strict=True)
-    ]
-
-
-def _spelt(words: Sequence[PageWord], text: str) -> tuple[PageWord, ...]:
-    return tuple(replace(word, text=text) for word in words)
+    result = []
+    for piece, corners in zip(read, pieces, strict=True):
+        if piece.text in _STROKES and is_plain_stroke(pixels, corners):
+            words = tuple(replace(word, text="I") for word in piece.words)
+            result.append(ReadText("I", max(piece.confidence, MIN_LINE_CONFIDENCE), words))
+        else:
+            result.append(piece)
+    return result
 
 
 def _laid(pieces: Sequence[Corners], languages: Sequence[Language]) -> list[Corners]:
@@ -303,51 +315,19 @@ def _better(ppocr: ReadText, tesseract: ReadText) -> ReadText:
     return max(ppocr, tesseract, key=lambda read: read.evidence)
 
 
-def _whole(pixels: RgbImage, reader: TesseractReader) -> list[PageLine]:
-    """Read an image that is one line."""
-    height, width = (float(side) for side in pixels.shape[:2])
-    corners = np.array([[0.0, 0.0], [width, 0.0], [width, height], [0.0, height]])
-    return _joined([corners], [reader.read_line(pixels)])
-
-
-def _joined(rows: Sequence[Corners], texts: Sequence[ReadText]) -> list[PageLine]:
-    return [line for line in _lines(rows, texts) if line.text]
-
-
 def _lines(rows: Sequence[Corners], texts: Sequence[ReadText]) -> list[PageLine]:
+    """Return the lines of the rows that have a text."""
     return [
         PageLine(read.text, read.confidence, corners, read.words)
         for corners, read in zip(rows, texts, strict=True)
+        if read.text
     ]
-
-
-def _read_rows(
-    reader: TesseractReader, pixels: RgbImage, pieces: Sequence[Corners], rows: Sequence[Row]
-) -> list[ReadText]:
-    """Read each row at once or, where it would be squeezed, piece by piece."""
-    whole = [row_corners(pieces, row) for row in rows]
-    parts = [
-        [corners] if _aspect(corners) <= MAX_LINE_ASPECT else [pieces[index] for index in row]
-        for corners, row in zip(whole, rows, strict=True)
-    ]
-    read = iter(reader.read_lines(pixels, [corners for row in parts for corners in row]))
-    texts = []
-    for row in parts:
-        found = [text for text in (next(read) for _ in row) if text.text]
-        words = tuple(word for text in found for word in text.words)
-        texts.append(ReadText(" ".join(t.text for t in found), mean_confidence(found), words))
-    return texts
 
 
 def _is_whole(row: Corners, pixels: RgbImage) -> bool:
     """Return whether a row is all that an image shows."""
     is_high = float(np.hypot(*(row[3] - row[0]))) >= _LINE_SHARE * pixels.shape[0]
     return is_high and bool(pixels.shape[1] <= MAX_LINE_ASPECT * pixels.shape[0])
-
-
-def _aspect(corners: Corners) -> float:
-    length, height = (float(np.hypot(*(corners[end] - corners[0]))) for end in (1, 3))
-    return length / max(1.0, height)
 
 
 def _narrow(text: str) -> str:

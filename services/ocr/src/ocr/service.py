@@ -21,6 +21,8 @@ from ocr.abstractive import AbstractiveSummarizer
 from ocr.analysis import Analysis, Analyzer
 from ocr.asking import DEFAULT_LANGUAGE, find_language, find_languages
 from ocr.documents import Documents
+from ocr.formats import PrintedPage
+from ocr.isolated import IsolatedModule
 from ocr.languages import TESSERACT, Language, all_languages
 from ocr.loaders import (
     SUMMARIZER_TASKS,
@@ -31,13 +33,13 @@ from ocr.loaders import (
 )
 from ocr.messages import FORMATS, analyzed, described, page_warnings, pieces_of, recognized
 from ocr.page_numbers import choose_pages
-from ocr.pages import PageOrder, PageReader, ReadPage
+from ocr.pages import PageOrder, PageReader
 from ocr.preparation import FittedImage
 from ocr.reading import Page, Reader
 from ocr.settings import OcrSettings
 from ocr.tesseract import tesseract_version
 from ocr.text_layer import TEXT_LAYER
-from ocr.writing import DocumentWriter, PdfAmender
+from ocr.writing import DocumentWriter
 from servicekit.callers import caller_of, terms_of
 from servicekit.errors import InvalidRequest, ModelNotInstalled
 from servicekit.interceptors import Context
@@ -45,6 +47,7 @@ from servicekit.server import Service
 
 NAME = "imagemesh.ocr.v1.OcrService"
 MAX_TEXT_LETTERS = 50_000
+AMENDING_S = 30.0  # longest time to add text to a PDF
 PAGE_BREAK = "\f"  # between the texts of two pages, as pdftotext has it
 
 
@@ -78,7 +81,7 @@ class _OcrServicer(rpc.OcrServiceServicer):
             max_pixels=settings.max_image_pixels,
             drawings=DECODE_THREADS,
         )
-        self._amender = PdfAmender(at_once=DECODE_THREADS)
+        self._amending = IsolatedModule("ocr.amending", at_once=DECODE_THREADS, within_s=AMENDING_S)
         # Pages differ too much to be read together, and texts to be analyzed together.
         self._reader = self.host.slot(
             "reader", partial(load_reader, settings, entries), _read_pages
@@ -123,17 +126,17 @@ class _OcrServicer(rpc.OcrServiceServicer):
         )
         async with aclosing(self._pages.read_all(document, numbers, order)) as pages:
             async for read in pages:
-                printed = written.add(read.printed)
+                printed = written.add(read)
                 page = pb.DocumentPage(
                     number=printed.number,
                     page_count=count,
-                    read=self._recognized(replace(read, printed=printed)),
+                    read=self._recognized(printed),
                     dots_per_inch=printed.dots_per_inch,
                     vertical_dots_per_inch=printed.vertical_dots_per_inch,
                 )
                 yield pb.RecognizeDocumentResponse(page=page)
         if written.format_name is not None:
-            for piece in pieces_of(await written.write(self._amender, self.host.decoder)):
+            for piece in pieces_of(await written.write(self._amending, self.host.decoder)):
                 yield pb.RecognizeDocumentResponse(document=piece)
 
     async def Analyze(self, request: pb.AnalyzeRequest, context: Context) -> pb.AnalyzeResponse:
@@ -147,7 +150,7 @@ class _OcrServicer(rpc.OcrServiceServicer):
         count = document.page_count
         numbers = choose_pages(request.pages, page_count=count, most=self._max_pages)
         async with aclosing(self._pages.read_all(document, numbers, order)) as pages:
-            read = [each.printed async for each in pages]
+            read = [printed async for printed in pages]
         text = PAGE_BREAK.join(each.page.text for each in read)
         return pb.AnalyzeResponse(
             text=text,
@@ -196,9 +199,8 @@ class _OcrServicer(rpc.OcrServiceServicer):
         del request, context  # not used
         return ParseDict({"models": self.host.listed(self._entries)}, pb.ListModelsResponse())
 
-    def _recognized(self, read: ReadPage) -> pb.RecognizeResponse:
-        model = self._reading_model(read.printed.page)
-        return recognized(read.printed, model=model, seconds=read.seconds)
+    def _recognized(self, printed: PrintedPage) -> pb.RecognizeResponse:
+        return recognized(printed, model=self._reading_model(printed.page))
 
     def _check_analysis(self, kind: "analysis_pb2.SummaryKind.ValueType") -> None:
         """Refuse a request for which a model is missing."""

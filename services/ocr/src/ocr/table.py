@@ -3,19 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from operator import itemgetter
 
 import numpy as np
 
 from ocr.engines import PageLine, PageWord
-from ocr.preparation import Corners, part
+from ocr.preparation import Box, Corners, box_corners, part
 from ocr.scripts import runs_leftward
 
 # The fields of a row: level, page, block, paragraph, line, word, left, top, width, height,
 # confidence in percent, text.
 _WORD_LEVEL = "5"
-_LINE_FIELDS = 5
-
-Box = tuple[float, float, float, float]  # left, top, right, bottom in pixels
+_LINE_OF = slice(5)  # all that names a line
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +30,7 @@ def table_lines(table: str) -> list[list[TableWord]]:
     """Return the words of each line, in reading order."""
     rows = (row.split("\t") for row in table.splitlines())
     words = [row for row in rows if row[0] == _WORD_LEVEL and row[-1].strip()]
-    return [[_word(row) for row in line] for _, line in groupby(words, key=_line_of)]
+    return [[_word(row) for row in line] for _, line in groupby(words, key=itemgetter(_LINE_OF))]
 
 
 def page_lines(table: str, text: str) -> list[PageLine]:
@@ -64,10 +63,6 @@ def words_of(text: str, pieces: Sequence[TableWord]) -> tuple[PageWord, ...]:
     return tuple(words)
 
 
-def _line_of(row: list[str]) -> list[str]:
-    return row[:_LINE_FIELDS]
-
-
 def _word(row: list[str]) -> TableWord:
     left, top, width, height, percent = (float(field) for field in row[6:11])
     return TableWord(row[11], percent / 100, (left, top, left + width, top + height))
@@ -85,7 +80,7 @@ def _line(pieces: list[TableWord], text: str) -> PageLine:
 def _hull(boxes: Sequence[Box]) -> Corners:
     left, top = (min(box[side] for box in boxes) for side in (0, 1))
     right, bottom = (max(box[side] for box in boxes) for side in (2, 3))
-    return np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
+    return box_corners(left, top, right, bottom)
 
 
 def _spread(text: str, pieces: Sequence[TableWord]) -> tuple[PageWord, ...]:

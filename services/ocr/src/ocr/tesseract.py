@@ -98,7 +98,7 @@ class Tesseract:
         api.Recognize()
         lines = page_lines(api.GetTSVText(0), api.GetUTF8Text())
         api.Clear()
-        return lines
+        return [_spelt(line, languages) for line in lines]
 
     def read_line(
         self, pixels: NDArray[np.uint8], *languages: Language, raw: bool = False
@@ -114,7 +114,16 @@ class Tesseract:
         confidence = api.MeanTextConf() / 100 if text else 0.0
         words = words_of(text, list(chain(*table_lines(api.GetTSVText(0)))))
         api.Clear()
-        return ReadText(text, confidence, words)
+        return _spelt(ReadText(text, confidence, words), languages)
+
+    def read_lines(
+        self, pixels: RgbImage, lines: Sequence[Corners], *languages: Language
+    ) -> list[ReadText]:
+        """Read each line; the answers are in the order of `lines`, words in pixels of `pixels`."""
+        if not lines:
+            return []
+        grey = flatten_light(pixels)
+        return [self._read_in(grey, grow(line, _GROWTH), languages) for line in lines]
 
     def clockwise_turn(self, pixels: NDArray[np.uint8]) -> int | None:
         """Return how far to turn a page clockwise to read it: 0, 90, 180 or 270 degrees.
@@ -150,6 +159,20 @@ class Tesseract:
         found: dict[str, str | float] | None = api.DetectOrientationScript()
         api.Clear()
         return found or {}
+
+    def _read_in(
+        self, grey: NDArray[np.uint8], line: Corners, languages: Sequence[Language]
+    ) -> ReadText:
+        """Read a line of an image; one that runs upright both ways."""
+        texts = []
+        for way in [downward(line), upward(line)] if runs_upright(line) else [line]:
+            cut = _to_height(crop(grey, way, max_aspect=MAX_LINE_ASPECT))
+            read = self.read_line(cut, *languages)
+            if read.confidence < _SURE_OF_WORDS:
+                raw = self.read_line(cut, *languages, raw=True)
+                read = max(read, raw, key=lambda text: text.confidence)
+            texts.append(_placed(read, way, width_px=cut.shape[1]))
+        return max(texts, key=lambda text: text.evidence)
 
     def _open(self, languages: Sequence[Language]) -> PyTessBaseAPI:
         paths: dict[Path, None] = {}  # two languages may share a model
@@ -192,51 +215,13 @@ class Tesseract:
         return len(self._loaded) < self._max_loaded and size_bytes <= _MOST_MODEL_BYTES
 
 
-class TesseractReader:
-    """Tesseract for the languages of one image; raises as `Tesseract` does."""
-
-    def __init__(self, tesseract: Tesseract, languages: Sequence[Language]) -> None:
-        """Load nothing yet."""
-        self._tesseract = tesseract
-        self._languages = tuple(languages)
-
-    def read_page(self, pixels: RgbImage) -> list[PageLine]:
-        """Read a whole page, its lines in reading order."""
-        return [self._spelt(line) for line in self._tesseract.read_page(pixels, *self._languages)]
-
-    def read_lines(self, pixels: RgbImage, lines: Sequence[Corners]) -> list[ReadText]:
-        """Read each line; the answers are in the order of `lines`, words in pixels of `pixels`."""
-        if not lines:
-            return []
-        grey = flatten_light(pixels)
-        return [self._read_in(grey, grow(line, _GROWTH)) for line in lines]
-
-    def read_line(self, pixels: RgbImage) -> ReadText:
-        """Read an image of one line."""
-        return self._spelt(self._tesseract.read_line(pixels, *self._languages))
-
-    def _read_in(self, grey: NDArray[np.uint8], line: Corners) -> ReadText:
-        ways = [downward(line), upward(line)] if runs_upright(line) else [line]
-        cuts = [_to_height(crop(grey, way, max_aspect=MAX_LINE_ASPECT)) for way in ways]
-        texts = [
-            _placed(self._read_cut(cut), way, width_px=cut.shape[1])
-            for cut, way in zip(cuts, ways, strict=True)
-        ]
-        return max(texts, key=lambda text: text.evidence)
-
-    def _read_cut(self, line: NDArray[np.uint8]) -> ReadText:
-        read = self._tesseract.read_line(line, *self._languages)
-        if read.confidence < _SURE_OF_WORDS:
-            raw = self._tesseract.read_line(line, *self._languages, raw=True)
-            read = max(read, raw, key=lambda text: text.confidence)
-        return self._spelt(read)
-
-    def _spelt(self, read: Read) -> Read:
-        words = tuple(replace(word, text=self._respell(word.text)) for word in read.words)
-        return replace(read, text=self._respell(read.text), words=words)
-
-    def _respell(self, text: str) -> str:
-        return respell(text, self._languages[0].code) if len(self._languages) == 1 else text
+def _spelt(read: Read, languages: Sequence[Language]) -> Read:
+    """Return what was read in the spelling of its language, where that is only one."""
+    if len(languages) != 1:
+        return read
+    code = languages[0].code
+    words = tuple(replace(word, text=respell(word.text, code)) for word in read.words)
+    return replace(read, text=respell(read.text, code), words=words)
 
 
 def _placed(read: ReadText, line: Corners, *, width_px: int) -> ReadText:

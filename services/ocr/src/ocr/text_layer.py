@@ -2,7 +2,6 @@
 
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -10,8 +9,9 @@ import numpy as np
 from ocr.blocks import find_blocks
 from ocr.doubts import uncovered_rows_of
 from ocr.engines import PageLine, PageWord
+from ocr.ink import TiledImage
 from ocr.languages import Language
-from ocr.preparation import Corners, FittedImage
+from ocr.preparation import Corners, FittedImage, box_corners
 from ocr.reading import Page, language_of
 from ocr.scripts import runs_leftward, script_of
 
@@ -23,18 +23,7 @@ _LONG_WORD: Final = 4
 _STRANGE: Final = frozenset({"Co", "Cn", "Cs", "Cc"})  # Unicode's categories of what is no letter
 _REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
 
-Box = tuple[float, float, float, float]
-
-
-@dataclass(frozen=True, slots=True)
-class LayerWord:
-    """A word of the layer; `box` is (left, top, right, bottom) in pixels of the drawn page."""
-
-    text: str
-    box: Box
-
-
-LayerLine = tuple[LayerWord, ...]
+LayerLine = tuple[PageWord, ...]  # places are in pixels of the drawn page
 
 
 def page_of_layer(
@@ -49,26 +38,23 @@ def page_of_layer(
     text = "".join(word.text for line in lines for word in line)
     if not (languages and text) or is_strange(text) or _is_turned(lines) or runs_leftward(text):
         return None
-    places = [np.concatenate([_corners(word.box) for word in line]) for line in lines]
-    corners = [_corners((*place.min(axis=0), *place.max(axis=0))) for place in places]
-    if any(uncovered_rows_of(fitted.pixels, [_fitted(place, fitted) for place in corners])):
+    places = [np.concatenate([word.corners for word in line]) for line in lines]
+    corners = [box_corners(*place.min(axis=0), *place.max(axis=0)) for place in places]
+    drawn = TiledImage(fitted.pixels)
+    if uncovered_rows_of(drawn, [_fitted(place, fitted) for place in corners]):
         return None
     blocks = find_blocks(corners)
     found = [
-        replace(_line(line, place), block=block, language=language_of(_text(line), languages))
+        _line(line, place, languages, block)
         for line, place, block in zip(lines, corners, blocks.of_lines, strict=True)
     ]
     return Page(tuple(found), 0, TEXT_LAYER, tuple(languages), blocks.corners)
 
 
-def _line(line: LayerLine, corners: Corners) -> PageLine:
-    words = tuple(PageWord(word.text, 1.0, _corners(word.box)) for word in line)
-    text = _text(line)
-    return PageLine(text, 1.0, corners, words, script=script_of(text))
-
-
-def _text(line: LayerLine) -> str:
-    return " ".join(word.text for word in line)
+def _line(line: LayerLine, corners: Corners, languages: Sequence[Language], block: int) -> PageLine:
+    text = " ".join(word.text for word in line)
+    language = language_of(text, languages)
+    return PageLine(text, 1.0, corners, line, block, script_of(text), language)
 
 
 def is_strange(text: str) -> bool:
@@ -80,14 +66,10 @@ def is_strange(text: str) -> bool:
 
 
 def _is_turned(lines: Sequence[LayerLine]) -> bool:
-    long = [word.box for line in lines for word in line if len(word.text) >= _LONG_WORD]
-    upright = sum(bottom - top > right - left for left, top, right, bottom in long)
+    long = [word.corners for line in lines for word in line if len(word.text) >= _LONG_WORD]
+    sizes = [np.ptp(corners, axis=0) for corners in long]
+    upright = sum(bool(height > width) for width, height in sizes)
     return upright > _MOST_UPRIGHT * len(long)
-
-
-def _corners(box: Box) -> Corners:
-    left, top, right, bottom = box
-    return np.array([[left, top], [right, top], [right, bottom], [left, bottom]], dtype=np.float64)
 
 
 def _fitted(corners: Corners, fitted: FittedImage) -> Corners:

@@ -11,43 +11,28 @@ from modelkit.doubts import ImageWarning
 from ocr.amending import Amendment
 from ocr.documents import Document
 from ocr.formats import PrintedPage, WrittenDocument, write_document, write_layers
-from ocr.isolated import run_module
+from ocr.isolated import IsolatedModule
 from ocr.text_layer import TEXT_LAYER
 from servicekit.errors import InvalidRequest
-from servicekit.turns import CALLER, FairSemaphore
 
 SIGNATURE_LOST: Final = "signature_lost"
 
 _MIB = 1024 * 1024
 _MOST_JPEG_BYTES = 48 * _MIB  # of all pages; one drawn at 250 dots per inch has 0.5 MB
-_AMENDING_S = 30.0  # longest time to add text to a PDF
 _PDF = "pdf"
 _PDF_END = b"%%EOF\n"
 
 
-class PdfAmender:
-    """Adds text to PDF files, which may be hostile.
-
-    Args:
-        at_once: processes that work at once; each may take 512 MiB for a hostile file.
-        within_s: longest time for one file, in seconds.
-    """
-
-    def __init__(self, *, at_once: int, within_s: float = _AMENDING_S) -> None:
-        self._within_s = within_s
-        self._places = FairSemaphore(at_once)
-
-    async def amend(self, content: bytes, layers: bytes, amendment: Amendment) -> bytes:
-        """Return the PDF with the layers on its pages, empty where that cannot be done."""
-        header = json.dumps(asdict(amendment)).encode() + b"\n"
-        try:
-            async with self._places.held(CALLER.get()):
-                output = await run_module(
-                    header + layers + content, "ocr.amending", within_s=self._within_s
-                )
-        except TimeoutError:
-            return b""
-        return output if output.endswith(_PDF_END) else b""
+async def amend(
+    amending: IsolatedModule, content: bytes, layers: bytes, amendment: Amendment
+) -> bytes:
+    """Return the PDF with the layers on its pages, empty where that cannot be done."""
+    header = json.dumps(asdict(amendment)).encode() + b"\n"
+    try:
+        output = await amending.run(header + layers + content)
+    except TimeoutError:
+        return b""
+    return output if output.endswith(_PDF_END) else b""
 
 
 class DocumentWriter:
@@ -99,21 +84,25 @@ class DocumentWriter:
         self._is_signed = False  # said once
         return replace(page, page=replace(page.page, warnings=(*page.page.warnings, _UNSIGNED)))
 
-    async def write(self, amender: PdfAmender, decoder: Decoder) -> WrittenDocument:
+    async def write(self, amending: IsolatedModule, decoder: Decoder) -> WrittenDocument:
         """Return the document in its format.
+
+        Args:
+            amending: adds text to a PDF; each process may take 512 MiB for a hostile file.
+            decoder: runs what is written beside the event loop.
 
         Raises:
             InvalidRequest: no text can be added to the PDF, and it is too large to be redrawn.
         """
         if self._is_amended:
-            content = await self._amended(amender, decoder)
+            content = await self._amended(amending, decoder)
             if content:
                 return WrittenDocument(content, "application/pdf")
             if self._jpeg_bytes > _MOST_JPEG_BYTES:
                 raise InvalidRequest("no text can be added to this PDF; ask for fewer pages")
         return await decoder.run(partial(write_document, self._pages, self.format_name or ""))
 
-    async def _amended(self, amender: PdfAmender, decoder: Decoder) -> bytes:
+    async def _amended(self, amending: IsolatedModule, decoder: Decoder) -> bytes:
         if not self._changes(self._pages):
             return self._document.pdf
         read = [page for page in self._pages if page.page.route != TEXT_LAYER]
@@ -125,7 +114,7 @@ class DocumentWriter:
             layered=[page.number for page in read],
             is_layer_replaced=not self._with_layer,
         )
-        return await amender.amend(self._document.pdf, layers, amendment)
+        return await amend(amending, self._document.pdf, layers, amendment)
 
     def _changes(self, pages: Sequence[PrintedPage]) -> bool:
         """Return whether the PDF that came cannot stay as it is with these pages."""

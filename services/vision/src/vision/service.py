@@ -47,7 +47,7 @@ def build_service(settings: VisionSettings, entries: Sequence[ModelEntry] | None
     return Service(
         name=NAME,
         register=partial(rpc.add_VisionServiceServicer_to_server, servicer),
-        load=servicer.load,
+        load=servicer.host.load,
         close=servicer.host.close,
         health=servicer.host.health,
         metrics=servicer.host.metrics,
@@ -70,9 +70,6 @@ class _VisionServicer(rpc.VisionServiceServicer):
         # Its time goes into finding faces, one image after the other.
         self._face_reader = host.slot("emotions", loaders.face_reader, _read_faces)
         self._nudity_scorer = host.slot("nudity", loaders.nudity_scorer, _score)
-
-    async def load(self) -> None:
-        await self.host.load()
 
     async def Classify(self, request: pb.ClassifyRequest, context: Context) -> pb.ClassifyResponse:
         began_s = monotonic()

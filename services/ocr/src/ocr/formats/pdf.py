@@ -91,18 +91,19 @@ def _without_own(printed: PrintedPage) -> PrintedPage:
     """Return a page without the words that stand where the PDF has text already."""
     if not printed.own_words:
         return printed
-    boxes = np.array(printed.own_words)
+    own = np.array(printed.own_words)
     lines = [
-        replace(line, words=tuple(word for word in line.words if not _is_within(word, boxes)))
+        replace(line, words=tuple(word for word in line.words if not _is_within(word, own)))
         for line in printed.page.lines
     ]
     lines = [line for line in lines if line.words]
     return replace(printed, page=replace(printed.page, lines=tuple(lines)))
 
 
-def _is_within(word: PageWord, boxes: NDArray[np.float64]) -> bool:
+def _is_within(word: PageWord, places: NDArray[np.float64]) -> bool:
+    """Return whether the middle of a word is within one of (count, 4, 2) places."""
     middle = word.corners.mean(axis=0)
-    return bool(np.all((boxes[:, :2] <= middle) & (middle <= boxes[:, 2:]), axis=1).any())
+    return bool(((places.min(axis=1) <= middle) & (middle <= places.max(axis=1))).all(axis=1).any())
 
 
 def _points_per_pixel(printed: PrintedPage) -> tuple[float, float]:

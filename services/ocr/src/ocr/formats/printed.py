@@ -3,9 +3,8 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from ocr.preparation import Corners
 from ocr.reading import Page
-
-Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +21,8 @@ class PrintedPage:
         vertical_dots_per_inch: `dots_per_inch` down the image; 0 where it is the same.
         corners: of a page of a PDF, where the upper left, the upper right and the lower left corner
             of the image lie in the coordinates of that page; else empty.
-        own_words: boxes of the words that this page has already, in pixels of the image.
+        own_words: places of the words that this page has already, in pixels of the image.
+        seconds: from its turn to its answer.
     """
 
     page: Page
@@ -33,7 +33,8 @@ class PrintedPage:
     jpeg: bytes = b""
     vertical_dots_per_inch: int = 0
     corners: Sequence[tuple[float, float]] = ()
-    own_words: Sequence[Box] = ()
+    own_words: Sequence[Corners] = ()
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
