@@ -69,15 +69,7 @@ def lookup_paths() -> Json:
             answer=UsageAnswer,
         ),
         JOBS_PATH: {"get": _jobs()},
-        JOBS_PATH + "/{id}": {
-            "get": _one(
-                "job",
-                "Say how far a job is, and its answer when it has ended.",
-                content(JobAnswer),
-                missing=_NO_JOB,
-            ),
-            "delete": _deletion("cancel-job", "End and forget a job.", "id", _NO_JOB, tag=JOBS),
-        },
+        JOBS_PATH + "/{id}": _job_path(),
         OWN_RESULTS_PATH + "/{name}": {
             "delete": _deletion(
                 "delete-result", "Delete a hosted result.", "name", _NO_RESULT, tag=FILES
@@ -93,6 +85,14 @@ def lookup_paths() -> Json:
             "result", "Download a colored image", "image/jpeg", "image/png"
         ),
         DOCUMENTS_PATH + "/{name}": _result_path("document", "Download a PDF", "application/pdf"),
+    }
+
+
+def _job_path() -> Json:
+    words = "Say how far a job is, and its answer when it has ended."
+    return {
+        "get": _one("job", words, content(JobAnswer), missing=_NO_JOB),
+        "delete": _deletion("cancel-job", "End and forget a job.", "id", _NO_JOB, tag=JOBS),
     }
 
 
