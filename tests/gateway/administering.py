@@ -18,17 +18,11 @@ ENOUGH_S = 30  # far more than any RPC; none may hang
 
 @dataclass(frozen=True, slots=True)
 class Admin:
-    """A gateway and a channel to its admin port.
+    """A gateway and a channel to its admin port."""
 
-    Attributes:
-        gateway: it listens.
-        channel: to its admin port.
-        stub: of the admin service.
-    """
-
-    gateway: Gateway
-    channel: grpc.aio.Channel
-    stub: "rpc.AdminServiceAsyncStub"
+    gateway: Gateway  # it listens
+    channel: grpc.aio.Channel  # to its admin port
+    stub: "rpc.AdminServiceAsyncStub"  # of the admin service
 
     async def ask(self, method: str, request: Any, *, token: str = TOKEN) -> Any:  # Any: any RPC's
         """Return the answer of an RPC."""

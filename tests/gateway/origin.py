@@ -17,19 +17,12 @@ Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 @dataclass(slots=True)
 class Origin:
-    """A listening server.
+    """A listening server."""
 
-    Attributes:
-        host: address it listens on.
-        port: port it listens on.
-        requests: head of every request, as it came.
-        connections: number of connections accepted.
-    """
-
-    host: str
-    port: int = 0
-    requests: list[bytes] = field(default_factory=list)
-    connections: int = 0
+    host: str  # address it listens on
+    port: int = 0  # port it listens on
+    requests: list[bytes] = field(default_factory=list)  # head of every request, as it came
+    connections: int = 0  # number of connections accepted
 
     def url(self, path: str = "/image.gif") -> str:
         """Return the URL of a path here."""

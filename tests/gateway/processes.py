@@ -33,17 +33,11 @@ _BATCH = {"requests": [{"endpoint": "nudity", "image": base64()}] * 3}
 
 @dataclass(slots=True)
 class GatewayProcess:
-    """A process of the gateway: its server, or a worker.
+    """A process of the gateway: its server, or a worker."""
 
-    Attributes:
-        roles: arguments of `python -m gateway`.
-        environment: its variables.
-        port: where it listens.
-    """
-
-    roles: list[str]
-    environment: Mapping[str, str]
-    port: int = field(default_factory=free_port)
+    roles: list[str]  # arguments of `python -m gateway`
+    environment: Mapping[str, str]  # its variables
+    port: int = field(default_factory=free_port)  # where it listens
     _process: asyncio.subprocess.Process | None = field(default=None, init=False)
 
     @property

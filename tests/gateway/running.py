@@ -85,19 +85,12 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """A gateway that listens.
+    """A gateway that listens."""
 
-    Attributes:
-        url: its base, without a slash at the end.
-        key: a good API key of the account "tests".
-        settings: what it was started with.
-        http: a client.
-    """
-
-    url: str
-    key: str
-    settings: GatewaySettings
-    http: aiohttp.ClientSession
+    url: str  # its base, without a slash at the end
+    key: str  # a good API key of the account "tests"
+    settings: GatewaySettings  # what it was started with
+    http: aiohttp.ClientSession  # a client
 
     async def connect(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Open a connection for bytes that no HTTP client sends."""
@@ -234,21 +227,13 @@ async def create_key(
 
 
 class Books(NamedTuple):
-    """Sums over the tables; of what ends well, balance + held = ledger and spent = charged.
+    """Sums over the tables; of what ends well, balance + held = ledger and spent = charged."""
 
-    Attributes:
-        balance: None where the account is not metered.
-        held: reserved by what still runs.
-        ledger: sum of all rows.
-        spent: credits that usage has counted.
-        charges: number of rows that charge.
-    """
-
-    balance: int | None
-    held: int
-    ledger: int
-    spent: int
-    charges: int
+    balance: int | None  # None where the account is not metered
+    held: int  # reserved by what still runs
+    ledger: int  # sum of all rows
+    spent: int  # credits that usage has counted
+    charges: int  # number of rows that charge
 
 
 async def books(database: AsyncEngine | str, account: str = "tests") -> Books:

@@ -39,23 +39,14 @@ _DEBIAN = Path("/usr/lib/postgresql")  # where Debian keeps PostgreSQL's program
 
 @dataclass(slots=True)
 class Server:
-    """A server that can be stopped and started again on the same port and data.
+    """A server that can be stopped and started again on the same port and data."""
 
-    Attributes:
-        argv: how it is started.
-        scheme: of its URL.
-        port: where it listens.
-        folder: of its data.
-        asks: a command that succeeds when it answers; None connects.
-        user: who runs it; None is whoever runs the tests.
-    """
-
-    argv: list[str]
-    scheme: str
-    port: int
-    folder: Path
-    asks: list[str] | None = None
-    user: str | None = None
+    argv: list[str]  # how it is started
+    scheme: str  # of its URL
+    port: int  # where it listens
+    folder: Path  # of its data
+    asks: list[str] | None = None  # a command that succeeds when it answers; None connects
+    user: str | None = None  # who runs it; None is whoever runs the tests
     _process: "subprocess.Popen[bytes] | None" = field(default=None, init=False)
 
     @property

@@ -1,8 +1,9 @@
-"""Storage: what an account and the disks may hold, what is kept of URLs, and erasure."""
+"""Storage and erasure: what an account and the disks may hold, and what is kept of a request."""
 
 import asyncio
 import json
 import stat
+from base64 import b64decode
 from datetime import timedelta
 from pathlib import Path
 
@@ -28,7 +29,7 @@ from tests.gateway.bulks import manifest, output, submit
 from tests.gateway.ended import ended
 from tests.gateway.job_stores import add_job, job_store
 from tests.gateway.origin import IMAGE, image_answer, listening
-from tests.gateway.running import Start, database_url, gateway_settings, running
+from tests.gateway.running import Gateway, Reply, Start, database_url, gateway_settings, running
 from tests.gateway.servers import Server
 from tests.gateway.services import COLORED
 from tests.gateway.uploads import base64, defer, form_of, upload
@@ -266,3 +267,78 @@ def test_files_of_a_command_are_for_their_owner_alone(
     ended(["accounts", "create", "ada"], capsys)
 
     assert stat.S_IMODE((tmp_path / "gateway.db").stat().st_mode) == 0o600
+
+
+IMAGES = ["colorize", "ocr", "analyzed-ocr", "emotions", "classify", "nudity"]
+
+
+async def ask_everything(gateway: Gateway) -> list[Reply]:
+    """Send the canary in every form to every endpoint."""
+    image = {"image": base64(JPEG)}
+    replies = []
+    for endpoint in IMAGES:
+        async with listening(image_answer(JPEG)) as origin:
+            url = origin.url(f"/{CANARY}.jpg?{CANARY}")
+            replies.append(await gateway.post(endpoint, {"url": url}))
+        replies.append(await gateway.post(endpoint, {**image, "details": True}))
+        replies.append(await upload(gateway, endpoint, form_of(JPEG, f"{CANARY}.jpg")))
+        replies.append(await gateway.post(endpoint, image, Prefer="respond-async"))
+    items = [{"endpoint": endpoint, **image} for endpoint in IMAGES]
+    replies.append(await gateway.post("batch", {"requests": items}))
+    replies.append(await gateway.post("analyzed-text", {"text": CANARY}))
+    return replies
+
+
+async def ask_wrongly(gateway: Gateway) -> None:
+    """Fail with the canary in all kinds of places."""
+    image = {"image": base64(JPEG)}
+    await gateway.post("ocr", {**image, "lang": CANARY})
+    await gateway.post("ocr", {"image": CANARY, CANARY: CANARY})
+    await gateway.post("classify", {"url": f"http://{CANARY}.example/{CANARY}"})
+    await gateway.post("classify", {"url": f"http://127.0.0.1:1/{CANARY}"})
+    await gateway.look("classify", b"bug" + CANARY.encode())
+    await gateway.look("classify", b"bug")
+    await upload(gateway, "classify", form_of(CANARY.encode(), CANARY))
+    hook = {**image, "webhook": f"http://{CANARY}.example/?{CANARY}"}
+    await gateway.post("classify", hook, Prefer="respond-async", Idempotency_Key=CANARY)
+    await gateway.post(f"classify?{CANARY}", image, Authorization=CANARY)
+    await gateway.get(f"/api/v1/jobs/{CANARY}")
+    await gateway.get(f"/content/colorized/{CANARY}?{CANARY}")
+
+
+async def test_nothing_of_a_request_is_on_disk_or_in_logs_of_a_gateway_that_keeps_nothing(
+    start: Start, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async with start(zero_retention=True, log_level="debug") as gateway:
+        replies = await ask_everything(gateway)
+        await ask_wrongly(gateway)
+        while_running = found(tmp_path)
+    logs = capfd.readouterr().out
+
+    assert [reply.status for reply in replies] == [200] * len(replies)
+    assert '"event": "request"' in logs
+    assert CANARY not in logs
+    assert base64(JPEG)[8:20] not in logs
+    assert (while_running, found(tmp_path)) == ([], [])
+    assert list((tmp_path / "results").iterdir()) == []
+
+
+async def test_gateway_that_keeps_nothing_answers_inline_and_refuses_what_it_would_keep(
+    start: Start,
+) -> None:
+    body = {"image": base64(IMAGE)}
+    async with start(zero_retention=True) as gateway:
+        colored = await gateway.look("colorize")
+        late = await gateway.post("nudity", body, Prefer="respond-async")
+        hook = {**body, "webhook": "http://a.example/"}
+        hooked = await gateway.post("nudity", hook, Prefer="respond-async")
+        keyed = await gateway.post("nudity", body, Idempotency_Key="1")
+
+    prefix, _, content = colored.json["result"]["colorized"].partition(",")
+    assert prefix == "data:image/jpeg;base64"
+    assert b64decode(content) == COLORED
+    assert late.status == 200
+    assert "Preference-Applied" not in late.headers
+    assert hooked.refusal == (400, "invalid_parameter")
+    assert "keeps nothing" in hooked.message
+    assert keyed.refusal == (400, "invalid_idempotency_key")

@@ -40,17 +40,11 @@ _log = get_logger("authz")
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Description of an RPC by Envoy.
+    """Description of an RPC by Envoy."""
 
-    Attributes:
-        path: of the RPC, such as "/imagemesh.vision.v1.VisionService/Classify".
-        api_key: that the caller sent; empty for none.
-        client_id: URI of the certificate that Envoy has verified; empty for none.
-    """
-
-    path: str
-    api_key: str
-    client_id: str
+    path: str  # of the RPC, such as "/imagemesh.vision.v1.VisionService/Classify"
+    api_key: str  # that the caller sent; empty for none
+    client_id: str  # URI of the certificate that Envoy has verified; empty for none
 
 
 @dataclass(frozen=True, slots=True)

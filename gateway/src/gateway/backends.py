@@ -55,19 +55,12 @@ _PROBLEM_OF_CODE: Final = {
 
 @dataclass(frozen=True, slots=True)
 class CallContext:
-    """Metadata and deadline of the calls that one request makes.
+    """Metadata and deadline of the calls that one request makes."""
 
-    Attributes:
-        request_id: travels to the services and into every log line.
-        account: the account that asks; accounts share the models fairly.
-        deadline_s: when the answer is due, on the monotonic clock.
-        policy: nudity policy of the API key, None for the default.
-    """
-
-    request_id: str
-    account: str
-    deadline_s: float
-    policy: str | None = None
+    request_id: str  # travels to the services and into every log line
+    account: str  # the account that asks; accounts share the models fairly
+    deadline_s: float  # when the answer is due, on the monotonic clock
+    policy: str | None = None  # nudity policy of the API key, None for the default
 
     def remaining_s(self) -> float:
         """Return the time left, in seconds.

@@ -12,17 +12,11 @@ from gateway.backends import Backends, CallContext
 
 @dataclass(frozen=True, slots=True)
 class ProducedFile:
-    """File that a service made, which the gateway hosts.
-
-    Attributes:
-        content: the whole file.
-        media_type: one of those that `ResultStore.save` takes.
-        folder: path of hosted files of its kind.
-    """
+    """File that a service made, which the gateway hosts."""
 
     content: bytes
-    media_type: str
-    folder: str
+    media_type: str  # one of those that `ResultStore.save` takes
+    folder: str  # path of hosted files of its kind
 
 
 def no_file(_: Any) -> None:  # Any: the response of any endpoint
@@ -31,21 +25,16 @@ def no_file(_: Any) -> None:  # Any: the response of any endpoint
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointHandler:
-    """The gateway's side of an endpoint; its functions are typed where they are written.
-
-    Attributes:
-        endpoint: the caller's side.
-        rpcs: full names of the RPCs, which need the scope of the endpoint when called natively.
-        tasks: tasks of the models that answer, as the services' models.toml has them.
-        ask: calls the service; takes the stubs, the request, the image and the call's context.
-        answer: makes the answer; takes the request, the response and the URL of the file.
-        file: returns the file of a response that is hosted, None where there is none.
-    """
+    """The gateway's side of an endpoint; its functions are typed where they are written."""
 
     endpoint: Endpoint
+    # Full names of the RPCs, which need the scope of the endpoint when called natively.
     rpcs: tuple[str, ...]
-    tasks: tuple[str, ...]
+    tasks: tuple[str, ...]  # tasks of the models that answer, as the services' models.toml has them
     # Any: the request and the response of each endpoint are its own.
+    # Calls the service; takes the stubs, the request, the image and the call's context.
     ask: Callable[[Backends, Any, bytes, CallContext], Awaitable[Any]]
+    # Makes the answer; takes the request, the response and the URL of the file.
     answer: Callable[[Any, Any, str], Struct]
+    # Returns the file of a response that is hosted, None where there is none.
     file: Callable[[Any], ProducedFile | None] = no_file

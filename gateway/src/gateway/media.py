@@ -28,17 +28,11 @@ _BMP_HEADER_SIZES_BYTES = frozenset({12, 40, 52, 56, 64, 108, 124})
 
 @dataclass(frozen=True, slots=True)
 class EncodedImage:
-    """An image, or a PDF where one may come, as it came; not decoded.
-
-    Attributes:
-        content: the whole file.
-        media_type: what its first bytes prove, whatever its sender calls it.
-        name: file name, safe in headers; "image" where it has none.
-    """
+    """An image, or a PDF where one may come, as it came; not decoded."""
 
     content: bytes
-    media_type: str
-    name: str
+    media_type: str  # what its first bytes prove, whatever its sender calls it
+    name: str  # file name, safe in headers; "image" where it has none
 
 
 def sniff(content: bytes) -> str | None:

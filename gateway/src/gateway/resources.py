@@ -16,40 +16,24 @@ from servicekit.tracing.opening import Traces
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Process:
-    """Process that the gateway runs in.
-
-    Attributes:
-        traces: of its requests.
-        tasks: its periodic tasks.
-        metrics: of its jobs.
-        leaving: its callbacks run when the process is told to end, before it drains; they neither
-            wait nor raise.
-        is_worker: it works on jobs and takes no requests.
-    """
+    """Process that the gateway runs in."""
 
     traces: Traces
     tasks: PeriodicTasks
     metrics: JobMetrics
+    # Its callbacks run when the process is told to end, before it drains; they neither wait nor
+    # raise.
     leaving: ExitStack
-    is_worker: bool
+    is_worker: bool  # it works on jobs and takes no requests
 
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """Resources that are open while the process runs.
-
-    Attributes:
-        settings: of the process.
-        process: that they belong to.
-        database: of the gateway.
-        objects: store of hosted results and of the inputs of jobs.
-        clock: gives the time now, UTC without a zone.
-        storage: limits what is kept.
-    """
+    """Resources that are open while the process runs."""
 
     settings: GatewaySettings
     process: Process
     database: AsyncEngine
-    objects: ObjectStore
+    objects: ObjectStore  # store of hosted results and of the inputs of jobs
     clock: Clock
     storage: Storage

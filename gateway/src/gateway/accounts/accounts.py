@@ -15,19 +15,12 @@ MAX_CREDITS = 10**15  # far from the end of a 64-bit column, however often it is
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An account.
+    """An account."""
 
-    Attributes:
-        name: what keys and `imagemesh accounts` call it.
-        balance: credits that can be spent now; None is an account that nobody meters.
-        held: credits taken for calls that are still running.
-        created_at: UTC.
-    """
-
-    name: str
-    balance: int | None
-    held: int
-    created_at: datetime
+    name: str  # what keys and `imagemesh accounts` call it
+    balance: int | None  # credits that can be spent now; None is an account that nobody meters
+    held: int  # credits taken for calls that are still running
+    created_at: datetime  # UTC
 
 
 class AccountStore:

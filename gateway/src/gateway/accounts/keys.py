@@ -41,27 +41,16 @@ _MISSING = "send your API key in the header X-API-Key, or as Authorization: Bear
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """Record of a key; never the key itself.
+    """Record of a key, never the key itself; its times are UTC."""
 
-    Attributes:
-        id: the part that names it, 8 characters.
-        account: who pays.
-        created_at: UTC.
-        expires_at: UTC, or None for never.
-        revoked_at: UTC, or None while it is good.
-        scopes: names of the endpoints that it may ask, "usage" and "webhooks"; None is all.
-        last_used_at: UTC, to the minute; None before its first use.
-        policy: name of the thresholds of nudity, None for the default; jobs of older releases
-            are stored without it.
-    """
-
-    id: str
+    id: str  # the part that names it, 8 characters
     account: str
     created_at: datetime
-    expires_at: datetime | None
-    revoked_at: datetime | None
-    scopes: tuple[str, ...] | None
-    last_used_at: datetime | None
+    expires_at: datetime | None  # None for never
+    revoked_at: datetime | None  # None while it is good
+    scopes: tuple[str, ...] | None  # that it has; None is all
+    last_used_at: datetime | None  # to the minute
+    # Thresholds of nudity, None for the default; jobs of older releases are stored without it.
     policy: str | None = None
 
     def check_scope(self, name: str) -> None:

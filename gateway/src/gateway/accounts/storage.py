@@ -24,17 +24,13 @@ _MOST_REMEMBERED: Final = 10_000  # accounts
 
 @dataclass(frozen=True, slots=True)
 class StorageLimits:
-    """Bounds of what is kept.
+    """Bounds of what is kept."""
 
-    Attributes:
-        account_bytes: of one account: results, answers by Idempotency-Key, and inputs and
-            answers of jobs and bulk jobs.
-        free_bytes: of each disk, for what must be written whatever happens, such as charges.
-        folders: on these disks, by what is kept in them.
-    """
-
+    # Of one account: results, answers by Idempotency-Key, and inputs and answers of jobs and bulk
+    # jobs.
     account_bytes: int
-    free_bytes: int = 0
+    free_bytes: int = 0  # of each disk, for what must be written whatever happens, such as charges
+    # On these disks, by what is kept in them.
     folders: Mapping[str, Path] = field(default_factory=dict)
 
 

@@ -25,20 +25,13 @@ _MOST_SKIPPED_BYTES: Final = 2**30
 
 
 class BulkItem(msgspec.Struct, frozen=True, array_like=True):
-    """One item: its bytes, a URL, a key of the source, or what is wrong with it.
-
-    Attributes:
-        name: of the item in the output.
-        content: the image itself.
-        url: of the image.
-        key: of the image in the source.
-        fault: HTTP status, code and message of an item that cannot be asked about.
-    """
+    """One item: its bytes, a URL, a key of the source, or what is wrong with it."""
 
     name: str
     content: bytes | None = None
     url: str | None = None
-    key: str | None = None
+    key: str | None = None  # of the image in the source
+    # HTTP status, code and message of an item that cannot be asked about.
     fault: tuple[int, str, str] | None = None
 
 

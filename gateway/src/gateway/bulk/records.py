@@ -19,39 +19,22 @@ BULK_ID: Final = re.compile(r"[0-9a-f]{32}")
 
 @dataclass(frozen=True, slots=True)
 class BulkRecord:
-    """A bulk job as it stands.
+    """A bulk job as it stands; its times are UTC."""
 
-    Attributes:
-        id: its secret name.
-        account: whose it is.
-        request_id: of the request that made it.
-        status: one of "receiving", "queued", "running" and "succeeded".
-        endpoint: name of the endpoint that is asked.
-        done: items that are answered, or ended with an error.
-        failed: of these, those with an error.
-        total: items that it has.
-        shards: number of its shards.
-        published: shards below this number have, or had, a message.
-        created_at: UTC.
-        started_at: when the first shard was pulled, UTC; None before.
-        ended_at: UTC; None before.
-        expires_at: when it is deleted, UTC.
-    """
-
-    id: str
+    id: str  # its secret name
     account: str
     request_id: str
-    status: str
-    endpoint: str
-    done: int
-    failed: int
+    status: str  # "receiving", "queued", "running" or "succeeded"
+    endpoint: str  # name of the endpoint that is asked
+    done: int  # items that are answered, or ended with an error
+    failed: int  # of these, those with an error
     total: int
     shards: int
-    published: int
+    published: int  # shards below this number have, or had, a message
     created_at: datetime
-    started_at: datetime | None
+    started_at: datetime | None  # when the first shard was pulled
     ended_at: datetime | None
-    expires_at: datetime
+    expires_at: datetime  # when it is deleted
 
     @property
     def is_over(self) -> bool:
@@ -65,25 +48,15 @@ class BulkRecord:
 
 @dataclass(frozen=True, slots=True)
 class ShardRecord:
-    """A shard in the hand of a worker.
-
-    Attributes:
-        bulk: job that it is of.
-        number: of the shard.
-        first: number of its first item.
-        items: how many it has.
-        attempt: number of this delivery.
-        part: attempt that has left an output, None before the first.
-        is_paid: the price of its items is reserved, where they have one.
-    """
+    """A shard in the hand of a worker."""
 
     bulk: BulkRecord
     number: int
-    first: int
-    items: int
-    attempt: int
-    part: int | None
-    is_paid: bool
+    first: int  # number of its first item
+    items: int  # how many it has
+    attempt: int  # number of this delivery
+    part: int | None  # attempt that has left an output, None before the first
+    is_paid: bool  # the price of its items is reserved, where they have one
 
 
 def bulk_of(row: Row[Any]) -> BulkRecord:  # Any: the columns of BULKS

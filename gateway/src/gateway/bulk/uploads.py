@@ -22,16 +22,10 @@ _TEXTS: Final = ("endpoint", "parameters", "source", "dry_run")
 
 @dataclass(frozen=True, slots=True)
 class BulkForm:
-    """Head of a form.
-
-    Attributes:
-        request: its texts.
-        kind: "archive" or "manifest" where such a file follows, None where none does.
-        content: of the file.
-    """
+    """Head of a form."""
 
     request: BulkRequest
-    kind: str | None
+    kind: str | None  # "archive" or "manifest" where such a file follows, None where none does
     content: AsyncIterator[bytes]
 
 

@@ -21,23 +21,14 @@ _log = get_logger("connections")
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLimits:
-    """Bounds of the connections of callers.
+    """Bounds of the connections of callers."""
 
-    Attributes:
-        total: open at once.
-        per_address: open at once from one address.
-        header_bytes: of one request: its first line and its headers.
-        header_lines: headers of one request, trailers included.
-        header_s: time for the headers of a request to arrive, in seconds.
-        send_s: time in which a caller must read something of its answer, in seconds.
-    """
-
-    total: int
-    per_address: int
-    header_bytes: int = 64 * 1024
-    header_lines: int = 100
-    header_s: float = 10.0
-    send_s: float = 60.0
+    total: int  # open at once
+    per_address: int  # open at once from one address
+    header_bytes: int = 64 * 1024  # of one request: its first line and its headers
+    header_lines: int = 100  # headers of one request, trailers included
+    header_s: float = 10.0  # time for the headers of a request to arrive, in seconds
+    send_s: float = 60.0  # time in which a caller must read something of its answer, in seconds
 
 
 class OpenConnections:

@@ -40,17 +40,13 @@ PAGE_BREAK: Final = "\f"  # between the texts of two pages, as pdftotext has it
 
 @dataclass(slots=True)
 class _Document:
-    """A document as it arrives.
+    """A document as it arrives."""
 
-    Attributes:
-        pages: that were read; an image is one page of a document without a count.
-        content: of the document in its format, empty where none was asked for.
-        media_type: of `content`.
-    """
-
+    # An image is one page of a document without a count.
     pages: list[pb.DocumentPage] = field(default_factory=list)
+    # In the format that was asked for, empty where none was.
     content: bytearray = field(default_factory=bytearray)
-    media_type: str = ""
+    media_type: str = ""  # of `content`
 
 
 async def _ask(

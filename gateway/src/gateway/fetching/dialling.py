@@ -36,12 +36,9 @@ class ForbiddenPortError(OSError):
 
 @dataclass(frozen=True, slots=True)
 class DialGuard:
-    """Judges what is about to be dialled; its errors are `OSError`, the kind a dialler expects.
+    """Judges what is about to be dialled; its errors are `OSError`, the kind a dialler expects."""
 
-    Attributes:
-        allow: networks exempt from the table of forbidden addresses and from the port rule.
-    """
-
+    # Networks exempt from the table of forbidden addresses and from the port rule.
     allow: tuple[Network, ...] = ()
 
     def check(self, host: str, port: int) -> None:

@@ -49,27 +49,16 @@ _FAULTS: tuple[tuple[type[aiohttp.ClientError], str], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class FetchLimits:
-    """Limits of one fetch, and of all fetches together.
+    """Limits of one fetch, and of all fetches together."""
 
-    Attributes:
-        max_bytes: of one image.
-        total_s: of one fetch, with its redirects and its waiting for a connection.
-        max_redirects: hops after the first URL.
-        max_connections: open at once; `max_bytes` each bounds the memory of fetches under way.
-        max_connections_per_host: open at once to one host and port.
-        dns_threads: lookups that run at once.
-        max_lookups: lookups that run or wait at once.
-        dns_timeout_s: of one lookup.
-    """
-
-    max_bytes: int = MAX_IMAGE_BYTES
-    total_s: float = 15.0
-    max_redirects: int = 3
-    max_connections: int = 32
-    max_connections_per_host: int = 8
-    dns_threads: int = 8
-    max_lookups: int = 32
-    dns_timeout_s: float = 5.0
+    max_bytes: int = MAX_IMAGE_BYTES  # of one image
+    total_s: float = 15.0  # of one fetch, with its redirects and its waiting for a connection
+    max_redirects: int = 3  # hops after the first URL
+    max_connections: int = 32  # at once; `max_bytes` each bounds the memory of fetches
+    max_connections_per_host: int = 8  # at once, to one host and port
+    dns_threads: int = 8  # lookups that run at once
+    max_lookups: int = 32  # lookups that run or wait at once
+    dns_timeout_s: float = 5.0  # of one lookup
 
 
 class ImageFetcher:

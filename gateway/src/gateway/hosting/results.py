@@ -41,16 +41,10 @@ _NAME = re.compile(r"[0-9a-f]{32}-[A-Za-z0-9._-]{1,60}\.(jpeg|png|pdf)")
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A hosted image or PDF.
+    """A hosted image or PDF."""
 
-    Attributes:
-        media_type: "image/jpeg", "image/png" or "application/pdf".
-        seconds_left: time until it expires, in seconds.
-        content: its bytes, in pieces.
-    """
-
-    media_type: str
-    seconds_left: float
+    media_type: str  # "image/jpeg", "image/png" or "application/pdf"
+    seconds_left: float  # time until it expires, in seconds
     content: AsyncIterator[bytes]
 
 

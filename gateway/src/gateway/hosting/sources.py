@@ -18,15 +18,10 @@ _SCHEMES: Final = ("s3://", "file:///")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A folder that a caller named, within one that is allowed.
+    """A folder that a caller named, within one that is allowed."""
 
-    Attributes:
-        store: the allowed folder or bucket.
-        prefix: of the keys within the store; empty, or with a slash at the end.
-    """
-
-    store: ObjectStore
-    prefix: str
+    store: ObjectStore  # the allowed folder or bucket
+    prefix: str  # of the keys within the store; empty, or with a slash at the end
 
     def keys(self) -> Iterator[str]:
         """Yield the keys of the files, hidden ones left out, in the order of the store.

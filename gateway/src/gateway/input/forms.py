@@ -28,17 +28,11 @@ _MAX_HEADERS = 8  # of one field; RFC 7578 knows three
 
 @dataclass(slots=True)
 class Form:
-    """A form that was read.
+    """A form that was read."""
 
-    Attributes:
-        texts: every field but the image, by name.
-        image: the image's bytes, None where there is no such field.
-        file_name: what the caller calls the image; not to be trusted.
-    """
-
-    texts: dict[str, str] = field(default_factory=dict)
-    image: bytes | None = None
-    file_name: str = ""
+    texts: dict[str, str] = field(default_factory=dict)  # every field but the image, by name
+    image: bytes | None = None  # the image's bytes, None where there is no such field
+    file_name: str = ""  # what the caller calls the image; not to be trusted
 
 
 async def read_form(

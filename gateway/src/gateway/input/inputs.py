@@ -36,14 +36,10 @@ RequestT = TypeVar("RequestT", bound=Struct)
 
 @dataclass(frozen=True, slots=True)
 class Input(Generic[RequestT]):
-    """A request whose fields are good.
+    """A request whose fields are good."""
 
-    Attributes:
-        request: the fields, without the bytes of an image.
-        image: the image that came with them; None where a URL names one, or there is none.
-    """
-
-    request: RequestT
+    request: RequestT  # the fields, without the bytes of an image
+    # The image that came with them; None where a URL names one, or there is none.
     image: EncodedImage | None
 
 

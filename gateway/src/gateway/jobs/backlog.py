@@ -56,15 +56,10 @@ class Depth:
 
 @dataclass(frozen=True, slots=True)
 class Leftovers:
-    """Ids of jobs that leave something to clean up.
+    """Ids of jobs that leave something to clean up."""
 
-    Attributes:
-        spent: ended, and their input is still in the object store.
-        expired: to be deleted.
-    """
-
-    spent: list[str]
-    expired: list[str]
+    spent: list[str]  # ended, and their input is still in the object store
+    expired: list[str]  # to be deleted
 
 
 @define(eq=False)

@@ -56,18 +56,12 @@ class EngineUnavailable(Problem):
 
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
-    """Options of the engine.
+    """Options of the engine."""
 
-    Attributes:
-        url: of the servers, with commas between them; empty switches jobs off.
-        prefix: name of the stream, and beginning of its subjects.
-        replicas: servers that hold each message.
-        ack_wait_s: a message without a sign of life for so long goes to another worker, in seconds.
-    """
-
-    url: str
-    prefix: str
-    replicas: int
+    url: str  # of the servers, with commas between them; empty switches jobs off
+    prefix: str  # name of the stream, and beginning of its subjects
+    replicas: int  # servers that hold each message
+    # A message without a sign of life for so long goes to another worker, in seconds.
     ack_wait_s: float
 
 

@@ -14,17 +14,11 @@ _OK = 200
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """An HTTP status, and the JSON of the body that goes with it.
-
-    Attributes:
-        status: of HTTP.
-        body: JSON.
-        is_passing: true for an error that passes by itself.
-    """
+    """An HTTP status, and the JSON of the body that goes with it."""
 
     status: int
     body: bytes
-    is_passing: bool = False
+    is_passing: bool = False  # true for an error that passes by itself
 
     @property
     def is_good(self) -> bool:

@@ -28,17 +28,11 @@ _log = get_logger("worker")
 
 @dataclass(frozen=True, slots=True)
 class PullLimits:
-    """Limits on the messages in hand.
+    """Limits on the messages in hand."""
 
-    Attributes:
-        at_once: of all tokens.
-        per_token: of one token; None sets no limit.
-        drain_s: time that they may take when the worker is told to stop, in seconds.
-    """
-
-    at_once: int
-    per_token: int | None
-    drain_s: float
+    at_once: int  # of all tokens
+    per_token: int | None  # of one token; None sets no limit
+    drain_s: float  # time that they may take when the worker is told to stop, in seconds
 
 
 class Puller:

@@ -38,38 +38,23 @@ MESSAGE_COLUMNS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class JobLimits:
-    """Limits on jobs that are queued or running.
+    """Limits on jobs that are queued or running."""
 
-    Attributes:
-        waiting: of all accounts.
-        waiting_per_account: of one account.
-    """
-
-    waiting: int
-    waiting_per_account: int
+    waiting: int  # of all accounts
+    waiting_per_account: int  # of one account
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewJob:
-    """A job to add.
-
-    Attributes:
-        id: its secret name.
-        account: who asks.
-        request_id: of the request.
-        endpoints: of its items, None for an item that is no good request.
-        is_batch: its answer is that of a batch.
-        input_bytes: size of its input in the object store.
-        webhook: where it is sent when it has ended.
-    """
+    """A job to add."""
 
     account: str
     request_id: str
-    endpoints: Sequence[str | None]
-    is_batch: bool = False
-    input_bytes: int = 0
-    webhook: str | None = None
-    id: str = ""
+    endpoints: Sequence[str | None]  # of its items, None for one that is no good request
+    is_batch: bool = False  # its answer is that of a batch
+    input_bytes: int = 0  # of its input in the object store
+    webhook: str | None = None  # where it is sent when it has ended
+    id: str = ""  # its secret name
 
     @staticmethod
     def new_id() -> str:
@@ -79,49 +64,27 @@ class NewJob:
 
 @dataclass(frozen=True, slots=True)
 class JobRecord:
-    """A job as it stands.
+    """A job as it stands; its times are UTC."""
 
-    Attributes:
-        id: its secret name.
-        account: whose it is.
-        request_id: of the request that made it.
-        status: one of "queued", "running", "succeeded" and "failed".
-        done: items that are answered.
-        total: items that it has, 1 where it is no batch.
-        is_batch: its answer is that of a batch.
-        created_at: UTC.
-        expires_at: when it is deleted, UTC.
-        attempts: deliveries to workers since it was queued.
-        publications: messages of the job that were published.
-        webhook: where it is sent when it has ended, None for nowhere.
-        webhook_status: "pending", "delivered" or "failed"; None without a webhook.
-        webhook_attempts: deliveries tried.
-        webhook_publications: messages of the webhook that were published.
-        webhook_log: JSON of the deliveries tried, None before the first.
-        is_dead: it was given up, and can be queued again.
-        endpoints: names of those that it asks.
-        items: answers by the number of the item; None where they were not asked for.
-    """
-
-    id: str
+    id: str  # its secret name
     account: str
     request_id: str
-    status: str
-    done: int
-    total: int
-    is_batch: bool
+    status: str  # "queued", "running", "succeeded" or "failed"
+    done: int  # items that are answered
+    total: int  # items that it has, 1 where it is no batch
+    is_batch: bool  # its answer is that of a batch
     created_at: datetime
-    expires_at: datetime
-    attempts: int
-    publications: int
-    webhook: str | None
-    webhook_status: str | None
-    webhook_attempts: int
-    webhook_publications: int
-    webhook_log: str | None
-    is_dead: bool
-    endpoints: tuple[str, ...]
-    items: Mapping[int, ItemAnswer] | None = None
+    expires_at: datetime  # when it is deleted
+    attempts: int  # deliveries to workers since it was queued
+    publications: int  # messages of the job that were published
+    webhook: str | None  # where it is sent when it has ended
+    webhook_status: str | None  # "pending", "delivered" or "failed"; None without a webhook
+    webhook_attempts: int  # deliveries tried
+    webhook_publications: int  # messages of the webhook that were published
+    webhook_log: str | None  # JSON of the deliveries tried, None before the first
+    is_dead: bool  # it was given up, and can be queued again
+    endpoints: tuple[str, ...]  # names of those that it asks
+    items: Mapping[int, ItemAnswer] | None = None  # answers by number; None where not asked for
 
     def may_be_seen_with(self, scopes: Collection[str] | None) -> bool:
         """Tell whether a key with these scopes, None for all, may ask all that the job asks."""

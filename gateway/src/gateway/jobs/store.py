@@ -45,6 +45,9 @@ from gateway.problems import Problem
 
 _ID: Final = re.compile(r"[0-9a-f]{32}")  # other texts need not be looked up, and some cannot be
 
+# Columns that begin at zero.
+_COUNTS: Final = ("done", "attempts", "publications", "webhook_attempts", "webhook_publications")
+
 
 class JobGone(Exception):
     """The job was cancelled, given up or answered meanwhile: nobody can get this answer."""
@@ -89,7 +92,6 @@ class JobStore:
             "account": job.account,
             "request_id": job.request_id,
             "status": QUEUED,
-            "done": 0,
             "total": len(job.endpoints),
             "is_batch": job.is_batch,
             "created_at": now,
@@ -97,14 +99,11 @@ class JobStore:
             # A gateway of the release before must never find it silent.
             "beat_at": now + self._lifetime,
             "input_bytes": job.input_bytes,
-            "attempts": 0,
-            "publications": 0,
             "claim": claim.token,
             "webhook": job.webhook,
             "webhook_status": PENDING if job.webhook else None,
-            "webhook_attempts": 0,
-            "webhook_publications": 0,
             "endpoints": ",".join(sorted({name for name in job.endpoints if name})) or None,
+            **dict.fromkeys(_COUNTS, 0),
         }
         async with transaction(self._engine) as connection:
             added = await connection.execute(insert(JOBS).values(row).returning(*JOBS.c))

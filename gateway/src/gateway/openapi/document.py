@@ -18,10 +18,9 @@ from contract.jobs import (
 )
 from contract.lookups import CapabilitiesAnswer, LanguagesAnswer, UsageAnswer
 from contract.table import ENDPOINTS
-from gateway.catalogue import CATALOGUE
+from gateway.catalogue import catalogue
 from gateway.input.forms import FORM_TYPE, IMAGE_FIELD
-from gateway.openapi.bulk import BULK_KINDS, bulk_form, bulk_paths
-from gateway.openapi.lookups import lookup_paths, webhooks
+from gateway.openapi.lookups import BULK_KINDS, bulk_form, bulk_paths, lookup_paths, webhooks
 from gateway.openapi.parts import (
     ACCOUNT,
     ERRORS,
@@ -124,7 +123,7 @@ def _schemas(endpoints: Sequence[Endpoint]) -> Json:
     item["required"] = ["endpoint"]
     schemas["BulkRequestForm"] = bulk_form(schemas[BulkRequest.__name__])
     code = schemas[ErrorBody.__name__]["properties"]["code"]
-    code["enum"] = [fault.code for fault in CATALOGUE]
+    code["enum"] = list(catalogue())
     _spell_tuples(schemas)
     return schemas
 

@@ -22,35 +22,20 @@ from gateway.settings import GatewaySettings
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """Work that one POST asks for.
-
-    Attributes:
-        key: that was authenticated.
-        request_id: of the request.
-        base_url: what the URLs of hosted files begin with, without a slash at the end.
-        items: one, or those of a batch.
-        is_batch: the answer is that of a batch.
-        is_async: the answer is a job.
-        webhook: where the job is sent when it has ended.
-        idempotency_key: None without one.
-        fingerprint: of the request, for its Idempotency-Key.
-        deadline_s: when the answer is due, on the monotonic clock; not used for a job.
-        job: id of the job that is worked on, None for a request.
-        traceparent: lets the trace of the request go on in that of its job, None without traces.
-    """
+    """Work that one POST asks for."""
 
     key: ApiKey
     request_id: str
-    base_url: str
-    items: Sequence[Item | Problem]
-    is_batch: bool
-    is_async: bool
-    webhook: str | None
+    base_url: str  # what the URLs of hosted files begin with, without a slash at the end
+    items: Sequence[Item | Problem]  # one, or those of a batch
+    is_batch: bool  # the answer is that of a batch
+    is_async: bool  # the answer is a job
+    webhook: str | None  # where the job is sent when it has ended
     idempotency_key: str | None
-    fingerprint: str
-    deadline_s: float
-    job: str | None = None
-    traceparent: str | None = None
+    fingerprint: str  # of the request, for its Idempotency-Key
+    deadline_s: float  # when the answer is due, on the monotonic clock; not used for a job
+    job: str | None = None  # that is worked on, None for a request
+    traceparent: str | None = None  # lets the trace of the request go on in that of its job
 
     def endpoints(self) -> list[str | None]:
         """Return the name of the endpoint that each item asks, None for one that is not good."""
