@@ -1,9 +1,10 @@
 """Score the shipped emotion classifier: python -m models.emotions.evaluate --data PATH."""
 
-import argparse
 import json
 from collections.abc import Mapping
 from pathlib import Path
+
+import cyclopts
 
 from modelkit.images import RgbImage
 from modelkit.runtime import Runtime
@@ -17,19 +18,20 @@ from vision.geometry import Box
 _WITHOUT_MARGIN = Box(2, 2, 46, 46)
 
 
-def main() -> None:
-    """Print the scores over the PublicTest faces of FER2013."""
-    parser = argparse.ArgumentParser(description="Score the shipped emotion classifier.")
-    parser.add_argument("--data", type=Path, required=True, help="the folder of the data sets")
-    parser.add_argument("--graph", type=Path, default=GRAPH)
-    arguments = parser.parse_args()
-    classifier = EmotionClassifier(Runtime(threads=1).open(arguments.graph))
+def main(*, data: Path, graph: Path = GRAPH) -> None:
+    """Print the scores over the PublicTest faces of FER2013.
+
+    Args:
+        data: Folder of the data sets.
+        graph: Classifier to score; the shipped one unless told.
+    """
+    classifier = EmotionClassifier(Runtime(threads=1).open(graph))
 
     def classify(image: RgbImage) -> Mapping[str, float]:
         emotions = classifier.classify_face(image, _WITHOUT_MARGIN)
         return {emotion.name: emotion.confidence for emotion in emotions}
 
-    archive = arguments.data / "fer2013" / "val.zip"
+    archive = data / "fer2013" / "val.zip"
     images = ((name.title(), face) for name, face in read_archive(archive, mode="RGB"))
     scores = score_classifier(classify, images, EMOTIONS)
     print(json.dumps(scores.overall))
@@ -37,4 +39,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    cyclopts.run(main)

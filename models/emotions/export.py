@@ -1,8 +1,8 @@
 """Write the trained emotion networks as the graph that ships: python -m models.emotions.export."""
 
-import argparse
 from pathlib import Path
 
+import cyclopts
 import torch
 
 from modelkit.torch_network import load_module
@@ -13,23 +13,27 @@ from vision.networks import EmotionNetwork
 GRAPH = Path("services/vision/src/vision/weights/emotions.onnx")
 
 
-def main() -> None:
-    """Write the graph."""
-    parser = argparse.ArgumentParser(description="Export the emotion network.")
-    parser.add_argument("--weights", type=Path, default=Path(".train/emotions/weights.safetensors"))
-    parser.add_argument(
-        "--narrow", type=Path, help="weights; those of the shipped graph unless told"
-    )
-    parser.add_argument("--graph", type=Path, default=GRAPH)
-    arguments = parser.parse_args()
+def main(
+    *,
+    weights: Path = Path(".train/emotions/weights.safetensors"),
+    narrow: Path | None = None,
+    graph: Path = GRAPH,
+) -> None:
+    """Write the graph.
+
+    Args:
+        weights: Of the wide network.
+        narrow: Weights of the narrow network; those of the shipped graph unless told.
+        graph: File to write.
+    """
     network = EmotionNetwork()
-    network.wide.load_state_dict(trained_state(arguments.weights))
-    if arguments.narrow is None:
+    network.wide.load_state_dict(trained_state(weights))
+    if narrow is None:
         shipped = load_module(GRAPH, "vision.networks:EmotionNetwork")
         network.narrow.load_state_dict(shipped.get_submodule("narrow").state_dict())
     else:
-        network.narrow.load_state_dict(trained_state(arguments.narrow))
-    arguments.graph.write_bytes(emotions_graph(network.eval()))
+        network.narrow.load_state_dict(trained_state(narrow))
+    graph.write_bytes(emotions_graph(network.eval()))
 
 
 def emotions_graph(network: EmotionNetwork) -> bytes:
@@ -42,4 +46,4 @@ def emotions_graph(network: EmotionNetwork) -> bytes:
 
 
 if __name__ == "__main__":
-    main()
+    cyclopts.run(main)

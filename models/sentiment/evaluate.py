@@ -3,10 +3,10 @@
 FILE holds a sentence, a tab and 0 (negative) or 1 (positive) on each line.
 """
 
-import argparse
 import json
 from pathlib import Path
 
+import cyclopts
 import numpy as np
 import torch
 
@@ -23,11 +23,9 @@ from ocr.loaders import load_embedder
 from ocr.settings import OcrSettings
 
 
-def main() -> None:
+def main(file: Path, /) -> None:
     """Print accuracy, calibration error among texts with a tone, and VADER's accuracy."""
-    parser = argparse.ArgumentParser(description="Score the shipped sentiment network.")
-    parser.add_argument("file", type=Path)
-    examples = read_domain(parser.parse_args().file)
+    examples = read_domain(file)
     embedder = load_embedder(OcrSettings(threads=1), load_manifest("ocr")).model
     _, tones = embedder.read([one.text for one in examples])
     polar = np.delete(tones, NEUTRAL, axis=1)
@@ -43,4 +41,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    cyclopts.run(main)

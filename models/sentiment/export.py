@@ -1,8 +1,8 @@
 """Write the trained sentiment network as its graph: python -m models.sentiment.export."""
 
-import argparse
 from pathlib import Path
 
+import cyclopts
 import torch
 
 from models.sentiment.networks import WIDTH, SentimentNetwork
@@ -11,17 +11,13 @@ from models.training.export import graph_of, halve_weights, trained_state
 GRAPH = Path("services/ocr/src/ocr/weights/sentiment.onnx")
 
 
-def main() -> None:
+def main(
+    *, weights: Path = Path(".train/sentiment/weights.safetensors"), graph: Path = GRAPH
+) -> None:
     """Write the graph."""
-    parser = argparse.ArgumentParser(description="Export the sentiment network.")
-    parser.add_argument(
-        "--weights", type=Path, default=Path(".train/sentiment/weights.safetensors")
-    )
-    parser.add_argument("--graph", type=Path, default=GRAPH)
-    arguments = parser.parse_args()
     network = SentimentNetwork()
-    network.load_state_dict(trained_state(arguments.weights))
-    arguments.graph.write_bytes(sentiment_graph(network.eval()))
+    network.load_state_dict(trained_state(weights))
+    graph.write_bytes(sentiment_graph(network.eval()))
 
 
 def sentiment_graph(network: SentimentNetwork) -> bytes:
@@ -40,4 +36,4 @@ def sentiment_graph(network: SentimentNetwork) -> bytes:
 
 
 if __name__ == "__main__":
-    main()
+    cyclopts.run(main)

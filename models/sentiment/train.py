@@ -7,7 +7,6 @@ sentences are left out. Then for each UCI domain on the other two, to score the 
 last on all three, for the weights that ship.
 """
 
-import argparse
 import copy
 import json
 import logging
@@ -17,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import cyclopts
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -184,20 +184,28 @@ def _schedule(progress: float) -> float:
     return (1 + math.cos(math.pi * (progress - _WARM_UP) / (1 - _WARM_UP))) / 2
 
 
-def main() -> None:
-    """Train, score and write the weights."""
-    parser = argparse.ArgumentParser(description="Train the sentiment network.")
-    parser.add_argument("--data", type=Path, required=True, help="the folder of the data sets")
-    parser.add_argument("--out", type=Path, default=Path(".train/sentiment"))
-    parser.add_argument("--metrics", type=Path, default=Path("models/sentiment/metrics.json"))
-    parser.add_argument("--epochs", type=int, default=3, help="over the treebank")
-    parser.add_argument("--threads", type=int, default=1)
-    arguments = parser.parse_args()
+def main(
+    *,
+    data: Path,
+    out: Path = Path(".train/sentiment"),
+    metrics: Path = Path("models/sentiment/metrics.json"),
+    epochs: int = 3,
+    threads: int = 1,
+) -> None:
+    """Train, score and write the weights.
+
+    Args:
+        data: Folder of the data sets.
+        out: Folder of the weights.
+        metrics: File of the scores.
+        epochs: Over the treebank.
+        threads: Of torch.
+    """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     torch.manual_seed(_SEED)
-    torch.set_num_threads(arguments.threads)
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    run_training(arguments.data, arguments.out, arguments.metrics, epochs=arguments.epochs)
+    torch.set_num_threads(threads)
+    out.mkdir(parents=True, exist_ok=True)
+    run_training(data, out, metrics, epochs=epochs)
 
 
 def run_training(data: Path, out: Path, metrics: Path, *, epochs: int) -> None:
@@ -287,4 +295,4 @@ def _calibrate(
 
 
 if __name__ == "__main__":
-    main()
+    cyclopts.run(main)
