@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+from collections import Counter
 from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
 from pathlib import Path
@@ -145,18 +146,20 @@ async def test_no_credit_is_spent_twice_however_many_ask_at_once(
     other = await open_database(url)
     ledgers = [open_ledger(engine, clock), open_ledger(other, clock)]
 
-    async def pay(turn: int) -> bool:
+    async def pay(turn: int) -> str:
         try:
             async with ledgers[turn % 2].charge("ada", endpoint="ocr"):
-                return True
+                return "paid"
         except Problem as refused:
-            return refused.code != "insufficient_balance"
+            return refused.code
 
-    paid = await asyncio.gather(*map(pay, range(100)))
+    outcomes = Counter(await asyncio.gather(*map(pay, range(100))))
     await other.dispose()
 
-    assert sum(paid) == 60
-    assert (await books(engine, "ada"))[:4] == (0, 0, 0, 60)
+    paid = outcomes["paid"]
+    assert (await books(engine, "ada"))[:4] == (60 - paid, 0, 0, paid)
+    # A database that is busy for seconds refuses some, which pay nothing.
+    assert paid == 60 or outcomes["unavailable"] > 0
 
 
 async def test_credits_can_be_taken_back_but_not_below_zero(accounts: AccountStore) -> None:
