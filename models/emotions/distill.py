@@ -1,20 +1,20 @@
-"""Train the wide emotion network once more: python -m models.emotions.distill --data PATH.
+"""Train the emotion network once more: python -m models.emotions.distill --data PATH.
 
-It begins with the shipped weights. Its targets are in equal parts the labels and the answers of
-both shipped networks (Furlanello et al. 2018, arXiv:1805.04770): many faces of FER2013 carry a
-label that few people would give.
+It begins with the shipped weights. Its targets are in equal parts the labels and what the shipped
+network answers (Furlanello et al. 2018, arXiv:1805.04770): many faces of FER2013 carry a label that
+few people would give.
 """
 
+import copy
 import dataclasses
 
 import torch
-from torch import Tensor
 
 from modelkit.torch_network import load_module
 from models.emotions.export import GRAPH
 from models.emotions.train import EmotionTask
 from models.training.run import Options, parse_options, train
-from vision.networks import EMOTION_WIDTHS, EmotionNetwork, ResidualNetwork, normalize_faces
+from vision.networks import EmotionNetwork
 
 _TEACHER_SHARE = 0.5
 _TEACHER_BATCH = 256
@@ -34,20 +34,9 @@ class DistilledEmotionTask(EmotionTask):
         super().__init__(options)
         self.recipe = dataclasses.replace(self.recipe, peak_rate=0.03, warm_up_share=0.1)
         faces = torch.from_numpy(self._training.images).permute(0, 3, 1, 2)
-        told = torch.cat([answer(teacher, part) for part in torch.split(faces, _TEACHER_BATCH)])
+        with torch.inference_mode():
+            told = torch.cat([teacher(part) for part in torch.split(faces, _TEACHER_BATCH)])
         self.targets = torch.lerp(self.targets, told, _TEACHER_SHARE)
-
-
-@torch.inference_mode()
-def answer(teacher: EmotionNetwork, faces: Tensor) -> Tensor:
-    """Return the mean answer of both networks to faces and their mirror images, (count, 7)."""
-    numbers = normalize_faces(faces.float())
-    answers = [
-        network(view).softmax(dim=1)
-        for network in (teacher.narrow, teacher.wide)
-        for view in (numbers, numbers.flip(-1))
-    ]
-    return torch.stack(answers).mean(dim=0)
 
 
 def main() -> None:
@@ -57,8 +46,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     teacher = EmotionNetwork()
     teacher.load_state_dict(load_module(GRAPH, "vision.networks:EmotionNetwork").state_dict())
-    network = ResidualNetwork(EMOTION_WIDTHS[-1])
-    network.load_state_dict(teacher.wide.state_dict())
+    network = copy.deepcopy(teacher.network)
     train(DistilledEmotionTask(options, teacher.eval()), network, options)
 
 

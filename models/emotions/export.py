@@ -1,11 +1,10 @@
-"""Write the trained emotion networks as the graph that ships: python -m models.emotions.export."""
+"""Write the trained emotion network as the graph that ships: python -m models.emotions.export."""
 
 from pathlib import Path
 
 import cyclopts
 import torch
 
-from modelkit.torch_network import load_module
 from models.training.export import graph_of, halve_weights, trained_state
 from vision.emotions import FACE_SIZE_PX
 from vision.networks import EmotionNetwork
@@ -16,23 +15,16 @@ GRAPH = Path("services/vision/src/vision/weights/emotions.onnx")
 def main(
     *,
     weights: Path = Path(".train/emotions/weights.safetensors"),
-    narrow: Path | None = None,
     graph: Path = GRAPH,
 ) -> None:
     """Write the graph.
 
     Args:
-        weights: Of the wide network.
-        narrow: Weights of the narrow network; those of the shipped graph unless told.
+        weights: Of the network.
         graph: File to write.
     """
     network = EmotionNetwork()
-    network.wide.load_state_dict(trained_state(weights))
-    if narrow is None:
-        shipped = load_module(GRAPH, "vision.networks:EmotionNetwork")
-        network.narrow.load_state_dict(shipped.get_submodule("narrow").state_dict())
-    else:
-        network.narrow.load_state_dict(trained_state(narrow))
+    network.network.load_state_dict(trained_state(weights))
     graph.write_bytes(emotions_graph(network.eval()))
 
 

@@ -1,4 +1,4 @@
-"""Train the wide emotion network on FER2013: python -m models.emotions.train --data PATH."""
+"""Train the emotion network on FER2013: python -m models.emotions.train --data PATH."""
 
 from collections.abc import Iterable, Sequence
 
@@ -143,7 +143,7 @@ def main() -> None:
     """Run the training."""
     options = parse_options("emotions", epochs=30)
     torch.manual_seed(options.seed)
-    train(EmotionTask(options), ResidualNetwork(EMOTION_WIDTHS[-1]), options)
+    train(EmotionTask(options), ResidualNetwork(EMOTION_WIDTHS), options)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from torch.nn import functional
 from modelkit.networks.efficientnet import LITE1, EfficientNetLite
 
 EMOTION_COUNT = 7
-EMOTION_WIDTHS = ((48, 96, 192), (64, 128, 256))  # channels of the stages of the two networks
+EMOTION_WIDTHS = (64, 128, 256)  # channels of the stages
 _STEM_CHANNELS = 32
 _STAGE_BLOCKS = 2
 _STAGE_STRIDE = 2  # of the first block of each stage
@@ -22,19 +22,16 @@ _MIDDLE, _HALF_RANGE = 127.0, 128.0  # of a pixel, as the published weights take
 
 
 class EmotionNetwork(nn.Module):
-    """Expression of a face: the mean of a narrow network on it and a wide one on its mirror image.
-
-    Two that were trained apart err in different faces, and the mirror image costs no further run.
-    """
+    """Expression of a face: the mean of a residual network on it and on its mirror image."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.narrow, self.wide = (ResidualNetwork(widths) for widths in EMOTION_WIDTHS)
+        self.network = ResidualNetwork(EMOTION_WIDTHS)
 
     @property
     def head(self) -> nn.Module:
-        """Last layers, which stay float32."""
-        return nn.ModuleList([self.narrow.head, self.wide.head])
+        """Last layer, which stays float32."""
+        return self.network.head
 
     def forward(self, faces: Tensor) -> Tensor:
         """Return the probability of each emotion, (count, 7) float32.
@@ -42,9 +39,9 @@ class EmotionNetwork(nn.Module):
         Args:
             faces: (count, 1, side, side) uint8, grey.
         """
-        numbers = normalize_faces(faces).to(next(self.narrow.stem.parameters()).dtype)
-        plain: Tensor = self.narrow(numbers).softmax(dim=1)
-        mirrored: Tensor = self.wide(numbers.flip(-1)).softmax(dim=1)
+        numbers = normalize_faces(faces).to(next(self.network.stem.parameters()).dtype)
+        plain: Tensor = self.network(numbers).softmax(dim=1)
+        mirrored: Tensor = self.network(numbers.flip(-1)).softmax(dim=1)
         return (plain + mirrored) / 2
 
 
