@@ -5,6 +5,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
 from time import monotonic
+from typing import TypeAlias
 
 from google.protobuf.json_format import ParseDict
 from pypdfium2.version import PYPDFIUM_INFO  # type: ignore[import-untyped]  # no py.typed
@@ -44,6 +45,8 @@ from servicekit.callers import caller_of, terms_of
 from servicekit.errors import InvalidRequest, ModelNotInstalled
 from servicekit.interceptors import Context
 from servicekit.server import Service
+
+SummarizerSlot: TypeAlias = ModelSlot[LoadedModel[AbstractiveSummarizer], str, str]
 
 NAME = "imagemesh.ocr.v1.OcrService"
 MAX_TEXT_LETTERS = 50_000
@@ -91,7 +94,7 @@ class _OcrServicer(rpc.OcrServiceServicer):
             "analyzer", partial(load_analyzer, settings, entries), _analyze_texts
         )
         # A slot of its own: a summary takes seconds, an analysis does not.
-        self._summarizer: ModelSlot[LoadedModel[AbstractiveSummarizer], str, str] | None = None
+        self._summarizer: SummarizerSlot | None = None
         if has_summarizer(settings, entries):
             self._summarizer = self.host.slot(
                 "summarizer", partial(load_summarizer, settings, entries), _summarize_texts
@@ -141,7 +144,7 @@ class _OcrServicer(rpc.OcrServiceServicer):
 
     async def Analyze(self, request: pb.AnalyzeRequest, context: Context) -> pb.AnalyzeResponse:
         began_s = monotonic()
-        self._check_analysis(request.summary)  # before the image is read
+        summarizer = self._summarizer_of(request.summary)  # before the image is read
         english = find_language(DEFAULT_LANGUAGE)
         order = PageOrder(
             languages=(english,), caller=caller_of(context), remaining_s=context.time_remaining
@@ -154,7 +157,7 @@ class _OcrServicer(rpc.OcrServiceServicer):
         text = PAGE_BREAK.join(each.page.text for each in read)
         return pb.AnalyzeResponse(
             text=text,
-            analysis=await self._analyze(text[:MAX_TEXT_LETTERS], request.summary, context),
+            analysis=await self._analyze(text[:MAX_TEXT_LETTERS], summarizer, context),
             model=self._reading_model(read[0].page),
             seconds=monotonic() - began_s,
             page_count=count,
@@ -169,8 +172,8 @@ class _OcrServicer(rpc.OcrServiceServicer):
             raise InvalidRequest(
                 f"text has {len(request.text)} characters; send 1 to {MAX_TEXT_LETTERS}"
             )
-        self._check_analysis(request.summary)
-        analysis = await self._analyze(request.text, request.summary, context)
+        summarizer = self._summarizer_of(request.summary)
+        analysis = await self._analyze(request.text, summarizer, context)
         return pb.AnalyzeTextResponse(
             analysis=analysis,
             model=analysis.model,
@@ -202,29 +205,33 @@ class _OcrServicer(rpc.OcrServiceServicer):
     def _recognized(self, printed: PrintedPage) -> pb.RecognizeResponse:
         return recognized(printed, model=self._reading_model(printed.page))
 
-    def _check_analysis(self, kind: "analysis_pb2.SummaryKind.ValueType") -> None:
-        """Refuse a request for which a model is missing."""
+    def _summarizer_of(self, kind: "analysis_pb2.SummaryKind.ValueType") -> SummarizerSlot | None:
+        """Return what writes a summary of that kind, None for an extractive one.
+
+        A request for which a model is missing is refused.
+        """
         if kind not in analysis_pb2.SummaryKind.values():
             raise InvalidRequest(f"summary {kind} is not known")
         _ = self._analyzer.loaded
         if kind != analysis_pb2.SUMMARY_KIND_ABSTRACTIVE:
-            return
+            return None
         if self._summarizer is None:
             raise _no_summarizer(self._entries)
         _ = self._summarizer.loaded
+        return self._summarizer
 
     async def _analyze(
-        self, text: str, kind: "analysis_pb2.SummaryKind.ValueType", context: Context
+        self, text: str, summarizer: SummarizerSlot | None, context: Context
     ) -> analysis_pb2.Analysis:
         work = partial(self._analyzer.answer, text)
         analysis = await self._analyzer.serve(work, **terms_of(context))
         loaded = self._analyzer.loaded
         summary_model = loaded.named()
-        if kind == analysis_pb2.SUMMARY_KIND_ABSTRACTIVE and self._summarizer is not None:
-            summary_model = self._summarizer.loaded.named()
+        if summarizer is not None:
+            summary_model = summarizer.loaded.named()
             if analysis.sentiment is not None:
-                write = partial(self._summarizer.answer, text)
-                summary = await self._summarizer.serve(write, **terms_of(context))
+                write = partial(summarizer.answer, text)
+                summary = await summarizer.serve(write, **terms_of(context))
                 analysis = replace(analysis, summary=summary)
         return analyzed(
             analysis,
