@@ -18,6 +18,7 @@ from modelkit.settings import ModelCommandSettings
 from ocr.abstractive import AbstractiveSummarizer
 from ocr.service import build_service
 from ocr.settings import OcrSettings
+from servicekit.errors import ModelNotInstalled
 from tests.modelkit.file_server import FileServer, serving_file
 from tests.ocr.letters import COMPLAINT, GERMAN
 from tests.ocr.text_stand_ins import make_decoder, make_encoder, make_polarity, make_words
@@ -138,5 +139,5 @@ def test_summary_never_says_three_tokens_twice(summarizer: AbstractiveSummarizer
 
 def test_decoder_of_another_signature_is_refused(tmp_path: Path) -> None:
     encoder = Runtime().open_session(make_encoder(), sizes_vary=True)
-    with pytest.raises(ValueError, match="attention_mask"):
+    with pytest.raises(ModelNotInstalled, match="attention_mask"):
         AbstractiveSummarizer(encoder, encoder, tmp_path)

@@ -11,6 +11,7 @@ from tokenizers import Tokenizer
 
 from modelkit.runtime import Array
 from modelkit.stopping import check_stop
+from servicekit.errors import ModelNotInstalled
 
 MAX_TOKENS = 1024  # of the text; the network has no places for more
 
@@ -37,7 +38,7 @@ class AbstractiveSummarizer:
         tokenizer: The tokenizer.json published beside them.
 
     Raises:
-        ValueError: The decoder has other inputs.
+        ModelNotInstalled: The decoder has other inputs.
     """
 
     def __init__(
@@ -92,7 +93,7 @@ class _Decoder:
         expected = {"input_ids", "encoder_hidden_states", "encoder_attention_mask"}
         expected |= {"use_cache_branch", *self._past}
         if not self._past or set(shapes) != expected:
-            raise ValueError(f"the decoder of a summarizer has the inputs {sorted(shapes)}")
+            raise ModelNotInstalled(f"the summarizer's decoder has the inputs {sorted(shapes)}")
         self._outputs = ["logits", *(name.replace(_PAST, "present.") for name in self._past)]
 
     def write(self, states: Array, *, least: int) -> list[int]:
