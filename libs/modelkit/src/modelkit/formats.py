@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
 
+import numpy as np
 import simplejpeg  # type: ignore[import-untyped]  # it ships no types
 from PIL import (
     AvifImagePlugin,
@@ -36,6 +37,7 @@ TIFF_INTEGER_TYPES = {3, 4, 16}  # SHORT, LONG and BigTIFF's LONG8
 # Tags of TIFF 6.0, sections 8 and 15.
 TIFF_WIDTH, TIFF_LENGTH, TIFF_STRIP_OFFSETS = 256, 257, 273
 TIFF_TILE_WIDTH, TIFF_TILE_LENGTH, TIFF_TILE_OFFSETS = 322, 323, 324
+_START_OF_SCAN = 0xDAFF  # FF DA, read as numpy is fastest at
 
 Plugin: TypeAlias = Callable[[io.BytesIO], ImageFile.ImageFile]
 
@@ -48,8 +50,9 @@ class ImageFormat:
         media_type: its name on the web.
         starts: such a file begins with one of these.
         read_size: returns the (width, height) in pixels that decoding makes room for, without
-            making it, and refuses files that are costly whatever their size.
-        open: returns Pillow's lazy image of a file.
+            making it.
+        open: returns Pillow's lazy image of a file; this and `read_size` refuse files that are
+            costly whatever their size.
         tells_at_once: reading the size of a small file takes microseconds.
         may_exceed: decoding may take more room than the header tells, so that no other image is
             open meanwhile.
@@ -103,16 +106,28 @@ def _opened_size(plugin: Plugin, content: bytes) -> tuple[int, int]:
 
 
 def _jpeg_size(content: bytes) -> tuple[int, int]:
-    # The marker cannot occur in compressed data; a thumbnail within the metadata adds a few.
-    scans = content.count(b"\xff\xda")
-    if scans > MAX_JPEG_SCANS:
-        raise UnreadableImage(f"image has {scans} JPEG scans; the limit is {MAX_JPEG_SCANS}")
     try:
         # What libjpeg will make room for, in a fortieth of the time that Pillow takes to open it.
         height, width, *_ = simplejpeg.decode_jpeg_header(content, strict=False)
     except ValueError:
-        return _opened_size(JpegImagePlugin.JpegImageFile, content)
+        return _opened_size(_open_jpeg, content)
     return width, height
+
+
+def _open_jpeg(file: io.BytesIO) -> ImageFile.ImageFile:
+    scans = _count_scans(file.getvalue())
+    if scans > MAX_JPEG_SCANS:
+        raise UnreadableImage(f"image has {scans} JPEG scans; the limit is {MAX_JPEG_SCANS}")
+    return JpegImagePlugin.JpegImageFile(file)
+
+
+def _count_scans(content: bytes) -> int:
+    """Return how often a scan begins, in an eighth of the time of `bytes.count`.
+
+    The marker cannot occur in compressed data; a thumbnail within the metadata adds a few.
+    """
+    pairs = (np.frombuffer(content, "<u2", (len(content) - start) // 2, start) for start in (0, 1))
+    return sum(int(np.count_nonzero(pair == _START_OF_SCAN)) for pair in pairs)
 
 
 def _webp_size(content: bytes) -> tuple[int, int]:
@@ -157,13 +172,7 @@ def _opened_by(
 
 
 _FORMATS = (
-    ImageFormat(
-        "image/jpeg",
-        (b"\xff\xd8\xff",),
-        _jpeg_size,
-        JpegImagePlugin.JpegImageFile,
-        tells_at_once=True,
-    ),
+    ImageFormat("image/jpeg", (b"\xff\xd8\xff",), _jpeg_size, _open_jpeg, tells_at_once=True),
     _opened_by(PngImagePlugin.PngImageFile, "image/png", b"\x89PNG\r\n\x1a\n"),
     _opened_by(GifImagePlugin.GifImageFile, "image/gif", b"GIF8"),
     ImageFormat("image/tiff", TIFF_STARTS, _tiff_size, TiffImagePlugin.TiffImageFile),

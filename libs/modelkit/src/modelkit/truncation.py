@@ -16,9 +16,7 @@ _BAND_ROWS: Final = 64
 
 def has_no_end(content: bytes) -> bool:
     """Tell whether a JPEG ends within its scans; a thumbnail in its metadata has an end too."""
-    return 0 <= content.rfind(_END_OF_IMAGE) < content.rfind(_START_OF_SCAN) or (
-        _END_OF_IMAGE not in content and _START_OF_SCAN in content
-    )
+    return content.find(_START_OF_SCAN, content.rfind(_END_OF_IMAGE) + 1) >= 0
 
 
 def with_end(content: bytes) -> bytes:
