@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry
 from modelkit.batching import Batcher
 from modelkit.execution import ModelLost
 from modelkit.fair_queue import FairQueue
-from servicekit.errors import DeadlineExceeded, Overloaded
+from servicekit.errors import Overloaded
 from servicekit.telemetry import ModelMetrics
 from tests.modelkit.virtual_time import run_in_virtual_time
 
@@ -151,7 +151,8 @@ class Day:
         self.queued.append(self.waiting)
         work = partial(self._work, request)
         try:
-            return await self._queue.serve(work, caller=request.caller, timeout_s=timeout_s)
+            async with asyncio.timeout(timeout_s):
+                return await self._queue.serve(work, caller=request.caller)
         except Overloaded:
             self.refused_at.append(self.waiting)
             raise
@@ -248,7 +249,7 @@ def assert_outcomes_are_their_own(requests: list[Request], day: Day) -> None:
             OSError: [request.number] in runs_that_broke,
             ValueError: request.fault in ("bad", "miscounted"),
             ModelLost: may_be_lost,
-            DeadlineExceeded: request.timeout is not None,
+            TimeoutError: request.timeout is not None,
             asyncio.CancelledError: request.cancelled_after is not None,
         }
         assert is_possible[type(outcome)], (request, outcome)  # type: ignore[index]  # an exception
@@ -300,7 +301,7 @@ def test_callers_take_turns(arrivals: list[tuple[str, int]], places: int) -> Non
                 events.extend([(arrived_s, False, caller), (loop.time(), True, caller)])
             await asyncio.sleep(0.7310585)  # so that none ends just when one comes
 
-        await queue.serve(work, caller=caller, timeout_s=None)
+        await queue.serve(work, caller=caller)
 
     async def serve_all() -> None:
         metrics = ModelMetrics(CollectorRegistry()).of("test")

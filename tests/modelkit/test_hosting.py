@@ -12,7 +12,7 @@ import grpc
 from modelkit.decoding import DECODE_THREADS
 from modelkit.hosting import ModelHost
 from modelkit.settings import ModelServiceSettings
-from servicekit.callers import terms_of
+from servicekit.callers import caller_of
 from servicekit.server import Service, serving
 from tests.modelkit.held_jobs import HeldJob
 
@@ -104,7 +104,9 @@ class Stage:
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(NAME, handlers),))
 
     async def _answer(self, request: bytes, context: Context) -> bytes:
-        return await self._slot.serve(partial(self._slot.answer, request), **terms_of(context))
+        return await self._slot.serve(
+            partial(self._slot.answer, request), caller=caller_of(context)
+        )
 
 
 def on_stage(**changes: Any) -> Any:  # Any: the values of any field, and a context

@@ -68,8 +68,8 @@ class Setting:
 
     async def ask(self, item: str, timeout_s: float | None = 10) -> str:
         """Send a request."""
-        work = partial(self.slot.answer, item)
-        return await self.slot.serve(work, caller="a", timeout_s=timeout_s)
+        async with asyncio.timeout(timeout_s):
+            return await self.slot.serve(partial(self.slot.answer, item), caller="a")
 
     async def until(self, *, is_well: bool) -> None:
         """Wait for the health that is wished."""

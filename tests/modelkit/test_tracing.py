@@ -61,7 +61,7 @@ class Widths:
             return await self.slot.answer(width)
 
         with following(trace):
-            return await self.slot.serve(work, caller="a", timeout_s=10)
+            return await self.slot.serve(work, caller="a")
 
     async def answer(self, trace: Noted, width: int) -> str:
         """Ask the model alone."""

@@ -15,7 +15,7 @@ from imagemesh.vision.v1 import vision_service_pb2 as pb
 from imagemesh.vision.v1 import vision_service_pb2_grpc as rpc
 from modelkit.hosting import ModelHost
 from modelkit.settings import ModelServiceSettings
-from servicekit.callers import terms_of
+from servicekit.callers import caller_of
 from servicekit.server import Service, run
 
 NAME = "imagemesh.vision.v1.VisionService"
@@ -45,7 +45,7 @@ class OwnServicer(rpc.VisionServiceServicer):
     async def Classify(self, request: pb.ClassifyRequest, context: Context) -> pb.ClassifyResponse:  # noqa: N802 - the name of the RPC
         answer = await self._slot.serve(
             partial(self._slot.answer, request.image),
-            **terms_of(context),
+            caller=caller_of(context),
         )
         return pb.ClassifyResponse(labels=[pb.Label(tag=answer.decode())])
 

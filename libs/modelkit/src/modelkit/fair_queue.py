@@ -1,4 +1,4 @@
-"""Queue of the requests for one model: bounded, fair to callers, with deadlines."""
+"""Queue of the requests for one model: bounded and fair to callers."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -6,7 +6,7 @@ from functools import partial
 from time import monotonic
 from typing import Any, TypeVar
 
-from servicekit.errors import DeadlineExceeded, Overloaded, Unavailable
+from servicekit.errors import Overloaded, Unavailable
 from servicekit.telemetry import SPAN_QUEUE, SPAN_TASK, TaskMetrics
 from servicekit.tracing.steps import add_step
 from servicekit.turns import CALLER, FairSemaphore
@@ -45,45 +45,32 @@ class FairQueue:
         work: Callable[[], Coroutine[Any, Any, Result]],
         *,
         caller: str,
-        timeout_s: float | None,
     ) -> Result:
         """Run `work` in the caller's turn; return its result or raise its error.
 
-        A request that is cancelled or out of time leaves at once. Work that has begun is cancelled
-        with it, but keeps its place until it has ended: until then it holds memory.
+        A request that is cancelled, as at its deadline, leaves at once. Work that has begun is
+        cancelled with it, but keeps its place until it has ended: until then it holds memory.
 
         Args:
-            work: Not called once the time is over.
+            work: Not called for a request that has left.
             caller: Name of the caller; callers share the places fairly.
-            timeout_s: Longest wait for the result, queue and work together; None has no limit.
 
         Raises:
             Overloaded: `max_waiting` requests wait already.
-            DeadlineExceeded: The time is over.
             Unavailable: The queue is closed.
         """
-        if timeout_s is not None and timeout_s <= 0:
-            self._metrics.cancelled.inc()
-            raise self._late()
         began_s = monotonic()
-        limit = asyncio.timeout(timeout_s)
         try:
-            async with limit:
-                await self._take_place(caller)
-                add_step(SPAN_QUEUE, began_s=began_s, attributes={SPAN_TASK: self._name})
-                CALLER.set(caller)
-                task = asyncio.create_task(work())
-                task.add_done_callback(partial(self._pass_place, caller))
-                try:
-                    return await asyncio.shield(task)
-                except asyncio.CancelledError:
-                    task.cancel()
-                    raise
-        except TimeoutError as error:
-            if not limit.expired():
-                raise  # the work's own
-            self._metrics.cancelled.inc()
-            raise self._late() from error
+            await self._take_place(caller)
+            add_step(SPAN_QUEUE, began_s=began_s, attributes={SPAN_TASK: self._name})
+            CALLER.set(caller)
+            task = asyncio.create_task(work())
+            task.add_done_callback(partial(self._pass_place, caller))
+            try:
+                return await asyncio.shield(task)
+            except asyncio.CancelledError:
+                task.cancel()
+                raise
         except asyncio.CancelledError:
             self._metrics.cancelled.inc()
             raise
@@ -115,9 +102,6 @@ class FairQueue:
             f"{self._name} has {self._max_waiting} requests in its queue, the limit; "
             "try again later"
         )
-
-    def _late(self) -> DeadlineExceeded:
-        return DeadlineExceeded(f"{self._name} had no answer before the deadline of the request")
 
     def _closed(self) -> Unavailable:
         return Unavailable(f"{self._name} is shutting down; try again later")

@@ -171,7 +171,6 @@ class ModelSlot(Generic[Loaded, Item, Answer]):
         work: Callable[[], Coroutine[Any, Any, Result]],
         *,
         caller: str,
-        timeout_s: float | None,
     ) -> Result:
         """Run `work`, which calls `answer`, in the caller's turn; as `FairQueue.serve` does.
 
@@ -179,12 +178,9 @@ class ModelSlot(Generic[Loaded, Item, Answer]):
             NotInstalled: The model is not on this machine.
             Unavailable: It is not loaded, or was lost meanwhile, or the service is shutting down.
             Overloaded: The queue is full.
-            DeadlineExceeded: `timeout_s` passed first.
         """
         _ = self.loaded
-        return await self._queue.serve(
-            partial(self._begin, work), caller=caller, timeout_s=timeout_s
-        )
+        return await self._queue.serve(partial(self._begin, work), caller=caller)
 
     async def answer(self, item: Item) -> Answer:
         """Return the model's answer to an item; to be called within `serve`.

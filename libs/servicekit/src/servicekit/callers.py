@@ -1,30 +1,12 @@
 """Name of the caller of an RPC: the account from the gateway, or the address of the peer."""
 
 import hashlib
-from typing import Any, TypedDict
+from typing import Any
 
 import grpc
 
 CALLER_KEY = "x-caller"  # set by the gateway; only for fair queues, never for authorization
 _MOST_LETTERS = 64
-
-
-class CallTerms(TypedDict):
-    """Terms that a request has in a fair queue.
-
-    Attributes:
-        caller: Its caller, as `caller_of` names it.
-        timeout_s: Time until its deadline, in seconds; None without one.
-    """
-
-    caller: str
-    timeout_s: float | None
-
-
-# Any: the context is generic over messages that do not matter here.
-def terms_of(context: grpc.aio.ServicerContext[Any, Any]) -> CallTerms:
-    """Return the terms of an RPC."""
-    return CallTerms(caller=caller_of(context), timeout_s=context.time_remaining())
 
 
 def caller_digest(caller: str) -> str:

@@ -24,7 +24,7 @@ from modelkit.hosting import ModelHost
 from modelkit.images import DecodedImage, RgbaImage, RgbImage, decode_transparent
 from modelkit.loading import LoadedModel
 from modelkit.manifest import ModelEntry, load_manifest
-from servicekit.callers import terms_of
+from servicekit.callers import caller_of
 from servicekit.errors import InvalidRequest
 from servicekit.interceptors import Context
 from servicekit.limits import MAX_IMAGE_BYTES
@@ -86,7 +86,7 @@ class _ColorizeServicer(rpc.ColorizeServiceServicer):
         began_s = monotonic()
         answer = await self._colorizer.serve(
             partial(self._colorize, request.image, _strength_of(request)),
-            **terms_of(context),
+            caller=caller_of(context),
         )
         answer.model.CopyFrom(image_pb2.Model(**self._colorizer.loaded.named()))
         answer.seconds = monotonic() - began_s

@@ -34,7 +34,6 @@ class PageOrder:
         with_jpeg: keep the image of a page, for a PDF.
         with_layer: take the text that a page brings along where it covers the page.
         caller: its name; callers take turns, page by page.
-        remaining_s: returns the time until the request is due, in seconds; None without a deadline.
     """
 
     languages: tuple[Language, ...]
@@ -42,7 +41,6 @@ class PageOrder:
     with_jpeg: bool = False
     with_layer: bool = True
     caller: str
-    remaining_s: Callable[[], float | None]
 
 
 class PageReader:
@@ -125,7 +123,7 @@ class PageReader:
         work: Callable[[], Coroutine[Any, Any, Result]],  # Any: as `FairQueue` has it
         order: PageOrder,
     ) -> Result:
-        return await self._slot.serve(work, caller=order.caller, timeout_s=order.remaining_s())
+        return await self._slot.serve(work, caller=order.caller)
 
 
 def _own_words(opened: OpenedPage) -> list[Corners]:

@@ -41,7 +41,7 @@ from ocr.settings import OcrSettings
 from ocr.tesseract import tesseract_version
 from ocr.text_layer import TEXT_LAYER
 from ocr.writing import DocumentWriter
-from servicekit.callers import caller_of, terms_of
+from servicekit.callers import caller_of
 from servicekit.errors import InvalidRequest, ModelNotInstalled
 from servicekit.interceptors import Context
 from servicekit.server import Service
@@ -146,9 +146,7 @@ class _OcrServicer(rpc.OcrServiceServicer):
         began_s = monotonic()
         summarizer = self._summarizer_of(request.summary)  # before the image is read
         english = find_language(DEFAULT_LANGUAGE)
-        order = PageOrder(
-            languages=(english,), caller=caller_of(context), remaining_s=context.time_remaining
-        )
+        order = PageOrder(languages=(english,), caller=caller_of(context))
         document = await self._pages.open(request.image, order)
         count = document.page_count
         numbers = choose_pages(request.pages, page_count=count, most=self._max_pages)
@@ -224,14 +222,14 @@ class _OcrServicer(rpc.OcrServiceServicer):
         self, text: str, summarizer: SummarizerSlot | None, context: Context
     ) -> analysis_pb2.Analysis:
         work = partial(self._analyzer.answer, text)
-        analysis = await self._analyzer.serve(work, **terms_of(context))
+        analysis = await self._analyzer.serve(work, caller=caller_of(context))
         loaded = self._analyzer.loaded
         summary_model = loaded.named()
         if summarizer is not None:
             summary_model = summarizer.loaded.named()
             if analysis.sentiment is not None:
                 write = partial(summarizer.answer, text)
-                summary = await summarizer.serve(write, **terms_of(context))
+                summary = await summarizer.serve(write, caller=caller_of(context))
                 analysis = replace(analysis, summary=summary)
         return analyzed(
             analysis,
@@ -264,7 +262,6 @@ def _order(
         min_confidence=request.min_confidence,
         with_jpeg=with_jpeg,
         caller=caller_of(context),
-        remaining_s=context.time_remaining,
     )
 
 

@@ -18,7 +18,7 @@ from modelkit.hosting import ModelHost
 from modelkit.images import DecodedImage, RgbImage
 from modelkit.loading import LoadedModel
 from modelkit.manifest import ModelEntry, load_manifest
-from servicekit.callers import terms_of
+from servicekit.callers import caller_of
 from servicekit.errors import InvalidRequest
 from servicekit.interceptors import Context
 from servicekit.server import Service
@@ -74,7 +74,7 @@ class _VisionServicer(rpc.VisionServiceServicer):
     async def Classify(self, request: pb.ClassifyRequest, context: Context) -> pb.ClassifyResponse:
         began_s = monotonic()
         confidences, warnings = await self._classifier.serve(
-            partial(self._classify, request.image), **terms_of(context)
+            partial(self._classify, request.image), caller=caller_of(context)
         )
         _check_limit(request.limit, most=len(confidences), usual=USUAL_LABELS)
         loaded = self._classifier.loaded
@@ -91,7 +91,7 @@ class _VisionServicer(rpc.VisionServiceServicer):
     ) -> pb.DetectFacesResponse:
         began_s = monotonic()
         faces, warnings = await self._face_reader.serve(
-            partial(self._read_faces, request.image, with_emotions=False), **terms_of(context)
+            partial(self._read_faces, request.image, with_emotions=False), caller=caller_of(context)
         )
         return pb.DetectFacesResponse(
             boxes=[_box(box) for box, _ in faces],
@@ -106,7 +106,7 @@ class _VisionServicer(rpc.VisionServiceServicer):
         began_s = monotonic()
         _check_limit(request.limit, most=len(EMOTIONS), usual=len(EMOTIONS))
         faces, warnings = await self._face_reader.serve(
-            partial(self._read_faces, request.image), **terms_of(context)
+            partial(self._read_faces, request.image), caller=caller_of(context)
         )
         loaded = self._face_reader.loaded
         return pb.DetectEmotionsResponse(
@@ -129,7 +129,7 @@ class _VisionServicer(rpc.VisionServiceServicer):
         is_whole = request.frames == pb.FRAMES_ALL
         frames = await self._nudity_scorer.serve(
             partial(self._score_frames if is_whole else self._score, request.image),
-            **terms_of(context),
+            caller=caller_of(context),
         )
         worst, score = max(frames.chosen, key=lambda frame: policy.rank(frame[1]))
         return pb.DetectNudityResponse(
