@@ -1,6 +1,6 @@
 """Abstractive summary of an English text, by a BART that was exported to ONNX in two graphs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,21 +86,26 @@ class _Beams:
 
 
 class _Decoder:
+    """Decoder with two caches: one of what it wrote, which grows, and one of the text."""
+
     def __init__(self, session: onnxruntime.InferenceSession) -> None:
         self._session = session
         shapes = {one.name: one.shape for one in session.get_inputs()}
-        self._past = {name: shape for name, shape in shapes.items() if name.startswith(_PAST)}
+        self._shapes = {name: shape for name, shape in shapes.items() if name.startswith(_PAST)}
         expected = {"input_ids", "encoder_hidden_states", "encoder_attention_mask"}
-        expected |= {"use_cache_branch", *self._past}
-        if not self._past or set(shapes) != expected:
+        expected |= {"use_cache_branch", *self._shapes}
+        if not self._shapes or set(shapes) != expected:
             raise ModelNotInstalled(f"the summarizer's decoder has the inputs {sorted(shapes)}")
-        self._outputs = ["logits", *(name.replace(_PAST, "present.") for name in self._past)]
+        self._of_text = [name for name in self._shapes if ".encoder." in name]
+        self._of_written = [name for name in self._shapes if ".encoder." not in name]
 
     def write(self, states: Array, *, least: int) -> list[int]:
         """Return the tokens of the best summary of a text, of at least `least` tokens."""
         beams = _Beams(np.array([_START], np.int64), np.zeros(1, np.float32))
         finished: list[tuple[float, list[int]]] = []
-        logits, past = self._first(states)
+        logits, past = self._run(states, beams.tokens, self._empty(), self._shapes)
+        text = {name: np.repeat(past[name], _BEAMS, axis=0) for name in self._of_text}
+        written = {name: past[name] for name in self._of_written}
         states = np.repeat(states, _BEAMS, axis=0)
         while True:
             check_stop()
@@ -108,45 +113,31 @@ class _Decoder:
             beams, parents = _extend(beams, chances, finished)
             if len(finished) >= _BEAMS or not len(beams.scores):
                 return max(finished, key=lambda one: one[0])[1]
-            past = {
-                name: kept if ".encoder." in name else kept[parents] for name, kept in past.items()
-            }
-            logits, past = self._next(states, beams.tokens[:, -1:], past)
+            past = text | {name: kept[parents] for name, kept in written.items()}
+            logits, written = self._run(states, beams.tokens[:, -1:], past, self._of_written)
 
-    def _first(self, states: Array) -> tuple[Array, dict[str, Array]]:
-        """Return the logits after the first tokens, (1, tokens), and the caches of all beams."""
-        empty = {
-            name: np.zeros([1, shape[1], 0 if ".decoder." in name else 1, shape[3]], np.float32)
-            for name, shape in self._past.items()
-        }
-        logits, past = self._run(states, np.array([_START], np.int64), empty, is_cached=False)
-        return logits, {
-            name: np.repeat(kept, _BEAMS, axis=0) if ".encoder." in name else kept
-            for name, kept in past.items()
-        }
-
-    def _next(
-        self, states: Array, tokens: Array, past: dict[str, Array]
-    ) -> tuple[Array, dict[str, Array]]:
-        """Return the logits of every beam, (beams, tokens), and the caches with one place more."""
-        logits, present = self._run(states, tokens, past, is_cached=True)
-        # What the encoder gave does not change, and is not returned again.
-        return logits, {
-            name: past[name] if ".encoder." in name else kept for name, kept in present.items()
+    def _empty(self) -> dict[str, Array]:
+        """Return the caches before the first tokens; the one of a text must have a place."""
+        places = dict.fromkeys(self._of_text, 1) | dict.fromkeys(self._of_written, 0)
+        return {
+            name: np.zeros([1, shape[1], places[name], shape[3]], np.float32)
+            for name, shape in self._shapes.items()
         }
 
     def _run(
-        self, states: Array, tokens: Array, past: dict[str, Array], *, is_cached: bool
+        self, states: Array, tokens: Array, past: dict[str, Array], caches: Iterable[str]
     ) -> tuple[Array, dict[str, Array]]:
+        """Return the logits after the last tokens, (beams, tokens), and the named new caches."""
         feeds = {
             "input_ids": tokens,
             "encoder_hidden_states": states,
             "encoder_attention_mask": np.ones(states.shape[:2], np.int64),
-            "use_cache_branch": np.array([is_cached]),
+            "use_cache_branch": np.array([past[self._of_written[0]].shape[2] > 0]),
             **past,
         }
-        logits, *present = self._session.run(self._outputs, feeds)
-        return logits[:, -1], dict(zip(self._past, present, strict=True))
+        outputs = ["logits", *(name.replace(_PAST, "present.") for name in caches)]
+        logits, *present = self._session.run(outputs, feeds)
+        return logits[:, -1], dict(zip(caches, present, strict=True))
 
 
 def _log_softmax(logits: Array) -> NDArray[np.float32]:
