@@ -79,11 +79,13 @@ def test_provider_that_does_not_start_is_an_error_and_no_silent_cpu() -> None:
 
 
 @pytest.mark.parametrize(
-    ("setting", "machine", "gains"),
+    ("setting", "machine", "uses"),
     [("cpu", CUDA_BOTH, False), ("auto", CPU_ONLY, False), ("auto", CUDA_BOTH, True)],
 )
-def test_batches_are_for_gpus(setting: DeviceSetting, machine: Machine, *, gains: bool) -> None:
-    assert Runtime(setting, machine=machine).gains_from_batches is gains
+def test_gpu_is_used_where_there_is_one_and_it_may_be(
+    setting: DeviceSetting, machine: Machine, *, uses: bool
+) -> None:
+    assert Runtime(setting, machine=machine).uses_gpu is uses
 
 
 @pytest.mark.parametrize(("outputs", "expected"), [(None, [[2, 4], [3, 6]]), (["more"], [[3, 6]])])

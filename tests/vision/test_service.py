@@ -33,6 +33,7 @@ REQUESTS: dict[str, Any] = {  # Any: each is made of its own fields
 }
 RAMP = encode_image(draw_ramp(320, 240), "image/png")
 FACE = encode_image(draw_face(400), "image/jpeg")
+LONG = encode_image(draw_ramp(900, 240), "image/png")  # which the classifier sees as three squares
 LARGE = encode_image(draw_flat(4000, 4000, (90, 110, 140)), "image/png")
 
 
@@ -99,6 +100,24 @@ async def test_classify_returns_the_best_labels(
     assert confidences == sorted(confidences, reverse=True)
     assert 0 < sum(confidences) < 1.0001
     assert all(label.tag for label in answer.labels)
+
+
+async def test_photos_sent_at_once_get_the_answers_that_they_have_alone(
+    stub: "rpc.VisionServiceAsyncStub",
+) -> None:
+    photos = [RAMP, FACE, LONG, b"no image"]
+
+    async def classify(photo: bytes) -> object:
+        try:
+            return (await stub.Classify(pb.ClassifyRequest(image=photo))).labels
+        except grpc.aio.AioRpcError as error:
+            return error.code()
+
+    alone = [await classify(photo) for photo in photos]
+    at_once = await asyncio.gather(*map(classify, 4 * photos))
+
+    assert alone[3] == grpc.StatusCode.INVALID_ARGUMENT
+    assert at_once == 4 * alone
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Queues of items for one model: one at a time, or in batches where a GPU gains."""
+"""Queues of items for one model: one at a time, or in batches where that gains."""
 
 import asyncio
 from collections import Counter, deque
@@ -33,16 +33,13 @@ class SingleRunner(Generic[Item, Answer]):
         run: Answers a batch of one, in another thread.
         task: Name in traces.
         metrics: Histograms of waits and runs.
-        in_thread: Items that the model's thread has at once, computed or next.
     """
 
-    def __init__(
-        self, run: Run[Item, Answer], *, task: str, metrics: TaskMetrics, in_thread: int = 1
-    ) -> None:
+    def __init__(self, run: Run[Item, Answer], *, task: str, metrics: TaskMetrics) -> None:
         self._run = run
         self._task = task
         self._metrics = metrics
-        self._turns = FairSemaphore(in_thread)
+        self._turns = FairSemaphore(1)
 
     async def answer(self, item: Item) -> Answer:
         """Return the model's answer to an item; see `ModelSlot.answer`."""

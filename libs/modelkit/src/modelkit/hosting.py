@@ -41,7 +41,6 @@ class ModelHost:
         compute: Callable[[Loaded, list[Item]], Sequence[Answer]],
         *,
         max_batch: int = 1,
-        in_thread: int = 1,
     ) -> ModelSlot[Loaded, Item, Answer]:
         """Return the slot of a model that is not loaded yet; its arguments are of `ModelSlot`."""
         slot = ModelSlot[Loaded, Item, Answer](
@@ -49,7 +48,6 @@ class ModelHost:
             load=load,
             compute=compute,
             max_batch=max_batch,
-            in_thread=in_thread,
             max_waiting=self._settings.max_concurrent_rpcs,
             max_run_s=self._settings.max_run_s,
             metrics=self._model_metrics.of(task),

@@ -89,8 +89,6 @@ class ModelSlot(Generic[Loaded, Item, Answer]):
         load: Returns the model; runs in the thread.
         compute: Answers a batch with the model; runs in the thread.
         max_batch: Most items that the model computes together.
-        in_thread: Items that its thread has at once where it takes one at a time. With 2 it never
-            waits for the event loop, and a new caller may wait for two runs.
         max_waiting: Most requests in the queue behind those that are worked on.
         max_run_s: A batch that takes longer hangs: its model is abandoned and loaded again.
         metrics: Of this task.
@@ -104,7 +102,6 @@ class ModelSlot(Generic[Loaded, Item, Answer]):
         load: Callable[[], Loaded],
         compute: Callable[[Loaded, list[Item]], Sequence[Answer]],
         max_batch: int = 1,
-        in_thread: int = 1,
         max_waiting: int,
         max_run_s: float,
         metrics: TaskMetrics,
@@ -123,8 +120,7 @@ class ModelSlot(Generic[Loaded, Item, Answer]):
         )
         self._items: SingleRunner[Item, Answer] | Batcher[Item, Answer]
         if max_batch == 1:
-            self._items = SingleRunner(self._run, task=task, metrics=metrics, in_thread=in_thread)
-            self._max_run_s *= in_thread  # of which one runs
+            self._items = SingleRunner(self._run, task=task, metrics=metrics)
         else:
             self._items = Batcher(self._run, task=task, max_items=max_batch, metrics=metrics)
         self._thread: ModelThread | None = None

