@@ -39,6 +39,7 @@ class EmotionTask:
         recipe: Schedule of the run.
         sizes_px: Ends of the parts of the run with the side of the faces in each.
         targets: (faces, 7) float32, the share of each class that a training face stands for.
+        weights: (7,) float32, of each class in the loss.
     """
 
     sizes_px: Sequence[tuple[float, int]] = _SIZES_PX
@@ -56,8 +57,8 @@ class EmotionTask:
         hard = functional.one_hot(labels, len(EMOTION_FOLDERS)).float()
         self.targets = (1 - _LABEL_SMOOTHING) * hard + _LABEL_SMOOTHING / len(EMOTION_FOLDERS)
         counts = torch.bincount(labels).float()
-        self._weights = (counts / counts.mean()) ** -_RARITY_POWER
-        self._weights[EMOTION_FOLDERS.index("fear")] *= _FEAR_WEIGHT
+        self.weights = (counts / counts.mean()) ** -_RARITY_POWER
+        self.weights[EMOTION_FOLDERS.index("fear")] *= _FEAR_WEIGHT
 
     def batches(self, progress: float) -> Iterable[tuple[Tensor, Tensor]]:
         """Yield augmented faces (batch, 1, side, side) in [0, 255] and their targets."""
@@ -73,7 +74,7 @@ class EmotionTask:
         """Return the cross-entropy, rare classes weighed more."""
         faces = normalize_faces(inputs).contiguous(memory_format=torch.channels_last)
         logits = network(faces).float()
-        return functional.cross_entropy(logits, targets, weight=self._weights)
+        return functional.cross_entropy(logits, targets, weight=self.weights)
 
     def evaluate(self, network: nn.Module) -> dict[str, float]:
         """Return the scores on PublicTest, as the service answers, and the least recall."""
@@ -87,8 +88,10 @@ class EmotionTask:
         return {**classification_scores(shares, labels), "least_recall": round(min(recalls), 4)}
 
     def finish(self, network: nn.Module) -> None:
-        """Calibrate the network on PublicTest."""
+        """Divide the weights of the classes out of the answers, and calibrate on PublicTest."""
         assert isinstance(network, ResidualNetwork)  # noqa: S101 - for mypy
+        with torch.no_grad():
+            network.head.bias.sub_(self.weights.log())
         plain, mirrored = self._logits(network)
         labels = torch.from_numpy(self._validation.labels)
         temperature = fit_temperature(torch.cat([plain, mirrored]), torch.cat([labels, labels]))

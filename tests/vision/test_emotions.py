@@ -119,7 +119,7 @@ def test_shipped_weights_answer_as_they_did(classifier: EmotionClassifier) -> No
     best = emotions[:3]
     assert [emotion.name for emotion in best] == ["Surprise", "Happy", "Neutral"]
     confidences = [emotion.confidence for emotion in best]
-    assert confidences == pytest.approx([0.364, 0.249, 0.154], abs=0.01)
+    assert confidences == pytest.approx([0.319, 0.297, 0.164], abs=0.01)
 
 
 def test_torch_answers_as_the_graph_does() -> None:
