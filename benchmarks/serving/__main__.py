@@ -80,7 +80,7 @@ def classify(
     rounds: Rounds = 10,
     seconds: Seconds = 2.0,
 ) -> None:
-    """Compare the cost of classifying an image, one at a time."""
+    """Compare the cost of classifying an image; the peers take one at a time."""
     ours, chosen = read_catalogue()["vision"], _chosen(peers)
     orders = Orders(0, "classify", batch=1, graph=str(_graph()))
     found = _compare(ours, chosen, orders, [*Kind], rounds=rounds, seconds=seconds)
